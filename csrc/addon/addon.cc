@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+#include "addon/addon.h"
+
+static Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  crfs::AddLayout(env, exports);
+  return exports;
+}
+
+NODE_API_MODULE(crfs_addon, Init)

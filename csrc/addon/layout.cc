@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// Sizes, offsets and limits of the structures in csrc/shared, for TypeScript to learn: the headers are the one
+// definition. `layout.inode.mtimeSec` is an offset in bytes, `layout.inode.bytes` the size of the structure.
+
+#include "addon/addon.h"
+#include "shared/control.h"
+#include "shared/index.h"
+#include "shared/ring.h"
+
+namespace crfs {
+
+namespace {
+
+struct Field {
+  const char *name;
+  double value;
+};
+
+Napi::Object Numbers(Napi::Env env, std::initializer_list<Field> fields) {
+  Napi::Object object = Napi::Object::New(env);
+  for (const Field &field : fields)
+    object.Set(field.name, Napi::Number::New(env, field.value));
+  object.Freeze();
+  return object;
+}
+
+#define OFFSET(type, member) static_cast<double>(offsetof(struct type, member))
+#define BYTES(type) static_cast<double>(sizeof(struct type))
+
+Napi::Object Layout(Napi::Env env) {
+  Napi::Object layout = Napi::Object::New(env);
+  layout.Set("index", Numbers(env, {{"bytes", BYTES(crfs_index)},
+                                    {"version", OFFSET(crfs_index, version)},
+                                    {"probes", OFFSET(crfs_index, probes)},
+                                    {"fileSize", OFFSET(crfs_index, file_size)},
+                                    {"tocDigest", OFFSET(crfs_index, toc_digest)},
+                                    {"inoBase", OFFSET(crfs_index, ino_base)},
+                                    {"blobUsed", OFFSET(crfs_index, blob_used)},
+                                    {"prefetchEnd", OFFSET(crfs_index, prefetch_end)},
+                                    {"contentSize", OFFSET(crfs_index, content_size)},
+                                    {"hashSeed", OFFSET(crfs_index, hash_seed)},
+                                    {"flags", OFFSET(crfs_index, flags)},
+                                    {"inodes", OFFSET(crfs_index, inodes)},
+                                    {"dirents", OFFSET(crfs_index, dirents)},
+                                    {"chunks", OFFSET(crfs_index, chunks)},
+                                    {"digests", OFFSET(crfs_index, digests)},
+                                    {"xattrs", OFFSET(crfs_index, xattrs)},
+                                    {"slots", OFFSET(crfs_index, slots)},
+                                    {"strings", OFFSET(crfs_index, strings)}}));
+  layout.Set("table", Numbers(env, {{"bytes", BYTES(crfs_table)},
+                                    {"offset", OFFSET(crfs_table, offset)},
+                                    {"count", OFFSET(crfs_table, count)}}));
+  layout.Set("inode", Numbers(env, {{"bytes", BYTES(crfs_inode)},
+                                    {"size", OFFSET(crfs_inode, size)},
+                                    {"mtimeSec", OFFSET(crfs_inode, mtime_sec)},
+                                    {"mtimeNsec", OFFSET(crfs_inode, mtime_nsec)},
+                                    {"mode", OFFSET(crfs_inode, mode)},
+                                    {"uid", OFFSET(crfs_inode, uid)},
+                                    {"gid", OFFSET(crfs_inode, gid)},
+                                    {"nlink", OFFSET(crfs_inode, nlink)},
+                                    {"flags", OFFSET(crfs_inode, flags)},
+                                    {"xattrFirst", OFFSET(crfs_inode, xattr_first)},
+                                    {"xattrCount", OFFSET(crfs_inode, xattr_count)},
+                                    {"first", OFFSET(crfs_inode, first)},
+                                    {"count", OFFSET(crfs_inode, count)},
+                                    {"dirent", OFFSET(crfs_inode, dirent)},
+                                    {"key", OFFSET(crfs_inode, u.key)},
+                                    {"major", OFFSET(crfs_inode, u.rdev.major)},
+                                    {"minor", OFFSET(crfs_inode, u.rdev.minor)}}));
+  layout.Set("dirent", Numbers(env, {{"bytes", BYTES(crfs_dirent)},
+                                     {"path", OFFSET(crfs_dirent, path)},
+                                     {"inode", OFFSET(crfs_dirent, inode)},
+                                     {"pathLength", OFFSET(crfs_dirent, path_length)},
+                                     {"nameLength", OFFSET(crfs_dirent, name_length)},
+                                     {"type", OFFSET(crfs_dirent, type)}}));
+  layout.Set("chunk", Numbers(env, {{"bytes", BYTES(crfs_chunk)},
+                                    {"offset", OFFSET(crfs_chunk, offset)},
+                                    {"end", OFFSET(crfs_chunk, end)},
+                                    {"inner", OFFSET(crfs_chunk, inner)},
+                                    {"fileOffset", OFFSET(crfs_chunk, file_offset)},
+                                    {"size", OFFSET(crfs_chunk, size)},
+                                    {"digest", OFFSET(crfs_chunk, digest)},
+                                    {"inode", OFFSET(crfs_chunk, inode)}}));
+  layout.Set("xattr", Numbers(env, {{"bytes", BYTES(crfs_xattr)},
+                                    {"name", OFFSET(crfs_xattr, name)},
+                                    {"value", OFFSET(crfs_xattr, value)},
+                                    {"valueLength", OFFSET(crfs_xattr, value_length)},
+                                    {"nameLength", OFFSET(crfs_xattr, name_length)}}));
+  layout.Set("slot", Numbers(env, {{"bytes", BYTES(crfs_slot)},
+                                   {"tag", OFFSET(crfs_slot, tag)},
+                                   {"dirent", OFFSET(crfs_slot, dirent)}}));
+  layout.Set("message", Numbers(env, {{"bytes", BYTES(crfs_message)},
+                                      {"type", OFFSET(crfs_message, type)},
+                                      {"a", OFFSET(crfs_message, a)},
+                                      {"b", OFFSET(crfs_message, b)},
+                                      {"textLength", OFFSET(crfs_message, text_length)},
+                                      {"digest", OFFSET(crfs_message, digest)}}));
+  layout.Set("constants", Numbers(env, {{"indexVersion", CRFS_INDEX_VERSION},
+                                        {"nameLimit", CRFS_NAME_LIMIT},
+                                        {"pathLimit", CRFS_PATH_LIMIT},
+                                        {"inodeLimit", CRFS_INODE_LIMIT},
+                                        {"probeLimit", CRFS_PROBE_LIMIT},
+                                        {"indexUnverified", CRFS_INDEX_UNVERIFIED},
+                                        {"inodeDigest", CRFS_INODE_DIGEST},
+                                        {"ringSize", CRFS_RING_SIZE},
+                                        {"noInode", CRFS_NO_INODE},
+                                        {"controlVersion", CRFS_CONTROL_VERSION},
+                                        {"controlTextLimit", CRFS_CONTROL_TEXT_LIMIT},
+                                        {"busyIntervalMs", CRFS_BUSY_INTERVAL_MS},
+                                        {"hello", CRFS_HELLO},
+                                        {"open", CRFS_OPEN},
+                                        {"layer", CRFS_LAYER},
+                                        {"welcome", CRFS_WELCOME},
+                                        {"opened", CRFS_OPENED},
+                                        {"busy", CRFS_BUSY},
+                                        {"error", CRFS_ERROR}}));
+  layout.Set("indexMagic", Napi::BigInt::New(env, static_cast<uint64_t>(CRFS_INDEX_MAGIC)));
+  layout.Freeze();
+  return layout;
+}
+
+// indexHash(seed, path) -> [place, tag]: the path hash as C computes it.
+Napi::Value IndexHash(const Napi::CallbackInfo &info) {
+  Napi::Uint8Array path = info[1].As<Napi::Uint8Array>();
+  crfs_hash hash = crfs_hash_path(info[0].As<Napi::Number>().Uint32Value(), reinterpret_cast<const char *>(path.Data()),
+                                  path.ByteLength());
+  Napi::Array words = Napi::Array::New(info.Env(), 2);
+  words[0u] = Napi::Number::New(info.Env(), hash.place);
+  words[1u] = Napi::Number::New(info.Env(), hash.tag);
+  return words;
+}
+
+// indexCheck(bytes) -> what is wrong with an index, or null.
+Napi::Value IndexCheck(const Napi::CallbackInfo &info) {
+  Napi::Uint8Array bytes = info[0].As<Napi::Uint8Array>();
+  crfs_index_view view;
+  const char *wrong = crfs_index_open(&view, bytes.Data(), bytes.ByteLength());
+  if (wrong == nullptr)
+    return info.Env().Null();
+  return Napi::String::New(info.Env(), wrong);
+}
+
+} // namespace
+
+void AddLayout(Napi::Env env, Napi::Object exports) {
+  exports.Set("layout", Layout(env));
+  exports.Set("indexHash", Napi::Function::New(env, IndexHash));
+  exports.Set("indexCheck", Napi::Function::New(env, IndexCheck));
+}
+
+} // namespace crfs

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* The control protocol between a mount and the daemon: SOCK_SEQPACKET on <runtime directory>/control.sock, one struct
+ * crfs_message and its text per packet, descriptors as SCM_RIGHTS. The mount asks, the daemon answers each question
+ * once, in order; while an answer takes long it sends CRFS_BUSY at least every CRFS_BUSY_INTERVAL_MS, so that a mount
+ * tells a busy daemon from a stuck one. The connection lives as long as the mount: its end releases all that it held.
+ *
+ *   mount -> daemon                               daemon -> mount
+ *   HELLO   a: version             fd: ring       WELCOME a: version   fds: doorbell, objects directory, tmp directory
+ *   OPEN    text: configuration   [fd: blob]      OPENED  a: source, b: layers, text: what it resolved to
+ *   LAYER   a: source, b: layer, digest           LAYER   a: number in requests, digest    fd: index
+ *                                                 ERROR   a: errno, text: one line for a person
+ *
+ * OPEN carries the blob where the configuration names a local file: the mount opens it, with its own rights and in its
+ * own mount namespace. `digest` is the sha256 of the layer's TOC; all zeros in a question means "whatever it is". A
+ * mount that comes back after the daemon died asks for the text and the digests that it was told first, and gets these
+ * or an error, never something else.
+ *
+ * Version 1. The rule of negotiation: the mount names the version that it speaks, and the daemon answers with the same
+ * one, or with ERROR EPROTO. A change that an older reader would misunderstand raises the version.
+ */
+
+#ifndef CRFS_CONTROL_H
+#define CRFS_CONTROL_H
+
+#include <stdint.h>
+
+#define CRFS_CONTROL_VERSION 1u
+#define CRFS_CONTROL_TEXT_LIMIT 32768u /* bytes of text in a message */
+#define CRFS_CONTROL_FD_LIMIT 3
+#define CRFS_BUSY_INTERVAL_MS 2000
+
+enum crfs_message_type {
+  CRFS_HELLO = 1,
+  CRFS_OPEN = 2,
+  CRFS_LAYER = 3,
+  CRFS_WELCOME = 4,
+  CRFS_OPENED = 5,
+  CRFS_BUSY = 6,
+  CRFS_ERROR = 7,
+};
+
+struct crfs_message {
+  uint32_t type;
+  uint32_t a;
+  uint32_t b;
+  uint32_t text_length; /* bytes that follow; no terminating NUL */
+  uint8_t digest[32];
+};
+
+#endif
