@@ -9,6 +9,7 @@
       "target_name": "crfs_addon",
       "sources": [
         "csrc/addon/addon.cc",
+        "csrc/addon/deflate.cc",
         "csrc/addon/layout.cc",
         "csrc/shared/index.c"
       ],

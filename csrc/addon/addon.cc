@@ -3,6 +3,7 @@
 #include "addon/addon.h"
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  crfs::AddDeflate(env, exports);
   crfs::AddLayout(env, exports);
   return exports;
 }

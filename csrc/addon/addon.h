@@ -9,7 +9,8 @@
 
 namespace crfs {
 
-void AddLayout(Napi::Env env, Napi::Object exports); // layout.cc: structures that C and TypeScript share
+void AddDeflate(Napi::Env env, Napi::Object exports); // deflate.cc: libdeflate, for writing layers
+void AddLayout(Napi::Env env, Napi::Object exports);  // layout.cc: structures that C and TypeScript share
 
 } // namespace crfs
 
