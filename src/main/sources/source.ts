@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Where the bytes of a blob come from: a file, a URL, a registry. */
+export interface BlobSource {
+  /** What to call the blob in messages: a path, a URL without credentials, an image reference and a digest. */
+  readonly name: string;
+  /** Bytes of the whole blob. */
+  readonly size: number;
+  /**
+   * Reads exactly `length` bytes from byte `offset`.
+   * Rejects with a CrfsError if the range lies outside the blob, or cannot be had in bounded time.
+   */
+  read(offset: number, length: number): Promise<Uint8Array>;
+  /** Releases what the source holds. Reads under way may fail. */
+  close(): Promise<void>;
+}
