@@ -10,7 +10,12 @@
       "sources": [
         "csrc/addon/addon.cc",
         "csrc/addon/deflate.cc",
+        "csrc/addon/files.cc",
+        "csrc/addon/guard.cc",
+        "csrc/addon/inflate.cc",
         "csrc/addon/layout.cc",
+        "csrc/addon/rings.cc",
+        "csrc/addon/socket.cc",
         "csrc/shared/index.c"
       ],
       "include_dirs": ["<!@(node -p \"require('node-addon-api').include\")"],

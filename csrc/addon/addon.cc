@@ -4,7 +4,11 @@
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   crfs::AddDeflate(env, exports);
+  crfs::AddFiles(env, exports);
+  crfs::AddInflate(env, exports);
   crfs::AddLayout(env, exports);
+  crfs::AddRings(env, exports);
+  crfs::AddSocket(env, exports);
   return exports;
 }
 

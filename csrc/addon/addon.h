@@ -10,7 +10,14 @@
 namespace crfs {
 
 void AddDeflate(Napi::Env env, Napi::Object exports); // deflate.cc: libdeflate, for writing layers
+void AddFiles(Napi::Env env, Napi::Object exports);   // files.cc: mappings, locks, syncfs
+void AddInflate(Napi::Env env, Napi::Object exports); // inflate.cc: libdeflate, for reading layers
 void AddLayout(Napi::Env env, Napi::Object exports);  // layout.cc: structures that C and TypeScript share
+void AddRings(Napi::Env env, Napi::Object exports);   // rings.cc: requests of mounts, taken by workers
+void AddSocket(Napi::Env env, Napi::Object exports);  // socket.cc: the control socket
+
+// Throws an Error with `errno` and `syscall`. Returns undefined, for callers to return.
+Napi::Value ThrowErrno(Napi::Env env, const char *call, int error);
 
 } // namespace crfs
 

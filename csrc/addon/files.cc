@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// What Node's fs lacks: mappings, locks, syncfs.
+
+#include "addon/addon.h"
+#include "addon/guard.h"
+
+#include <cerrno>
+#include <cstring>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace crfs {
+
+Napi::Value ThrowErrno(Napi::Env env, const char *call, int error) {
+  Napi::Error e = Napi::Error::New(env, std::string(call) + ": " + strerror(error));
+  e.Set("errno", Napi::Number::New(env, error));
+  e.Set("syscall", Napi::String::New(env, call));
+  e.ThrowAsJavaScriptException();
+  return env.Undefined();
+}
+
+namespace {
+
+// map(fd, writable) -> ArrayBuffer over the whole file, shared; it lives until it is collected, or unmapped.
+// Writing to one that is not writable kills the process.
+Napi::Value Map(const Napi::CallbackInfo &info) {
+  int fd = info[0].As<Napi::Number>().Int32Value();
+  int protection = info[1].As<Napi::Boolean>().Value() ? PROT_READ | PROT_WRITE : PROT_READ;
+  struct stat st;
+  if (fstat(fd, &st) < 0)
+    return ThrowErrno(info.Env(), "fstat", errno);
+  size_t size = static_cast<size_t>(st.st_size);
+  void *map = mmap(nullptr, size, protection, MAP_SHARED, fd, 0);
+  if (map == MAP_FAILED)
+    return ThrowErrno(info.Env(), "mmap", errno);
+  return Napi::ArrayBuffer::New(info.Env(), map, size, [size](Napi::Env, void *data) { munmap(data, size); });
+}
+
+// lock(fd) -> whether this process now holds the exclusive lock of the file.
+Napi::Value Lock(const Napi::CallbackInfo &info) {
+  if (flock(info[0].As<Napi::Number>().Int32Value(), LOCK_EX | LOCK_NB) == 0)
+    return Napi::Boolean::New(info.Env(), true);
+  if (errno == EWOULDBLOCK)
+    return Napi::Boolean::New(info.Env(), false);
+  return ThrowErrno(info.Env(), "flock", errno);
+}
+
+class SyncWorker : public Napi::AsyncWorker {
+public:
+  SyncWorker(Napi::Env env, int fd) : Napi::AsyncWorker(env), deferred_(env), fd_(fd) {}
+  Napi::Promise Promise() const {
+    return deferred_.Promise();
+  }
+  void Execute() override {
+    if (syncfs(fd_) < 0)
+      SetError(std::string("syncfs: ") + strerror(errno));
+  }
+  void OnOK() override {
+    deferred_.Resolve(Env().Undefined());
+  }
+  void OnError(const Napi::Error &error) override {
+    deferred_.Reject(error.Value());
+  }
+
+private:
+  Napi::Promise::Deferred deferred_;
+  int fd_;
+};
+
+// syncFileSystem(fd) -> promise: all that was written to the file system of the file is on its disk.
+Napi::Value SyncFileSystem(const Napi::CallbackInfo &info) {
+  auto *worker = new SyncWorker(info.Env(), info[0].As<Napi::Number>().Int32Value());
+  Napi::Promise promise = worker->Promise();
+  worker->Queue();
+  return promise;
+}
+
+} // namespace
+
+void AddFiles(Napi::Env env, Napi::Object exports) {
+  InstallGuard();
+  exports.Set("map", Napi::Function::New(env, Map));
+  exports.Set("lock", Napi::Function::New(env, Lock));
+  exports.Set("syncFileSystem", Napi::Function::New(env, SyncFileSystem));
+}
+
+} // namespace crfs

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// The rings that the workers of this process consume, and the doorbell that they sleep on. One set for the process: the
+// main thread attaches and detaches, workers take and complete.
+
+#include "addon/addon.h"
+#include "shared/ring.h"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace crfs {
+
+namespace {
+
+struct Ring {
+  crfs_ring *shared;
+  uint32_t tail = 0;
+
+  explicit Ring(crfs_ring *mapping) : shared(mapping) {}
+  ~Ring() {
+    munmap(shared, sizeof *shared);
+  }
+  Ring(const Ring &) = delete;
+  Ring &operator=(const Ring &) = delete;
+};
+
+// The daemon's own requests, in falling priority behind those of the mounts.
+enum OwnRing : uint32_t {
+  kReadahead = 0, // neighbours of what was just read
+  kBackground = 1,
+  kOwnRings = 2,
+};
+
+struct Rings {
+  std::shared_mutex mutex;
+  std::map<uint32_t, std::shared_ptr<Ring>> by_number; // own rings first, then mounts; numbers are not used again
+  uint32_t next = kOwnRings;
+  uint32_t turn = 0; // whose mount is asked first
+  int doorbell_fd = -1;
+  crfs_doorbell *doorbell = nullptr;
+
+  Rings() {
+    doorbell_fd = memfd_create("crfs-doorbell", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (doorbell_fd < 0 || ftruncate(doorbell_fd, sizeof *doorbell) < 0)
+      abort();
+    fcntl(doorbell_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+    doorbell = static_cast<crfs_doorbell *>(
+        mmap(nullptr, sizeof *doorbell, PROT_READ | PROT_WRITE, MAP_SHARED, doorbell_fd, 0));
+    if (doorbell == MAP_FAILED)
+      abort();
+    for (uint32_t number = 0; number < kOwnRings; number++) {
+      void *memory = mmap(nullptr, sizeof(crfs_ring), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      if (memory == MAP_FAILED)
+        abort();
+      crfs_ring_init(static_cast<crfs_ring *>(memory));
+      by_number[number] = std::make_shared<Ring>(static_cast<crfs_ring *>(memory));
+    }
+  }
+
+  std::shared_ptr<Ring> Find(uint32_t number) {
+    std::shared_lock lock(mutex);
+    auto found = by_number.find(number);
+    return found == by_number.end() ? nullptr : found->second;
+  }
+};
+
+Rings &All() {
+  static Rings *rings = new Rings; // never destroyed: threads may outlive the end of main
+  return *rings;
+}
+
+uint32_t Uint(const Napi::CallbackInfo &info, size_t i) {
+  return info[i].As<Napi::Number>().Uint32Value();
+}
+
+// ringAttach(fd) -> number of the ring. Refuses (EINVAL) whatever could change its size, or is no ring.
+Napi::Value RingAttach(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  int fd = info[0].As<Napi::Number>().Int32Value();
+  struct stat st;
+  int seals = fcntl(fd, F_GET_SEALS);
+  constexpr int wanted = F_SEAL_SHRINK | F_SEAL_GROW;
+  if (seals < 0 || (seals & wanted) != wanted || fstat(fd, &st) < 0 || st.st_size != sizeof(crfs_ring))
+    return ThrowErrno(env, "ringAttach", EINVAL);
+  void *map = mmap(nullptr, sizeof(crfs_ring), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (map == MAP_FAILED)
+    return ThrowErrno(env, "mmap", errno);
+  auto ring = std::make_shared<Ring>(static_cast<crfs_ring *>(map));
+  const crfs_ring *shared = ring->shared;
+  if (shared->magic != CRFS_RING_MAGIC || shared->version != CRFS_RING_VERSION || shared->size != CRFS_RING_SIZE)
+    return ThrowErrno(env, "ringAttach", EINVAL);
+  Rings &rings = All();
+  std::unique_lock lock(rings.mutex);
+  uint32_t number = rings.next++;
+  rings.by_number[number] = std::move(ring);
+  return Napi::Number::New(env, number);
+}
+
+// ringDetach(number): later completions of its requests go nowhere.
+Napi::Value RingDetach(const Napi::CallbackInfo &info) {
+  Rings &rings = All();
+  std::unique_lock lock(rings.mutex);
+  rings.by_number.erase(Uint(info, 0));
+  return info.Env().Undefined();
+}
+
+// ringStatus(number) -> counters of the ring, or null.
+Napi::Value RingStatus(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  std::shared_ptr<Ring> ring = All().Find(Uint(info, 0));
+  if (ring == nullptr)
+    return env.Null();
+  Napi::Object status = Napi::Object::New(env);
+  auto counter = [&](const char *name, const uint64_t *word) {
+    status.Set(name, Napi::Number::New(env, static_cast<double>(__atomic_load_n(word, __ATOMIC_RELAXED))));
+  };
+  uint32_t tail = __atomic_load_n(&ring->tail, __ATOMIC_RELAXED);
+  status.Set("depth", Napi::Number::New(env, crfs_ring_depth(ring->shared, tail)));
+  counter("hits", &ring->shared->hits);
+  counter("hitBytes", &ring->shared->hit_bytes);
+  counter("misses", &ring->shared->misses);
+  counter("errors", &ring->shared->errors);
+  counter("waitedNs", &ring->shared->waited_ns);
+  return status;
+}
+
+bool TakeFrom(uint32_t number, Ring &ring, uint32_t *out) {
+  crfs_request request;
+  uint32_t position;
+  if (crfs_ring_claim(ring.shared, &ring.tail, &position, &request) == nullptr)
+    return false;
+  const uint32_t words[] = {number, position, request.layer, request.inode, request.chunk_first, request.chunk_count};
+  std::copy(std::begin(words), std::end(words), out);
+  return true;
+}
+
+// take(out, demandOnly) -> whether a request was claimed; out: [ring, position, layer, inode, chunkFirst, chunkCount].
+// Mounts come first and in turn, then the daemon's own rings unless demandOnly.
+Napi::Value Take(const Napi::CallbackInfo &info) {
+  uint32_t *out = info[0].As<Napi::Uint32Array>().Data();
+  bool demand_only = info[1].As<Napi::Boolean>().Value();
+  Rings &rings = All();
+  std::shared_lock lock(rings.mutex);
+  auto first_mount = rings.by_number.lower_bound(kOwnRings);
+  auto start = rings.by_number.lower_bound(__atomic_load_n(&rings.turn, __ATOMIC_RELAXED));
+  if (start == rings.by_number.end() || start->first < kOwnRings)
+    start = first_mount;
+  bool taken = false;
+  auto it = start;
+  for (size_t i = 0, mounts = rings.by_number.size() - kOwnRings; i < mounts && !taken; i++) {
+    taken = TakeFrom(it->first, *it->second, out);
+    if (++it == rings.by_number.end())
+      it = first_mount;
+  }
+  if (taken)
+    __atomic_store_n(&rings.turn, out[0] + 1, __ATOMIC_RELAXED);
+  for (uint32_t number = 0; number < kOwnRings && !taken && !demand_only; number++)
+    taken = TakeFrom(number, *rings.by_number[number], out);
+  return Napi::Boolean::New(info.Env(), taken);
+}
+
+// complete(ring, position, errno): the result of a taken request.
+Napi::Value Complete(const Napi::CallbackInfo &info) {
+  std::shared_ptr<Ring> ring = All().Find(Uint(info, 0));
+  uint32_t position = Uint(info, 1);
+  if (ring != nullptr)
+    crfs_ring_complete(&ring->shared->requests[position % CRFS_RING_SIZE], position, Uint(info, 2));
+  return info.Env().Undefined();
+}
+
+// submit(ownRing, layer, inode, chunkFirst, chunkCount) -> false if there is no room. Nobody waits for the result.
+Napi::Value Submit(const Napi::CallbackInfo &info) {
+  Rings &rings = All();
+  std::shared_ptr<Ring> ring = rings.Find(Uint(info, 0));
+  uint32_t position;
+  crfs_request *request = ring == nullptr ? nullptr : crfs_ring_reserve(ring->shared, &position, 0);
+  if (request == nullptr)
+    return Napi::Boolean::New(info.Env(), false);
+  request->layer = Uint(info, 1);
+  request->inode = Uint(info, 2);
+  request->chunk_first = Uint(info, 3);
+  request->chunk_count = Uint(info, 4);
+  crfs_ring_abandon(request);
+  crfs_ring_publish(request, position, rings.doorbell);
+  return Napi::Boolean::New(info.Env(), true);
+}
+
+// doorbellFd() -> descriptor for mounts, which stays the addon's.
+Napi::Value DoorbellFd(const Napi::CallbackInfo &info) {
+  return Napi::Number::New(info.Env(), All().doorbell_fd);
+}
+
+// doorbellRing(times): wakes as many sleepers.
+Napi::Value DoorbellRing(const Napi::CallbackInfo &info) {
+  for (uint32_t i = 0, times = Uint(info, 0); i < times; i++)
+    crfs_doorbell_ring(All().doorbell);
+  return info.Env().Undefined();
+}
+
+// doorbellCount() -> what to hand to doorbellWait; read it before looking for work.
+Napi::Value DoorbellCount(const Napi::CallbackInfo &info) {
+  return Napi::Number::New(info.Env(), crfs_doorbell_count(All().doorbell));
+}
+
+// doorbellWait(count): blocks this thread until the doorbell rings after `count` was read.
+Napi::Value DoorbellWait(const Napi::CallbackInfo &info) {
+  constexpr uint64_t hour_ns = 3600ull * 1000000000u;
+  crfs_doorbell_wait(All().doorbell, Uint(info, 0), crfs_now_ns() + hour_ns);
+  return info.Env().Undefined();
+}
+
+} // namespace
+
+void AddRings(Napi::Env env, Napi::Object exports) {
+  Napi::Object own = Napi::Object::New(env);
+  own.Set("readahead", Napi::Number::New(env, kReadahead));
+  own.Set("background", Napi::Number::New(env, kBackground));
+  exports.Set("ownRings", own);
+  exports.Set("ringAttach", Napi::Function::New(env, RingAttach));
+  exports.Set("ringDetach", Napi::Function::New(env, RingDetach));
+  exports.Set("ringStatus", Napi::Function::New(env, RingStatus));
+  exports.Set("take", Napi::Function::New(env, Take));
+  exports.Set("complete", Napi::Function::New(env, Complete));
+  exports.Set("submit", Napi::Function::New(env, Submit));
+  exports.Set("doorbellFd", Napi::Function::New(env, DoorbellFd));
+  exports.Set("doorbellRing", Napi::Function::New(env, DoorbellRing));
+  exports.Set("doorbellCount", Napi::Function::New(env, DoorbellCount));
+  exports.Set("doorbellWait", Napi::Function::New(env, DoorbellWait));
+}
+
+} // namespace crfs
