@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { CrfsError } from '../errors/error.js';
+
+/** A rule of the format that a layer breaks, told by code that knows the rule and not the layer's name. */
+export class LayerFault extends Error {}
+
+/** Turns a decoder's error into a fault of the layer; errors that are ours already stay as they are. */
+export function asFault(error: unknown, what: string): Error {
+  if (error instanceof LayerFault || error instanceof CrfsError) {
+    return error;
+  }
+  return new LayerFault(`${what}: ${(error as Error).message}`, { cause: error });
+}
+
+/** Runs `work`; a LayerFault becomes a CRFS_BAD_LAYER that names the blob. */
+export async function namingBlob<T>(blob: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof LayerFault) {
+      throw new CrfsError('CRFS_BAD_LAYER', `${blob}: ${error.message}`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+const QUOTE_LIMIT = 200;
+
+/** A value out of a layer, as one line of bounded length that no terminal mistakes for anything else. */
+export function quote(value: unknown): string {
+  const text = typeof value === 'number' ? String(value) : JSON.stringify(value);
+  return text.length > QUOTE_LIMIT ? `${text.slice(0, QUOTE_LIMIT)}...` : text;
+}

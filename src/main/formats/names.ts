@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Names of entries as layers write them, made into paths: relative, no empty, `.` or `..` parts. */
+
+import { addon } from '../../native/addon.js';
+import { LayerFault, quote } from './fault.js';
+
+const { nameLimit, pathLimit } = addon.layout.constants;
+
+const SLASH = 0x2f;
+const DOT = 0x2e;
+
+/** Whether a name is a path already, judged without garbage: ASCII, no NUL, short parts, no part of dots only. */
+function isPlain(name: string): boolean {
+  const { length } = name;
+  let dots = true;
+  let start = 0;
+  for (let i = 0; i < length; i++) {
+    const c = name.charCodeAt(i);
+    if (c === SLASH) {
+      if (dots || i - start > nameLimit) {
+        return false;
+      }
+      start = i + 1;
+      dots = true;
+    } else if (c === 0 || c > 0x7f) {
+      return false;
+    } else if (c !== DOT) {
+      dots = false;
+    }
+  }
+  return !dots && length - start <= nameLimit && length <= pathLimit;
+}
+
+/**
+ * The path that an entry's name, or a hardlink's target, stands for: `./x`, `/x`, `x/` and `a//b` are cleaned, the root
+ * is ''. Throws LayerFault for a `..` part, NUL, a part above 255 bytes, a path above 4095 bytes.
+ */
+export function cleanPath(name: string): string {
+  if (isPlain(name)) {
+    return name;
+  }
+  if (name.includes('\0')) {
+    throw new LayerFault(`name ${quote(name)} holds a NUL`);
+  }
+  const parts = name.split('/').filter((part) => part !== '' && part !== '.');
+  if (parts.includes('..')) {
+    throw new LayerFault(`name ${quote(name)} holds a '..' part`);
+  }
+  if (parts.some((part) => Buffer.byteLength(part) > nameLimit)) {
+    throw new LayerFault(`name ${quote(name)} has a part longer than ${nameLimit} bytes`);
+  }
+  const path = parts.join('/');
+  if (Buffer.byteLength(path) > pathLimit) {
+    throw new LayerFault(`name ${quote(name)} is longer than ${pathLimit} bytes`);
+  }
+  return path;
+}

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/**
+ * Reads an index (csrc/shared/index.h) in place. Single fields come without garbage, for hot use by the workers.
+ * Inodes, dirents and chunks are told by their numbers; inode 0 is the root.
+ */
+
+import { addon } from '../../native/addon.js';
+import { hashPlace, hashTag } from './hash.js';
+
+const {
+  index: HEADER,
+  inode: INODE,
+  dirent: DIRENT,
+  chunk: CHUNK,
+  xattr: XATTR,
+  slot: SLOT,
+  table: TABLE,
+} = addon.layout;
+const { indexUnverified, inodeDigest } = addon.layout.constants;
+
+const DIGEST_BYTES = 32;
+const S_IFMT = 0o170000;
+const S_IFDIR = 0o040000;
+const S_IFREG = 0o100000;
+const S_IFLNK = 0o120000;
+
+export interface Xattr {
+  readonly name: string;
+  readonly value: Uint8Array;
+}
+
+/** A name in the tree and the inode that it leads to. */
+export interface PathEntry {
+  readonly path: string;
+  readonly inode: number;
+}
+
+export class IndexReader {
+  readonly inodes: number;
+  readonly dirents: number;
+  readonly chunks: number;
+  /** sha256 of the TOC's JSON, hex. */
+  readonly tocDigest: string;
+  /** Inode n shows as inoBase | n. */
+  readonly inoBase: bigint;
+  /** The largest chunk offset in use. */
+  readonly blobUsed: number;
+  /** Bytes [0, prefetchEnd) of the blob are wanted at start; 0: nothing is. */
+  readonly prefetchEnd: number;
+  /** Bytes of all regular files, each inode once. */
+  readonly contentSize: number;
+  /** Some file's bytes cannot be checked, because the TOC holds no digest of it. */
+  readonly unverified: boolean;
+
+  readonly #bytes: Buffer;
+  readonly #view: DataView;
+  readonly #inodes: number;
+  readonly #dirents: number;
+  readonly #chunks: number;
+  readonly #digests: number;
+  readonly #xattrs: number;
+  readonly #slots: number;
+  readonly #slotCount: number;
+  readonly #probes: number;
+  readonly #strings: number;
+  readonly #hashSeed: number;
+
+  /** Over bytes that addon.indexCheck found sound: nothing is checked again. They must stay as they are. */
+  constructor(index: ArrayBuffer | Uint8Array) {
+    this.#bytes = ArrayBuffer.isView(index)
+      ? Buffer.from(index.buffer, index.byteOffset, index.byteLength)
+      : Buffer.from(index);
+    this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength);
+    this.inodes = this.#u64(HEADER.inodes + TABLE.count);
+    this.dirents = this.#u64(HEADER.dirents + TABLE.count);
+    this.chunks = this.#u64(HEADER.chunks + TABLE.count);
+    this.tocDigest = this.#bytes.toString('hex', HEADER.tocDigest, HEADER.tocDigest + DIGEST_BYTES);
+    this.inoBase = this.#view.getBigUint64(HEADER.inoBase, true);
+    this.blobUsed = this.#u64(HEADER.blobUsed);
+    this.prefetchEnd = this.#u64(HEADER.prefetchEnd);
+    this.contentSize = this.#u64(HEADER.contentSize);
+    this.unverified = (this.#u32(HEADER.flags) & indexUnverified) !== 0;
+    this.#inodes = this.#u64(HEADER.inodes + TABLE.offset);
+    this.#dirents = this.#u64(HEADER.dirents + TABLE.offset);
+    this.#chunks = this.#u64(HEADER.chunks + TABLE.offset);
+    this.#digests = this.#u64(HEADER.digests + TABLE.offset);
+    this.#xattrs = this.#u64(HEADER.xattrs + TABLE.offset);
+    this.#slots = this.#u64(HEADER.slots + TABLE.offset);
+    this.#slotCount = this.#u64(HEADER.slots + TABLE.count);
+    this.#probes = this.#u32(HEADER.probes);
+    this.#strings = this.#u64(HEADER.strings + TABLE.offset);
+    this.#hashSeed = this.#u32(HEADER.hashSeed);
+  }
+
+  #u32(at: number): number {
+    return this.#view.getUint32(at, true);
+  }
+
+  /** A u64 as a number: exact below 2^53, which sizes and offsets of an index stay below. */
+  #u64(at: number): number {
+    return this.#view.getUint32(at + 4, true) * 2 ** 32 + this.#view.getUint32(at, true);
+  }
+
+  #inode(n: number): number {
+    return this.#inodes + n * INODE.bytes;
+  }
+
+  #chunk(c: number): number {
+    return this.#chunks + c * CHUNK.bytes;
+  }
+
+  #slice(at: number, length: number): Buffer {
+    return this.#bytes.subarray(this.#strings + at, this.#strings + at + length);
+  }
+
+  /** Permission bits and S_IFMT. */
+  mode(n: number): number {
+    return this.#u32(this.#inode(n) + INODE.mode);
+  }
+  isDirectory(n: number): boolean {
+    return (this.mode(n) & S_IFMT) === S_IFDIR;
+  }
+  isFile(n: number): boolean {
+    return (this.mode(n) & S_IFMT) === S_IFREG;
+  }
+  isSymlink(n: number): boolean {
+    return (this.mode(n) & S_IFMT) === S_IFLNK;
+  }
+  /** Bytes of a regular file's content or of a symlink's target, else 0. */
+  size(n: number): number {
+    return this.#u64(this.#inode(n) + INODE.size);
+  }
+  /** Seconds since 1970, below zero before. */
+  mtimeSeconds(n: number): number {
+    const at = this.#inode(n) + INODE.mtimeSec;
+    return this.#view.getInt32(at + 4, true) * 2 ** 32 + this.#u32(at);
+  }
+  mtimeNanoseconds(n: number): number {
+    return this.#u32(this.#inode(n) + INODE.mtimeNsec);
+  }
+  uid(n: number): number {
+    return this.#u32(this.#inode(n) + INODE.uid);
+  }
+  gid(n: number): number {
+    return this.#u32(this.#inode(n) + INODE.gid);
+  }
+  nlink(n: number): number {
+    return this.#u32(this.#inode(n) + INODE.nlink);
+  }
+  /** Of a device. */
+  major(n: number): number {
+    return this.#u32(this.#inode(n) + INODE.major);
+  }
+  /** Of a device. */
+  minor(n: number): number {
+    return this.#u32(this.#inode(n) + INODE.minor);
+  }
+
+  /** The name of a regular file's object, hex. */
+  key(n: number): string {
+    const at = this.#inode(n) + INODE.key;
+    return this.#bytes.toString('hex', at, at + DIGEST_BYTES);
+  }
+  /** The same, as a view of its 32 bytes. */
+  keyBytes(n: number): Uint8Array {
+    const at = this.#inode(n) + INODE.key;
+    return this.#bytes.subarray(at, at + DIGEST_BYTES);
+  }
+  /** Whether a regular file's key is the sha256 of its content. */
+  hasDigest(n: number): boolean {
+    return (this.#u32(this.#inode(n) + INODE.flags) & inodeDigest) !== 0;
+  }
+  /** A regular file's first chunk. */
+  chunkFirst(n: number): number {
+    return this.#u64(this.#inode(n) + INODE.first);
+  }
+  /** Chunks of a regular file. */
+  chunkCount(n: number): number {
+    return this.#u32(this.#inode(n) + INODE.count);
+  }
+
+  /** Where the chunk's gzip member starts in the blob. */
+  chunkOffset(c: number): number {
+    return this.#u64(this.#chunk(c) + CHUNK.offset);
+  }
+  /** Where the member ends in the blob at the latest; Infinity: where the TOC starts. */
+  chunkEnd(c: number): number {
+    const at = this.#chunk(c) + CHUNK.end;
+    return this.#u32(at + 4) === 0xffffffff ? Number.POSITIVE_INFINITY : this.#u64(at);
+  }
+  /** Where the chunk's content starts in the member's output. */
+  chunkInner(c: number): number {
+    return this.#u64(this.#chunk(c) + CHUNK.inner);
+  }
+  chunkFileOffset(c: number): number {
+    return this.#u64(this.#chunk(c) + CHUNK.fileOffset);
+  }
+  chunkSize(c: number): number {
+    return this.#u64(this.#chunk(c) + CHUNK.size);
+  }
+  chunkInode(c: number): number {
+    return this.#u32(this.#chunk(c) + CHUNK.inode);
+  }
+  /** The first chunk whose member starts at byte `offset` of the blob or behind it; `chunks` if there is none. */
+  chunkAt(offset: number): number {
+    let low = 0;
+    let high = this.chunks;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if (this.chunkOffset(middle) < offset) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
+  }
+  /** A view of the sha256 of the chunk's content; null: it has none of its own, see crfs_chunk.digest. */
+  chunkDigest(c: number): Uint8Array | null {
+    const digest = this.#u32(this.#chunk(c) + CHUNK.digest);
+    const at = this.#digests + (digest - 1) * DIGEST_BYTES;
+    return digest === 0 ? null : this.#bytes.subarray(at, at + DIGEST_BYTES);
+  }
+
+  /** The inode at a clean path ('' is the root), or -1. */
+  find(path: string): number {
+    if (path === '') {
+      return 0;
+    }
+    const bytes = Buffer.from(path);
+    const place = hashPlace(this.#hashSeed, bytes, 0, bytes.length);
+    const tag = hashTag(this.#hashSeed, bytes, 0, bytes.length);
+    for (let probe = 0; probe < this.#probes; probe++) {
+      const slot = this.#slots + ((place + probe) % this.#slotCount) * SLOT.bytes;
+      const dirent = this.#u32(slot + SLOT.dirent);
+      if (dirent === 0) {
+        return -1;
+      }
+      if (this.#u32(slot + SLOT.tag) === tag && this.#pathBytes(dirent - 1).equals(bytes)) {
+        return this.#direntInode(dirent - 1);
+      }
+    }
+    return -1;
+  }
+
+  #pathBytes(dirent: number): Buffer {
+    const at = this.#dirents + dirent * DIRENT.bytes;
+    return this.#slice(this.#u32(at + DIRENT.path), this.#view.getUint16(at + DIRENT.pathLength, true));
+  }
+
+  #direntInode(dirent: number): number {
+    return this.#u32(this.#dirents + dirent * DIRENT.bytes + DIRENT.inode);
+  }
+
+  /** A path of the inode: one of several if it has hardlinks; the root's is ''. */
+  path(n: number): string {
+    return n === 0 ? '' : this.#pathBytes(this.#u32(this.#inode(n) + INODE.dirent)).toString();
+  }
+
+  /** The entries of a directory, sorted by the bytes of their names. */
+  *children(directory: number): Generator<PathEntry> {
+    const first = this.#u64(this.#inode(directory) + INODE.first);
+    const end = first + this.#u32(this.#inode(directory) + INODE.count);
+    for (let dirent = first; dirent < end; dirent++) {
+      yield { path: this.#pathBytes(dirent).toString(), inode: this.#direntInode(dirent) };
+    }
+  }
+
+  /** Every path below the root, each directory before what it holds. */
+  *entries(): Generator<PathEntry> {
+    const walks = [this.children(0)];
+    for (let walk = walks.at(-1); walk !== undefined; walk = walks.at(-1)) {
+      const { value, done } = walk.next();
+      if (done === true) {
+        walks.pop();
+        continue;
+      }
+      yield value;
+      if (this.isDirectory(value.inode)) {
+        walks.push(this.children(value.inode));
+      }
+    }
+  }
+
+  /** A symlink's target. */
+  target(n: number): string {
+    return this.#slice(this.#u64(this.#inode(n) + INODE.first), this.size(n)).toString();
+  }
+
+  xattrs(n: number): Xattr[] {
+    const first = this.#u32(this.#inode(n) + INODE.xattrFirst);
+    return Array.from({ length: this.#u32(this.#inode(n) + INODE.xattrCount) }, (_, i) => {
+      const at = this.#xattrs + (first + i) * XATTR.bytes;
+      return {
+        name: this.#slice(this.#u32(at + XATTR.name), this.#view.getUint16(at + XATTR.nameLength, true)).toString(),
+        value: this.#slice(this.#u32(at + XATTR.value), this.#u32(at + XATTR.valueLength)),
+      };
+    });
+  }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Blobs in local files. */
+
+import { close, closeSync, constants, fstatSync, openSync, read } from 'node:fs';
+import { promisify } from 'node:util';
+import { CrfsError } from '../errors/error.js';
+import type { BlobSource } from './source.js';
+
+const readAt = promisify(read);
+const closeFd = promisify(close);
+
+class FileSource implements BlobSource {
+  readonly name: string;
+  readonly size: number;
+  #fd: number;
+
+  constructor(fd: number, name: string, size: number) {
+    this.#fd = fd;
+    this.name = name;
+    this.size = size;
+  }
+
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    if (!(offset >= 0 && length >= 0 && offset + length <= this.size)) {
+      throw new CrfsError(
+        'CRFS_BAD_LAYER',
+        `${this.name}: asked for ${length} bytes at ${offset} of ${this.size} bytes`,
+      );
+    }
+    const bytes = Buffer.allocUnsafeSlow(length);
+    for (let done = 0; done < length; ) {
+      const { bytesRead } = await this.#readSome(bytes, done, offset + done);
+      if (bytesRead === 0) {
+        throw new CrfsError(
+          'CRFS_BAD_LAYER',
+          `${this.name}: truncated while open: ${this.size} bytes at first, now it ends at ${offset + done}`,
+        );
+      }
+      done += bytesRead;
+    }
+    return bytes;
+  }
+
+  async #readSome(bytes: Buffer, done: number, position: number): Promise<{ bytesRead: number }> {
+    try {
+      return await readAt(this.#fd, bytes, done, bytes.length - done, position);
+    } catch (error) {
+      throw new CrfsError('CRFS_UNREACHABLE', `${this.name}: cannot be read: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+  }
+
+  async close(): Promise<void> {
+    const fd = this.#fd;
+    this.#fd = -1;
+    if (fd >= 0) {
+      await closeFd(fd);
+    }
+  }
+}
+
+/**
+ * A source over an open descriptor, which belongs to the source from then on, also when this throws CRFS_USAGE because
+ * the descriptor is no regular file. Its size is the one at this moment.
+ */
+export function fileSource(fd: number, name: string): BlobSource {
+  const stat = fstatSync(fd);
+  if (!stat.isFile()) {
+    closeSync(fd);
+    throw new CrfsError('CRFS_USAGE', `${name}: is no regular file, and so no layer`);
+  }
+  return new FileSource(fd, name, stat.size);
+}
+
+const OPEN_CODES = { ENOENT: 'CRFS_NOT_FOUND', ENOTDIR: 'CRFS_NOT_FOUND', EACCES: 'CRFS_DENIED' } as const;
+
+/** Opens a file that the person at the command line named, with that person's rights. */
+export function openFileSource(path: string): BlobSource {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK); // a fifo without a writer must not hang us
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new CrfsError(
+      OPEN_CODES[code as keyof typeof OPEN_CODES] ?? 'CRFS_USAGE',
+      `${path}: cannot be opened: ${code}`,
+      { cause: error },
+    );
+  }
+  return fileSource(fd, path);
+}
