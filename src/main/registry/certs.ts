@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** What a registry's TLS is checked against: the system's CAs, and certs.d as containers-certs.d(5) has it. */
+
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
+import { CrfsError } from '../errors/error.js';
+import { configHomeOf, isMissing } from './surroundings.js';
+import type { Surroundings } from './types.js';
+
+/** Where distributions keep the CAs that an administrator trusts, below /etc. */
+const BUNDLES = ['ssl/certs/ca-certificates.crt', 'pki/tls/certs/ca-bundle.crt', 'ssl/ca-bundle.pem', 'ssl/cert.pem'];
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw new CrfsError(
+      'CRFS_USAGE',
+      `cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+/** The directory of certificates for `host` (with its port, where the name has one), or undefined. The user's comes first. */
+export async function certsDirectory(host: string, surroundings: Surroundings): Promise<string | undefined> {
+  const { etc } = surroundings;
+  for (const base of [join(configHomeOf(surroundings), 'containers'), join(etc, 'containers'), join(etc, 'docker')]) {
+    const path = join(base, 'certs.d', host);
+    try {
+      await readdir(path);
+      return path;
+    } catch (error) {
+      if (!isMissing(error)) throw new CrfsError('CRFS_USAGE', `cannot read the directory ${path}`, { cause: error });
+    }
+  }
+  return undefined;
+}
+
+async function systemRoots({ env, etc }: Surroundings): Promise<string[]> {
+  const named = env['SSL_CERT_FILE'];
+  for (const path of named ? [named] : BUNDLES.map((bundle) => join(etc, bundle))) {
+    const bundle = await readIfThere(path);
+    if (bundle !== undefined) return [bundle];
+  }
+  return [...rootCertificates];
+}
+
+/**
+ * A TLS context that trusts the system's CAs and those in `directory` (`*.crt`), and shows its client certificates (`NAME.cert`
+ * with `NAME.key`). Rejects with CRFS_USAGE if a file cannot be read or used.
+ */
+export async function secureContext(directory: string | undefined, surroundings: Surroundings): Promise<SecureContext> {
+  const ca = await systemRoots(surroundings);
+  const cert: string[] = [];
+  const key: string[] = [];
+  for (const name of directory === undefined ? [] : (await readdir(directory)).sort()) {
+    const path = join(directory ?? '', name);
+    if (name.endsWith('.crt')) ca.push(await readFile(path, 'utf8'));
+    if (!name.endsWith('.cert')) continue;
+    const keyPath = `${path.slice(0, -'.cert'.length)}.key`;
+    const pair = await readIfThere(keyPath);
+    if (pair === undefined)
+      throw new CrfsError('CRFS_USAGE', `the client certificate ${path} has no key: ${keyPath} is missing`);
+    cert.push(await readFile(path, 'utf8'));
+    key.push(pair);
+  }
+  try {
+    return createSecureContext({ ca, cert, key });
+  } catch (error) {
+    throw new CrfsError(
+      'CRFS_USAGE',
+      `the certificates in ${directory ?? 'the system bundle'} cannot be used: ${String(error)}`,
+      { cause: error },
+    );
+  }
+}

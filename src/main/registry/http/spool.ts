@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** A whole download kept in a file without a name, read while it still grows: for servers that know no ranges. */
+
+import { randomUUID } from 'node:crypto';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CrfsError } from '../../errors/error.js';
+
+const PIECE = 1 << 20;
+
+function noSpace(error: unknown): CrfsError {
+  const full = error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+  const said = error instanceof Error ? error.message : String(error);
+  return new CrfsError(full ? 'CRFS_NO_SPACE' : 'CRFS_INTERNAL', `cannot keep a download: ${said}`, { cause: error });
+}
+
+export class Spool {
+  readonly #file: FileHandle;
+  #stored = 0;
+  #ended: { readonly error?: unknown } | undefined;
+  #wake: PromiseWithResolver = later();
+
+  private constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  /** Starts a spool in `directory`, filled by `content`. */
+  static async create(directory: string, content: AsyncIterable<Uint8Array>): Promise<Spool> {
+    try {
+      const path = join(directory, `.spool-${randomUUID()}`);
+      const file = await open(path, 'wx+', 0o600);
+      await unlink(path);
+      const spool = new Spool(file);
+      void spool.#fill(content);
+      return spool;
+    } catch (error) {
+      throw noSpace(error);
+    }
+  }
+
+  /** Whether the download ended without all bytes. */
+  get failed(): boolean {
+    return this.#ended !== undefined && 'error' in this.#ended;
+  }
+
+  /** Resolves to the number of bytes, when all have arrived. Rejects with what ended the download. */
+  async size(): Promise<number> {
+    while (this.#ended === undefined) await this.#wake.promise;
+    if ('error' in this.#ended) throw this.#ended.error;
+    return this.#stored;
+  }
+
+  /** Yields the bytes [offset, offset + length) as they arrive. */
+  async *stream(offset: number, length: number, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+    const end = offset + length;
+    for (let at = offset; at < end; ) {
+      signal?.throwIfAborted();
+      const there = Math.min(this.#stored, end) - at;
+      if (there <= 0) {
+        if (this.#ended !== undefined)
+          throw this.#ended.error ?? new CrfsError('CRFS_UNREACHABLE', 'the download ended early');
+        await this.#wake.promise;
+        continue;
+      }
+      const buffer = new Uint8Array(Math.min(there, PIECE));
+      const { bytesRead } = await this.#file.read(buffer, 0, buffer.length, at);
+      at += bytesRead;
+      yield buffer.subarray(0, bytesRead);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#end({ error: new CrfsError('CRFS_INTERNAL', 'the source was closed') });
+    await this.#file.close();
+  }
+
+  async #fill(content: AsyncIterable<Uint8Array>): Promise<void> {
+    try {
+      for await (const chunk of content) {
+        if (this.#ended !== undefined) return;
+        await this.#file.writev([chunk], this.#stored);
+        this.#stored += chunk.length;
+        this.#ring();
+      }
+      this.#end({});
+    } catch (error) {
+      this.#end({ error: error instanceof CrfsError ? error : noSpace(error) });
+    }
+  }
+
+  #end(how: { readonly error?: unknown }): void {
+    this.#ended ??= how;
+    this.#ring();
+  }
+
+  #ring(): void {
+    const { resolve } = this.#wake;
+    this.#wake = later();
+    resolve();
+  }
+}
+
+interface PromiseWithResolver {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+}
+
+function later(): PromiseWithResolver {
+  let resolve = (): void => undefined;
+  const promise = new Promise<void>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** One HTTP request and its answer: pools of connections, TLS, proxies. Neither redirects nor retries. */
+
+import type { SecureContext } from 'node:tls';
+import { type Dispatcher, EnvHttpProxyAgent } from 'undici';
+import { CrfsError } from '../../errors/error.js';
+import { certsDirectory, secureContext } from '../certs.js';
+import { here } from '../surroundings.js';
+import type { Surroundings } from '../types.js';
+import { failure, nameOf } from './failure.js';
+import { paced } from './paced.js';
+
+/** Connections to one host, at most. */
+const CONNECTIONS = 16;
+const CONNECT_MS = 10_000;
+/** An idle connection is kept for this long unless the server says otherwise. */
+const IDLE_MS = 30_000;
+/** What is read of an answer that nobody wants, to keep its connection. */
+const DISCARD_LIMIT = 64 << 10;
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Called once for each time that the request is sent. */
+  readonly body?: () => Uint8Array | AsyncIterable<Uint8Array>;
+  /** Do not check the server's certificate. */
+  readonly insecure?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface HttpResponse {
+  /** Where the answer came from, behind redirects. */
+  readonly url: URL;
+  readonly status: number;
+  /** A header that came more than once, joined by commas. */
+  header(name: string): string | undefined;
+  /** The body, once. Fails with a CrfsError. Stopping early ends the connection. */
+  chunks(): AsyncGenerator<Uint8Array, void, undefined>;
+  /** Reads the whole body. Rejects with CRFS_BAD_LAYER if it has more than `limit` bytes. */
+  bytes(limit: number): Promise<Uint8Array>;
+  /** Gives the body up, keeping the connection where little is left. */
+  discard(): Promise<void>;
+}
+
+export interface TransportOptions {
+  readonly surroundings?: Surroundings;
+  /** Milliseconds without progress after which a transfer is given up. */
+  readonly stall?: number;
+}
+
+interface TlsOptions {
+  readonly secureContext?: SecureContext;
+  readonly rejectUnauthorized?: boolean;
+}
+
+class Response implements HttpResponse {
+  readonly url: URL;
+  readonly status: number;
+  readonly #data: Dispatcher.ResponseData;
+  readonly #asked: string;
+  readonly #stall: number;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(request: HttpRequest, data: Dispatcher.ResponseData, asked: string, stall: number) {
+    this.url = request.url;
+    this.status = data.statusCode;
+    this.#data = data;
+    this.#asked = asked;
+    this.#stall = stall;
+    this.#signal = request.signal;
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#data.headers[name];
+    return Array.isArray(value) ? value.join(', ') : value;
+  }
+
+  async *chunks(): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      yield* paced(this.#data.body as AsyncIterable<Uint8Array>, this.#stall, this.#asked);
+    } catch (error) {
+      this.#signal?.throwIfAborted();
+      throw failure(error, this.#asked, this.url.host);
+    }
+  }
+
+  async bytes(limit: number): Promise<Uint8Array> {
+    const parts: Uint8Array[] = [];
+    let size = 0;
+    for await (const chunk of this.chunks()) {
+      size += chunk.length;
+      if (size > limit)
+        throw new CrfsError('CRFS_BAD_LAYER', `${this.#asked}: the answer is larger than ${limit} bytes`);
+      parts.push(chunk);
+    }
+    return Buffer.concat(parts, size);
+  }
+
+  async discard(): Promise<void> {
+    await this.#data.body.dump({ limit: DISCARD_LIMIT }).catch(() => this.#data.body.destroy());
+  }
+}
+
+export class Transport {
+  readonly #surroundings: Surroundings;
+  readonly #stall: number;
+  /** By what they trust. */
+  readonly #agents = new Map<string, Promise<Dispatcher>>();
+
+  constructor(options: TransportOptions = {}) {
+    this.#surroundings = options.surroundings ?? here;
+    this.#stall = options.stall ?? 30_000;
+  }
+
+  /** Rejects with a CrfsError, a TransientError where it is worth trying again, and with the signal's reason. */
+  async send(request: HttpRequest): Promise<HttpResponse> {
+    const { method, url, signal } = request;
+    const asked = `${method} ${nameOf(url)}`;
+    const insecure = request.insecure ?? false;
+    const certs = url.protocol === 'https:' ? await certsDirectory(url.host, this.#surroundings) : undefined;
+    const trust = url.protocol === 'https:' ? `${insecure} ${certs ?? ''}` : '';
+    const agent = await this.#agent(trust, async () => (trust === '' ? {} : await this.#tls(certs, insecure)));
+    const body = request.body?.();
+    try {
+      const data = await agent.request({
+        method,
+        origin: url.origin,
+        path: url.pathname + url.search,
+        headers: { 'user-agent': 'crfs-plugin', 'accept-encoding': 'identity', ...request.headers },
+        ...(body !== undefined && { body: body as Uint8Array }), // an async iterable is as good, unknown to the types
+        ...(signal && { signal }),
+      });
+      return new Response(request, data, asked, this.#stall);
+    } catch (error) {
+      signal?.throwIfAborted();
+      const failed = failure(error, asked, url.host);
+      if (failed.code === 'CRFS_DENIED') this.#agents.delete(trust); // a CA put into certs.d later is found the next time
+      throw failed;
+    }
+  }
+
+  /** Ends all connections. Requests under way fail. */
+  async close(): Promise<void> {
+    const agents = await Promise.allSettled(this.#agents.values());
+    this.#agents.clear();
+    await Promise.all(agents.map((agent) => (agent.status === 'fulfilled' ? agent.value.destroy() : undefined)));
+  }
+
+  async #agent(trust: string, tls: () => Promise<TlsOptions>): Promise<Dispatcher> {
+    const known = this.#agents.get(trust);
+    if (known !== undefined) return await known;
+    const agent = tls().then((options) => this.#open(options));
+    this.#agents.set(trust, agent);
+    agent.catch(() => this.#agents.delete(trust));
+    return await agent;
+  }
+
+  async #tls(certs: string | undefined, insecure: boolean): Promise<TlsOptions> {
+    return { secureContext: await secureContext(certs, this.#surroundings), rejectUnauthorized: !insecure };
+  }
+
+  #open(tls: TlsOptions): Dispatcher {
+    const { env } = this.#surroundings;
+    const direct = env['no_proxy'] ?? env['NO_PROXY'] ?? '';
+    return new EnvHttpProxyAgent({
+      connections: CONNECTIONS,
+      connect: { ...tls, timeout: CONNECT_MS },
+      requestTls: tls,
+      headersTimeout: this.#stall,
+      bodyTimeout: this.#stall,
+      keepAliveTimeout: IDLE_MS,
+      httpProxy: env['http_proxy'] ?? env['HTTP_PROXY'] ?? '',
+      httpsProxy: env['https_proxy'] ?? env['HTTPS_PROXY'] ?? '',
+      noProxy: direct === '*' ? direct : `localhost,127.0.0.1,[::1],${direct}`,
+      proxyTunnel: false,
+    });
+  }
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Image references: the grammar of the distribution specification, and podman's rules for what may be left out. */
+
+import { CrfsError } from '../errors/error.js';
+import type { Reference } from './types.js';
+
+const HOST =
+  /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:]+\])(?::(\d{1,5}))?$/;
+const PART = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
+const TAG = /^\w[\w.-]{0,127}$/;
+const DIGEST = /^sha256:[0-9a-f]{64}$/;
+/** The distribution specification's bound on `registry/repository`. */
+const NAME_LIMIT = 255;
+
+/** A name that states no registry: podman looks such a one up among aliases and search registries. */
+export interface ShortName {
+  readonly name: string;
+  readonly tag?: string;
+  readonly digest?: string;
+}
+
+/** Whether `text` is a digest of the only algorithm that we compute: `sha256:` and 64 lower-case hex digits. */
+export function isDigest(text: unknown): text is string {
+  return typeof text === 'string' && DIGEST.test(text);
+}
+
+/** Whether `text` is `host` or `host:port`. */
+export function isRegistry(text: string): boolean {
+  const match = HOST.exec(text);
+  return match !== null && (match[1] === undefined || (Number(match[1]) > 0 && Number(match[1]) < 65536));
+}
+
+/** Whether `text` is a repository's path: lower-case parts, separated by slashes. */
+export function isRepository(text: string): boolean {
+  return text.split('/').every((part) => PART.test(part));
+}
+
+function refuse(text: string, why: string): CrfsError {
+  return new CrfsError('CRFS_USAGE', `${JSON.stringify(text.slice(0, 300))} is not an image reference: ${why}`);
+}
+
+/** Splits `name[:tag][@digest]`, checking tag and digest. */
+function splitSuffix(text: string, whole: string): ShortName {
+  const at = text.indexOf('@');
+  const digest = at < 0 ? undefined : text.slice(at + 1);
+  if (digest !== undefined && !isDigest(digest))
+    throw refuse(whole, 'after @ come sha256: and 64 lower-case hex digits');
+  const named = at < 0 ? text : text.slice(0, at);
+  const colon = named.lastIndexOf(':');
+  const tag = colon > named.lastIndexOf('/') ? named.slice(colon + 1) : undefined;
+  if (tag !== undefined && !TAG.test(tag))
+    throw refuse(whole, 'a tag has 1 to 128 letters, digits, _ . - and starts with neither . nor -');
+  const name = tag === undefined ? named : named.slice(0, colon);
+  return { name, ...(tag !== undefined && { tag }), ...(digest !== undefined && { digest }) };
+}
+
+/** The first part of a name is a registry's if a path could not look like it; otherwise the name is short. */
+function registryOf(name: string): string | undefined {
+  const slash = name.indexOf('/');
+  const first = slash < 0 ? '' : name.slice(0, slash);
+  return first === 'localhost' || /[.:A-Z[]/.test(first) ? first : undefined;
+}
+
+function checked(registry: string, repository: string, suffix: ShortName, whole: string): Reference {
+  if (!isRegistry(registry)) throw refuse(whole, `${JSON.stringify(registry)} is not host[:port]`);
+  if (!isRepository(repository)) {
+    throw refuse(whole, 'a name has parts of lower-case letters and digits, joined by . _ __ or -, separated by /');
+  }
+  if (registry.length + repository.length >= NAME_LIMIT) throw refuse(whole, `its name is longer than ${NAME_LIMIT}`);
+  const tag = suffix.tag ?? (suffix.digest === undefined ? 'latest' : undefined);
+  return {
+    registry,
+    repository,
+    ...(tag !== undefined && { tag }),
+    ...(suffix.digest !== undefined && { digest: suffix.digest }),
+  };
+}
+
+/** The reference that stands for `registry/name`, where docker.io has the namespace `library` for names of one part. */
+export function qualify(registry: string, short: ShortName): Reference {
+  const whole = `${registry}/${short.name}`;
+  if (registry === 'index.docker.io') return qualify('docker.io', short);
+  const repository = registry === 'docker.io' && !short.name.includes('/') ? `library/${short.name}` : short.name;
+  return checked(registry, repository, short, whole);
+}
+
+/**
+ * Parses `docker://host[:port]/name[:tag][@digest]` or the same without `docker://`.
+ * Behind `docker://` a name without a registry is docker.io's; a bare one comes back as a short name, to be resolved by configuration.
+ * Throws CRFS_USAGE.
+ */
+export function parseReference(text: string): Reference | ShortName {
+  const explicit = text.startsWith('docker://');
+  const rest = explicit ? text.slice('docker://'.length) : text;
+  const suffix = splitSuffix(rest, text);
+  const registry = registryOf(suffix.name);
+  if (registry !== undefined) return qualify(registry, { ...suffix, name: suffix.name.slice(registry.length + 1) });
+  if (explicit) return qualify('docker.io', suffix);
+  if (/^[0-9a-f]{64}$/.test(suffix.name)) throw refuse(text, '64 hex digits would be an ID, not a name');
+  if (!isRepository(suffix.name))
+    throw refuse(text, 'a name has parts of lower-case letters and digits, joined by . _ __ or -, separated by /');
+  return suffix;
+}
+
+/** The canonical form: `docker://registry/repository[:tag][@digest]`. */
+export function formatReference(reference: Reference): string {
+  const tag = reference.tag === undefined ? '' : `:${reference.tag}`;
+  const digest = reference.digest === undefined ? '' : `@${reference.digest}`;
+  return `docker://${reference.registry}/${reference.repository}${tag}${digest}`;
+}

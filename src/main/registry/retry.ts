@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Trying again: what is worth it, when, and how long at most. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CrfsError } from '../errors/error.js';
+
+/** A failure that may pass by itself: the network's, or a server's that is busy or broken for now. */
+export class TransientError extends CrfsError {
+  /** Milliseconds that the server asks to wait before the next attempt. */
+  readonly retryAfter: number | undefined;
+
+  constructor(message: string, options?: ErrorOptions & { retryAfter?: number | undefined }) {
+    super('CRFS_UNREACHABLE', message, options);
+    this.retryAfter = options?.retryAfter;
+  }
+}
+
+export interface RetryPolicy {
+  /** Attempts without progress, the first one included. */
+  readonly attempts: number;
+  /** Milliseconds before the second attempt; doubled for each further one, up to `longest`, and halved by chance at most. */
+  readonly first: number;
+  readonly longest: number;
+  /** Milliseconds after which no attempt starts, counted from the beginning or from the last progress. */
+  readonly total: number;
+}
+
+export const patient: RetryPolicy = { attempts: 6, first: 200, longest: 10_000, total: 90_000 };
+
+/** For one operation: call `failed` after each failed attempt, and make the next one when it returns. */
+export class Retry {
+  readonly #policy: RetryPolicy;
+  readonly #signal: AbortSignal | undefined;
+  #failures = 0;
+  #began = performance.now();
+
+  constructor(policy: RetryPolicy, signal?: AbortSignal) {
+    this.#policy = policy;
+    this.#signal = signal;
+  }
+
+  /** Some of what was asked for has arrived: the bounds apply to what is left. */
+  progressed(): void {
+    this.#failures = 0;
+    this.#began = performance.now();
+  }
+
+  /** Waits until another attempt may be made, or rejects with the error that ends the operation. */
+  async failed(error: unknown): Promise<void> {
+    if (!(error instanceof TransientError) || this.#signal?.aborted) throw error;
+    this.#failures++;
+    const backoff = Math.min(this.#policy.longest, this.#policy.first * 2 ** (this.#failures - 1));
+    const wait = Math.max(backoff * (0.5 + Math.random() / 2), error.retryAfter ?? 0);
+    const elapsed = performance.now() - this.#began;
+    if (this.#failures >= this.#policy.attempts || elapsed + wait > this.#policy.total) {
+      const times = this.#failures === 1 ? '1 attempt' : `${this.#failures} attempts`;
+      throw new CrfsError(error.code, `${error.message} (gave up after ${times})`, { cause: error });
+    }
+    await sleep(wait, undefined, this.#signal && { signal: this.#signal });
+  }
+}
+
+/** Runs `attempt` until it succeeds, or fails for good, or the policy's bounds are reached. */
+export async function retrying<T>(policy: RetryPolicy, attempt: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  const retry = new Retry(policy, signal);
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      await retry.failed(error);
+    }
+  }
+}
+
+/** Milliseconds that a Retry-After header asks for: seconds, or an HTTP date (RFC 9110 section 10.2.3). */
+export function retryAfter(header: string | undefined, now = Date.now()): number | undefined {
+  if (header === undefined) return undefined;
+  if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1000;
+  const date = Date.parse(header);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}

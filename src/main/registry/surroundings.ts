@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Where configuration files lie, and reading them again only when they have changed. */
+
+import { readFile, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { CrfsError } from '../errors/error.js';
+import type { Surroundings } from './types.js';
+
+/** No configuration file that a person keeps is larger, in bytes. */
+const FILE_LIMIT = 4 << 20;
+
+/** This process's environment, and the machine's /etc. */
+export const here: Surroundings = { env: process.env, etc: '/etc' };
+
+export function homeOf({ env }: Surroundings): string {
+  return env['HOME'] || homedir();
+}
+
+/** `$XDG_CONFIG_HOME`, usually `~/.config`. */
+export function configHomeOf(surroundings: Surroundings): string {
+  return surroundings.env['XDG_CONFIG_HOME'] || join(homeOf(surroundings), '.config');
+}
+
+/** Whether an error of the file system says that there is no such file. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+}
+
+interface Parsed<T> {
+  readonly stamp: string;
+  readonly value: T;
+}
+
+/** Files of one format, each parsed when first asked for and again after it has changed. */
+export class ConfigFiles<T> {
+  readonly #parse: (text: string, path: string) => T;
+  readonly #parsed = new Map<string, Parsed<T>>();
+
+  constructor(parse: (text: string, path: string) => T) {
+    this.#parse = parse;
+  }
+
+  /** The file's content, or undefined if there is no such file. Rejects with CRFS_USAGE if it cannot be read or parsed. */
+  async get(path: string): Promise<T | undefined> {
+    try {
+      const { mtimeNs, size, ino } = await stat(path, { bigint: true });
+      const stamp = `${mtimeNs} ${size} ${ino}`;
+      const known = this.#parsed.get(path);
+      if (known?.stamp === stamp) return known.value;
+      if (size > FILE_LIMIT) throw new CrfsError('CRFS_USAGE', `${path} has ${size} bytes: not a configuration file`);
+      const value = this.#parse(await readFile(path, 'utf8'), path);
+      this.#parsed.set(path, { stamp, value });
+      return value;
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      if (error instanceof CrfsError) throw error;
+      throw new CrfsError(
+        'CRFS_USAGE',
+        `cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`,
+        { cause: error },
+      );
+    }
+  }
+}

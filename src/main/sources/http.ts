@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** A blob at a URL. */
+
+import { CrfsError } from '../errors/error.js';
+import { nameOf } from '../registry/http/failure.js';
+import { RangeSource } from '../registry/http/range-source.js';
+import { Location, sendFollowing } from '../registry/http/redirect.js';
+import type { Transport } from '../registry/http/transport.js';
+import { patient, type RetryPolicy } from '../registry/retry.js';
+import type { StreamSource } from '../registry/types.js';
+
+export interface HttpSourceOptions {
+  readonly transport: Transport;
+  /** A directory for the temporary file that holds the whole blob where the server knows no ranges. */
+  readonly spool: string;
+  readonly policy?: RetryPolicy;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Opens the blob at an `https:` or `http:` URL, learning its size by one request. Credentials in the URL go to its host alone.
+ * Rejects with a CrfsError. Reads reject with CRFS_NOT_FOUND once the blob behind the URL has been replaced.
+ */
+export async function openHttpSource(url: string, options: HttpSourceOptions): Promise<StreamSource> {
+  const { transport, spool, policy = patient, signal } = options;
+  const target = URL.canParse(url) ? new URL(url) : undefined;
+  if (target === undefined || !/^https?:$/.test(target.protocol)) {
+    throw new CrfsError('CRFS_USAGE', 'not a URL of a layer: it must start with https:// or http://');
+  }
+  const { username, password } = target;
+  const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const authorization = username === '' ? {} : { authorization: `Basic ${Buffer.from(login).toString('base64')}` };
+  target.username = '';
+  target.password = '';
+  target.hash = '';
+  const location = new Location(transport, false, async (headers, aborted) => {
+    const request = { method: 'GET', url: target, headers: { ...headers, ...authorization }, signal: aborted } as const;
+    return { from: target, response: await sendFollowing(transport, request) };
+  });
+  const get = location.get.bind(location);
+  const source = new RangeSource({ name: nameOf(target), get, policy, spool, mutable: true });
+  await source.open(signal);
+  return source;
+}

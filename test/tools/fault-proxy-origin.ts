@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** A file server as simple as can be: one buffer, single ranges, an ETag. */
+
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface Origin {
+  readonly url: string;
+  content: Uint8Array;
+  etag: string;
+  close(): Promise<void>;
+}
+
+/** Serves `content` under every path, on a free port of 127.0.0.1. */
+export async function startOrigin(content: Uint8Array): Promise<Origin> {
+  const server = createServer((request, response) => {
+    const { content: all, etag } = origin;
+    const match = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '');
+    if (match === null) {
+      response.writeHead(200, { etag, 'content-length': all.length }).end(request.method === 'HEAD' ? undefined : all);
+      return;
+    }
+    const first = Number(match[1]);
+    const last = Math.min(Number(match[2]), all.length - 1);
+    if (first > last) {
+      response.writeHead(416, { 'content-range': `bytes */${all.length}`, 'content-length': '0' }).end();
+      return;
+    }
+    const headers = {
+      etag,
+      'content-length': last - first + 1,
+      'content-range': `bytes ${first}-${last}/${all.length}`,
+    };
+    response.writeHead(206, headers).end(all.subarray(first, last + 1));
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const origin: Origin = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    content,
+    etag: '"one"',
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => {
+        server.close(resolve);
+      });
+    },
+  };
+  return origin;
+}
