@@ -24,19 +24,27 @@ Napi::Value ThrowErrno(Napi::Env env, const char *call, int error) {
 
 namespace {
 
-// map(fd, writable) -> ArrayBuffer over the whole file, shared; it lives until it is collected, or unmapped.
-// Writing to one that is not writable kills the process.
+// map(fd, writable) -> ArrayBuffer over the whole file, shared. It stays mapped until unmap.
 Napi::Value Map(const Napi::CallbackInfo &info) {
   int fd = info[0].As<Napi::Number>().Int32Value();
   int protection = info[1].As<Napi::Boolean>().Value() ? PROT_READ | PROT_WRITE : PROT_READ;
   struct stat st;
   if (fstat(fd, &st) < 0)
     return ThrowErrno(info.Env(), "fstat", errno);
-  size_t size = static_cast<size_t>(st.st_size);
-  void *map = mmap(nullptr, size, protection, MAP_SHARED, fd, 0);
+  void *map = mmap(nullptr, static_cast<size_t>(st.st_size), protection, MAP_SHARED, fd, 0);
   if (map == MAP_FAILED)
     return ThrowErrno(info.Env(), "mmap", errno);
-  return Napi::ArrayBuffer::New(info.Env(), map, size, [size](Napi::Env, void *data) { munmap(data, size); });
+  return Napi::ArrayBuffer::New(info.Env(), map, static_cast<size_t>(st.st_size));
+}
+
+// unmap(buffer): detaches the buffer, so that its views are empty from now on, and ends the mapping.
+Napi::Value Unmap(const Napi::CallbackInfo &info) {
+  Napi::ArrayBuffer buffer = info[0].As<Napi::ArrayBuffer>();
+  void *data = buffer.Data();
+  size_t size = buffer.ByteLength();
+  buffer.Detach();
+  munmap(data, size);
+  return info.Env().Undefined();
 }
 
 // lock(fd) -> whether this process now holds the exclusive lock of the file.
@@ -83,6 +91,7 @@ Napi::Value SyncFileSystem(const Napi::CallbackInfo &info) {
 void AddFiles(Napi::Env env, Napi::Object exports) {
   InstallGuard();
   exports.Set("map", Napi::Function::New(env, Map));
+  exports.Set("unmap", Napi::Function::New(env, Unmap));
   exports.Set("lock", Napi::Function::New(env, Lock));
   exports.Set("syncFileSystem", Napi::Function::New(env, SyncFileSystem));
 }

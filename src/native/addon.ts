@@ -78,12 +78,99 @@ export interface Layout {
   readonly indexMagic: bigint;
 }
 
+/** One packet of the control socket; the receiver owns the descriptors. */
+export interface Packet {
+  /** Bytes in the buffer; 0 at the end of the connection. */
+  readonly length: number;
+  readonly fds: number[];
+}
+
+export interface Connection {
+  readonly fd: number;
+  readonly uid: number;
+  readonly pid: number;
+}
+
+/** Counters that a mount keeps in its ring. */
+export interface RingStatus {
+  /** Requests published and not yet taken. */
+  readonly depth: number;
+  /** Opens that found their object, and the bytes of those files. */
+  readonly hits: number;
+  readonly hitBytes: number;
+  /** Opens that had to ask, and that failed. */
+  readonly misses: number;
+  readonly errors: number;
+  readonly waitedNs: number;
+}
+
+/** Calls `callback` whenever the descriptor is readable or hung up; close() closes the descriptor too. */
+export interface Watcher {
+  close(): void;
+}
+
 export interface Addon {
   readonly layout: Layout;
   /** The path hash as C computes it: [place, tag], both unsigned 32-bit. */
   indexHash(seed: number, path: Uint8Array): [number, number];
   /** Checks an index as the plugin does; returns the rule that it breaks, or null. */
   indexCheck(bytes: Uint8Array): string | null;
+  /**
+   * Deflates `input` into `output` as one gzip member without a time or a name in its header, at a level from 0 to 12.
+   * Returns the bytes written, or 0: the output is too small, or there is no memory.
+   */
+  deflate(input: Uint8Array, output: Uint8Array, level: number): number;
+  /** Bytes that one gzip member of `length` bytes never exceeds. */
+  deflateBound(length: number): number;
+
+  /**
+   * Inflates the gzip members of `input` into `output`, until the input ends or, at the end of a member, the output is
+   * full. Returns the bytes written, or -1: the output is too small, -2: bad data, -3: `output` maps a file that could
+   * not take the bytes, for lack of space.
+   */
+  inflate(input: Uint8Array, output: Uint8Array): number;
+
+  /**
+   * Maps a whole file, shared, until unmap. Writing to a mapping that is not writable kills the process. Throws with
+   * `errno`.
+   */
+  map(fd: number, writable: boolean): ArrayBuffer;
+  /** Ends a mapping: the buffer is detached, and views of it are empty from now on. */
+  unmap(buffer: ArrayBuffer): void;
+  /** Takes the exclusive lock of a file, or returns false: another process holds it. */
+  lock(fd: number): boolean;
+  /** Resolves when all that was written to the file system of the file is on its disk. */
+  syncFileSystem(fd: number): Promise<void>;
+
+  /** The daemon's own rings, in falling priority behind those of the mounts. */
+  readonly ownRings: { readonly readahead: number; readonly background: number };
+  /** Starts to consume the ring in a sealed memfd; returns its number. Throws EINVAL for anything else. */
+  ringAttach(fd: number): number;
+  ringDetach(ring: number): void;
+  ringStatus(ring: number): RingStatus | null;
+  /**
+   * Claims the next request, of mounts first, of the daemon's own rings unless `demandOnly`. Returns false if there is
+   * none; else fills `out`: ring, position, layer, inode, first chunk, number of chunks.
+   */
+  take(out: Uint32Array, demandOnly: boolean): boolean;
+  /** The result of a taken request: 0 or an errno. */
+  complete(ring: number, position: number, errno: number): void;
+  /** A request of the daemon to itself; returns false if there is no room. Nobody waits for its result. */
+  submit(ownRing: number, layer: number, inode: number, chunkFirst: number, chunkCount: number): boolean;
+  /** The doorbell's descriptor, to hand to mounts; it stays the addon's. */
+  doorbellFd(): number;
+  /** Wakes up to `times` sleepers. */
+  doorbellRing(times: number): void;
+  doorbellCount(): number;
+  /** Blocks this thread until the doorbell rings after `count` was read. */
+  doorbellWait(count: number): void;
+
+  controlListen(path: string): number;
+  controlAccept(fd: number): Connection | null;
+  controlReceive(fd: number, buffer: Uint8Array): Packet | null;
+  /** Sends one packet; the caller keeps its descriptors. Throws with `errno`. */
+  controlSend(fd: number, bytes: Uint8Array, fds: readonly number[]): void;
+  readonly Watcher: new (fd: number, callback: () => void) => Watcher;
 }
 
 const require = createRequire(import.meta.url);

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { addon } from '../../native/addon.js';
+import { CacheLayout, fanOut } from './layout.js';
+
+const TAG = 'Signature: 8a477f597d28d172789f06886806bc55\n# This is a cache: see https://bford.info/cachedir/\n';
+
+/** What is on the disk for certain, as of a daemon's last look. */
+interface Synced {
+  readonly bootId: string;
+  /** Milliseconds since the epoch: what was published before is on the disk. */
+  readonly before: number;
+  /** Nothing was published since. */
+  readonly clean: boolean;
+}
+
+/**
+ * The cache directory while this daemon owns it.
+ *
+ * Objects are renamed into place without waiting for the disk. That is safe as long as the machine runs: the page cache
+ * is what everybody reads. After a crash of the machine, names can be there whose content never reached the disk; so the
+ * daemon notes now and then up to when all is on the disk, and drops what was published later if the machine has been
+ * started anew since.
+ */
+export class Cache {
+  readonly layout: CacheLayout;
+  readonly #directory: number;
+  #syncedBefore: number;
+
+  /** Opens the cache: the caller holds its lock. Leaves it without drafts, and without doubtful objects. */
+  constructor(cacheDirectory: string) {
+    this.layout = new CacheLayout(cacheDirectory);
+    const { root, objects, indexes, records, tmp } = this.layout;
+    for (const top of [objects, indexes, records]) {
+      for (const two of fanOut) mkdirSync(join(top, two), { recursive: true, mode: 0o700 });
+    }
+    writeFileSync(join(cacheDirectory, 'CACHEDIR.TAG'), TAG);
+    rmSync(tmp, { recursive: true, force: true });
+    mkdirSync(tmp, { mode: 0o700 });
+    this.#directory = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
+    this.#syncedBefore = this.#recover();
+    this.#note(false);
+  }
+
+  /** Waits until all that is published now is on the disk, and notes it. */
+  async sync(): Promise<void> {
+    const now = Date.now();
+    await addon.syncFileSystem(this.#directory);
+    this.#syncedBefore = now;
+    this.#note(false);
+  }
+
+  /** The last call: nothing is published any more. */
+  async close(): Promise<void> {
+    await this.sync();
+    this.#note(true);
+    closeSync(this.#directory);
+  }
+
+  #note(clean: boolean): void {
+    const synced: Synced = { bootId: bootId(), before: this.#syncedBefore, clean };
+    const draft = join(this.layout.tmp, 'synced.json');
+    writeFileSync(draft, JSON.stringify(synced), { flush: true });
+    renameSync(draft, this.layout.synced);
+  }
+
+  /** Drops what is doubtful. Returns before when all that is left was published to the disk for certain. */
+  #recover(): number {
+    const synced = this.#synced();
+    if (synced?.clean) return Date.now();
+    const before = synced?.before ?? 0;
+    if (synced?.bootId === bootId()) return before;
+    const { objects, indexes, records } = this.layout;
+    for (const top of [objects, indexes, records]) {
+      for (const two of fanOut) {
+        for (const name of readdirSync(join(top, two))) {
+          const path = join(top, two, name);
+          if (statSync(path).ctimeMs >= before) rmSync(path);
+        }
+      }
+    }
+    return Date.now();
+  }
+
+  #synced(): Synced | undefined {
+    try {
+      return JSON.parse(readFileSync(this.layout.synced, 'utf8')) as Synced;
+    } catch {
+      return undefined; // a new cache, or a note that says nothing: all is doubtful then
+    }
+  }
+}
+
+/** Tells one run of the machine from the next. */
+function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+
+/** Raised whenever a reader of the old layout would misunderstand the new one; docs/architecture.md describes it. */
+const LAYOUT_VERSION = 'v1';
+
+/** The cache's layout: every path in it is made here. */
+export class CacheLayout {
+  readonly root: string;
+
+  constructor(cacheDirectory: string) {
+    this.root = join(cacheDirectory, LAYOUT_VERSION);
+  }
+
+  /** Contents of files: `objects/ab/<key>` */
+  get objects(): string {
+    return join(this.root, 'objects');
+  }
+
+  /** What is not whole yet; emptied when a daemon starts. */
+  get tmp(): string {
+    return join(this.root, 'tmp');
+  }
+
+  get indexes(): string {
+    return join(this.root, 'index');
+  }
+
+  /** What is known of blobs, by their identity. */
+  get records(): string {
+    return join(this.root, 'records');
+  }
+
+  /** How much of the cache is known to be on the disk. */
+  get synced(): string {
+    return join(this.root, 'synced.json');
+  }
+
+  index(key: string): string {
+    return join(this.indexes, key.slice(0, 2), key);
+  }
+
+  record(identity: string): string {
+    const name = createHash('sha256').update(identity).digest('hex');
+    return join(this.records, name.slice(0, 2), name);
+  }
+}
+
+/** The first two hex digits of every key: the directories that keys are spread over. */
+export const fanOut: readonly string[] = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CacheLayout } from './layout.js';
+
+/** What was learned of a blob when its TOC was read: enough to serve it again without reading the TOC. */
+export interface BlobRecord {
+  /** Names the index: `CacheLayout.index`. */
+  readonly key: string;
+  /** sha256 of the TOC's JSON, in hex. */
+  readonly tocDigest: string;
+  /** Where the TOC begins: every member of the blob ends before it. */
+  readonly tocOffset: number;
+  readonly kind: string;
+  /** Some file has no digest in the TOC, so its bytes cannot be checked. */
+  readonly unverified: boolean;
+}
+
+/** The record of a blob, or undefined if it was never seen. `identity` says which bytes a blob has. */
+export function readRecord(layout: CacheLayout, identity: string): BlobRecord | undefined {
+  try {
+    return checked(JSON.parse(readFileSync(layout.record(identity), 'utf8')));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+export function writeRecord(layout: CacheLayout, identity: string, record: BlobRecord): void {
+  const draft = join(layout.tmp, `record-${record.key}`);
+  writeFileSync(draft, `${JSON.stringify(record)}\n`, { mode: 0o600 });
+  renameSync(draft, layout.record(identity));
+}
+
+function checked(record: Partial<BlobRecord>): BlobRecord | undefined {
+  const { key, tocDigest, tocOffset, kind, unverified } = record;
+  const hex = /^[0-9a-f]{64}$/;
+  if (typeof key !== 'string' || !hex.test(key)) return undefined;
+  if (typeof tocDigest !== 'string' || !hex.test(tocDigest)) return undefined;
+  if (typeof tocOffset !== 'number' || !Number.isSafeInteger(tocOffset)) return undefined;
+  if (typeof kind !== 'string' || typeof unverified !== 'boolean') return undefined;
+  return { key, tocDigest, tocOffset, kind, unverified };
+}

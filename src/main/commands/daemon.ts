@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, writeSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { type Command, InvalidArgumentError } from 'commander';
+import { Daemon, lockDaemon } from '../daemon/daemon.js';
+import { openLog } from '../daemon/log.js';
+import { CrfsError } from '../errors/error.js';
+import { optionNames, options } from '../settings/options.js';
+import { type Flags, loadSettings } from '../settings/settings.js';
+
+interface Given {
+  foreground?: boolean;
+  readyFd?: number;
+}
+
+/** `crfs daemon`: mounts start it by themselves. */
+export function addDaemon(program: Command): void {
+  const command = program
+    .command('daemon')
+    .description('serve the mounts of this user (a mount starts the daemon by itself)')
+    .option('-f, --foreground', 'stay in the foreground, and log to stderr')
+    .option('--ready-fd <fd>', 'stay in the foreground, and write "ready" to this descriptor', descriptor);
+  for (const name of optionNames) {
+    const { description, value, fallback, fallbackText } = { fallbackText: undefined, ...options[name] };
+    command.option(`--${name} <${value}>`, `${description} (default: ${fallbackText ?? fallback})`);
+  }
+  command.addHelpText('after', '\nExamples:\n  crfs daemon\n  crfs daemon --foreground --log-level debug --workers 4');
+  command.action(async (given: Given) => {
+    const flags = Object.fromEntries(optionNames.map((name) => [name, command.getOptionValue(camel(name))])) as Flags;
+    if (given.foreground || given.readyFd !== undefined) await run(flags, given);
+    else await detach(process.argv.slice(3));
+  });
+}
+
+async function run(flags: Flags, { foreground = false, readyFd }: Given): Promise<void> {
+  process.umask(0o077);
+  const settings = loadSettings(flags);
+  if (!lockDaemon()) {
+    if (readyFd !== undefined) return; // whoever started us finds the one that was faster
+    throw new CrfsError('CRFS_USAGE', 'a daemon of yours is running already: see `crfs status`');
+  }
+  const log = openLog(settings['log-level'], foreground);
+  const daemon = new Daemon(settings, log);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void daemon.stop(signal));
+  process.on('SIGHUP', () => undefined);
+  process.on('uncaughtException', (error) => {
+    log.fatal({ error: error.stack }, 'the daemon fails');
+    process.exit(1);
+  });
+  if (readyFd !== undefined) {
+    writeSync(readyFd, 'ready\n');
+    closeSync(readyFd);
+  }
+  await daemon.ended;
+  process.exit(0);
+}
+
+/** Starts the daemon in a session of its own, and waits until it is ready. */
+async function detach(args: readonly string[]): Promise<void> {
+  const cli = fileURLToPath(new URL('../cli.js', import.meta.url));
+  const child = spawn(process.execPath, [...process.execArgv, cli, 'daemon', ...args, '--ready-fd', '3'], {
+    detached: true,
+    cwd: '/',
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+  });
+  const [, , stderr, ready] = child.stdio;
+  const said = text(stderr as NodeJS.ReadableStream);
+  const word = await text(ready as NodeJS.ReadableStream);
+  if (word === 'ready\n') {
+    child.unref();
+    (stderr as unknown as { destroy(): void }).destroy();
+    return;
+  }
+  await once(child, 'exit');
+  if (child.exitCode !== 0) throw new CrfsError('CRFS_INTERNAL', (await said).trim().replace(/^crfs: /, ''));
+  throw new CrfsError('CRFS_USAGE', 'a daemon of yours is running already: see `crfs status`');
+}
+
+function descriptor(given: string): number {
+  if (!/^\d{1,4}$/.test(given)) throw new InvalidArgumentError('It must be the number of an open descriptor.');
+  return Number(given);
+}
+
+function camel(name: string): string {
+  return name.replaceAll(/-./g, (dash) => dash.slice(1).toUpperCase());
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Command } from 'commander';
+import { askDaemon } from '../daemon/api.js';
+import { CrfsError } from '../errors/error.js';
+
+const LOOK_EVERY_MS = 20;
+const STOP_WITHIN_MS = 60_000;
+
+/** `crfs stop` */
+export function addStop(program: Command): void {
+  program
+    .command('stop')
+    .description('end the daemon; mounts that are still there start it again when they need it')
+    .action(async () => {
+      if ((await askDaemon('POST', '/stop')) === undefined) return;
+      for (const end = Date.now() + STOP_WITHIN_MS; Date.now() < end; await sleep(LOOK_EVERY_MS)) {
+        if ((await askDaemon('GET', '/status')) === undefined) return;
+      }
+      throw new CrfsError(
+        'CRFS_UNREACHABLE',
+        `the daemon still runs, ${STOP_WITHIN_MS / 1000} s after it was asked to end`,
+      );
+    });
+}

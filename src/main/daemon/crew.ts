@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { closeSync } from 'node:fs';
+import { constants } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { Logger } from 'pino';
+import { Piscina } from 'piscina';
+import { addon } from '../../native/addon.js';
+import { Board } from '../../workers/serve/board.js';
+import type { LayerFacts, Order, Report } from '../../workers/serve/layers.js';
+import type { WorkerTask } from '../../workers/serve/worker.js';
+import type { CacheLayout } from '../cache/layout.js';
+import type { Settings } from '../settings/options.js';
+
+const RESTART_PAUSE_MS = 100;
+
+/** The workers that serve the rings: one endless Piscina task each, started again if it dies. */
+export class Crew {
+  readonly board: Board;
+  /** Workers that died and were started again. */
+  restarts = 0;
+  readonly #settings: Settings;
+  readonly #layout: CacheLayout;
+  readonly #log: Logger;
+  readonly #pool: Piscina;
+  readonly #ports: MessagePort[] = [];
+  readonly #runs: Promise<void>[] = [];
+  readonly #layers = new Map<number, LayerFacts>();
+  readonly #dropping = new Map<number, { missing: Set<number>; done: () => void }>();
+
+  constructor(settings: Settings, layout: CacheLayout, log: Logger) {
+    this.#settings = settings;
+    this.#layout = layout;
+    this.#log = log;
+    this.board = new Board(settings.workers);
+    this.#pool = new Piscina({
+      filename: new URL('../../workers/serve/worker.js', import.meta.url).href,
+      minThreads: settings.workers,
+      maxThreads: settings.workers,
+      resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 128 },
+    });
+    for (let worker = 0; worker < settings.workers; worker++) this.#runs.push(this.#keepRunning(worker));
+  }
+
+  /** Makes a layer known to every worker, before any request for it can come. */
+  add(layer: LayerFacts): void {
+    this.#layers.set(layer.number, layer);
+    this.#tell({ add: layer });
+  }
+
+  /** Takes a layer from every worker. Resolves when none uses its descriptors any more. */
+  async drop(number: number): Promise<void> {
+    this.#layers.delete(number);
+    await new Promise<void>((done) => {
+      this.#dropping.set(number, { missing: new Set(this.#ports.keys()), done });
+      this.#tell({ drop: number });
+    });
+    this.#dropping.delete(number);
+  }
+
+  /** Ends the workers, after the requests that they have in hand. */
+  async stop(): Promise<void> {
+    this.board.stop();
+    addon.doorbellRing(this.#settings.workers);
+    await Promise.all(this.#runs);
+    await this.#pool.destroy();
+  }
+
+  #tell(order: Order): void {
+    for (const port of this.#ports) port.postMessage(order);
+    addon.doorbellRing(this.#settings.workers);
+  }
+
+  async #keepRunning(worker: number): Promise<void> {
+    while (!this.board.stopping) {
+      try {
+        await this.#run(worker);
+      } catch (error) {
+        this.#log.error({ worker, error: String(error) }, 'a worker died and is started again');
+        this.restarts++;
+        this.#bury(worker);
+        await sleep(RESTART_PAUSE_MS);
+      }
+    }
+  }
+
+  #run(worker: number): Promise<void> {
+    const { port1, port2 } = new MessageChannel();
+    this.#ports[worker] = port1;
+    port1.on('message', (report: Report) => this.#hear(worker, report));
+    for (const layer of this.#layers.values()) port1.postMessage({ add: layer } satisfies Order);
+    const task: WorkerTask = {
+      worker,
+      workers: this.#settings.workers,
+      board: this.board.buffer,
+      port: port2,
+      engine: this.#settings.engine,
+      objects: this.#layout.objects,
+      tmp: this.#layout.tmp,
+      readahead: this.#settings.readahead,
+    };
+    return this.#pool.run(task, { transferList: [port2] }) as Promise<void>;
+  }
+
+  #hear(worker: number, report: Report): void {
+    if ('dropped' in report) {
+      this.#dropped(report.dropped, worker);
+      return;
+    }
+    this.#log.warn(report.fault, `cannot serve ${report.fault.path}: ${report.fault.message}`);
+  }
+
+  #dropped(number: number, worker: number): void {
+    const dropping = this.#dropping.get(number);
+    dropping?.missing.delete(worker);
+    if (dropping?.missing.size === 0) dropping.done();
+  }
+
+  /** Answers what a dead worker left: whoever waited asks again. */
+  #bury(worker: number): void {
+    this.#ports[worker]?.close();
+    const { waiters, fd } = this.board.bury(worker, constants.errno.EAGAIN);
+    if (fd >= 0) closeSync(fd);
+    for (const { ring, position } of waiters) addon.complete(ring, position, constants.errno.EAGAIN);
+    for (const number of this.#dropping.keys()) this.#dropped(number, worker);
+  }
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { closeSync, constants, openSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { addon, type Watcher } from '../../native/addon.js';
+import { Cache } from '../cache/cache.js';
+import { CrfsError } from '../errors/error.js';
+import { cacheDirectory, runtimeDirectory } from '../settings/directories.js';
+import type { Settings } from '../settings/options.js';
+import { version } from '../version.js';
+import { type ApiServer, listenApi } from './api.js';
+import { Crew } from './crew.js';
+import { Indexer } from './indexer.js';
+import { OpenLayers } from './layers.js';
+import { logFile } from './log.js';
+import { Session } from './session.js';
+import type { Status } from './status.js';
+
+const SYNC_EVERY_MS = 60_000;
+
+/** The daemon of a user: serves all mounts of that user until it is stopped, or has had none for a while. */
+export class Daemon {
+  /** Resolves when the daemon has ended. */
+  readonly ended: Promise<void>;
+  readonly #settings: Settings;
+  readonly #log: Logger;
+  readonly #cache: Cache;
+  readonly #crew: Crew;
+  readonly #indexer: Indexer;
+  readonly #layers: OpenLayers;
+  readonly #objectsFd: number;
+  readonly #tmpFd: number;
+  readonly #started = new Date();
+  readonly #sessions = new Set<Session>();
+  readonly #sync: NodeJS.Timeout;
+  readonly #socket: string;
+  readonly #listener: Watcher;
+  readonly #api: ApiServer;
+  #idle: NodeJS.Timeout | undefined;
+  #objectsSynced = 0;
+  #stopping = false;
+  #end: () => void = () => undefined;
+
+  /**
+   * Starts the daemon, which answers mounts from now on. `locks` are the descriptors of its locks.
+   * Throws CRFS_USAGE where a socket cannot be made.
+   */
+  constructor(settings: Settings, log: Logger) {
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+    this.#settings = settings;
+    this.#log = log;
+    const runtime = runtimeDirectory();
+    this.#cache = new Cache(cacheDirectory());
+    const { layout } = this.#cache;
+    this.#objectsFd = openSync(layout.objects, constants.O_RDONLY | constants.O_DIRECTORY);
+    this.#tmpFd = openSync(layout.tmp, constants.O_RDONLY | constants.O_DIRECTORY);
+    this.#crew = new Crew(settings, layout, log);
+    this.#indexer = new Indexer(layout);
+    this.#layers = new OpenLayers(layout, this.#crew, this.#indexer, settings.readahead, log);
+    this.#socket = join(runtime, 'control.sock');
+    rmSync(this.#socket, { force: true });
+    const listening = addon.controlListen(this.#socket);
+    this.#listener = new addon.Watcher(listening, () => this.#accept(listening));
+    this.#api = listenApi(runtime, { status: () => this.status(), stop: () => void this.stop('asked to') });
+    this.#sync = setInterval(() => void this.#syncCache(), SYNC_EVERY_MS);
+    this.#sync.unref();
+    this.#watchIdle();
+    log.info({ version, ...settings }, 'the daemon is ready');
+  }
+
+  status(): Status {
+    return {
+      version,
+      pid: process.pid,
+      started: this.#started.toISOString(),
+      cache: this.#cache.layout.root,
+      log: logFile(),
+      memory: { rss: process.memoryUsage.rss() },
+      workers: {
+        count: this.#settings.workers,
+        engine: this.#settings.engine,
+        busy: this.#crew.board.busy,
+        restarts: this.#crew.restarts,
+      },
+      mounts: [...this.#sessions].map(({ mountpoint, pid, since, layers, ring }) => ({
+        mountpoint,
+        pid,
+        since: since.toISOString(),
+        layers: layers.map((layer) => layer.number),
+        ring,
+      })),
+      layers: this.#layers.list().map(({ number, name, record, users }) => ({
+        number,
+        name,
+        kind: record.kind,
+        tocDigest: record.tocDigest,
+        verified: record.unverified ? 'nothing: some files have no digest' : 'digests of its TOC',
+        mounts: users,
+      })),
+      counters: this.#crew.board.counters(),
+    };
+  }
+
+  /** Ends the daemon: mounts that are still there start another one when they next need it. */
+  async stop(why: string): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    this.#log.info(`the daemon ends: ${why}`);
+    clearInterval(this.#sync);
+    clearTimeout(this.#idle);
+    rmSync(this.#socket, { force: true });
+    this.#listener.close();
+    await this.#crew.stop();
+    for (const session of this.#sessions) session.close();
+    await this.#indexer.close();
+    await this.#cache.close();
+    await this.#api.close();
+    closeSync(this.#objectsFd);
+    closeSync(this.#tmpFd);
+    this.#end();
+  }
+
+  #accept(listening: number): void {
+    const connection = addon.controlAccept(listening);
+    if (connection === null) return;
+    if (connection.uid !== process.geteuid?.()) {
+      this.#log.warn({ uid: connection.uid, pid: connection.pid }, 'hung up on another user');
+      closeSync(connection.fd);
+      return;
+    }
+    clearTimeout(this.#idle);
+    const session = new Session(connection, {
+      layers: this.#layers,
+      objectsFd: this.#objectsFd,
+      tmpFd: this.#tmpFd,
+      log: this.#log,
+      ended: (ended) => {
+        this.#sessions.delete(ended);
+        if (this.#sessions.size === 0 && !this.#stopping) this.#watchIdle();
+      },
+    });
+    this.#sessions.add(session);
+  }
+
+  #watchIdle(): void {
+    const timeout = this.#settings['idle-timeout'];
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => void this.stop(`no mount for ${timeout} s`), timeout * 1000);
+  }
+
+  async #syncCache(): Promise<void> {
+    const { objects } = this.#crew.board.counters();
+    if (objects === this.#objectsSynced) return;
+    this.#objectsSynced = objects;
+    try {
+      await this.#cache.sync();
+    } catch (error) {
+      this.#log.error(`cannot sync the cache: ${(error as Error).message}`);
+    }
+  }
+}
+
+/** Takes the locks that make a daemon the only one. Returns false if another daemon has the first of them. */
+export function lockDaemon(): boolean {
+  if (!lock(join(runtimeDirectory(), 'daemon.lock'))) return false;
+  const cache = cacheDirectory();
+  if (lock(join(cache, 'daemon.lock'))) return true;
+  const hint = 'is XDG_RUNTIME_DIR set for some of your processes only?';
+  throw new CrfsError(
+    'CRFS_USAGE',
+    `the cache ${cache} is in use by another daemon of yours, with other sockets: ${hint}`,
+  );
+}
+
+/** The lock is held until the process ends. */
+function lock(path: string): boolean {
+  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+  const mine = addon.lock(fd);
+  if (!mine) closeSync(fd);
+  return mine;
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { readFileSync, readlinkSync } from 'node:fs';
+import { constants } from 'node:os';
+import { resolve } from 'node:path';
+import type { Logger } from 'pino';
+import { addon, type Connection, type RingStatus, type Watcher } from '../../native/addon.js';
+import { CrfsError, type ErrorCode } from '../errors/error.js';
+import { HeldFile, type ResolvedLayer, resolveConfiguration } from '../sources/resolve.js';
+import type { OpenLayer, OpenLayers } from './layers.js';
+import { decodeMessage, encodeMessage, type Message, messageLimit } from './message.js';
+
+const { constants: protocol } = addon.layout;
+const MOST_QUESTIONS_WAITING = 64;
+
+const { EACCES, EHOSTUNREACH, EINVAL, EIO, ENOENT, ENOSPC } = constants.errno;
+const ERRNO: Readonly<Record<ErrorCode, number>> = {
+  CRFS_USAGE: EINVAL,
+  CRFS_NOT_FOUND: ENOENT,
+  CRFS_DENIED: EACCES,
+  CRFS_UNREACHABLE: EHOSTUNREACH,
+  CRFS_NOT_STARGZ: EINVAL,
+  CRFS_BAD_LAYER: EIO,
+  CRFS_DIGEST: EIO,
+  CRFS_NO_SPACE: ENOSPC,
+  CRFS_INTERNAL: EIO,
+};
+
+/** What every session of a daemon uses. */
+export interface SessionContext {
+  readonly layers: OpenLayers;
+  readonly objectsFd: number;
+  readonly tmpFd: number;
+  readonly log: Logger;
+  /** Called once, when the mount has gone and all that it held is released. */
+  readonly ended: (session: Session) => void;
+}
+
+interface Question extends Message {
+  readonly files: HeldFile[];
+}
+
+/** One mount: its control connection, its ring and the layers that it uses. */
+export class Session {
+  readonly pid: number;
+  readonly mountpoint: string;
+  readonly since = new Date();
+  readonly #context: SessionContext;
+  readonly #fd: number;
+  readonly #watcher: Watcher;
+  readonly #buffer = Buffer.allocUnsafe(messageLimit);
+  readonly #questions: Question[] = [];
+  readonly #sources: ResolvedLayer[][] = [];
+  readonly #blobs = new Set<HeldFile>();
+  readonly #layers = new Set<OpenLayer>();
+  #ring: number | undefined;
+  #answering = false;
+  #hungUp = false;
+
+  constructor({ fd, pid }: Connection, context: SessionContext) {
+    this.pid = pid;
+    this.mountpoint = mountpointOf(pid);
+    this.#fd = fd;
+    this.#context = context;
+    this.#watcher = new addon.Watcher(fd, () => this.#receive());
+  }
+
+  get layers(): readonly OpenLayer[] {
+    return [...this.#layers];
+  }
+
+  get ring(): RingStatus | null {
+    return this.#ring === undefined ? null : addon.ringStatus(this.#ring);
+  }
+
+  /** Ends the session as if the mount had gone. */
+  close(): void {
+    if (this.#hungUp) return;
+    this.#hungUp = true;
+    this.#watcher.close();
+    if (this.#ring !== undefined) addon.ringDetach(this.#ring);
+    if (!this.#answering) void this.#release();
+  }
+
+  #receive(): void {
+    if (this.#hungUp) return;
+    const packet = addon.controlReceive(this.#fd, this.#buffer);
+    if (packet === null) return;
+    const files = packet.fds.map((fd) => new HeldFile(fd));
+    try {
+      if (packet.length === 0) throw new CrfsError('CRFS_USAGE', 'the mount has gone');
+      this.#questions.push({ ...decodeMessage(this.#buffer.subarray(0, packet.length)), files });
+      if (this.#questions.length > MOST_QUESTIONS_WAITING) throw new CrfsError('CRFS_USAGE', 'too many questions');
+    } catch (error) {
+      for (const file of files) file.release();
+      if (packet.length > 0)
+        this.#context.log.warn({ pid: this.pid }, `hung up on a mount: ${(error as Error).message}`);
+      this.close();
+      return;
+    }
+    if (!this.#answering) void this.#answerAll();
+  }
+
+  async #answerAll(): Promise<void> {
+    this.#answering = true;
+    for (let question = this.#questions.shift(); question && !this.#hungUp; question = this.#questions.shift()) {
+      const busy = setInterval(() => this.#send(protocol.busy, {}), protocol.busyIntervalMs);
+      try {
+        await this.#answer(question);
+      } catch (error) {
+        this.#refuse(error);
+      } finally {
+        clearInterval(busy);
+        for (const file of question.files) if (!this.#blobs.has(file)) file.release();
+      }
+    }
+    this.#answering = false;
+    if (this.#hungUp) await this.#release();
+  }
+
+  async #answer(question: Question): Promise<void> {
+    if (question.type === protocol.hello) this.#hello(question);
+    else if (this.#ring === undefined) throw new CrfsError('CRFS_USAGE', 'a mount must say hello first');
+    else if (question.type === protocol.open) this.#open(question);
+    else if (question.type === protocol.layer) await this.#layer(question);
+    else throw new CrfsError('CRFS_USAGE', `there is no control message of type ${question.type}`);
+  }
+
+  #hello({ a: version, files }: Question): void {
+    if (version !== protocol.controlVersion) {
+      const hint = 'run `crfs stop` once its mounts have gone';
+      throw new CrfsError(
+        'CRFS_USAGE',
+        `the daemon speaks version ${protocol.controlVersion} of the control protocol, the plugin ${version}: ${hint}`,
+      );
+    }
+    if (this.#ring !== undefined || files[0] === undefined) throw new CrfsError('CRFS_USAGE', 'a mount has one ring');
+    this.#ring = addon.ringAttach(files[0].fd);
+    const { objectsFd, tmpFd } = this.#context;
+    this.#send(protocol.welcome, { a: protocol.controlVersion }, [addon.doorbellFd(), objectsFd, tmpFd]);
+  }
+
+  #open({ text, files }: Question): void {
+    const resolved = resolveConfiguration(text, files[0]);
+    this.#sources.push([...resolved.layers]);
+    for (const { blob } of resolved.layers) this.#blobs.add(blob);
+    this.#send(protocol.opened, { a: this.#sources.length - 1, b: resolved.layers.length, text: resolved.text });
+  }
+
+  async #layer({ a, b, digest }: Question): Promise<void> {
+    const resolved = this.#sources[a]?.[b];
+    if (resolved === undefined) throw new CrfsError('CRFS_USAGE', `the mount has no layer ${b} of source ${a}`);
+    const layer = await this.#context.layers.use(resolved);
+    if (this.#layers.has(layer)) await this.#context.layers.release(layer);
+    this.#layers.add(layer);
+    const tocDigest = Buffer.from(layer.record.tocDigest, 'hex');
+    if (digest.some((byte) => byte !== 0) && !tocDigest.equals(digest)) {
+      throw new CrfsError('CRFS_DIGEST', `${resolved.name}: the layer is not the one that was mounted: it has changed`);
+    }
+    this.#send(protocol.layer, { a: layer.number, digest: tocDigest }, [layer.indexFd]);
+    this.#context.log.info({ mountpoint: this.mountpoint, pid: this.pid, layer: layer.name }, 'mounted a layer');
+  }
+
+  #refuse(error: unknown): void {
+    const { message } = error as Error;
+    const errno = error instanceof CrfsError ? ERRNO[error.code] : EIO;
+    this.#context.log.warn({ mountpoint: this.mountpoint, pid: this.pid }, `refused a mount: ${message}`);
+    this.#send(protocol.error, { a: errno, text: message });
+  }
+
+  #send(type: number, message: Partial<Message>, fds: number[] = []): void {
+    if (this.#hungUp) return;
+    try {
+      addon.controlSend(this.#fd, encodeMessage({ ...message, type }), fds);
+    } catch (error) {
+      this.#context.log.debug({ pid: this.pid }, `a mount does not listen: ${(error as Error).message}`);
+      this.close();
+    }
+  }
+
+  async #release(): Promise<void> {
+    for (const question of this.#questions) for (const file of question.files) file.release();
+    for (const blob of this.#blobs) blob.release();
+    await Promise.all([...this.#layers].map((layer) => this.#context.layers.release(layer)));
+    this.#context.ended(this);
+  }
+}
+
+/** The last argument of the process at the other end, which for a host is where it mounts. */
+function mountpointOf(pid: number): string {
+  try {
+    const argument = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').at(-2) ?? '';
+    return resolve(readlinkSync(`/proc/${pid}/cwd`), argument);
+  } catch {
+    return '?'; // the process is not ours to look at, or in another pid namespace
+  }
+}

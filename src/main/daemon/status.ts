@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import type { RingStatus } from '../../native/addon.js';
+import type { EngineName } from '../../workers/inflate/engine.js';
+import type { Counter } from '../../workers/serve/board.js';
+
+/** What `crfs status --json` prints. */
+export interface Status {
+  readonly version: string;
+  readonly pid: number;
+  /** ISO 8601 */
+  readonly started: string;
+  readonly cache: string;
+  readonly log: string;
+  readonly memory: { readonly rss: number };
+  readonly workers: {
+    readonly count: number;
+    readonly engine: EngineName;
+    /** Files being filled now. */
+    readonly busy: number;
+    /** Workers that died and were started again. */
+    readonly restarts: number;
+  };
+  readonly mounts: readonly {
+    readonly mountpoint: string;
+    readonly pid: number;
+    readonly since: string;
+    readonly layers: readonly number[];
+    readonly ring: RingStatus | null;
+  }[];
+  readonly layers: readonly {
+    readonly number: number;
+    readonly name: string;
+    readonly kind: string;
+    readonly tocDigest: string;
+    readonly verified: string;
+    readonly mounts: number;
+  }[];
+  /** Since the daemon started. */
+  readonly counters: Readonly<Record<Counter, number>>;
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { availableParallelism } from 'node:os';
+import { engineNames } from '../../workers/inflate/engine.js';
+import { CrfsError } from '../errors/error.js';
+
+/** One setting: from here come its validation, its flag, its line in --help and in docs/settings.md. */
+export interface Option<T> {
+  /** What it is for, as a line of --help. */
+  readonly description: string;
+  /** The word for its value in --help. */
+  readonly value: string;
+  readonly fallback: T;
+  /** What `fallback` is, where that depends on the machine. */
+  readonly fallbackText?: string;
+  /** Throws a string that says what would be right. */
+  readonly parse: (given: unknown) => T;
+}
+
+const UNITS: Record<string, number> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
+
+/** A number, or a string of one with one of the `units` behind it. */
+function quantity(given: unknown, units: Record<string, number>): number | undefined {
+  const match = /^(\d+)([a-z]?)$/i.exec(
+    typeof given === 'number' ? String(given) : typeof given === 'string' ? given : '',
+  );
+  const unit = units[match?.[2]?.toLowerCase() ?? '?'];
+  return match && unit !== undefined ? Number(match[1]) * unit : undefined;
+}
+
+function integer(low: number, high: number) {
+  return (given: unknown): number => {
+    const value = quantity(given, { '': 1 });
+    if (value === undefined || value < low || value > high) throw `a whole number from ${low} to ${high}`;
+    return value;
+  };
+}
+
+function bytes(given: unknown): number {
+  const value = quantity(given, UNITS);
+  if (value === undefined || value > Number.MAX_SAFE_INTEGER) throw 'bytes, as 4194304 or 4M';
+  return value;
+}
+
+function seconds(given: unknown): number {
+  const value = quantity(given, { '': 1, s: 1, m: 60, h: 3600, d: 86_400 });
+  if (value === undefined || value > 1e9) throw 'a time, as 90, 90s, 10m or 2h';
+  return value;
+}
+
+function choice<T extends string>(choices: readonly T[]) {
+  return (given: unknown): T => {
+    const found = choices.find((known) => known === given);
+    if (found === undefined) throw `one of ${choices.join(', ')}`;
+    return found;
+  };
+}
+
+export const options = {
+  workers: {
+    description: 'threads that inflate layers',
+    value: 'N',
+    fallback: availableParallelism(),
+    fallbackText: 'one per CPU',
+    parse: integer(1, 256),
+  },
+  engine: {
+    description: `what inflates: ${engineNames.join(', ')}`,
+    value: 'NAME',
+    fallback: 'libdeflate',
+    parse: choice(engineNames),
+  },
+  readahead: {
+    description: 'bytes of a layer that are filled around a file that had to be waited for; 0: none',
+    value: 'BYTES',
+    fallback: 4 << 20,
+    fallbackText: '4M',
+    parse: bytes,
+  },
+  'idle-timeout': {
+    description: 'time without a mount after which the daemon ends',
+    value: 'TIME',
+    fallback: 600,
+    fallbackText: '10m',
+    parse: seconds,
+  },
+  'log-level': {
+    description: 'least level of what is logged: debug, info, warn, error',
+    value: 'LEVEL',
+    fallback: 'info',
+    parse: choice(['debug', 'info', 'warn', 'error']),
+  },
+} satisfies Record<string, Option<unknown>>;
+
+export type OptionName = keyof typeof options;
+
+export type Settings = { readonly [Name in OptionName]: ReturnType<(typeof options)[Name]['parse']> };
+
+export const optionNames = Object.keys(options) as OptionName[];
+
+/** The environment variable of a setting. */
+export function variableOf(name: OptionName): string {
+  return `CRFS_${name.toUpperCase().replaceAll('-', '_')}`;
+}
+
+/** The value that `given` stands for. Throws CRFS_USAGE; `where` says where it was given. */
+export function parseOption<Name extends OptionName>(name: Name, given: unknown, where: string): Settings[Name] {
+  try {
+    return options[name].parse(given) as Settings[Name];
+  } catch (wanted) {
+    throw new CrfsError('CRFS_USAGE', `${where}: ${name} is ${JSON.stringify(given)}; it must be ${String(wanted)}`);
+  }
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { rmSync } from 'node:fs';
+import type { BlobRecord } from '../../main/cache/records.js';
+import { CrfsError, type ErrorCode } from '../../main/errors/error.js';
+import { openToc } from '../../main/formats/toc.js';
+import { buildIndex } from '../../main/index/writer.js';
+import { fileSource } from '../../main/sources/file.js';
+
+/** A blob to index. */
+export interface IndexTask {
+  /** Open on the blob; stays the caller's. */
+  readonly fd: number;
+  readonly name: string;
+  readonly identity: string;
+  /** Where to write the index. */
+  readonly path: string;
+}
+
+/** An error crosses threads as its parts: a clone of it would lose its code. */
+export type IndexOutcome =
+  | { readonly record: BlobRecord; readonly inodes: number }
+  | { readonly error: { readonly code: ErrorCode; readonly message: string } };
+
+/** Writes the index of a blob. */
+export default async function index({ fd, name, identity, path }: IndexTask): Promise<IndexOutcome> {
+  try {
+    const toc = await openToc(fileSource(fd, name));
+    const { key, tocDigest, tocOffset, kind, unverified, inodes } = await buildIndex({ toc, path, blobIdentity: identity });
+    return { record: { key, tocDigest, tocOffset, kind, unverified }, inodes };
+  } catch (error) {
+    rmSync(path, { force: true });
+    if (error instanceof CrfsError) return { error: { code: error.code, message: error.message } };
+    return { error: { code: 'CRFS_INTERNAL', message: `${name}: ${(error as Error).message}` } };
+  }
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { createHash } from 'node:crypto';
+import { readSync } from 'node:fs';
+import { CrfsError } from '../../main/errors/error.js';
+
+const PIECE = 1 << 20;
+
+/** Throws CRFS_DIGEST unless the sha256 of the content is `digest` (32 bytes). `what` names the content. */
+export function checkDigest(content: Uint8Array | Iterable<Uint8Array>, digest: Uint8Array, what: string): void {
+  const hash = createHash('sha256');
+  for (const piece of content instanceof Uint8Array ? [content] : content) hash.update(piece);
+  const found = hash.digest();
+  if (found.equals(digest)) return;
+  const wanted = Buffer.from(digest).toString('hex');
+  throw new CrfsError(
+    'CRFS_DIGEST',
+    `${what} is not what the TOC says: sha256 ${found.toString('hex')}, not ${wanted}`,
+  );
+}
+
+/** The first `size` bytes of a file, in pieces that are valid until the next one. */
+export function* fileContent(fd: number, size: number): Generator<Buffer> {
+  const buffer = Buffer.allocUnsafe(Math.min(PIECE, size));
+  for (let at = 0; at < size; ) {
+    const read = readSync(fd, buffer, 0, Math.min(buffer.length, size - at), at);
+    if (read === 0) throw new CrfsError('CRFS_INTERNAL', 'a file that was being filled is too short');
+    yield buffer.subarray(0, read);
+    at += read;
+  }
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { constants } from 'node:os';
+import { CrfsError } from '../../main/errors/error.js';
+import { addon } from '../../native/addon.js';
+import type { Board } from './board.js';
+import { checkDigest, fileContent } from './digest.js';
+import type { Layer, Layers, Report } from './layers.js';
+import { MemberReader, SLACK } from './member.js';
+import type { Store } from './store.js';
+
+/** Chunks from this size on are inflated straight into the mapped object; below, writing them is cheaper. */
+const MAP_FROM = 256 << 10;
+
+const { EAGAIN, EIO, EINVAL, ENOSPC } = constants.errno;
+
+/** Fills the objects of files, alone or together with the other workers. */
+export class Filler {
+  readonly #worker: number;
+  readonly #workers: number;
+  readonly #board: Board;
+  readonly #layers: Layers;
+  readonly #store: Store;
+  readonly #members: MemberReader;
+  readonly #report: (report: Report) => void;
+
+  constructor(
+    worker: number,
+    workers: number,
+    board: Board,
+    layers: Layers,
+    store: Store,
+    members: MemberReader,
+    report: (report: Report) => void,
+  ) {
+    this.#worker = worker;
+    this.#workers = workers;
+    this.#board = board;
+    this.#layers = layers;
+    this.#store = store;
+    this.#members = members;
+    this.#report = report;
+  }
+
+  /** Answers a request that this worker took: fills its file, or joins those who do. */
+  serve(ring: number, position: number, layer: Layer | undefined, inode: number): void {
+    this.#board.count('requests', 1);
+    if (layer === undefined || !hasContent(layer, inode)) {
+      addon.complete(ring, position, EINVAL);
+      return;
+    }
+    this.#board.hold(this.#worker, ring, position);
+    if (this.fill(layer, inode) === 'full') {
+      this.#board.release(this.#worker);
+      addon.complete(ring, position, EAGAIN);
+    }
+  }
+
+  /**
+   * Fills the object of a file unless it is there. Requests that wait for it are answered.
+   * Returns 'joined' if others are at it already, and 'full' if the board has no room to wait.
+   */
+  fill(layer: Layer, inode: number): 'filled' | 'joined' | 'full' {
+    const { index } = layer;
+    const key = index.keyBytes(inode);
+    const chunks = index.chunkCount(inode);
+    const { job, created } = this.#board.join(this.#worker, key, layer.number, inode, chunks);
+    if (job < 0) return 'full';
+    if (!created) return 'joined';
+    this.#attempt(job, layer, inode, () => {
+      if (this.#store.has(index.key(inode))) this.#board.cancel(job);
+      else if (chunks > 1) {
+        const fd = this.#store.create(job);
+        this.#store.resize(fd, index.size(inode) + SLACK);
+        this.#board.share(job, fd);
+        addon.doorbellRing(Math.min(chunks, this.#workers) - 1);
+      }
+    });
+    this.#work(job, layer, inode);
+    return 'filled';
+  }
+
+  /** Helps with a file that another worker has begun. Returns false if there is none. */
+  help(): boolean {
+    const job = this.#board.help(this.#worker);
+    if (job < 0) return false;
+    const { layer: number, inode } = this.#board.describe(job);
+    const layer = this.#layers.get(number);
+    if (layer) this.#work(job, layer, inode);
+    else if (this.#board.leave(this.#worker, job)) this.#end(job, EAGAIN); // its mount is gone
+    return true;
+  }
+
+  #work(job: number, layer: Layer, inode: number): void {
+    const first = layer.index.chunkFirst(inode);
+    let mapping: ArrayBuffer | undefined;
+    for (let n = this.#board.claim(job); n >= 0; n = this.#board.claim(job)) {
+      this.#attempt(job, layer, inode, () => {
+        const chunk = first + n;
+        const { fd } = this.#board.describe(job);
+        if (fd < 0) this.#whole(job, layer, chunk);
+        else if (this.#mappable(layer, chunk)) this.#mapped(layer, chunk, (mapping ??= addon.map(fd, true)));
+        else this.#written(layer, chunk, fd);
+        this.#board.count('inflatedBytes', layer.index.chunkSize(chunk));
+      });
+    }
+    if (mapping) addon.unmap(mapping);
+    if (this.#board.leave(this.#worker, job)) this.#finish(job, layer, inode);
+  }
+
+  /** A file of one chunk: nobody can help, and one digest says it all. */
+  #whole(job: number, layer: Layer, chunk: number): void {
+    const fd = this.#store.create(job);
+    this.#board.share(job, fd);
+    if (this.#mappable(layer, chunk)) {
+      this.#store.resize(fd, layer.index.chunkSize(chunk) + SLACK);
+      const mapping = addon.map(fd, true);
+      try {
+        this.#mapped(layer, chunk, mapping);
+      } finally {
+        addon.unmap(mapping);
+      }
+    } else {
+      this.#written(layer, chunk, fd);
+    }
+  }
+
+  #mappable(layer: Layer, chunk: number): boolean {
+    const { index } = layer;
+    return index.chunkSize(chunk) >= MAP_FROM && index.chunkInner(chunk) === 0 && this.#members.fits(layer, chunk);
+  }
+
+  /** Inflates a chunk into the mapped object. Only the last one finds room behind it: the slack. */
+  #mapped(layer: Layer, chunk: number, mapping: ArrayBuffer): void {
+    const { index } = layer;
+    const offset = index.chunkFileOffset(chunk);
+    const size = index.chunkSize(chunk);
+    const last = offset + size === index.size(index.chunkInode(chunk));
+    this.#members.contentInto(layer, chunk, new Uint8Array(mapping, offset, last ? size + SLACK : size));
+    this.#check(layer, chunk, new Uint8Array(mapping, offset, size));
+  }
+
+  #written(layer: Layer, chunk: number, fd: number): void {
+    const offset = layer.index.chunkFileOffset(chunk);
+    if (this.#members.fits(layer, chunk)) {
+      const content = this.#members.content(layer, chunk);
+      this.#check(layer, chunk, content);
+      this.#store.write(fd, content, offset);
+      return;
+    }
+    const store = this.#store;
+    const pieces = this.#members.pieces(layer, chunk);
+    const write = function* (): Generator<Buffer> {
+      let at = offset;
+      for (const piece of pieces) {
+        store.write(fd, piece, at);
+        at += piece.length;
+        yield piece;
+      }
+    };
+    this.#check(layer, chunk, write());
+  }
+
+  /** Holds a chunk against its digest. Consumes `content` in any case. */
+  #check(layer: Layer, chunk: number, content: Uint8Array | Iterable<Uint8Array>): void {
+    const { index } = layer;
+    const inode = index.chunkInode(chunk);
+    const only = index.chunkCount(inode) === 1;
+    const digest = index.chunkDigest(chunk) ?? (only && index.hasDigest(inode) ? index.keyBytes(inode) : undefined);
+    if (digest) checkDigest(content, digest, only ? 'the content' : `the chunk at ${index.chunkFileOffset(chunk)}`);
+    else if (!(content instanceof Uint8Array)) for (const _ of content);
+  }
+
+  #finish(job: number, layer: Layer, inode: number): void {
+    const { index } = layer;
+    const { fd } = this.#board.describe(job);
+    const size = index.size(inode);
+    if (this.#board.describe(job).error === 0 && fd >= 0) {
+      this.#attempt(job, layer, inode, () => {
+        if (index.chunkCount(inode) > 1 && index.hasDigest(inode)) {
+          checkDigest(fileContent(fd, size), index.keyBytes(inode), 'the content');
+        }
+        this.#store.publish(job, fd, index.key(inode), size);
+        this.#board.count('objects', 1);
+        this.#board.count('objectBytes', size);
+      });
+    }
+    this.#end(job, this.#board.describe(job).error);
+  }
+
+  /** Answers all who wait for a job; what it has filled, unless it is published, goes. */
+  #end(job: number, error: number): void {
+    const { fd } = this.#board.describe(job);
+    if (error !== 0 && fd >= 0) this.#store.discard(job, fd);
+    for (const { ring, position } of this.#board.finish(job)) addon.complete(ring, position, error);
+  }
+
+  /** Does one step of a job. If it throws, the job fails, and the fault is told. */
+  #attempt(job: number, layer: Layer, inode: number, step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      const { errno, code, message } = describeFault(error);
+      this.#board.fail(job, errno);
+      this.#board.count(code === 'CRFS_DIGEST' ? 'digestErrors' : 'errors', 1);
+      this.#report({ fault: { layer: layer.name, path: layer.index.path(inode), code, message } });
+    }
+  }
+}
+
+/** Whether a number that came through a ring names a file with content. */
+export function hasContent({ index }: Layer, inode: number): boolean {
+  return inode < index.inodes && index.isFile(inode) && index.chunkCount(inode) > 0;
+}
+
+function describeFault(error: unknown): { errno: number; code: string; message: string } {
+  if (error instanceof CrfsError) {
+    const { code, message } = error;
+    return { errno: code === 'CRFS_NO_SPACE' ? ENOSPC : EIO, code, message };
+  }
+  const { code = 'CRFS_INTERNAL', message } = error as NodeJS.ErrnoException;
+  return { errno: code === 'ENOSPC' || code === 'EDQUOT' ? ENOSPC : EIO, code, message };
+}

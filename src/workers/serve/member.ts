@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { readSync } from 'node:fs';
+import { CrfsError } from '../../main/errors/error.js';
+import type { Engine } from '../inflate/engine.js';
+import { Inflater } from '../inflate/pako.js';
+import type { Layer } from './layers.js';
+
+/** Members of up to this many bytes, compressed or not, are inflated in one go; larger ones piece by piece. */
+export const WHOLE_LIMIT = 8 << 20;
+const PIECE = 1 << 20;
+/** A member goes on behind a file's content, with padding and the headers of what follows: room for the usual. */
+export const SLACK = 64 << 10;
+
+/**
+ * Reads and inflates the gzip members of layers into buffers of its own, which it uses again: what it returns is valid
+ * until its next call. The last member stays, so that files which share one inflate it once.
+ */
+export class MemberReader {
+  readonly #engine: Engine;
+  #input = Buffer.allocUnsafeSlow(PIECE);
+  #output = Buffer.allocUnsafeSlow(PIECE);
+  #layer: Layer | undefined;
+  #member = -1;
+  #length = 0;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** Whether the member of a chunk is small enough for `content` and `contentInto`. */
+  fits(layer: Layer, chunk: number): boolean {
+    const { index } = layer;
+    const needed = index.chunkInner(chunk) + index.chunkSize(chunk) + SLACK;
+    return needed <= WHOLE_LIMIT && memberEnd(layer, chunk) - index.chunkOffset(chunk) <= WHOLE_LIMIT;
+  }
+
+  /** The content of a chunk. Throws CRFS_BAD_LAYER if the blob or the member is too short, or corrupt. */
+  content(layer: Layer, chunk: number): Buffer {
+    const { index } = layer;
+    const offset = index.chunkOffset(chunk);
+    const end = index.chunkInner(chunk) + index.chunkSize(chunk);
+    if (this.#layer !== layer || this.#member !== offset || this.#length < end) {
+      this.#layer = undefined;
+      if (this.#output.length < end + SLACK) this.#output = Buffer.allocUnsafeSlow(end + SLACK);
+      this.#length = this.#engine.inflate(this.#compressed(layer, chunk), this.#output);
+      this.#layer = layer;
+      this.#member = offset;
+    }
+    if (this.#length < end) throw tooShort(offset);
+    return this.#output.subarray(index.chunkInner(chunk), end);
+  }
+
+  /** Inflates a chunk that starts its member straight into `output`, which may be longer than the chunk. */
+  contentInto(layer: Layer, chunk: number, output: Uint8Array): void {
+    const written = this.#engine.inflate(this.#compressed(layer, chunk), output);
+    if (written < layer.index.chunkSize(chunk)) throw tooShort(layer.index.chunkOffset(chunk));
+  }
+
+  /** Hands out the content of a chunk of any size, in pieces: in memory that does not grow with it. */
+  *pieces(layer: Layer, chunk: number): Generator<Buffer> {
+    const { index } = layer;
+    const end = memberEnd(layer, chunk);
+    const inflater = new Inflater();
+    let skip = index.chunkInner(chunk);
+    let left = index.chunkSize(chunk);
+    this.#layer = undefined;
+    for (let at = index.chunkOffset(chunk); left > 0; at += PIECE) {
+      if (at >= end) throw tooShort(index.chunkOffset(chunk));
+      inflater.feed(this.#read(layer, at, Math.min(PIECE, end - at)));
+      const room = this.#output.subarray(0, PIECE);
+      for (let written = PIECE; written === PIECE && left > 0; ) {
+        written = inflater.fill(room);
+        const content = room.subarray(Math.min(skip, written), Math.min(skip + left, written));
+        skip -= Math.min(skip, written);
+        left -= content.length;
+        if (content.length > 0) yield content;
+      }
+    }
+  }
+
+  #compressed(layer: Layer, chunk: number): Buffer {
+    const offset = layer.index.chunkOffset(chunk);
+    return this.#read(layer, offset, memberEnd(layer, chunk) - offset);
+  }
+
+  #read(layer: Layer, offset: number, length: number): Buffer {
+    if (this.#input.length < length) this.#input = Buffer.allocUnsafeSlow(length);
+    for (let done = 0; done < length; ) {
+      const read = readSync(layer.blobFd, this.#input, done, length - done, offset + done);
+      if (read === 0) throw new CrfsError('CRFS_BAD_LAYER', 'the blob has become shorter than its TOC says');
+      done += read;
+    }
+    return this.#input.subarray(0, length);
+  }
+}
+
+function memberEnd(layer: Layer, chunk: number): number {
+  return Math.min(layer.index.chunkEnd(chunk), layer.tocOffset);
+}
+
+function tooShort(offset: number): CrfsError {
+  return new CrfsError('CRFS_BAD_LAYER', `the gzip member at ${offset} holds less than its TOC says`);
+}

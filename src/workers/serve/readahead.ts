@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { addon } from '../../native/addon.js';
+import type { Layer } from './layers.js';
+
+const MOST_REGIONS_AHEAD = 8;
+
+/**
+ * Decides what to fill before it is asked for. Neighbours in a tar are neighbours in a directory: a file that had to be
+ * waited for brings in its region of the blob, and a reader that goes on from region to region brings in ever more of
+ * those ahead of it.
+ */
+export class Readahead {
+  readonly #span: number;
+
+  /** `span`: bytes of the blob in a region; 0 switches readahead off. */
+  constructor(span: number) {
+    this.#span = span;
+  }
+
+  /** Asks for what a reader of this chunk will probably want next. */
+  follow(layer: Layer, chunk: number): void {
+    if (this.#span === 0) return;
+    const regions = new Uint8Array(layer.regions);
+    const region = Math.floor(layer.index.chunkOffset(chunk) / this.#span);
+    this.#bring(layer, regions, region);
+    let behind = 0;
+    while (behind < Math.min(region, MOST_REGIONS_AHEAD) && Atomics.load(regions, region - behind - 1) === 1) behind++;
+    for (let ahead = 1; ahead <= behind; ahead++) this.#bring(layer, regions, region + ahead);
+  }
+
+  #bring(layer: Layer, regions: Uint8Array, region: number): void {
+    if (region >= regions.length || Atomics.exchange(regions, region, 1) === 1) return;
+    const first = layer.index.chunkAt(region * this.#span);
+    const end = layer.index.chunkAt((region + 1) * this.#span);
+    if (end <= first) return;
+    const { readahead } = addon.ownRings;
+    if (!addon.submit(readahead, layer.number, addon.layout.constants.noInode, first, end - first)) {
+      Atomics.store(regions, region, 0);
+    }
+  }
+}
+
+/** Bytes for a layer's `regions`: one for each region of a blob. */
+export function regionsOf(blobSize: number, span: number): number {
+  return span === 0 ? 0 : Math.ceil(blobSize / span);
+}

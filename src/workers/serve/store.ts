@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+
+const CREATE = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+const READ_ONLY = 0o400;
+
+/** Where objects come to be: half-filled files in one directory, renamed into another when they are whole. */
+export class Store {
+  readonly #objects: string;
+  readonly #tmp: string;
+
+  constructor(objects: string, tmp: string) {
+    this.#objects = objects;
+    this.#tmp = tmp;
+  }
+
+  has(key: string): boolean {
+    return existsSync(this.#path(key));
+  }
+
+  /** A new file for a job. Returns its descriptor. */
+  create(job: number): number {
+    rmSync(this.#draft(job), { force: true });
+    return openSync(this.#draft(job), CREATE, READ_ONLY);
+  }
+
+  /** Makes a file this long, without taking space for it. */
+  resize(fd: number, size: number): void {
+    ftruncateSync(fd, size);
+  }
+
+  write(fd: number, content: Uint8Array, offset: number): void {
+    for (let done = 0; done < content.length; ) {
+      done += writeSync(fd, content, done, content.length - done, offset + done);
+    }
+  }
+
+  /** Makes the whole and checked file of a job the object `key`, and closes it. */
+  publish(job: number, fd: number, key: string, size: number): void {
+    if (fstatSync(fd).size !== size) ftruncateSync(fd, size);
+    renameSync(this.#draft(job), this.#path(key));
+    closeSync(fd);
+  }
+
+  /** Throws the file of a job away. */
+  discard(job: number, fd: number): void {
+    closeSync(fd);
+    rmSync(this.#draft(job), { force: true });
+  }
+
+  #path(key: string): string {
+    return join(this.#objects, key.slice(0, 2), key);
+  }
+
+  #draft(job: number): string {
+    return join(this.#tmp, `job-${job}`);
+  }
+}

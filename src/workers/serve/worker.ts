@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import type { MessagePort } from 'node:worker_threads';
+import { addon } from '../../native/addon.js';
+import { type EngineName, engines } from '../inflate/engine.js';
+import { Board } from './board.js';
+import { Filler, hasContent } from './filler.js';
+import { Layers } from './layers.js';
+import { MemberReader } from './member.js';
+import { Readahead } from './readahead.js';
+import { Store } from './store.js';
+
+/** What a worker of the daemon is started with. */
+export interface WorkerTask {
+  /** Its number, from 0, and how many there are. */
+  readonly worker: number;
+  readonly workers: number;
+  readonly board: SharedArrayBuffer;
+  readonly port: MessagePort;
+  readonly engine: EngineName;
+  /** Directories of the cache. */
+  readonly objects: string;
+  readonly tmp: string;
+  /** Bytes of a blob to fill around what was asked for. */
+  readonly readahead: number;
+}
+
+// the words of a taken request
+const RING = 0;
+const POSITION = 1;
+const LAYER = 2;
+const INODE = 3;
+const CHUNK_FIRST = 4;
+const CHUNK_COUNT = 5;
+
+/** Serves requests until the board says stop. Blocks its thread while there is nothing to do. */
+export default function serve(task: WorkerTask): void {
+  const board = new Board(task.workers, task.board);
+  const layers = new Layers(task.port);
+  const store = new Store(task.objects, task.tmp);
+  const members = new MemberReader(engines[task.engine]);
+  const report = task.port.postMessage.bind(task.port);
+  const filler = new Filler(task.worker, task.workers, board, layers, store, members, report);
+  const readahead = new Readahead(task.readahead);
+  const request = new Uint32Array(6);
+  const word = (n: number): number => request[n] ?? 0;
+
+  const serveMount = (): void => {
+    const layer = layers.get(word(LAYER));
+    const inode = word(INODE);
+    filler.serve(word(RING), word(POSITION), layer, inode);
+    if (layer && hasContent(layer, inode)) readahead.follow(layer, layer.index.chunkFirst(inode));
+  };
+
+  const serveNextMount = (): boolean => {
+    const taken = addon.take(request, true);
+    if (taken) serveMount();
+    return taken;
+  };
+
+  /** Fills the files of a range of chunks; mounts go first, between one file and the next. */
+  const serveRange = (): void => {
+    const number = word(LAYER);
+    const first = word(CHUNK_FIRST);
+    const end = first + word(CHUNK_COUNT);
+    addon.complete(word(RING), word(POSITION), 0);
+    for (let chunk = first; chunk < end && !board.stopping; chunk++) {
+      layers.update();
+      const layer = layers.get(number);
+      if (layer === undefined) return;
+      const inode = layer.index.chunkInode(chunk);
+      if (layer.index.chunkCount(inode) === 1) filler.fill(layer, inode);
+      while (filler.help() || serveNextMount());
+    }
+  };
+
+  while (!board.stopping) {
+    const count = addon.doorbellCount();
+    layers.update();
+    if (filler.help()) continue;
+    if (!addon.take(request, false)) addon.doorbellWait(count);
+    else if (word(RING) <= addon.ownRings.background) serveRange();
+    else serveMount();
+  }
+  task.port.close();
+}
