@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+plugins = $(DESTDIR)$(PREFIX)/libexec/fuse-overlayfs
+runtime = $(DESTDIR)$(PREFIX)/lib/crfs-plugin
+bin = $(DESTDIR)$(PREFIX)/bin
+
+native = binding.gyp $(shell find csrc -type f)
+typescript = tsconfig.json $(shell find src test bench -name '*.ts')
+
+all: crfs-plugin.so dist/.built
+
+# what the build needs from the system and from npm
+node_modules/.package-lock.json: package-lock.json scripts/system-packages
+	scripts/system-packages build
+	npm ci --no-progress
+	touch $@
+
+build/.built: $(native) node_modules/.package-lock.json
+	node scripts/build-native.mjs
+	touch $@
+
+crfs-plugin.so: build/.built
+	cp build/Release/crfs-plugin.so $@.new
+	mv $@.new $@
+
+dist/.built: $(typescript) node_modules/.package-lock.json
+	npx tsc
+	touch $@
+
+demo: all
+	scripts/system-packages run
+	scripts/demo
+
+test: all
+	scripts/system-packages test
+	scripts/test
+
+bench: all
+	scripts/system-packages test
+	npm run bench
+
+install: all
+	install -D -m 755 crfs-plugin.so $(plugins)/crfs-plugin.so
+	rm -rf $(runtime)
+	install -d $(runtime)/bin $(runtime)/build/Release $(runtime)/dist $(bin)
+	install -m 755 bin/crfs $(runtime)/bin/crfs
+	install -m 644 package.json package-lock.json .npmrc LICENSE $(runtime)
+	install -m 644 build/Release/crfs_addon.node $(runtime)/build/Release
+	cp -R dist/src $(runtime)/dist/src
+	cp -R node_modules $(runtime)/node_modules
+	cd $(runtime) && npm prune --omit=dev --no-progress
+	ln -sfn ../lib/crfs-plugin/bin/crfs $(bin)/crfs
+
+uninstall:
+	rm -f $(plugins)/crfs-plugin.so $(bin)/crfs
+	rm -rf $(runtime)
+
+clean:
+	rm -rf build dist crfs-plugin.so
+
+.PHONY: all demo test bench install uninstall clean
