@@ -11,10 +11,16 @@
  *   LAYER   a: source, b: layer, digest           LAYER   a: number in requests, digest    fd: index
  *                                                 ERROR   a: errno, text: one line for a person
  *
+ * The tmp directory is this mount's own, on the file system of the objects: the daemon removes it, and what is left in
+ * it, when the connection ends.
+ *
  * OPEN carries the blob where the configuration names a local file: the mount opens it, with its own rights and in its
- * own mount namespace. `digest` is the sha256 of the layer's TOC; all zeros in a question means "whatever it is". A
- * mount that comes back after the daemon died asks for the text and the digests that it was told first, and gets these
- * or an error, never something else.
+ * own mount namespace; the text is then the file's absolute path. Layers count from the base, as manifests list them:
+ * layer 0 lies below all others. The text of ERROR does not repeat the configuration, which the mount prints before it.
+ *
+ * `digest` is the sha256 of the layer's TOC; all zeros in a question means "whatever it is". A mount that comes back
+ * after the daemon died asks for the text and the digests that it was told first, and gets these or an error, never
+ * something else.
  *
  * Version 1. The rule of negotiation: the mount names the version that it speaks, and the daemon answers with the same
  * one, or with ERROR EPROTO. A change that an older reader would misunderstand raises the version.
