@@ -29,10 +29,29 @@
       "type": "shared_library",
       "product_prefix": "",
       "sources": [
+        "csrc/plugin/ask.c",
+        "csrc/plugin/config.c",
+        "csrc/plugin/connection.c",
+        "csrc/plugin/control.c",
+        "csrc/plugin/copyup.c",
+        "csrc/plugin/directory.c",
+        "csrc/plugin/layer.c",
+        "csrc/plugin/lookup.c",
+        "csrc/plugin/mapping.c",
+        "csrc/plugin/object.c",
+        "csrc/plugin/open.c",
         "csrc/plugin/plugin.c",
+        "csrc/plugin/report.c",
+        "csrc/plugin/runtime.c",
+        "csrc/plugin/scratch.c",
+        "csrc/plugin/session.c",
+        "csrc/plugin/start.c",
+        "csrc/plugin/xattr.c",
         "csrc/shared/index.c"
       ],
       "cflags_c": ["-std=gnu11", "-fvisibility=hidden"],
+      "ldflags": ["-Wl,-z,defs"],
+      "libraries": ["-ldl", "-lpthread"],
       "include_dirs!": ["<(node_root_dir)/include/node"]
     }
   ]

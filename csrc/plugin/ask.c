@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "plugin/ask.h"
+
+#define SLICE_NS 50000000ull /* between two looks at whether the daemon lives */
+#define ERRNO_LIMIT 4096
+
+static uint64_t slice(uint64_t deadline_ns) {
+  uint64_t end = crfs_now_ns() + SLICE_NS;
+  return end < deadline_ns ? end : deadline_ns;
+}
+
+static int errno_of(uint32_t result) {
+  uint32_t error = result - CRFS_DONE;
+  return error < ERRNO_LIMIT ? (int)error : EIO;
+}
+
+/* A request in the ring of a daemon that is gone is simply left there: its ring serves no other daemon. */
+int crfs_ask(struct crfs_connection *connection, uint32_t number, uint32_t inode, uint32_t chunks,
+             uint64_t deadline_ns) {
+  uint32_t position, result;
+  struct crfs_request *request;
+  if (crfs_control_is_gone(&connection->control))
+    return CRFS_ASK_GONE;
+  while ((request = crfs_ring_reserve(connection->ring, &position, slice(deadline_ns))) == NULL) {
+    if (crfs_control_is_gone(&connection->control))
+      return CRFS_ASK_GONE;
+    if (crfs_now_ns() >= deadline_ns)
+      return ETIMEDOUT;
+  }
+  request->layer = number;
+  request->inode = inode;
+  request->chunk_first = 0;
+  request->chunk_count = chunks;
+  crfs_ring_publish(request, position, connection->doorbell);
+
+  while ((result = crfs_ring_wait(request, slice(deadline_ns))) == CRFS_PENDING) {
+    if (crfs_control_is_gone(&connection->control))
+      return CRFS_ASK_GONE;
+    if (crfs_now_ns() < deadline_ns)
+      continue;
+    result = crfs_ring_abandon(request);
+    if (result == CRFS_ABANDONED)
+      return ETIMEDOUT;
+    break;
+  }
+  crfs_ring_free(request, position);
+  return errno_of(result);
+}

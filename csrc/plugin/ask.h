@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* Asking the daemon's workers for a file, through the ring. */
+
+#ifndef CRFS_PLUGIN_ASK_H
+#define CRFS_PLUGIN_ASK_H
+
+#include "plugin/connection.h"
+
+/* The daemon ended before it answered; no errno. */
+#define CRFS_ASK_GONE (-1)
+
+/* Asks for all CHUNKS of an inode of the layer that the daemon knows by NUMBER, and waits until DEADLINE_NS. Returns 0:
+ * the object was published; an errno: of the worker, or ETIMEDOUT; or CRFS_ASK_GONE. Any thread; the caller keeps
+ * CONNECTION acquired. */
+int crfs_ask(struct crfs_connection *connection, uint32_t number, uint32_t inode, uint32_t chunks,
+             uint64_t deadline_ns);
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "plugin/connection.h"
+
+#include "plugin/runtime.h"
+#include "plugin/start.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#define START_NS 20000000000ull
+#define RETRY_NS 20000000l
+
+/* Makes the ring in a memfd of a size that nobody can change any more: a mapping never loses its pages. */
+static int make_ring(struct crfs_connection *connection, struct crfs_failure *failure) {
+  int fd = memfd_create("crfs-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (fd < 0 || ftruncate(fd, sizeof(struct crfs_ring)) < 0 ||
+      fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+    goto failed;
+  void *map = mmap(NULL, sizeof(struct crfs_ring), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (map == MAP_FAILED)
+    goto failed;
+  connection->ring = map;
+  crfs_ring_init(connection->ring);
+  return fd;
+failed:
+  crfs_fail(failure, errno, "cannot make the request ring: %s", strerror(errno));
+  if (fd >= 0)
+    close(fd);
+  return -1;
+}
+
+static int is_of_type(int fd, mode_t type, off_t size) {
+  struct stat st;
+  return fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == type && st.st_size >= size;
+}
+
+/* Takes over what WELCOME brought. */
+static int take_welcome(struct crfs_connection *connection, const int fds[3], struct crfs_failure *failure) {
+  connection->objects = fds[1];
+  connection->tmp = fds[2];
+  void *map = MAP_FAILED;
+  if (is_of_type(fds[0], S_IFREG, sizeof(struct crfs_doorbell)))
+    map = mmap(NULL, sizeof(struct crfs_doorbell), PROT_READ | PROT_WRITE, MAP_SHARED, fds[0], 0);
+  close(fds[0]);
+  if (map == MAP_FAILED || !is_of_type(connection->objects, S_IFDIR, 0) || !is_of_type(connection->tmp, S_IFDIR, 0)) {
+    if (map != MAP_FAILED)
+      munmap(map, sizeof(struct crfs_doorbell));
+    return crfs_fail(failure, EPROTO, "the daemon's welcome lacks its doorbell or a directory");
+  }
+  connection->doorbell = map;
+  return 0;
+}
+
+static enum crfs_outcome say_hello(struct crfs_connection *connection, uint64_t deadline_ns,
+                                   struct crfs_failure *failure) {
+  struct crfs_question hello = {
+      .head = {.type = CRFS_HELLO, .a = CRFS_CONTROL_VERSION}, .answer = CRFS_WELCOME, .answer_fds = 3};
+  int fds[CRFS_CONTROL_FD_LIMIT];
+  hello.fd = make_ring(connection, failure);
+  if (hello.fd < 0)
+    return CRFS_REFUSED;
+  enum crfs_outcome outcome = crfs_control_ask(&connection->control, &hello, fds, deadline_ns, failure);
+  close(hello.fd);
+  if (outcome == CRFS_ANSWERED && take_welcome(connection, fds, failure) < 0)
+    return CRFS_REFUSED;
+  return outcome;
+}
+
+void crfs_connection_close(struct crfs_connection *connection) {
+  const int fds[] = {connection->control.socket, connection->objects, connection->tmp};
+  for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
+    if (fds[i] >= 0)
+      close(fds[i]);
+  if (connection->ring != NULL)
+    munmap(connection->ring, sizeof *connection->ring);
+  if (connection->doorbell != NULL)
+    munmap(connection->doorbell, sizeof *connection->doorbell);
+  free(connection);
+}
+
+/* One attempt. CRFS_GONE: nobody listens, or whoever did has ended; failure->error tells which. */
+static enum crfs_outcome attempt(struct crfs_connection **result, int directory, uint64_t deadline_ns,
+                                 struct crfs_failure *failure) {
+  struct crfs_connection *connection = calloc(1, sizeof *connection);
+  if (connection == NULL) {
+    crfs_fail(failure, ENOMEM, "out of memory");
+    return CRFS_REFUSED;
+  }
+  connection->objects = connection->tmp = connection->control.socket = -1;
+  enum crfs_outcome outcome = CRFS_GONE;
+  if (crfs_control_connect(&connection->control, directory, failure) == 0)
+    outcome = say_hello(connection, deadline_ns, failure);
+  else if (failure->error != ENOENT && failure->error != ECONNREFUSED && failure->error != EAGAIN)
+    outcome = CRFS_REFUSED;
+  if (outcome == CRFS_ANSWERED)
+    *result = connection;
+  else
+    crfs_connection_close(connection);
+  return outcome;
+}
+
+/* Attempts, and starts a daemon between: one process at a time, by a lock on the runtime directory. */
+static struct crfs_connection *connect_or_start(int directory, uint64_t deadline_ns, struct crfs_failure *failure) {
+  const struct timespec pause = {.tv_nsec = RETRY_NS};
+  uint64_t limit = crfs_now_ns() + START_NS;
+  if (limit > deadline_ns)
+    limit = deadline_ns;
+  struct crfs_connection *connection = NULL;
+  for (;;) {
+    enum crfs_outcome outcome = attempt(&connection, directory, deadline_ns, failure);
+    if (outcome != CRFS_GONE)
+      return connection;
+    if (crfs_now_ns() >= limit)
+      return NULL;
+    if (failure->error != EAGAIN && failure->error != ECONNRESET && flock(directory, LOCK_EX | LOCK_NB) == 0) {
+      /* somebody may have started one since we looked */
+      outcome = attempt(&connection, directory, deadline_ns, failure);
+      int started = outcome == CRFS_GONE ? crfs_daemon_start(limit, failure) : 0;
+      flock(directory, LOCK_UN);
+      if (outcome != CRFS_GONE)
+        return connection;
+      if (started < 0) {
+        struct crfs_failure ignored;
+        attempt(&connection, directory, deadline_ns, &ignored);
+        return connection;
+      }
+      continue;
+    }
+    nanosleep(&pause, NULL);
+  }
+}
+
+struct crfs_connection *crfs_connection_open(uint64_t deadline_ns, struct crfs_failure *failure) {
+  int directory = crfs_runtime_open(failure);
+  if (directory < 0)
+    return NULL;
+  struct crfs_connection *connection = connect_or_start(directory, deadline_ns, failure);
+  close(directory);
+  return connection;
+}

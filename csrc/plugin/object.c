@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "plugin/object.h"
+
+#include "plugin/ask.h"
+#include "plugin/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#define REPEATS 5 /* of a question that was not answered: a worker died, or the daemon */
+
+/* objects/ab/<64 hexadecimal digits>, where ab are the first two of them. */
+static void object_name(char name[68], const uint8_t key[32]) {
+  static const char digits[] = "0123456789abcdef";
+  char *out = name;
+  for (int i = -1; i < 32; i++) {
+    uint8_t byte = key[i < 0 ? 0 : i];
+    *out++ = digits[byte >> 4];
+    *out++ = digits[byte & 15];
+    if (i < 0)
+      *out++ = '/';
+  }
+  *out = '\0';
+}
+
+/* Returns a descriptor, or -1: ENOENT for an object that is not there, or is not whole. */
+static int open_published(int objects, const struct crfs_inode *i) {
+  char name[68];
+  struct stat st;
+  object_name(name, i->u.key);
+  int fd = openat(objects, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == i->size))
+    return fd;
+  close(fd);
+  errno = ENOENT;
+  return -1;
+}
+
+/* No object is kept for the empty content. Sealed, since its descriptor could be written to. */
+static int open_empty(void) {
+  int fd = memfd_create("crfs-empty", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (fd >= 0)
+    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
+  return fd;
+}
+
+static void count(uint64_t *counter, uint64_t by) {
+  __atomic_fetch_add(counter, by, __ATOMIC_RELAXED);
+}
+
+/* One attempt on CONNECTION: a descriptor, or -1 and errno: EAGAIN if asking once more may help. A daemon that ended is
+ * replaced. */
+static int attempt(struct crfs_connection *connection, const struct crfs_layer *layer, uint32_t number, uint32_t inode,
+                   uint64_t deadline_ns) {
+  const struct crfs_inode *i = &layer->index.inodes[inode];
+  struct crfs_failure failure;
+  int error = crfs_ask(connection, number, inode, i->count, deadline_ns);
+  if (error == 0) {
+    int fd = open_published(connection->objects, i);
+    if (fd >= 0 || errno != ENOENT)
+      return fd;
+    error = EAGAIN;
+  } else if (error == CRFS_ASK_GONE) {
+    error = EAGAIN;
+    if (crfs_session_renew(connection, deadline_ns, &failure) < 0) {
+      crfs_report(layer->source->asked, &failure);
+      error = EIO;
+    }
+  }
+  errno = error;
+  return -1;
+}
+
+static int wait_for(const struct crfs_layer *layer, uint32_t inode) {
+  uint64_t start = crfs_now_ns(), deadline = start + crfs_session_timeout();
+  for (int repeat = 0;; repeat++) {
+    uint32_t number;
+    struct crfs_connection *connection = crfs_session_acquire(layer, &number);
+    int fd = attempt(connection, layer, number, inode, deadline);
+    int error = errno, again = fd < 0 && error == EAGAIN && repeat < REPEATS;
+    if (!again) {
+      count(&connection->ring->misses, 1);
+      count(&connection->ring->waited_ns, crfs_now_ns() - start);
+      count(&connection->ring->errors, fd < 0);
+    }
+    crfs_session_release(connection);
+    if (again)
+      continue;
+    errno = error == EAGAIN ? EIO : error;
+    return fd;
+  }
+}
+
+int crfs_object_open(const struct crfs_layer *layer, uint32_t inode) {
+  const struct crfs_inode *i = &layer->index.inodes[inode];
+  uint32_t number;
+  if (i->size == 0)
+    return open_empty();
+  struct crfs_connection *connection = crfs_session_acquire(layer, &number);
+  int fd = open_published(connection->objects, i), error = errno;
+  if (fd >= 0) {
+    count(&connection->ring->hits, 1);
+    count(&connection->ring->hit_bytes, i->size);
+  }
+  crfs_session_release(connection);
+  if (fd >= 0 || error != ENOENT) {
+    errno = error;
+    return fd;
+  }
+  return wait_for(layer, inode);
+}

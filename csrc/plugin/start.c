@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "plugin/start.h"
+
+#include "shared/ring.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define VARIABLE "CRFS_PLUGIN_DAEMON"
+#define READY_FD 3
+
+/* Cuts the last part off PATH if it is LAST, or any for NULL. Returns whether it did. */
+static int cut(char *path, const char *last) {
+  char *slash = strrchr(path, '/');
+  if (slash == NULL || (last != NULL && strcmp(slash + 1, last) != 0))
+    return 0;
+  *slash = '\0';
+  return 1;
+}
+
+static int find_command(char command[PATH_MAX], struct crfs_failure *failure) {
+  const char *wanted = getenv(VARIABLE);
+  if (wanted != NULL) {
+    if (realpath(wanted, command) != NULL && access(command, X_OK) == 0)
+      return 0;
+    int error = errno;
+    command[0] = '\0';
+    return crfs_fail(failure, error, "cannot run the daemon %s (%s); " VARIABLE " must be the path of a crfs command",
+                     wanted, strerror(error));
+  }
+  char place[PATH_MAX];
+  Dl_info self;
+  if (dladdr((const void *)(uintptr_t)find_command, &self) == 0 || realpath(self.dli_fname, place) == NULL ||
+      !cut(place, NULL))
+    return crfs_fail(failure, ENOENT, "cannot tell where this plugin is; set " VARIABLE " to the path of crfs");
+  if (snprintf(command, PATH_MAX, "%s/bin/crfs", place) < PATH_MAX && access(command, X_OK) == 0)
+    return 0;
+  if (cut(place, "fuse-overlayfs") && cut(place, "libexec") &&
+      snprintf(command, PATH_MAX, "%s/lib/crfs-plugin/bin/crfs", place) < PATH_MAX && access(command, X_OK) == 0)
+    return 0;
+  command[0] = '\0';
+  return crfs_fail(failure, ENOENT, "found no crfs command next to %.800s; set " VARIABLE " to its path",
+                   self.dli_fname);
+}
+
+static void close_from(int first, int limit) {
+#ifdef SYS_close_range
+  if (syscall(SYS_close_range, first, UINT_MAX, 0) == 0)
+    return;
+#endif
+  for (int fd = first; fd < limit; fd++)
+    close(fd);
+}
+
+/* In the child of a child, possibly of a threaded process: nothing here but what may be called in a signal handler. */
+__attribute__((noreturn)) static void run(const char *command, int pipe, int limit) {
+  static const char trouble[] = "cannot be run; is its interpreter installed?\n";
+  const struct sigaction standard = {.sa_handler = SIG_DFL};
+  sigset_t none;
+  for (int number = 1; number < NSIG; number++)
+    sigaction(number, &standard, NULL);
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+
+  int report = fcntl(pipe, F_DUPFD, READY_FD + 1);
+  int null = open("/dev/null", O_RDWR);
+  if (report < 0 || null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+      dup2(report, STDERR_FILENO) < 0 || dup2(report, READY_FD) < 0)
+    _exit(127);
+  close_from(READY_FD + 1, limit);
+  umask(077);
+  if (chdir("/") == 0)
+    execl(command, command, "daemon", "--ready-fd", "3", (char *)NULL);
+  if (write(STDERR_FILENO, trouble, sizeof trouble - 1) < 0)
+    _exit(126);
+  _exit(127);
+}
+
+static int spawn(const char *command, int pipe, struct crfs_failure *failure) {
+  struct rlimit files;
+  int limit = getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < (1 << 20) ? (int)files.rlim_cur : 1 << 20;
+  pid_t child = fork();
+  if (child < 0)
+    return crfs_fail(failure, errno, "cannot start the daemon: fork: %s", strerror(errno));
+  if (child == 0) {
+    setsid();
+    if (fork() == 0)
+      run(command, pipe, limit);
+    _exit(0);
+  }
+  while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+    ;
+  return 0;
+}
+
+/* Reads what the daemon says until it says "ready" or closes its end. */
+static int listen_to(const char *command, int pipe, uint64_t deadline_ns, struct crfs_failure *failure) {
+  char line[768], first[sizeof line] = "";
+  size_t length = 0;
+  for (;;) {
+    uint64_t now = crfs_now_ns();
+    struct pollfd wait = {.fd = pipe, .events = POLLIN};
+    int timeout = now >= deadline_ns ? 0 : (int)((deadline_ns - now) / 1000000 + 1);
+    int polled = poll(&wait, 1, timeout);
+    if (polled < 0 && errno == EINTR)
+      continue;
+    if (polled <= 0)
+      return crfs_fail(failure, ETIMEDOUT,
+                       "%.300s did not become ready in time; see its log, or run `crfs daemon --foreground`", command);
+    char c;
+    ssize_t got = read(pipe, &c, 1);
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got == 1 && c != '\n') {
+      if (length < sizeof line - 1)
+        line[length++] = c;
+      continue;
+    }
+    line[length] = '\0';
+    if (strcmp(line, "ready") == 0)
+      return 0;
+    if (first[0] == '\0')
+      memcpy(first, line, length + 1);
+    length = 0;
+    if (got > 0)
+      continue;
+    /* a daemon that finds another one running says nothing */
+    return first[0] == '\0' ? 0 : crfs_fail(failure, EIO, "the daemon did not start: %s", first);
+  }
+}
+
+int crfs_daemon_start(uint64_t deadline_ns, struct crfs_failure *failure) {
+  static char command[PATH_MAX];
+  int ends[2];
+  if (command[0] == '\0' && find_command(command, failure) < 0)
+    return -1;
+  if (pipe2(ends, O_CLOEXEC) < 0)
+    return crfs_fail(failure, errno, "cannot start the daemon: pipe: %s", strerror(errno));
+  int result = spawn(command, ends[1], failure);
+  close(ends[1]);
+  if (result == 0)
+    result = listen_to(command, ends[0], deadline_ns, failure);
+  close(ends[0]);
+  return result;
+}
