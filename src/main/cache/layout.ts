@@ -24,6 +24,11 @@ export class CacheLayout {
     return join(this.root, 'tmp');
   }
 
+  /** What one mount stages, by the number of its session. */
+  staging(session: number): string {
+    return join(this.tmp, `mount-${session}`);
+  }
+
   get indexes(): string {
     return join(this.root, 'index');
   }

@@ -15,6 +15,10 @@ export interface BlobRecord {
   readonly kind: string;
   /** Some file has no digest in the TOC, so its bytes cannot be checked. */
   readonly unverified: boolean;
+  /** Everything with a path, each inode once; the regular files of these, and the sum of their sizes. */
+  readonly inodes: number;
+  readonly files: number;
+  readonly contentSize: number;
 }
 
 /** The record of a blob, or undefined if it was never seen. `identity` says which bytes a blob has. */
@@ -33,12 +37,13 @@ export function writeRecord(layout: CacheLayout, identity: string, record: BlobR
   renameSync(draft, layout.record(identity));
 }
 
-function checked(record: Partial<BlobRecord>): BlobRecord | undefined {
-  const { key, tocDigest, tocOffset, kind, unverified } = record;
-  const hex = /^[0-9a-f]{64}$/;
-  if (typeof key !== 'string' || !hex.test(key)) return undefined;
-  if (typeof tocDigest !== 'string' || !hex.test(tocDigest)) return undefined;
-  if (typeof tocOffset !== 'number' || !Number.isSafeInteger(tocOffset)) return undefined;
-  if (typeof kind !== 'string' || typeof unverified !== 'boolean') return undefined;
-  return { key, tocDigest, tocOffset, kind, unverified };
+function checked(record: Partial<Record<keyof BlobRecord, unknown>>): BlobRecord | undefined {
+  const digests = [record.key, record.tocDigest];
+  const numbers = [record.tocOffset, record.inodes, record.files, record.contentSize];
+  const sound =
+    digests.every((digest) => typeof digest === 'string' && /^[0-9a-f]{64}$/.test(digest)) &&
+    numbers.every((number) => Number.isSafeInteger(number)) &&
+    typeof record.kind === 'string' &&
+    typeof record.unverified === 'boolean';
+  return sound ? (record as BlobRecord) : undefined;
 }

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, writeSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError } from 'commander';
@@ -67,16 +68,18 @@ async function detach(args: readonly string[]): Promise<void> {
     cwd: '/',
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
   });
-  const [, , stderr, ready] = child.stdio;
-  const said = text(stderr as NodeJS.ReadableStream);
-  const word = await text(ready as NodeJS.ReadableStream);
-  if (word === 'ready\n') {
+  const [, , stderr, ready] = child.stdio as [null, null, Socket, Socket];
+  let said = '';
+  stderr.on('data', (bytes) => {
+    said += String(bytes);
+  });
+  if ((await text(ready)) === 'ready\n') {
     child.unref();
-    (stderr as unknown as { destroy(): void }).destroy();
+    stderr.destroy();
     return;
   }
-  await once(child, 'exit');
-  if (child.exitCode !== 0) throw new CrfsError('CRFS_INTERNAL', (await said).trim().replace(/^crfs: /, ''));
+  if (child.exitCode === null) await once(child, 'close');
+  if (child.exitCode !== 0) throw new CrfsError('CRFS_INTERNAL', said.trim().replace(/^crfs: /, ''));
   throw new CrfsError('CRFS_USAGE', 'a daemon of yours is running already: see `crfs status`');
 }
 

@@ -8,6 +8,16 @@ import { CrfsError } from '../errors/error.js';
 const LOOK_EVERY_MS = 20;
 const STOP_WITHIN_MS = 60_000;
 
+/** Whether a daemon is there; one that is about to end may cut its answer off. */
+async function answers(): Promise<boolean> {
+  try {
+    return (await askDaemon('GET', '/status')) !== undefined;
+  } catch (error) {
+    if (error instanceof CrfsError) return true;
+    throw error;
+  }
+}
+
 /** `crfs stop` */
 export function addStop(program: Command): void {
   program
@@ -16,7 +26,7 @@ export function addStop(program: Command): void {
     .action(async () => {
       if ((await askDaemon('POST', '/stop')) === undefined) return;
       for (const end = Date.now() + STOP_WITHIN_MS; Date.now() < end; await sleep(LOOK_EVERY_MS)) {
-        if ((await askDaemon('GET', '/status')) === undefined) return;
+        if (!(await answers())) return;
       }
       throw new CrfsError(
         'CRFS_UNREACHABLE',

@@ -30,7 +30,6 @@ export class Daemon {
   readonly #indexer: Indexer;
   readonly #layers: OpenLayers;
   readonly #objectsFd: number;
-  readonly #tmpFd: number;
   readonly #started = new Date();
   readonly #sessions = new Set<Session>();
   readonly #sync: NodeJS.Timeout;
@@ -56,7 +55,6 @@ export class Daemon {
     this.#cache = new Cache(cacheDirectory());
     const { layout } = this.#cache;
     this.#objectsFd = openSync(layout.objects, constants.O_RDONLY | constants.O_DIRECTORY);
-    this.#tmpFd = openSync(layout.tmp, constants.O_RDONLY | constants.O_DIRECTORY);
     this.#crew = new Crew(settings, layout, log);
     this.#indexer = new Indexer(layout);
     this.#layers = new OpenLayers(layout, this.#crew, this.#indexer, settings.readahead, log);
@@ -97,6 +95,9 @@ export class Daemon {
         name,
         kind: record.kind,
         tocDigest: record.tocDigest,
+        inodes: record.inodes,
+        files: record.files,
+        contentSize: record.contentSize,
         verified: record.unverified ? 'nothing: some files have no digest' : 'digests of its TOC',
         mounts: users,
       })),
@@ -119,7 +120,6 @@ export class Daemon {
     await this.#cache.close();
     await this.#api.close();
     closeSync(this.#objectsFd);
-    closeSync(this.#tmpFd);
     this.#end();
   }
 
@@ -135,7 +135,7 @@ export class Daemon {
     const session = new Session(connection, {
       layers: this.#layers,
       objectsFd: this.#objectsFd,
-      tmpFd: this.#tmpFd,
+      layout: this.#cache.layout,
       log: this.#log,
       ended: (ended) => {
         this.#sessions.delete(ended);

@@ -8,12 +8,6 @@ import type { CacheLayout } from '../cache/layout.js';
 import type { BlobRecord } from '../cache/records.js';
 import { CrfsError } from '../errors/error.js';
 
-export interface Indexed extends BlobRecord {
-  readonly inodes: number;
-  /** How long it took. */
-  readonly ms: number;
-}
-
 /** Makes indexes of layers, in a thread of its own that ends when there is nothing more to do. */
 export class Indexer {
   readonly #layout: CacheLayout;
@@ -30,14 +24,13 @@ export class Indexer {
   }
 
   /** Reads the TOC of the blob in `fd`, and puts its index into the cache. Throws CRFS_NOT_STARGZ, CRFS_BAD_LAYER. */
-  async index(fd: number, name: string, identity: string): Promise<Indexed> {
+  async index(fd: number, name: string, identity: string): Promise<BlobRecord> {
     const path = join(this.#layout.tmp, `index-${this.#drafts++}`);
-    const started = performance.now();
     const outcome = (await this.#pool.run({ fd, name, identity, path } satisfies IndexTask)) as IndexOutcome;
     if ('error' in outcome) throw new CrfsError(outcome.error.code, outcome.error.message);
     chmodSync(path, 0o400);
     renameSync(path, this.#layout.index(outcome.record.key));
-    return { ...outcome.record, inodes: outcome.inodes, ms: Math.round(performance.now() - started) };
+    return outcome.record;
   }
 
   async close(): Promise<void> {

@@ -93,9 +93,10 @@ export class OpenLayers {
   }
 
   async #read({ name, identity, blob }: ResolvedLayer): Promise<BlobRecord> {
-    const { inodes, ms, ...record } = await this.#indexer.index(blob.fd, name, identity);
+    const started = performance.now();
+    const record = await this.#indexer.index(blob.fd, name, identity);
     writeRecord(this.#layout, identity, record);
-    this.#log.info({ layer: name, tocDigest: record.tocDigest, inodes, ms }, 'read the TOC of a layer');
+    this.#log.info({ layer: name, ...record, ms: Math.round(performance.now() - started) }, 'read the TOC of a layer');
     return record;
   }
 }

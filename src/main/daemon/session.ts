@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, constants as fsConstants, mkdirSync, openSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { addon, type Connection, type RingStatus, type Watcher } from '../../native/addon.js';
+import type { CacheLayout } from '../cache/layout.js';
 import { CrfsError, type ErrorCode } from '../errors/error.js';
 import { HeldFile, type ResolvedLayer, resolveConfiguration } from '../sources/resolve.js';
 import type { OpenLayer, OpenLayers } from './layers.js';
@@ -30,7 +31,7 @@ const ERRNO: Readonly<Record<ErrorCode, number>> = {
 export interface SessionContext {
   readonly layers: OpenLayers;
   readonly objectsFd: number;
-  readonly tmpFd: number;
+  readonly layout: CacheLayout;
   readonly log: Logger;
   /** Called once, when the mount has gone and all that it held is released. */
   readonly ended: (session: Session) => void;
@@ -54,6 +55,7 @@ export class Session {
   readonly #blobs = new Set<HeldFile>();
   readonly #layers = new Set<OpenLayer>();
   #ring: number | undefined;
+  #staging: string | undefined;
   #answering = false;
   #hungUp = false;
 
@@ -136,8 +138,12 @@ export class Session {
     }
     if (this.#ring !== undefined || files[0] === undefined) throw new CrfsError('CRFS_USAGE', 'a mount has one ring');
     this.#ring = addon.ringAttach(files[0].fd);
-    const { objectsFd, tmpFd } = this.#context;
-    this.#send(protocol.welcome, { a: protocol.controlVersion }, [addon.doorbellFd(), objectsFd, tmpFd]);
+    this.#staging = this.#context.layout.staging(this.#ring);
+    mkdirSync(this.#staging, { mode: 0o700 });
+    const staging = openSync(this.#staging, fsConstants.O_RDONLY | fsConstants.O_DIRECTORY);
+    const fds = [addon.doorbellFd(), this.#context.objectsFd, staging];
+    this.#send(protocol.welcome, { a: protocol.controlVersion }, fds);
+    closeSync(staging);
   }
 
   #open({ text, files }: Question): void {
@@ -165,7 +171,8 @@ export class Session {
     const { message } = error as Error;
     const errno = error instanceof CrfsError ? ERRNO[error.code] : EIO;
     this.#context.log.warn({ mountpoint: this.mountpoint, pid: this.pid }, `refused a mount: ${message}`);
-    this.#send(protocol.error, { a: errno, text: message });
+    const name = this.#sources.flat().find((layer) => message.startsWith(`${layer.name}: `))?.name;
+    this.#send(protocol.error, { a: errno, text: name ? message.slice(name.length + 2) : message });
   }
 
   #send(type: number, message: Partial<Message>, fds: number[] = []): void {
@@ -181,6 +188,7 @@ export class Session {
   async #release(): Promise<void> {
     for (const question of this.#questions) for (const file of question.files) file.release();
     for (const blob of this.#blobs) blob.release();
+    if (this.#staging !== undefined) rmSync(this.#staging, { recursive: true, force: true });
     await Promise.all([...this.#layers].map((layer) => this.#context.layers.release(layer)));
     this.#context.ended(this);
   }

@@ -34,6 +34,9 @@ export interface Status {
     readonly kind: string;
     readonly tocDigest: string;
     readonly verified: string;
+    readonly inodes: number;
+    readonly files: number;
+    readonly contentSize: number;
     readonly mounts: number;
   }[];
   /** Since the daemon started. */

@@ -37,7 +37,7 @@ export class HeldFile {
 export interface Resolved {
   /** The configuration that leads to the very same layers again. */
   readonly text: string;
-  /** The top layer first, as the host wants them. */
+  /** The base layer first, as manifests list them. */
   readonly layers: readonly ResolvedLayer[];
 }
 
@@ -47,10 +47,10 @@ export interface Resolved {
  */
 export function resolveConfiguration(text: string, file: HeldFile | undefined): Resolved {
   if (text.startsWith('/') && file !== undefined) {
-    if (!fstatSync(file.fd).isFile()) throw new CrfsError('CRFS_USAGE', `${text}: is no regular file, and so no layer`);
+    if (!fstatSync(file.fd).isFile()) throw new CrfsError('CRFS_USAGE', 'not a regular file, and so no layer');
     return { text, layers: [{ name: text, identity: fileIdentity(file.fd), blob: file }] };
   }
-  throw new CrfsError('CRFS_USAGE', `${text}: only layers in local files can be served: /path/to/file or file:///path`);
+  throw new CrfsError('CRFS_USAGE', 'only layers in local files can be served: /path/to/file or file:///path');
 }
 
 /** Equal as long as nobody has written to the file. */

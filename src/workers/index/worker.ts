@@ -19,15 +19,15 @@ export interface IndexTask {
 
 /** An error crosses threads as its parts: a clone of it would lose its code. */
 export type IndexOutcome =
-  | { readonly record: BlobRecord; readonly inodes: number }
+  | { readonly record: BlobRecord }
   | { readonly error: { readonly code: ErrorCode; readonly message: string } };
 
 /** Writes the index of a blob. */
 export default async function index({ fd, name, identity, path }: IndexTask): Promise<IndexOutcome> {
   try {
     const toc = await openToc(fileSource(fd, name));
-    const { key, tocDigest, tocOffset, kind, unverified, inodes } = await buildIndex({ toc, path, blobIdentity: identity });
-    return { record: { key, tocDigest, tocOffset, kind, unverified }, inodes };
+    const record: BlobRecord = await buildIndex({ toc, path, blobIdentity: identity });
+    return { record };
   } catch (error) {
     rmSync(path, { force: true });
     if (error instanceof CrfsError) return { error: { code: error.code, message: error.message } };

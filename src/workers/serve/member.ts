@@ -18,14 +18,17 @@ export const SLACK = 64 << 10;
  */
 export class MemberReader {
   readonly #engine: Engine;
+  readonly #onRead: (bytes: number) => void;
   #input = Buffer.allocUnsafeSlow(PIECE);
   #output = Buffer.allocUnsafeSlow(PIECE);
   #layer: Layer | undefined;
   #member = -1;
   #length = 0;
 
-  constructor(engine: Engine) {
+  /** `onRead` is told the bytes that were read of blobs. */
+  constructor(engine: Engine, onRead: (bytes: number) => void) {
     this.#engine = engine;
+    this.#onRead = onRead;
   }
 
   /** Whether the member of a chunk is small enough for `content` and `contentInto`. */
@@ -91,6 +94,7 @@ export class MemberReader {
       if (read === 0) throw new CrfsError('CRFS_BAD_LAYER', 'the blob has become shorter than its TOC says');
       done += read;
     }
+    this.#onRead(length);
     return this.#input.subarray(0, length);
   }
 }

@@ -38,7 +38,7 @@ export default function serve(task: WorkerTask): void {
   const board = new Board(task.workers, task.board);
   const layers = new Layers(task.port);
   const store = new Store(task.objects, task.tmp);
-  const members = new MemberReader(engines[task.engine]);
+  const members = new MemberReader(engines[task.engine], (bytes) => board.count('readBytes', bytes));
   const report = task.port.postMessage.bind(task.port);
   const filler = new Filler(task.worker, task.workers, board, layers, store, members, report);
   const readahead = new Readahead(task.readahead);
