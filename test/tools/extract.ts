@@ -14,6 +14,7 @@ export async function extractTar(tar: string, directory: string, exclude: readon
     '--same-owner',
     '--numeric-owner',
     '--same-permissions',
+    '--delay-directory-restore',
     '--xattrs',
     '--xattrs-include=*',
     '--no-wildcards',

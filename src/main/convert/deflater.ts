@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** The pool of workers that deflate members, shared by all layers of a conversion. */
+
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { Piscina } from 'piscina';
+import type { DeflateResult, DeflateTask, EngineName } from '../../workers/deflate/task.js';
+
+export interface DeflaterOptions {
+  /** Threads; the machine's parallelism if left out. */
+  readonly workers?: number;
+  readonly engine?: EngineName;
+  /** 1 (fast) to 9 (small). */
+  readonly level?: number;
+}
+
+export const defaultLevel = 6;
+
+export class Deflater {
+  readonly workers: number;
+  readonly #pool: Piscina<DeflateTask, DeflateResult>;
+  readonly #engine: EngineName;
+  readonly #level: number;
+
+  constructor(options: DeflaterOptions = {}) {
+    this.workers = options.workers ?? availableParallelism();
+    this.#engine = options.engine ?? 'libdeflate';
+    this.#level = options.level ?? defaultLevel;
+    this.#pool = new Piscina({
+      filename: fileURLToPath(new URL('../../workers/deflate/worker.js', import.meta.url)),
+      minThreads: 1,
+      maxThreads: this.workers,
+      concurrentTasksPerWorker: 1,
+    });
+  }
+
+  /** The level that the workers deflate at. */
+  get level(): number {
+    return this.#level;
+  }
+
+  /** Deflates members in a worker. `input` and its buffer are gone for the caller until the result brings them back. */
+  run(input: Uint8Array, memberEnds: Uint32Array, chunks: Uint32Array): Promise<DeflateResult> {
+    const task: DeflateTask = { engine: this.#engine, level: this.#level, input, memberEnds, chunks };
+    return this.#pool.run(task, { transferList: [input.buffer as ArrayBuffer] });
+  }
+
+  /** Ends the workers, whatever they are doing. */
+  close(): Promise<void> {
+    return this.#pool.destroy();
+  }
+}

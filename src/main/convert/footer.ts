@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** The TOC's member and the footer, which end a layer: eStargz specification, "TOC" and "Footer". */
+
+import { pipeline, Readable } from 'node:stream';
+import { createGzip } from 'node:zlib';
+import { tocName } from './landmark.js';
+import type { MemberWriter } from './members.js';
+import type { Spool } from './spool.js';
+import { blockSize, padding, plainHeader } from './tar/header.js';
+
+export type LayerFormat = 'estargz' | 'stargz';
+
+const gzipOsAt = 9;
+const osUnknown = 255;
+
+/** Writes the TOC as one gzip member, then the footer that points to it. */
+export async function writeEnd(members: MemberWriter, toc: Spool, format: LayerFormat, level: number): Promise<void> {
+  const offset = members.written;
+  const gzip = createGzip({ level });
+  pipeline(Readable.from(tocTar(members, toc)), gzip, () => {
+    // The loop below meets the same error.
+  });
+  let head = true;
+  for await (const piece of gzip as AsyncIterable<Buffer>) {
+    if (head) piece[gzipOsAt] = osUnknown; // zlib names the machine's system here
+    head = false;
+    await members.append(piece);
+  }
+  await members.append(footer(offset, format));
+}
+
+async function* tocTar(members: MemberWriter, toc: Spool): AsyncGenerator<Uint8Array> {
+  for await (const part of tocParts(toc)) {
+    members.account(part);
+    yield part;
+  }
+}
+
+async function* tocParts(toc: Spool): AsyncGenerator<Uint8Array> {
+  yield plainHeader(tocName, toc.size);
+  yield* toc.read();
+  yield padding(toc.size);
+  yield Buffer.alloc(2 * blockSize);
+}
+
+/** An empty gzip member whose extra field holds the TOC's offset; the legacy form lacks a subfield's header. */
+function footer(tocOffset: number, format: LayerFormat): Buffer {
+  const payload = Buffer.from(`${tocOffset.toString(16).padStart(16, '0')}STARGZ`);
+  const extra = format === 'stargz' ? payload : Buffer.concat([Buffer.from('SG'), uint16(payload.length), payload]);
+  return Buffer.concat([
+    Buffer.from('1f8b08040000000000ff', 'hex'),
+    uint16(extra.length),
+    extra,
+    Buffer.from('010000ffff0000000000000000', 'hex'),
+  ]);
+}
+
+function uint16(value: number): Buffer {
+  const bytes = Buffer.alloc(2);
+  bytes.writeUInt16LE(value);
+  return bytes;
+}

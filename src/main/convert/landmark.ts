@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Files that eStargz adds to a tar: eStargz specification, "Prioritized Files and Landmark Files" and "TOC". */
+
+import { plainHeader } from './tar/header.js';
+import type { TarEntry } from './tar/reader.js';
+import { cleanName } from './toc.js';
+
+export const tocName = 'stargz.index.json';
+export const prefetchLandmark = '.prefetch.landmark';
+export const noPrefetchLandmark = '.no.prefetch.landmark';
+export type Landmark = typeof prefetchLandmark | typeof noPrefetchLandmark;
+export const landmarkContent = Buffer.of(0x0f);
+
+/** An entry for a landmark: what stands before `.prefetch.landmark` is wanted at start. */
+export function landmarkEntry(name: Landmark): TarEntry {
+  return {
+    start: 0,
+    headers: [plainHeader(name, landmarkContent.length)],
+    type: 'file',
+    name: Buffer.from(name),
+    linkName: Buffer.alloc(0),
+    mode: 0,
+    uid: 0,
+    gid: 0,
+    userName: '',
+    groupName: '',
+    size: landmarkContent.length,
+    mtime: { seconds: 0, nanoseconds: 0 },
+    devMajor: 0,
+    devMinor: 0,
+    xattrs: new Map(),
+  };
+}
+
+/** Whether an entry comes from a conversion: those of an earlier one go before a new one adds its own. */
+export function isAdded(entry: TarEntry): boolean {
+  if (entry.type !== 'file') return false;
+  const name = cleanName(entry.name.toString());
+  return name === tocName || name === prefetchLandmark || name === noPrefetchLandmark;
+}

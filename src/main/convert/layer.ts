@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Converts one layer: a tar in, stargz or eStargz out, both as streams. */
+
+import { createHash } from 'node:crypto';
+import { namingBlob } from '../formats/fault.js';
+import { decompress } from './decompress.js';
+import type { Deflater } from './deflater.js';
+import { type LayerFormat, writeEnd } from './footer.js';
+import { type BlobSink, MemberWriter } from './members.js';
+import { type Item, inOrder, prioritized } from './order.js';
+import { Spool } from './spool.js';
+import { padding } from './tar/header.js';
+import { FileContent, TocWriter } from './toc.js';
+
+export const defaultChunkSize = 4 * 1024 * 1024;
+
+export interface LayerOptions {
+  /** What to call the layer in messages. */
+  readonly name: string;
+  readonly deflater: Deflater;
+  readonly format?: LayerFormat;
+  /** Bytes of a file per member, 4 MiB if left out. */
+  readonly chunkSize?: number;
+  /** Small files share a member until it has this many bytes; 0, none do, if left out. */
+  readonly minChunkSize?: number;
+  /** Paths, or glob patterns, of what is wanted first, in order. Makes a copy of the tar on disk. */
+  readonly prioritize?: readonly string[];
+}
+
+export interface LayerResult {
+  /** `sha256:` and hexadecimal digits, of the blob. */
+  readonly digest: string;
+  /** Of what the blob inflates to. */
+  readonly diffId: string;
+  /** Of the TOC's JSON. */
+  readonly tocDigest: string;
+  readonly size: number;
+  readonly uncompressedSize: number;
+  readonly entries: number;
+  /** What a person should know: names that the TOC cannot hold, patterns that match nothing. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Converts a tar, as it is or compressed with gzip or zstd, and writes the layer to `sink` as it comes.
+ * Needs memory for a few chunks per worker, whatever the size of the layer. Rejects with CRFS_BAD_LAYER for input that is
+ * no tar, corrupt or truncated; what `sink` has got by then is worthless.
+ */
+export async function convertLayer(
+  input: AsyncIterable<Uint8Array>,
+  sink: BlobSink,
+  options: LayerOptions,
+): Promise<LayerResult> {
+  const spool = await Spool.create();
+  try {
+    return await namingBlob(options.name, () => convert(input, sink, spool, options));
+  } finally {
+    await spool.close();
+  }
+}
+
+async function convert(
+  input: AsyncIterable<Uint8Array>,
+  sink: BlobSink,
+  spool: Spool,
+  options: LayerOptions,
+): Promise<LayerResult> {
+  const format = options.format ?? 'estargz';
+  const chunkSize = options.chunkSize ?? defaultChunkSize;
+  const members = new MemberWriter(options.deflater, sink, { chunkSize, minChunkSize: options.minChunkSize ?? 0 });
+  const toc = new TocWriter(spool, format === 'estargz');
+  const unmatched: string[] = [];
+  const tar = decompress(input);
+  const landmarks = format === 'estargz';
+  const items = options.prioritize
+    ? prioritized(tar, options.prioritize, landmarks, unmatched)
+    : inOrder(tar, landmarks);
+  let entries = 0;
+  let flushed = 0;
+  for await (const item of items) {
+    entries++;
+    const { headers, type, size } = item.entry;
+    const file = type === 'file' ? new FileContent(Math.ceil(size / chunkSize)) : undefined;
+    toc.add(item.entry, file);
+    for (const bytes of headers) await members.write(bytes);
+    if (file) await writeContent(members, file, item, chunkSize);
+    if (members.written !== flushed) await toc.flush();
+    flushed = members.written;
+  }
+  await members.finish();
+  const tocDigest = await toc.finish();
+  await writeEnd(members, spool, format, options.deflater.level);
+  const { tar: diffId, blob } = members.digests();
+  return {
+    digest: `sha256:${blob}`,
+    diffId: `sha256:${diffId}`,
+    tocDigest: `sha256:${tocDigest}`,
+    size: members.written,
+    uncompressedSize: members.uncompressed,
+    entries,
+    warnings: [...toc.warnings(), ...unmatched.map((pattern) => `nothing matches the prioritized path ${pattern}`)],
+  };
+}
+
+async function writeContent(members: MemberWriter, file: FileContent, item: Item, chunkSize: number): Promise<void> {
+  const { size } = item.entry;
+  const hash = file.chunkCount > 1 ? createHash('sha256') : undefined;
+  let at = 0;
+  let chunkEnd = 0;
+  for await (const piece of item.content) {
+    hash?.update(piece);
+    for (let rest = piece; rest.length > 0; ) {
+      if (at === chunkEnd) {
+        chunkEnd = Math.min(at + chunkSize, size);
+        file.chunks.push(await members.startChunk(at, chunkEnd - at, item.alone));
+      }
+      const part = rest.subarray(0, chunkEnd - at);
+      await members.write(part);
+      at += part.length;
+      rest = rest.subarray(part.length);
+    }
+  }
+  file.digest = hash?.digest('hex');
+  await members.write(padding(size));
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+
+const pieceSize = 256 * 1024;
+
+/** Bytes too many to keep in memory: a file without a name, gone with the process whatever ends it. */
+export class Spool {
+  /** Bytes appended so far. */
+  size = 0;
+  readonly #file: FileHandle;
+
+  private constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  /** Under $TMPDIR, or /var/tmp: /tmp is memory on many machines. */
+  static async create(): Promise<Spool> {
+    const path = join(process.env['TMPDIR'] ?? '/var/tmp', `crfs-${randomBytes(8).toString('hex')}`);
+    const file = await open(path, 'wx+', 0o600);
+    await unlink(path);
+    return new Spool(file);
+  }
+
+  async append(bytes: Uint8Array): Promise<void> {
+    await writeFully(this.#file, bytes, this.size);
+    this.size += bytes.length;
+  }
+
+  /** The bytes from `start` up to `end`; each piece is the reader's to keep. */
+  async *read(start = 0, end = this.size): AsyncGenerator<Uint8Array> {
+    for (let at = start; at < end; ) {
+      const piece = Buffer.allocUnsafeSlow(Math.min(pieceSize, end - at));
+      const { bytesRead } = await this.#file.read(piece, 0, piece.length, at);
+      if (bytesRead === 0) return;
+      yield piece.subarray(0, bytesRead);
+      at += bytesRead;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+}
+
+/** Writes all of `bytes`, however many calls that takes. Rejects as the system does, ENOSPC for a full disk. */
+export async function writeFully(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, at, bytes.length - at, position + at);
+    at += bytesWritten;
+  }
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** The TOC's JSON, written as the layer is: eStargz specification, "TOC". */
+
+import { isUtf8 } from 'node:buffer';
+import { createHash } from 'node:crypto';
+import { LayerFault, quote } from '../formats/fault.js';
+import type { Chunk } from './members.js';
+import type { Spool } from './spool.js';
+import type { TarEntry } from './tar/reader.js';
+
+const tocTypes = {
+  file: 'reg',
+  directory: 'dir',
+  symlink: 'symlink',
+  hardlink: 'hardlink',
+  char: 'char',
+  block: 'block',
+  fifo: 'fifo',
+} as const;
+
+/** The chunks of a file, added as they are started and complete when their members are written. */
+export class FileContent {
+  readonly chunkCount: number;
+  readonly chunks: Chunk[] = [];
+  /** SHA-256 of a file in several chunks, in hexadecimal digits. */
+  digest: string | undefined;
+
+  constructor(chunkCount: number) {
+    this.chunkCount = chunkCount;
+  }
+
+  get isComplete(): boolean {
+    if (this.chunks.length < this.chunkCount || (this.chunkCount > 1 && this.digest === undefined)) return false;
+    return this.chunkCount === 0 || this.chunks.at(-1)?.digest !== undefined;
+  }
+}
+
+interface Waiting {
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly content: FileContent | undefined;
+}
+
+const emptyDigest = createHash('sha256').digest('hex');
+const writeSize = 64 * 1024;
+
+/** Entries wait in it until their chunks are written, and go on to a spool then: a million of them need no memory. */
+export class TocWriter {
+  readonly #spool: Spool;
+  readonly #chunkDigests: boolean;
+  readonly #hash = createHash('sha256');
+  readonly #users = new Map<number, string>();
+  readonly #groups = new Map<number, string>();
+  #waiting: Waiting[] = [];
+  #text = '{"version":1,"entries":[';
+  #first = true;
+  #lossyNames = 0;
+  #lossyName = '';
+
+  /** `chunkDigests`: legacy stargz has none. */
+  constructor(spool: Spool, chunkDigests: boolean) {
+    this.#spool = spool;
+    this.#chunkDigests = chunkDigests;
+  }
+
+  /** Adds an entry of the tar; a file's `content` may be filled in later. Throws LayerFault for a name with `..`. */
+  add(entry: TarEntry, content?: FileContent): void {
+    const { type, name, linkName, size, mode, uid, gid, devMajor, devMinor } = entry;
+    const clean = cleanName(this.#utf8(name));
+    const link = this.#utf8(linkName);
+    this.#waiting.push({
+      content,
+      fields: {
+        name: type === 'directory' ? `${clean}/` : clean,
+        type: tocTypes[type],
+        size,
+        modtime: formatTime(entry.mtime),
+        linkName: type === 'hardlink' ? cleanName(link) : link,
+        mode,
+        uid,
+        gid,
+        userName: firstUse(this.#users, uid, entry.userName),
+        groupName: firstUse(this.#groups, gid, entry.groupName),
+        devMajor,
+        devMinor,
+        xattrs: encodeXattrs(entry.xattrs),
+      },
+    });
+  }
+
+  /** Writes the entries whose members are written. */
+  async flush(): Promise<void> {
+    let done = 0;
+    for (const { fields, content } of this.#waiting) {
+      if (content && !content.isComplete) break;
+      this.#write(fields, content);
+      done++;
+      if (this.#text.length >= writeSize) await this.#spill();
+    }
+    if (done > 0) this.#waiting = this.#waiting.slice(done);
+  }
+
+  /** Writes the end; resolves to the SHA-256 of the JSON, in hexadecimal digits. */
+  async finish(): Promise<string> {
+    await this.flush();
+    if (this.#waiting.length > 0) throw new Error('the TOC ends before its chunks are written');
+    this.#text += ']}';
+    await this.#spill();
+    return this.#hash.digest('hex');
+  }
+
+  /** What the JSON could not hold. */
+  warnings(): string[] {
+    if (this.#lossyNames === 0) return [];
+    const example = quote(this.#lossyName);
+    return [`${this.#lossyNames} names are not UTF-8, and mounts show them changed, as in ${example}`];
+  }
+
+  #write(fields: Readonly<Record<string, unknown>>, content: FileContent | undefined): void {
+    const [first, ...others] = content?.chunks ?? [];
+    const digest = content && (content.digest ?? first?.digest ?? emptyDigest);
+    this.#record({ ...fields, digest: digest && `sha256:${digest}`, ...this.#place(first, content) });
+    for (const chunk of others) this.#record({ name: fields['name'], type: 'chunk', ...this.#place(chunk, content) });
+  }
+
+  /** The fields that say where a chunk is; a file in one chunk, and a last chunk, need no size. */
+  #place(chunk: Chunk | undefined, content: FileContent | undefined): Readonly<Record<string, unknown>> {
+    if (!chunk) return {};
+    return {
+      offset: chunk.offset,
+      innerOffset: chunk.innerOffset,
+      chunkOffset: chunk.fileOffset,
+      chunkSize: chunk === content?.chunks.at(-1) ? 0 : chunk.size,
+      chunkDigest: this.#chunkDigests ? `sha256:${chunk.digest}` : undefined,
+    };
+  }
+
+  /** Zero and empty values are left out. */
+  #record(fields: Readonly<Record<string, unknown>>): void {
+    const kept = Object.entries(fields).filter(([, value]) => value !== 0 && value !== '' && value !== undefined);
+    this.#text += `${this.#first ? '' : ','}\n${JSON.stringify(Object.fromEntries(kept))}`;
+    this.#first = false;
+  }
+
+  async #spill(): Promise<void> {
+    const bytes = Buffer.from(this.#text);
+    this.#text = '';
+    this.#hash.update(bytes);
+    await this.#spool.append(bytes);
+  }
+
+  #utf8(bytes: Buffer): string {
+    const text = bytes.toString();
+    if (!isUtf8(bytes)) {
+      this.#lossyName = text;
+      this.#lossyNames++;
+    }
+    return text;
+  }
+}
+
+/** A path below the root, without `./`, `/` and the like; `.` is the root. Throws LayerFault for one that leaves it. */
+export function cleanName(name: string): string {
+  if (name.includes('\0')) throw new LayerFault(`${quote(name)} has a NUL byte in its name`);
+  const parts = name.split('/').filter((part) => part !== '' && part !== '.');
+  if (parts.includes('..')) throw new LayerFault(`${quote(name)} has ".." in its name`);
+  return parts.length === 0 ? '.' : parts.join('/');
+}
+
+/** Names of users and groups stand where their number comes first, or the name changes. */
+function firstUse(names: Map<number, string>, id: number, name: string): string {
+  if (name === '' || names.get(id) === name) return '';
+  names.set(id, name);
+  return name;
+}
+
+function encodeXattrs(xattrs: ReadonlyMap<string, Buffer>): Readonly<Record<string, string>> | undefined {
+  if (xattrs.size === 0) return undefined;
+  return Object.fromEntries([...xattrs].map(([name, value]) => [name, value.toString('base64')]));
+}
+
+const earliest = Date.parse('0000-01-01T00:00:00Z') / 1000;
+const latest = Date.parse('9999-12-31T23:59:59Z') / 1000;
+
+/** RFC 3339 in UTC, with as many digits of the second as it takes; empty for 1970. Times beyond its four-digit years are cut. */
+export function formatTime(time: TarEntry['mtime']): string {
+  if (time.seconds === 0 && time.nanoseconds === 0) return '';
+  const seconds = Math.min(Math.max(time.seconds, earliest), latest);
+  const whole = new Date(seconds * 1000).toISOString().slice(0, 19);
+  const fraction = String(time.nanoseconds).padStart(9, '0').replace(/0+$/, '');
+  return fraction === '' ? `${whole}Z` : `${whole}.${fraction}Z`;
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** What the converter and its workers say to each other. Buffers are transferred, not copied. */
+
+export const engineNames = ['libdeflate', 'zlib', 'pako'] as const;
+export type EngineName = (typeof engineNames)[number];
+
+export interface DeflateTask {
+  readonly engine: EngineName;
+  /** 1 (fast) to 9 (small). */
+  readonly level: number;
+  /** Members to be, one after the other. */
+  readonly input: Uint8Array;
+  /** Where each member ends in `input`. */
+  readonly memberEnds: Uint32Array;
+  /** Parts of `input` whose digests are wanted: start and end of each. */
+  readonly chunks: Uint32Array;
+}
+
+export interface DeflateResult {
+  /** The buffer of the task, back for the next one. */
+  readonly input: Uint8Array;
+  /** Gzip members, one after the other. */
+  readonly output: Uint8Array;
+  /** Where each member ends in `output`. */
+  readonly memberEnds: Uint32Array;
+  /** SHA-256 of each chunk, 32 bytes each. */
+  readonly digests: Uint8Array;
+}
