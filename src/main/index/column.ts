@@ -2,9 +2,9 @@
 
 /// <reference lib="es2024.arraybuffer" />
 
-type Cells = Float64Array | Uint32Array | Uint16Array | Uint8Array;
+export type Cells = Float64Array | Uint32Array | Uint16Array | Uint8Array;
 
-interface CellsConstructor<A extends Cells> {
+export interface CellsConstructor<A extends Cells> {
   readonly BYTES_PER_ELEMENT: number;
   new (buffer: ArrayBuffer): A;
 }

@@ -6,7 +6,7 @@
  */
 
 import { addon } from '../../native/addon.js';
-import { hashPlace, hashTag } from './hash.js';
+import { placeEnd, placeOver, placeStart, tagEnd, tagOver, tagStart } from './hash.js';
 
 const {
   index: HEADER,
@@ -229,8 +229,8 @@ export class IndexReader {
       return 0;
     }
     const bytes = Buffer.from(path);
-    const place = hashPlace(this.#hashSeed, bytes, 0, bytes.length);
-    const tag = hashTag(this.#hashSeed, bytes, 0, bytes.length);
+    const place = placeEnd(placeOver(placeStart(this.#hashSeed), bytes, 0, bytes.length));
+    const tag = tagEnd(tagOver(tagStart(this.#hashSeed), bytes, 0, bytes.length));
     for (let probe = 0; probe < this.#probes; probe++) {
       const slot = this.#slots + ((place + probe) % this.#slotCount) * SLOT.bytes;
       const dirent = this.#u32(slot + SLOT.dirent);

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { createHash } from 'node:crypto';
+import { LayerFault, quote } from '../formats/fault.js';
+import type { Contents } from './contents.js';
+import { KEY_BYTES, KEY_IS_DIGEST, type Nodes } from './nodes.js';
+
+const EMPTY = createHash('sha256').digest('hex');
+
+interface File {
+  readonly node: number;
+  readonly path: string;
+  readonly size: number;
+  readonly digest: string;
+}
+
+/**
+ * Names the objects of regular files. By the sha256 of the content where the TOC tells it; else by the digests of all
+ * chunks; else, with nothing to check the bytes against, by the place in this very blob, so that no two blobs share it.
+ */
+export class ObjectKeys {
+  unverified = false;
+  readonly #nodes: Nodes;
+  readonly #chunks: Contents;
+  readonly #blobIdentity: string;
+
+  constructor(nodes: Nodes, chunks: Contents, blobIdentity: string) {
+    this.#nodes = nodes;
+    this.#chunks = chunks;
+    this.#blobIdentity = blobIdentity;
+  }
+
+  /** Of a file that is one chunk. Throws LayerFault if the TOC tells two digests of the same bytes. */
+  ofOnlyChunk(file: File, chunk: number, chunkDigest: string): void {
+    if (file.digest !== '' && chunkDigest !== '' && file.digest !== chunkDigest) {
+      throw new LayerFault(`file ${quote(file.path)}: its digest differs from that of its only chunk`);
+    }
+    const digest = file.digest === '' ? chunkDigest : file.digest;
+    if (digest === '') {
+      this.#setUnverified(file, chunk);
+    } else {
+      this.#setDigest(file, digest);
+    }
+  }
+
+  /** Of a file of no chunk, or of several: [first, end). */
+  ofChunks(file: File, first: number, end: number): void {
+    if (file.size === 0 && file.digest !== '' && file.digest !== EMPTY) {
+      throw new LayerFault(`file ${quote(file.path)}: is empty, and its digest is not that of no bytes`);
+    }
+    if (file.size === 0) {
+      this.#setDigest(file, EMPTY);
+    } else if (file.digest !== '') {
+      this.#setDigest(file, file.digest);
+    } else if (this.#chunks.digest.at.subarray(first, end).includes(0)) {
+      this.#setUnverified(file, first);
+    } else {
+      this.#setKey(file, this.#digestOfChunks(first, end));
+    }
+  }
+
+  #digestOfChunks(first: number, end: number): Buffer {
+    const hash = createHash('sha256').update('crfs-chunks\0');
+    const size = Buffer.alloc(8);
+    for (let chunk = first; chunk < end; chunk++) {
+      size.writeBigUInt64LE(BigInt(this.#chunks.size.at[chunk] as number));
+      const digest = ((this.#chunks.digest.at[chunk] as number) - 1) * KEY_BYTES;
+      hash.update(size).update(this.#chunks.digests.at.slice(digest, digest + KEY_BYTES));
+    }
+    return hash.digest();
+  }
+
+  #setDigest(file: File, digest: string): void {
+    const flags = this.#nodes.flags.at;
+    flags[file.node] = (flags[file.node] as number) | KEY_IS_DIGEST;
+    this.#setKey(file, Buffer.from(digest, 'hex'));
+  }
+
+  #setUnverified(file: File, first: number): void {
+    this.unverified = true;
+    const place = `${this.#chunks.offset.at[first]} ${this.#chunks.inner.at[first]} ${file.size}`;
+    this.#setKey(file, createHash('sha256').update(`crfs-unverified\0${this.#blobIdentity}\0${place}`).digest());
+  }
+
+  #setKey(file: File, key: Uint8Array): void {
+    this.#nodes.key.at.set(key, file.node * KEY_BYTES);
+  }
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { LayerFault } from '../formats/fault.js';
+import { Column } from './column.js';
+
+const STRINGS_LIMIT = 2 ** 32 - 1; // places in the index are 32 bits wide
+
+/** Bytes of texts, one after the other. */
+export class Strings {
+  readonly bytes = new Column(Uint8Array, STRINGS_LIMIT);
+  length = 0;
+
+  /** Appends the first `length` bytes; returns their place. */
+  add(text: Uint8Array, length: number): number {
+    const place = this.length;
+    if (place + length > STRINGS_LIMIT) {
+      throw new LayerFault('paths, targets and xattrs take more than 4 GiB');
+    }
+    this.bytes.reserve(place + length);
+    const { at } = this.bytes;
+    for (let i = 0; i < length; i++) {
+      at[place + i] = text[i] as number;
+    }
+    this.length += length;
+    return place;
+  }
+
+  release(): void {
+    this.bytes.release();
+  }
+}

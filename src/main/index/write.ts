@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Lays out an index as csrc/shared/index.h draws it. */
+
+import { addon } from '../../native/addon.js';
+import type { ChunkTable } from './chunk-table.js';
+import type { LayerTree } from './layer-tree.js';
+import { S_IFLNK, S_IFMT, S_IFREG } from './modes.js';
+import { KEY_BYTES, KEY_IS_DIGEST } from './nodes.js';
+import { fileOf, type Numbering } from './numbering.js';
+import type { Output } from './output.js';
+import type { Slots } from './slots.js';
+
+const { layout } = addon;
+const { index: HEADER, inode: INODE, dirent: DIRENT, chunk: CHUNK, xattr: XATTR, slot: SLOT, table: TABLE } = layout;
+const { indexVersion, indexUnverified, inodeDigest } = layout.constants;
+
+const UNTIL_TOC = 2n ** 64n - 1n;
+
+/** What the header says beside the tables. */
+export interface IndexFacts {
+  readonly tocDigest: Buffer;
+  readonly hashSeed: number;
+  readonly inoBase: bigint;
+  readonly prefetchEnd: number;
+  readonly contentSize: number;
+  readonly unverified: boolean;
+}
+
+export interface IndexParts {
+  readonly layer: LayerTree;
+  readonly numbering: Numbering;
+  readonly chunks: ChunkTable;
+  readonly slots: Slots;
+  readonly facts: IndexFacts;
+}
+
+interface Table {
+  readonly offset: number;
+  readonly count: number;
+}
+
+type Tables = Readonly<Record<'inodes' | 'dirents' | 'chunks' | 'digests' | 'xattrs' | 'slots' | 'strings', Table>>;
+
+/** Writes all tables, and the header last. */
+export function writeIndex(output: Output, parts: IndexParts): void {
+  const { contents, tree } = parts.layer;
+  const { tables, fileSize } = place(parts);
+  writeInodes(output, tables.inodes, parts);
+  writeDirents(output, tables.dirents, parts);
+  writeChunks(output, tables.chunks, parts);
+  output.bytes(tables.digests.offset, contents.digests.at, tables.digests.count * KEY_BYTES);
+  writeXattrs(output, tables.xattrs, parts);
+  writeSlots(output, tables.slots, parts);
+  output.bytes(tables.strings.offset, tree.strings.bytes.at, tables.strings.count);
+  writeHeader(output, tables, fileSize, parts);
+}
+
+function place({ layer, numbering, chunks, slots }: IndexParts): { tables: Tables; fileSize: number } {
+  let end = HEADER.bytes;
+  const table = (count: number, recordBytes: number): Table => {
+    const offset = Math.ceil(end / 8) * 8;
+    end = offset + count * recordBytes;
+    return { offset, count };
+  };
+  const tables = {
+    inodes: table(numbering.inodes.length, INODE.bytes),
+    dirents: table(numbering.dirents.length, DIRENT.bytes),
+    chunks: table(chunks.chunks.length, CHUNK.bytes),
+    digests: table(layer.contents.digestCount, KEY_BYTES),
+    xattrs: table(layer.xattrs.count, XATTR.bytes),
+    slots: table(slots.dirents.length, SLOT.bytes),
+    strings: table(layer.tree.strings.length, 1),
+  };
+  return { tables, fileSize: end };
+}
+
+function writeHeader(output: Output, tables: Tables, fileSize: number, { facts, chunks, slots }: IndexParts): void {
+  output.records(0, HEADER.bytes, 1, (view) => {
+    view.setBigUint64(0, layout.indexMagic, true); // a file's magic is its first bytes
+    view.setUint32(HEADER.version, indexVersion, true);
+    view.setUint32(HEADER.probes, slots.probes, true);
+    setU64(view, HEADER.fileSize, fileSize);
+    facts.tocDigest.copy(new Uint8Array(view.buffer, HEADER.tocDigest));
+    view.setBigUint64(HEADER.inoBase, facts.inoBase, true);
+    setU64(view, HEADER.blobUsed, chunks.blobUsed);
+    setU64(view, HEADER.prefetchEnd, facts.prefetchEnd);
+    setU64(view, HEADER.contentSize, facts.contentSize);
+    view.setUint32(HEADER.hashSeed, facts.hashSeed, true);
+    view.setUint32(HEADER.flags, facts.unverified ? indexUnverified : 0, true);
+    for (const name of Object.keys(tables) as (keyof Tables)[]) {
+      setU64(view, HEADER[name] + TABLE.offset, tables[name].offset);
+      setU64(view, HEADER[name] + TABLE.count, tables[name].count);
+    }
+  });
+}
+
+function writeInodes(output: Output, { offset, count }: Table, { layer, numbering }: IndexParts): void {
+  const { nodes } = layer.tree;
+  output.records(offset, INODE.bytes, count, (view, at, i) => {
+    const node = numbering.inodes[i] as number;
+    const mode = nodes.mode.at[node] as number;
+    const format = mode & S_IFMT;
+    const seconds = nodes.mtimeSec.at[node] as number;
+    view.setUint32(at + INODE.mtimeSec, seconds, true); // two's complement, low word
+    view.setInt32(at + INODE.mtimeSec + 4, Math.floor(seconds / 2 ** 32), true);
+    view.setUint32(at + INODE.mtimeNsec, nodes.mtimeNsec.at[node] as number, true);
+    view.setUint32(at + INODE.mode, mode, true);
+    view.setUint32(at + INODE.uid, nodes.uid.at[node] as number, true);
+    view.setUint32(at + INODE.gid, nodes.gid.at[node] as number, true);
+    view.setUint32(at + INODE.nlink, numbering.nlink[node] as number, true);
+    view.setUint32(at + INODE.xattrFirst, nodes.xattrFirst.at[node] as number, true);
+    view.setUint32(at + INODE.xattrCount, nodes.xattrCount.at[node] as number, true);
+    view.setUint32(at + INODE.dirent, numbering.direntOf[node] as number, true);
+    if (format === S_IFREG || format === S_IFLNK) {
+      setU64(view, at + INODE.size, nodes.size.at[node] as number);
+    }
+    if (nodes.isDevice(node)) {
+      view.setUint32(at + INODE.major, nodes.first.at[node] as number, true);
+      view.setUint32(at + INODE.minor, nodes.length.at[node] as number, true);
+    } else {
+      setU64(view, at + INODE.first, nodes.first.at[node] as number);
+      view.setUint32(at + INODE.count, nodes.length.at[node] as number, true);
+    }
+    if (format === S_IFREG) {
+      view.setUint32(at + INODE.flags, (nodes.flags.at[node] as number) & KEY_IS_DIGEST ? inodeDigest : 0, true);
+      for (let byte = 0; byte < KEY_BYTES; byte++) {
+        view.setUint8(at + INODE.key + byte, nodes.key.at[node * KEY_BYTES + byte] as number);
+      }
+    }
+  });
+}
+
+function writeDirents(output: Output, { offset, count }: Table, { layer, numbering }: IndexParts): void {
+  const { nodes } = layer.tree;
+  output.records(offset, DIRENT.bytes, count, (view, at, i) => {
+    const node = numbering.dirents[i] as number;
+    view.setUint32(at + DIRENT.path, nodes.path.at[node] as number, true);
+    view.setUint32(at + DIRENT.inode, numbering.inodeOf[node] as number, true);
+    view.setUint16(at + DIRENT.pathLength, nodes.pathLength.at[node] as number, true);
+    view.setUint8(at + DIRENT.nameLength, nodes.nameLength.at[node] as number);
+    view.setUint8(at + DIRENT.type, ((nodes.mode.at[fileOf(nodes, node)] as number) & S_IFMT) >> 12); // DT_* of dirent.h
+  });
+}
+
+function writeChunks(output: Output, { offset, count }: Table, { layer, chunks }: IndexParts): void {
+  const { contents } = layer;
+  output.records(offset, CHUNK.bytes, count, (view, at, i) => {
+    const chunk = chunks.chunks[i] as number;
+    const end = chunks.ends[i] as number;
+    setU64(view, at + CHUNK.offset, contents.offset.at[chunk] as number);
+    if (Number.isFinite(end)) {
+      setU64(view, at + CHUNK.end, end);
+    } else {
+      view.setBigUint64(at + CHUNK.end, UNTIL_TOC, true);
+    }
+    setU64(view, at + CHUNK.inner, contents.inner.at[chunk] as number);
+    setU64(view, at + CHUNK.fileOffset, contents.fileOffset.at[chunk] as number);
+    setU64(view, at + CHUNK.size, contents.size.at[chunk] as number);
+    view.setUint32(at + CHUNK.digest, contents.digest.at[chunk] as number, true);
+    view.setUint32(at + CHUNK.inode, chunks.inodes[i] as number, true);
+  });
+}
+
+function writeXattrs(output: Output, { offset, count }: Table, { layer }: IndexParts): void {
+  const { xattrs } = layer;
+  output.records(offset, XATTR.bytes, count, (view, at, i) => {
+    view.setUint32(at + XATTR.name, xattrs.name.at[i] as number, true);
+    view.setUint32(at + XATTR.value, xattrs.value.at[i] as number, true);
+    view.setUint32(at + XATTR.valueLength, xattrs.valueLength.at[i] as number, true);
+    view.setUint16(at + XATTR.nameLength, xattrs.nameLength.at[i] as number, true);
+  });
+}
+
+function writeSlots(output: Output, { offset, count }: Table, { slots }: IndexParts): void {
+  output.records(offset, SLOT.bytes, count, (view, at, i) => {
+    const dirent = slots.dirents[i] as number;
+    if (dirent !== 0) {
+      view.setUint32(at + SLOT.tag, slots.tags[dirent - 1] as number, true);
+      view.setUint32(at + SLOT.dirent, dirent, true);
+    }
+  });
+}
+
+/** A non-negative integer below 2^53 as u64. */
+function setU64(view: DataView, at: number, value: number): void {
+  view.setUint32(at, value, true);
+  view.setUint32(at + 4, Math.floor(value / 2 ** 32), true);
+}
