@@ -45,7 +45,7 @@ async function setting(t: ExecutionContext): Promise<Setting> {
 async function rejects(t: ExecutionContext, code: ErrorCode, action: () => Promise<unknown>): Promise<CrfsError> {
   const error = await t.throwsAsync(action, { instanceOf: CrfsError });
   t.is(error?.code, code, error?.message);
-  return error as CrfsError;
+  return error;
 }
 
 test('a blob is read by single ranges, its size learnt by one request', async (t) => {

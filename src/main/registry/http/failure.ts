@@ -63,8 +63,7 @@ export function nameOf(url: URL): string {
 
 /** Text of a server on one short line, without control characters. */
 export function oneLine(text: string, limit = 200): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-  const clean = text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]+/g, ' ').trim();
+  const clean = text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_C}]+/gu, ' ').trim();
   return clean.length > limit ? `${clean.slice(0, limit)}…` : clean;
 }
 

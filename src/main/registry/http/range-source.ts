@@ -24,6 +24,19 @@ export interface RangeOptions {
   readonly mutable: boolean;
 }
 
+/** Reads a range of a source into one buffer. */
+export async function collect(source: StreamSource, offset: number, length: number): Promise<Uint8Array> {
+  if (!(length >= 0 && length <= source.size))
+    throw new CrfsError('CRFS_BAD_LAYER', `${source.name} has no ${length} bytes`);
+  const bytes = Buffer.allocUnsafeSlow(length);
+  let at = 0;
+  for await (const chunk of source.stream(offset, length)) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
+
 export class RangeSource implements StreamSource {
   readonly name: string;
   readonly #options: RangeOptions;
@@ -57,13 +70,7 @@ export class RangeSource implements StreamSource {
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {
-    const bytes = new Uint8Array(this.#checked(offset, length));
-    let at = 0;
-    for await (const chunk of this.stream(offset, length)) {
-      bytes.set(chunk, at);
-      at += chunk.length;
-    }
-    return bytes;
+    return await collect(this, offset, length);
   }
 
   async *stream(offset: number, length: number, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {

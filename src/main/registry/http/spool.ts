@@ -3,6 +3,7 @@
 /** A whole download kept in a file without a name, read while it still grows: for servers that know no ranges. */
 
 import { randomUUID } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CrfsError } from '../../errors/error.js';
@@ -19,7 +20,8 @@ export class Spool {
   readonly #file: FileHandle;
   #stored = 0;
   #ended: { readonly error?: unknown } | undefined;
-  #wake: PromiseWithResolver = later();
+  /** Emits `change` when bytes have arrived, or the end has come. */
+  readonly #events = new EventEmitter().setMaxListeners(0);
 
   private constructor(file: FileHandle) {
     this.#file = file;
@@ -46,7 +48,7 @@ export class Spool {
 
   /** Resolves to the number of bytes, when all have arrived. Rejects with what ended the download. */
   async size(): Promise<number> {
-    while (this.#ended === undefined) await this.#wake.promise;
+    while (this.#ended === undefined) await once(this.#events, 'change');
     if ('error' in this.#ended) throw this.#ended.error;
     return this.#stored;
   }
@@ -60,7 +62,7 @@ export class Spool {
       if (there <= 0) {
         if (this.#ended !== undefined)
           throw this.#ended.error ?? new CrfsError('CRFS_UNREACHABLE', 'the download ended early');
-        await this.#wake.promise;
+        await once(this.#events, 'change', signal && { signal });
         continue;
       }
       const buffer = new Uint8Array(Math.min(there, PIECE));
@@ -81,7 +83,7 @@ export class Spool {
         if (this.#ended !== undefined) return;
         await this.#file.writev([chunk], this.#stored);
         this.#stored += chunk.length;
-        this.#ring();
+        this.#events.emit('change');
       }
       this.#end({});
     } catch (error) {
@@ -91,25 +93,6 @@ export class Spool {
 
   #end(how: { readonly error?: unknown }): void {
     this.#ended ??= how;
-    this.#ring();
+    this.#events.emit('change');
   }
-
-  #ring(): void {
-    const { resolve } = this.#wake;
-    this.#wake = later();
-    resolve();
-  }
-}
-
-interface PromiseWithResolver {
-  readonly promise: Promise<void>;
-  readonly resolve: () => void;
-}
-
-function later(): PromiseWithResolver {
-  let resolve = (): void => undefined;
-  const promise = new Promise<void>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
 }

@@ -31,7 +31,10 @@ export async function refusal(response: HttpResponse, asked: string): Promise<Cr
   const { status } = response;
   const answered = `${asked}: ${nameOf(response.url)} answered ${status}${await explanation(response)}`;
   if (status === 401)
-    return new CrfsError('CRFS_DENIED', `${answered}; log in with 'podman login ${response.url.host}'`);
+    return new CrfsError(
+      'CRFS_DENIED',
+      `${answered}; credentials are missing or refused: log in, as with podman login`,
+    );
   if (status === 403) return new CrfsError('CRFS_DENIED', answered);
   if (status === 404 || status === 410) return new CrfsError('CRFS_NOT_FOUND', answered);
   if (PASSING.has(status))

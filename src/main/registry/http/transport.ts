@@ -143,9 +143,9 @@ export class Transport {
 
   /** Ends all connections. Requests under way fail. */
   async close(): Promise<void> {
-    const agents = await Promise.allSettled(this.#agents.values());
+    const agents = [...this.#agents.values()];
     this.#agents.clear();
-    await Promise.all(agents.map((agent) => (agent.status === 'fulfilled' ? agent.value.destroy() : undefined)));
+    await Promise.allSettled(agents.map(async (agent) => await (await agent).destroy()));
   }
 
   async #agent(trust: string, tls: () => Promise<TlsOptions>): Promise<Dispatcher> {

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Credentials, as containers-auth.json(5) and docker's config.json keep them. */
+
+import { join } from 'node:path';
+import { CrfsError } from '../errors/error.js';
+import { askHelper } from './credential-helper.js';
+import { ConfigFiles, configHomeOf, homeOf } from './surroundings.js';
+import type { Surroundings } from './types.js';
+
+export type Credentials =
+  | { readonly kind: 'basic'; readonly username: string; readonly password: string }
+  /** A token that buys access tokens (an OAuth 2 refresh token). */
+  | { readonly kind: 'identity'; readonly token: string };
+
+interface AuthFile {
+  readonly path: string;
+  /** By the key that the file has. */
+  readonly auths: ReadonlyMap<string, Credentials>;
+  readonly helpers: ReadonlyMap<string, string>;
+  readonly store: string | undefined;
+}
+
+/** Names that docker.io's credentials are kept under. */
+const DOCKER_KEYS = ['docker.io', 'index.docker.io', 'registry-1.docker.io'];
+const DOCKER_HELPER_KEY = 'https://index.docker.io/v1/';
+
+function table(value: unknown): [string, unknown][] {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : [];
+}
+
+function credentialsOf(entry: unknown): Credentials | undefined {
+  const { auth, identitytoken } = Object.fromEntries(table(entry));
+  if (typeof identitytoken === 'string' && identitytoken !== '') return { kind: 'identity', token: identitytoken };
+  if (typeof auth !== 'string' || auth === '') return undefined;
+  const text = Buffer.from(auth, 'base64').toString('utf8').replace(/\0+$/, '');
+  const colon = text.indexOf(':');
+  return colon < 0 ? undefined : { kind: 'basic', username: text.slice(0, colon), password: text.slice(colon + 1) };
+}
+
+function parseAuthFile(text: string, path: string): AuthFile {
+  let top: Record<string, unknown>;
+  try {
+    top = Object.fromEntries(table(JSON.parse(text || '{}')));
+  } catch {
+    // The parser's message would quote the file, and with it the secrets.
+    throw new CrfsError('CRFS_USAGE', `${path} is not JSON: repair it, or log in again`);
+  }
+  const auths = table(top['auths']).flatMap(([key, entry]): [string, Credentials][] => {
+    const credentials = credentialsOf(entry);
+    return credentials === undefined ? [] : [[key, credentials]];
+  });
+  const helpers = table(top['credHelpers']).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+  const store = typeof top['credsStore'] === 'string' && top['credsStore'] !== '' ? top['credsStore'] : undefined;
+  return { path, auths: new Map(auths), helpers: new Map(helpers), store };
+}
+
+/** `host/a/b`, `host/a`, `host`: the keys that may hold the credentials of a repository, best first. */
+function keysOf(registry: string, repository: string): string[] {
+  const hosts = DOCKER_KEYS.includes(registry) ? DOCKER_KEYS : [registry];
+  const parts = repository === '' ? [] : repository.split('/');
+  return parts
+    .map((_, index) => parts.slice(0, parts.length - index).join('/'))
+    .flatMap((path) => hosts.map((host) => `${host}/${path}`))
+    .concat(hosts);
+}
+
+/** The host of a key written as a URL (`https://host/v1/`), as docker wrote them. */
+function hostOfUrl(key: string): string | undefined {
+  return /^https?:\/\/([^/]+)/.exec(key)?.[1] ?? /^([^/]+)\/v[12]\/?$/.exec(key)?.[1];
+}
+
+function firstOf<T>(keys: readonly string[], map: ReadonlyMap<string, T>): T | undefined {
+  for (const key of keys) {
+    const value = map.get(key);
+    if (value !== undefined) return value;
+  }
+  for (const [key, value] of map) {
+    const host = hostOfUrl(key);
+    if (host !== undefined && keys.includes(host)) return value;
+  }
+  return undefined;
+}
+
+export class AuthFiles {
+  readonly #surroundings: Surroundings;
+  readonly #files = new ConfigFiles(parseAuthFile);
+
+  constructor(surroundings: Surroundings) {
+    this.#surroundings = surroundings;
+  }
+
+  /**
+   * The credentials for a repository, read anew where a file has changed, or undefined if there are none. Rejects with CRFS_USAGE
+   * if a file cannot be read, CRFS_DENIED if a credential helper fails.
+   */
+  async find(registry: string, repository: string): Promise<Credentials | undefined> {
+    for (const path of this.#paths()) {
+      const file = await this.#files.get(path);
+      const found = file && (await this.#findIn(file, registry, repository));
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  async #findIn(file: AuthFile, registry: string, repository: string): Promise<Credentials | undefined> {
+    const keys = keysOf(registry, repository);
+    const helper = firstOf(keys, file.helpers);
+    const server = DOCKER_KEYS.includes(registry) ? DOCKER_HELPER_KEY : registry;
+    if (helper !== undefined)
+      return await askHelper(helper, helper === file.helpers.get(registry) ? registry : server, this.#surroundings);
+    const kept = firstOf(keys, file.auths);
+    if (kept !== undefined || file.store === undefined) return kept;
+    return await askHelper(file.store, server, this.#surroundings);
+  }
+
+  #paths(): string[] {
+    const { env } = this.#surroundings;
+    const runtime = env['XDG_RUNTIME_DIR'] || `/run/containers/${process.getuid?.() ?? 0}`;
+    const first =
+      env['REGISTRY_AUTH_FILE'] || join(runtime, env['XDG_RUNTIME_DIR'] ? 'containers/auth.json' : 'auth.json');
+    const docker = env['DOCKER_CONFIG'] || join(homeOf(this.#surroundings), '.docker');
+    return [first, join(configHomeOf(this.#surroundings), 'containers/auth.json'), join(docker, 'config.json')];
+  }
+}

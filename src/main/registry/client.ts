@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Reading images from registries: manifests and blobs, over mirrors, with whatever each host asks for. */
+
+import { createHash } from 'node:crypto';
+import { CrfsError } from '../errors/error.js';
+import { openRegistrySource } from '../sources/registry.js';
+import { AuthFiles } from './auth-file.js';
+import { candidates, type Endpoint, pullEndpoints, pushEndpoint } from './endpoints.js';
+import { Host } from './host.js';
+import { refusal } from './http/status.js';
+import { Transport, type TransportOptions } from './http/transport.js';
+import { ACCEPTED, digestOf, isIndex, MANIFEST_LIMIT, parseManifest } from './manifest.js';
+import { choosePlatform, machinePlatform } from './platform.js';
+import { formatReference } from './reference.js';
+import { RegistriesFiles } from './registries-conf.js';
+import { brief, patient, type RetryPolicy, retrying } from './retry.js';
+import { here } from './surroundings.js';
+import type {
+  Descriptor,
+  ImageIndex,
+  ImageManifest,
+  ManifestStore,
+  Platform,
+  Reference,
+  StreamSource,
+} from './types.js';
+
+/** Indexes that name indexes: so many at most, one within the other. */
+const NESTING = 3;
+
+export interface ClientOptions extends TransportOptions {
+  /** A directory for temporary files: whole blobs, where a server knows no ranges. */
+  readonly spool: string;
+  readonly policy?: RetryPolicy;
+}
+
+export interface ManifestOptions {
+  /** Of an index, which image; the machine's unless given. */
+  readonly platform?: Platform;
+  /** Asked before the registry for what is named by digest, and told what was found. */
+  readonly store?: ManifestStore;
+  readonly signal?: AbortSignal;
+}
+
+export class RegistryClient {
+  readonly transport: Transport;
+  readonly policy: RetryPolicy;
+  readonly spool: string;
+  readonly #registries: RegistriesFiles;
+  readonly #authFiles: AuthFiles;
+  /** By registry and whether it may be insecure. */
+  readonly #hosts = new Map<string, Host>();
+
+  constructor(options: ClientOptions) {
+    const { surroundings = here } = options;
+    this.transport = new Transport(options);
+    this.policy = options.policy ?? patient;
+    this.spool = options.spool;
+    this.#registries = new RegistriesFiles(surroundings);
+    this.#authFiles = new AuthFiles(surroundings);
+  }
+
+  /** The references that a name written by a person may mean, in the order to try them. Rejects with CRFS_USAGE. */
+  async candidates(text: string): Promise<Reference[]> {
+    return candidates(text, await this.#registries.load());
+  }
+
+  async pullEndpoints(reference: Reference): Promise<Endpoint[]> {
+    return pullEndpoints(reference, await this.#registries.load());
+  }
+
+  async pushEndpoint(reference: Reference): Promise<Endpoint> {
+    return pushEndpoint(reference, await this.#registries.load());
+  }
+
+  host(endpoint: Pick<Endpoint, 'registry' | 'insecure'>): Host {
+    const key = `${endpoint.registry} ${endpoint.insecure}`;
+    const host =
+      this.#hosts.get(key) ??
+      new Host(endpoint, { transport: this.transport, authFiles: this.#authFiles, policy: this.policy });
+    this.#hosts.set(key, host);
+    return host;
+  }
+
+  /**
+   * The manifest of an image for one platform; of an index, the one that fits. Digests and sizes are checked.
+   * Rejects with CRFS_NOT_FOUND, CRFS_DENIED, CRFS_UNREACHABLE, CRFS_DIGEST or CRFS_BAD_LAYER.
+   */
+  async getManifest(reference: Reference, options: ManifestOptions = {}): Promise<ImageManifest> {
+    let found = await this.getManifestOrIndex(reference, options);
+    for (let depth = 0; isIndex(found); depth++) {
+      if (depth === NESTING)
+        throw new CrfsError(
+          'CRFS_BAD_LAYER',
+          `${formatReference(reference)}: more than ${NESTING} indexes within each other`,
+        );
+      const { digest, size } = choosePlatform(found, options.platform ?? machinePlatform(), formatReference(reference));
+      found = await this.getManifestOrIndex({ ...reference, digest }, options);
+      if (found.bytes.length !== size) {
+        throw new CrfsError(
+          'CRFS_DIGEST',
+          `the manifest ${digest} of ${formatReference(reference)} has ${found.bytes.length} bytes, not ${size}`,
+        );
+      }
+    }
+    return found;
+  }
+
+  /** The manifest or index that a reference names itself. Rejects as getManifest does. */
+  async getManifestOrIndex(reference: Reference, options: ManifestOptions = {}): Promise<ImageManifest | ImageIndex> {
+    const name = formatReference(reference);
+    const { digest } = reference;
+    const kept = digest === undefined ? undefined : await options.store?.get(digest);
+    if (kept !== undefined && digestOf(kept) === digest) return parseManifest(kept, undefined, name);
+    const { bytes, contentType } = await this.#overMirrors(reference, async (endpoint, policy) =>
+      retrying(policy, async () => await this.#fetchManifest(endpoint, reference, options.signal), options.signal),
+    );
+    const manifest = parseManifest(bytes, contentType, name);
+    await options.store?.put(manifest.digest, bytes);
+    return manifest;
+  }
+
+  /** A blob of an image. No request is made before the first read; the descriptor's size holds. */
+  async openBlob(reference: Reference, descriptor: Pick<Descriptor, 'digest' | 'size'>): Promise<StreamSource> {
+    return openRegistrySource(this, reference, descriptor, await this.pullEndpoints(reference));
+  }
+
+  /** The whole blob, in pieces, failing with CRFS_DIGEST at its end if that is not what the descriptor names. */
+  async *getBlobStream(
+    reference: Reference,
+    descriptor: Pick<Descriptor, 'digest' | 'size'>,
+    signal?: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
+    const source = await this.openBlob(reference, descriptor);
+    const hash = createHash('sha256');
+    try {
+      for await (const chunk of source.stream(0, descriptor.size, signal)) {
+        hash.update(chunk);
+        yield chunk;
+      }
+      const found = `sha256:${hash.digest('hex')}`;
+      if (found !== descriptor.digest) throw new CrfsError('CRFS_DIGEST', `${source.name} has other content: ${found}`);
+    } finally {
+      await source.close();
+    }
+  }
+
+  /** Ends all connections. */
+  async close(): Promise<void> {
+    await this.transport.close();
+  }
+
+  /** Tries mirrors in order, each briefly, and last the registry itself. */
+  async #overMirrors<T>(
+    reference: Reference,
+    attempt: (endpoint: Endpoint, policy: RetryPolicy) => Promise<T>,
+  ): Promise<T> {
+    const endpoints = await this.pullEndpoints(reference);
+    for (;;) {
+      const endpoint = endpoints.shift();
+      if (endpoint === undefined)
+        throw new CrfsError('CRFS_INTERNAL', `nowhere to ask for ${formatReference(reference)}`);
+      try {
+        return await attempt(endpoint, endpoints.length === 0 ? this.policy : brief(this.policy));
+      } catch (error) {
+        if (endpoints.length === 0 || !(error instanceof CrfsError)) throw error;
+      }
+    }
+  }
+
+  async #fetchManifest(
+    endpoint: Endpoint,
+    reference: Reference,
+    signal?: AbortSignal,
+  ): Promise<{ bytes: Uint8Array; contentType: string | undefined }> {
+    const { repository } = endpoint;
+    const wanted = reference.digest ?? reference.tag ?? 'latest';
+    const path = `${repository}/manifests/${wanted}`;
+    const scopes = [{ repository, actions: 'pull' }] as const;
+    const { response } = await this.host(endpoint).send({
+      method: 'GET',
+      path,
+      headers: { accept: ACCEPTED },
+      scopes,
+      signal,
+    });
+    const name = formatReference(reference);
+    if (response.status !== 200) throw await refusal(response, `no manifest of ${name}`);
+    const bytes = await response.bytes(MANIFEST_LIMIT);
+    const digest = digestOf(bytes);
+    const stated = reference.digest ?? response.header('docker-content-digest');
+    if (stated?.startsWith('sha256:') && stated !== digest) {
+      throw new CrfsError(
+        'CRFS_DIGEST',
+        `the manifest of ${name} should be ${stated}, but ${endpoint.registry} sent ${digest}`,
+      );
+    }
+    return { bytes, contentType: response.header('content-type') };
+  }
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Programs that keep credentials: `docker-credential-NAME get`, a host on stdin, JSON on stdout. */
+
+import { spawn } from 'node:child_process';
+import { CrfsError } from '../errors/error.js';
+import type { Credentials } from './auth-file.js';
+import type { Surroundings } from './types.js';
+
+const TIMEOUT_MS = 30_000;
+const OUTPUT_LIMIT = 1 << 20;
+/** What the protocol prints, with exit status 1, where the keeper has nothing. */
+const NOTHING = 'credentials not found in native keychain';
+
+interface Outcome {
+  readonly status: number | null;
+  readonly output: string;
+}
+
+async function run(program: string, input: string, env: Surroundings['env']): Promise<Outcome> {
+  return await new Promise((resolve, reject) => {
+    const child = spawn(program, ['get'], { env: { ...env }, stdio: ['pipe', 'pipe', 'ignore'] });
+    const giveUp = (): void => {
+      child.kill('SIGKILL');
+      child.stdout.destroy(); // a descendant may hold it open
+    };
+    const timer = setTimeout(giveUp, TIMEOUT_MS);
+    const parts: Buffer[] = [];
+    let size = 0;
+    child.stdout.on('data', (part: Buffer) => {
+      size += part.length;
+      parts.push(part);
+      if (size > OUTPUT_LIMIT) giveUp();
+    });
+    child.once('error', (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
+    child.once('close', (status) => {
+      clearTimeout(timer);
+      resolve({ status, output: Buffer.concat(parts).toString('utf8') });
+    });
+    child.stdin.on('error', () => child.stdout.resume()); // a helper need not read its input
+    child.stdin.end(`${input}\n`);
+  });
+}
+
+/** The credentials that helper `name` has for `server`, or undefined. Rejects with CRFS_DENIED if the helper fails. */
+export async function askHelper(name: string, server: string, { env }: Surroundings): Promise<Credentials | undefined> {
+  const program = `docker-credential-${name}`;
+  if (!/^[\w.-]+$/.test(name))
+    throw new CrfsError('CRFS_USAGE', `${JSON.stringify(name)} cannot be the name of a credential helper`);
+  const fail = (why: string, cause?: unknown): CrfsError =>
+    new CrfsError('CRFS_DENIED', `no credentials for ${server}: ${program} ${why}`, { cause });
+  let outcome: Outcome;
+  try {
+    outcome = await run(program, server, env);
+  } catch (error) {
+    throw fail(
+      error instanceof Error && 'code' in error && error.code === 'ENOENT' ? 'is not installed' : 'cannot be run',
+      error,
+    );
+  }
+  if (outcome.status === null) throw fail(`gave no answer of reasonable size within ${TIMEOUT_MS / 1000} s`);
+  if (outcome.status !== 0) {
+    if (outcome.output.trim() === NOTHING) return undefined;
+    throw fail(`ended with status ${outcome.status}`);
+  }
+  let answer: { Username?: unknown; Secret?: unknown } | null;
+  try {
+    answer = JSON.parse(outcome.output) as typeof answer;
+  } catch {
+    throw fail('did not answer with JSON'); // without the cause, which would quote secrets
+  }
+  const { Username: username, Secret: secret } = answer ?? {};
+  if (typeof username !== 'string' || typeof secret !== 'string') throw fail('answered without Username and Secret');
+  return username === '<token>' ? { kind: 'identity', token: secret } : { kind: 'basic', username, password: secret };
+}

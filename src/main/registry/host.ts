@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** One registry host: http or https, its API's paths, and authorization. */
+
+import { isIP } from 'node:net';
+import { CrfsError } from '../errors/error.js';
+import type { Endpoint } from './endpoints.js';
+import { nameOf } from './http/failure.js';
+import { sendFollowing } from './http/redirect.js';
+import { refusal } from './http/status.js';
+import type { HttpRequest, HttpResponse, Transport } from './http/transport.js';
+import { Authorizer, type AuthorizerOptions, type Scope } from './token.js';
+
+/** Rounds of authorization for one request: without, with a token, with a fresh token. */
+const ROUNDS = 3;
+
+export interface HostRequest {
+  readonly method: HttpRequest['method'];
+  /** Behind `/v2/`, or a URL that the registry has named (for uploads). */
+  readonly path: string | URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: () => Uint8Array | AsyncIterable<Uint8Array>;
+  readonly scopes: readonly Scope[];
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Whether a registry is this machine: then plain http will do, as no network is between. */
+function isLoopback(registry: string): boolean {
+  const host = registry.replace(/:\d+$/, '');
+  return host === 'localhost' || (isIP(host) === 4 && host.startsWith('127.')) || host === '[::1]';
+}
+
+/** The host that serves the API of a registry. */
+function apiHost(registry: string): string {
+  return registry === 'docker.io' ? 'registry-1.docker.io' : registry;
+}
+
+export class Host {
+  readonly insecure: boolean;
+  readonly #registry: string;
+  readonly #transport: Transport;
+  readonly #authorizer: Authorizer;
+  #base: URL | undefined;
+
+  constructor(
+    { registry, insecure }: Pick<Endpoint, 'registry' | 'insecure'>,
+    options: Omit<AuthorizerOptions, 'registry' | 'insecure'>,
+  ) {
+    this.#registry = registry;
+    this.insecure = insecure;
+    this.#transport = options.transport;
+    this.#authorizer = new Authorizer({ ...options, registry, insecure });
+  }
+
+  /**
+   * Sends a request with the authorization that the registry asks for, and follows redirects. `from` is the URL that was asked.
+   * Rejects with a CrfsError, a TransientError where it is worth trying again.
+   */
+  async send(request: HostRequest): Promise<{ readonly from: URL; readonly response: HttpResponse }> {
+    for (let round = 1; ; round++) {
+      const authorization = await this.#authorizer.header(request.scopes);
+      const { from, response } = await this.#ask(request, authorization);
+      const stale = response.status === 400 && authorization?.startsWith('Bearer ');
+      if (!(response.status === 401 || stale) || round === ROUNDS || response.url.origin !== from.origin)
+        return { from, response };
+      const error = await refusal(response, `${request.method} ${nameOf(from)}`);
+      const authenticate = response.header('www-authenticate');
+      if (!(await this.#authorizer.refused(authenticate, from, authorization, request.scopes))) throw error;
+    }
+  }
+
+  /** Asks by https; where plain http will do, by http once https has failed. What has answered is asked from then on. */
+  async #ask(request: HostRequest, authorization: string | undefined): Promise<{ from: URL; response: HttpResponse }> {
+    const bases = this.#base === undefined ? this.#bases() : [this.#base];
+    for (const [index, base] of bases.entries()) {
+      const from = new URL(request.path, base);
+      if (base.protocol === 'https:' && from.protocol === 'http:' && !this.insecure) {
+        throw new CrfsError(
+          'CRFS_DENIED',
+          `${this.#registry} names a place without TLS, ${nameOf(from)}: refused to go there`,
+        );
+      }
+      const own = from.origin === base.origin;
+      const headers = { ...request.headers, ...(authorization !== undefined && own && { authorization }) };
+      try {
+        const response = await sendFollowing(this.#transport, {
+          ...request,
+          url: from,
+          headers,
+          insecure: this.insecure,
+        });
+        this.#base = base;
+        return { from, response };
+      } catch (error) {
+        const unanswered = error instanceof CrfsError && error.code === 'CRFS_UNREACHABLE';
+        if (!unanswered || index === bases.length - 1 || request.signal?.aborted) throw error;
+      }
+    }
+    throw new CrfsError('CRFS_INTERNAL', `no way to ask ${this.#registry}`);
+  }
+
+  #bases(): URL[] {
+    const schemes = this.insecure || isLoopback(this.#registry) ? ['https', 'http'] : ['https'];
+    return schemes.map((scheme) => new URL(`${scheme}://${apiHost(this.#registry)}/v2/`));
+  }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { buffer } from 'node:stream/consumers';
+import type { ExecutionContext } from 'ava';
+import { startFaultProxy } from '../tools/fault-proxy.js';
+import { type Registry, startRegistry } from '../tools/registry.js';
+import { makeImage, pushImage } from '../tools/registry-image.js';
+import { makeClient, makeHome, ref, rejects, registryTest as test } from './setting.js';
+
+async function plain(t: ExecutionContext): Promise<Registry> {
+  const registry = await startRegistry();
+  t.teardown(async () => {
+    await registry.stop();
+  });
+  return registry;
+}
+
+for (const docker of [false, true]) {
+  test(`an image of ${docker ? 'Docker' : 'OCI'} types is read from a registry on this machine, over plain http`, async (t) => {
+    const registry = await plain(t);
+    const image = await makeImage(3, 50_000);
+    await pushImage(image, `${registry.host}/a/b:one`, { docker });
+    const client = makeClient(t, await makeHome(t));
+    const name = ref(registry.host, 'a/b', { tag: 'one' });
+    const manifest = await client.getManifest(name);
+    t.deepEqual(
+      manifest.layers.map(({ digest }) => digest),
+      image.layers.map(({ digest }) => digest),
+    );
+    for (const [index, layer] of manifest.layers.entries()) {
+      const source = await client.openBlob(name, layer);
+      const bytes = image.layers[index]?.bytes ?? Buffer.alloc(0);
+      t.deepEqual(Buffer.from(await source.read(100, 1000)), bytes.subarray(100, 1100));
+      t.deepEqual(await buffer(client.getBlobStream(name, layer)), bytes);
+    }
+    const again = await client.getManifest(ref(registry.host, 'a/b', { digest: manifest.digest }));
+    t.deepEqual(again.bytes, manifest.bytes);
+  });
+}
+
+test('an image that is not there is not found', async (t) => {
+  const registry = await plain(t);
+  const client = makeClient(t, await makeHome(t));
+  const error = await rejects(t, 'CRFS_NOT_FOUND', async () => await client.getManifest(ref(registry.host, 'no/such')));
+  t.regex(error.message, /no\/such:latest/);
+});
+
+test('a manifest of another digest than asked for is refused', async (t) => {
+  const registry = await plain(t);
+  await pushImage(await makeImage(1, 10), `${registry.host}/a:one`);
+  const proxy = await startFaultProxy({ upstream: registry.url });
+  t.teardown(async () => {
+    await proxy.close();
+  });
+  const client = makeClient(t, await makeHome(t));
+  proxy.fault = () => ({ kind: 'headers', headers: { 'docker-content-digest': `sha256:${'0'.repeat(64)}` } });
+  await rejects(t, 'CRFS_DIGEST', async () => await client.getManifest(ref(proxy.host, 'a', { tag: 'one' })));
+});
+
+test('a registry that is killed is unreachable, and readable when it is back', async (t) => {
+  const registry = await startRegistry();
+  const image = await makeImage(1, 100_000);
+  await pushImage(image, `${registry.host}/a:one`);
+  const second = await startRegistry({ root: registry.root });
+  const { port } = second;
+  const client = makeClient(t, await makeHome(t));
+  const name = ref(second.host, 'a', { tag: 'one' });
+  const [layer] = (await client.getManifest(name)).layers;
+  t.truthy(layer);
+  if (layer === undefined) return;
+  const source = await client.openBlob(name, layer);
+  await source.read(0, 10);
+  await second.stop();
+  await rejects(t, 'CRFS_UNREACHABLE', async () => await source.read(10, 10));
+  const third = await startRegistry({ root: registry.root, port });
+  t.teardown(async () => {
+    await third.stop();
+    await registry.stop();
+  });
+  t.deepEqual(Buffer.from(await source.read(10, 10)), image.layers[0]?.bytes.subarray(10, 20));
+});

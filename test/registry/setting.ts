@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** What tests of the registry client share. */
+
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import anyTest, { type ExecutionContext } from 'ava';
+import { CrfsError, type ErrorCode } from '../../src/main/errors/error.js';
+import { type ClientOptions, RegistryClient } from '../../src/main/registry/client.js';
+import type { RetryPolicy } from '../../src/main/registry/retry.js';
+import type { Reference } from '../../src/main/registry/types.js';
+import { missing } from '../tools/registry.js';
+
+/** A test that needs a registry; skipped where there is none. */
+export const registryTest = missing.length === 0 ? anyTest : anyTest.skip;
+if (missing.length > 0)
+  process.stderr.write(`tests with a registry are skipped: ${missing.join(' and ')} not installed\n`);
+
+export const hasty: RetryPolicy = { attempts: 4, first: 5, longest: 20, total: 20_000 };
+
+export interface Home {
+  readonly path: string;
+  readonly env: Record<string, string>;
+  readonly surroundings: { readonly env: Record<string, string>; readonly etc: string };
+  write(name: string, content: string): Promise<string>;
+}
+
+/** An empty home directory and /etc, removed after the test. */
+export async function makeHome(t: ExecutionContext): Promise<Home> {
+  const path = await mkdtemp(join(tmpdir(), 'crfs-home-'));
+  t.teardown(async () => {
+    await rm(path, { recursive: true });
+  });
+  const env = {
+    HOME: path,
+    XDG_RUNTIME_DIR: join(path, 'run'),
+    PATH: `${join(path, 'bin')}:${process.env['PATH'] ?? ''}`,
+  };
+  return {
+    path,
+    env,
+    surroundings: { env, etc: join(path, 'etc') },
+    async write(name, content) {
+      const file = join(path, name);
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(file, content, { mode: 0o700 });
+      return file;
+    },
+  };
+}
+
+export function makeClient(t: ExecutionContext, home: Home, options: Partial<ClientOptions> = {}): RegistryClient {
+  const client = new RegistryClient({
+    surroundings: home.surroundings,
+    policy: hasty,
+    stall: 300,
+    spool: home.path,
+    ...options,
+  });
+  t.teardown(async () => {
+    await client.close();
+  });
+  return client;
+}
+
+export async function rejects(
+  t: ExecutionContext,
+  code: ErrorCode,
+  action: () => Promise<unknown>,
+): Promise<CrfsError> {
+  const error = await t.throwsAsync(action, { instanceOf: CrfsError });
+  t.is(error?.code, code, error?.message);
+  return error;
+}
+
+export function ref(registry: string, repository: string, rest: Partial<Reference> = { tag: 'latest' }): Reference {
+  return { registry, repository, ...rest };
+}
