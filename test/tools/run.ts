@@ -4,12 +4,13 @@ import { spawn } from 'node:child_process';
 
 export interface RunOptions {
   readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
   readonly stdin?: string | Uint8Array;
 }
 
 /** Runs a program to its end and resolves to what it wrote to stdout; rejects with what it wrote to stderr if it fails. */
 export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Buffer> {
-  const child = spawn(program, args, { cwd: options.cwd, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(program, args, { cwd: options.cwd, env: options.env, stdio: ['pipe', 'pipe', 'pipe'] });
   const out: Buffer[] = [];
   const err: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => out.push(chunk));

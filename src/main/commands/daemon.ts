@@ -68,7 +68,7 @@ async function detach(args: readonly string[]): Promise<void> {
     cwd: '/',
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
   });
-  const [, , stderr, ready] = child.stdio as [null, null, Socket, Socket];
+  const [, , stderr, ready] = child.stdio as unknown as [null, null, Socket, Socket];
   let said = '';
   stderr.on('data', (bytes) => {
     said += String(bytes);

@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs';
 import type { BlobRecord } from '../../main/cache/records.js';
 import { CrfsError, type ErrorCode } from '../../main/errors/error.js';
 import { openToc } from '../../main/formats/toc.js';
-import { buildIndex } from '../../main/index/writer.js';
+import { buildIndex } from '../../main/index/build.js';
 import { fileSource } from '../../main/sources/file.js';
 
 /** A blob to index. */

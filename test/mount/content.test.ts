@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import test, { type ExecutionContext } from 'ava';
+import { engineNames } from '../../src/workers/inflate/engine.js';
+import { extractTar } from '../tools/extract.js';
+import { debian, makeLayer } from '../tools/layers.js';
+import { Machine, whyNoMounts } from '../tools/machine.js';
+import { writeNastyTar } from '../tools/nasty-tar.js';
+import { compareTrees, describeTree } from '../tools/tree.js';
+
+const mounting = whyNoMounts() ? test.skip : test.serial;
+
+/** What a mount of the layer shows is what GNU tar makes of the tar, to the last byte. */
+async function sameAsTar(
+  t: ExecutionContext,
+  machine: Machine,
+  layer: string,
+  tar: string,
+  { readers = 1, timeless = [] as readonly string[] } = {},
+): Promise<void> {
+  const expected = machine.directory('extracted');
+  await extractTar(tar, expected);
+  const mount = await machine.mount([layer]);
+  const shown = await describeTree(mount.merged, { readers });
+  const extracted = await describeTree(expected);
+  t.true(shown.size > 10);
+  t.deepEqual(compareTrees(shown, extracted, { ignoreMtimeOf: timeless }), []);
+  await mount.unmount();
+}
+
+for (const engine of engineNames) {
+  for (const readers of [1, 16]) {
+    mounting(`a nasty tar reads as GNU tar extracts it: ${engine}, ${readers} readers`, async (t) => {
+      const machine = new Machine({ CRFS_ENGINE: engine });
+      t.teardown(() => machine.dispose());
+      const { path, impliedDirectories } = writeNastyTar(machine.directory('nasty'));
+      await sameAsTar(t, machine, await makeLayer(path), path, { readers, timeless: ['.', ...impliedDirectories] });
+    });
+  }
+}
+
+for (const readers of [1, 16]) {
+  mounting(`a Debian root file system reads as GNU tar extracts it, by ${readers} readers`, async (t) => {
+    const machine = new Machine();
+    t.teardown(() => machine.dispose());
+    const { layer, tar } = await debian();
+    await sameAsTar(t, machine, layer, tar, { readers });
+  });
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Layers for tests: made from tars, or from a real Debian. */
+
+import { join } from 'node:path';
+import { Deflater } from '../../src/main/convert/deflater.js';
+import { convertFile, type FileOptions } from '../../src/main/convert/file.js';
+import { top } from './machine.js';
+import { run } from './run.js';
+
+/** Makes an eStargz layer of a tar. Returns its path. */
+export async function makeLayer(tar: string, options: Partial<FileOptions> = {}): Promise<string> {
+  const layer = `${tar}.esgz`;
+  const deflater = new Deflater();
+  await convertFile(tar, layer, { ...options, deflater });
+  await deflater.close();
+  return layer;
+}
+
+/** A Debian root file system with python3, made once and kept in the checkout. */
+export async function debian(): Promise<{ readonly layer: string; readonly tar: string }> {
+  const directory = join(top, 'demo');
+  await run(join(top, 'scripts/debian-layer'), [directory]);
+  return { layer: join(directory, 'debian.esgz'), tar: join(directory, 'debian.tar') };
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** A user's view of the product: directories of its own, mounts by the real fuse-overlayfs, one daemon. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Status } from '../../src/main/daemon/status.js';
+import { run } from './run.js';
+
+/** The checkout: compiled, this file stands at dist/test/tools. */
+export const top = fileURLToPath(new URL('../../../', import.meta.url));
+export const crfs = join(top, 'bin/crfs');
+export const plugin = join(top, 'crfs-plugin.so');
+
+const MOUNT_WITHIN_MS = 30_000;
+
+export interface MountOptions {
+  /** Without one, the mount is read-only. */
+  readonly upper?: boolean;
+  /** More `-o` options; default: fast_ino=1 */
+  readonly options?: readonly string[];
+  /** Keep fuse-overlayfs in the foreground, as our child. */
+  readonly foreground?: boolean;
+}
+
+export interface Mount {
+  readonly merged: string;
+  readonly upper: string;
+  /** The host, if it runs in the foreground. */
+  readonly host?: ChildProcess;
+  unmount(): Promise<void>;
+}
+
+/** Why mounts cannot be made on this machine, or undefined. */
+export function whyNoMounts(): string | undefined {
+  if (process.geteuid?.() !== 0) return 'mounts with owners of their own need root';
+  if (statSync('/dev/fuse', { throwIfNoEntry: false }) === undefined) return 'there is no /dev/fuse';
+  return undefined;
+}
+
+/** A layer file as fuse-overlayfs names it. */
+export function lowerdir(configuration: string, directory: string): string {
+  return `//crfs/${Buffer.from(configuration).toString('base64url')}/${directory}`;
+}
+
+export class Machine {
+  readonly root: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly #mounts = new Set<Mount>();
+  #count = 0;
+
+  constructor(settings: Record<string, string> = {}) {
+    this.root = mkdtempSync(join(tmpdir(), 'crfs-test-'));
+    this.env = {
+      ...process.env,
+      HOME: this.directory('home'),
+      XDG_CACHE_HOME: this.directory('cache'),
+      XDG_STATE_HOME: this.directory('state'),
+      XDG_CONFIG_HOME: this.directory('config'),
+      XDG_RUNTIME_DIR: this.directory('run'),
+      ...settings,
+    };
+  }
+
+  get objects(): string {
+    return join(this.root, 'cache/crfs-plugin/v1/objects');
+  }
+
+  get log(): string {
+    return readFileSync(join(this.root, 'state/crfs-plugin/daemon.log'), 'utf8');
+  }
+
+  /** A directory that goes away with the machine. */
+  directory(name: string): string {
+    const path = join(this.root, name);
+    mkdirSync(path, { recursive: true, mode: 0o755 });
+    return path;
+  }
+
+  /** Mounts lower directories, the topmost first: paths of layer files (`*.esgz`, `*.stargz`), or of directories. */
+  async mount(lowers: readonly string[], options: MountOptions = {}): Promise<Mount> {
+    const base = this.directory(`mount-${this.#count++}`);
+    const [merged = '', upper = '', work = '', lower = ''] = ['merged', 'upper', 'work', 'lower'].map((name) =>
+      this.directory(join(base.slice(this.root.length + 1), name)),
+    );
+    const lowerdirs = lowers.map((path) => (/gz$/.test(path) ? lowerdir(path, lower) : path)).join(':');
+    const mountOptions = [
+      ...(options.options ?? ['fast_ino=1']),
+      `plugins=${plugin}`,
+      `lowerdir=${lowerdirs}`,
+      ...(options.upper ? [`upperdir=${upper}`, `workdir=${work}`] : []),
+    ];
+    const args = [...(options.foreground ? ['-f'] : []), '-o', mountOptions.join(','), merged];
+    let host: ChildProcess | undefined;
+    if (options.foreground) {
+      host = spawn('fuse-overlayfs', args, { env: this.env, stdio: ['ignore', 'inherit', 'inherit'] });
+      await untilMounted(merged);
+    } else {
+      await run('fuse-overlayfs', args, { env: this.env });
+    }
+    const mount: Mount = {
+      merged,
+      upper,
+      ...(host ? { host } : {}),
+      unmount: async () => {
+        this.#mounts.delete(mount);
+        await run('umount', [merged]);
+        if (host && host.exitCode === null && host.signalCode === null) await once(host, 'exit');
+      },
+    };
+    this.#mounts.add(mount);
+    return mount;
+  }
+
+  /** Runs `crfs` with arguments. */
+  async crfs(...args: string[]): Promise<string> {
+    return String(await run(crfs, args, { env: this.env }));
+  }
+
+  async status(): Promise<Status | null> {
+    return JSON.parse(await this.crfs('status', '--json')) as Status | null;
+  }
+
+  /** Unmounts everything, ends the daemon and removes all files. */
+  async dispose(): Promise<void> {
+    for (const mount of this.#mounts) await mount.unmount();
+    await this.crfs('stop');
+    rmSync(this.root, { recursive: true, force: true });
+  }
+}
+
+async function untilMounted(directory: string): Promise<void> {
+  const device = statSync(join(directory, '..')).dev;
+  for (const end = Date.now() + MOUNT_WITHIN_MS; Date.now() < end; await sleep(10)) {
+    if (statSync(directory).dev !== device) return;
+  }
+  throw new Error(`nothing was mounted at ${directory} within ${MOUNT_WITHIN_MS} ms`);
+}
