@@ -16,6 +16,8 @@ export interface DeflaterOptions {
 }
 
 export const defaultLevel = 6;
+/** Starting a worker costs as much as deflating 10 MB. */
+const keepIdleMs = 10_000;
 
 export class Deflater {
   readonly workers: number;
@@ -30,6 +32,7 @@ export class Deflater {
     this.#pool = new Piscina({
       filename: fileURLToPath(new URL('../../workers/deflate/worker.js', import.meta.url)),
       minThreads: 1,
+      idleTimeout: keepIdleMs,
       maxThreads: this.workers,
       concurrentTasksPerWorker: 1,
     });
