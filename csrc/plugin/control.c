@@ -46,7 +46,8 @@ int crfs_control_connect(struct crfs_control *control, int directory, struct crf
   snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/control.sock", directory);
   int result = connect(control->socket, (const struct sockaddr *)&address, sizeof address);
   if (result < 0)
-    crfs_fail(failure, errno, "cannot reach the daemon: %s", strerror(errno));
+    crfs_fail(failure, errno, "cannot reach the daemon: %s; its log may tell why, or `crfs daemon --foreground`",
+              strerror(errno));
   else
     result = check_peer(control->socket, failure);
   if (result < 0) {
@@ -121,7 +122,11 @@ static enum crfs_outcome receive(struct crfs_control *control, int *fds, int *co
   struct iovec parts[] = {{&control->head, sizeof control->head}, {control->text, CRFS_CONTROL_TEXT_LIMIT}};
   union fd_space space;
   struct msghdr message = {
-      .msg_iov = parts, .msg_iovlen = 2, .msg_control = &space, .msg_controllen = sizeof space.bytes};
+      .msg_iov = parts,
+      .msg_iovlen = 2,
+      .msg_control = &space,
+      .msg_controllen = CMSG_LEN(CRFS_CONTROL_FD_LIMIT * sizeof(int)), /* CMSG_SPACE may have room for one more */
+  };
   *count = 0;
   if (!wait_readable(control->socket, silence < deadline_ns ? silence : deadline_ns))
     return break_off(control, failure, ETIMEDOUT,
@@ -153,7 +158,8 @@ enum crfs_outcome crfs_control_ask(struct crfs_control *control, const struct cr
       break;
   }
   if (outcome == CRFS_ANSWERED && control->head.type == question->answer && count == question->answer_fds) {
-    memcpy(fds, received, (size_t)count * sizeof(int));
+    for (int i = 0; i < count; i++)
+      fds[i] = received[i];
     return CRFS_ANSWERED;
   }
   for (int i = 0; i < count; i++)

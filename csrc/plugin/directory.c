@@ -40,15 +40,15 @@ static struct cursor *take(const struct crfs_layer *layer, int32_t inode) {
   return NULL;
 }
 
-/* Whether the host has just found that PATH has no whiteout. */
-static int missed_whiteout_of(const struct crfs_layer *layer, const struct crfs_path *path) {
+/* Whether MISSED is the whiteout of PATH. */
+static int is_whiteout_of(const struct crfs_path *missed, const struct crfs_path *path) {
   static const char mark[] = ".wh.";
   const uint32_t extra = sizeof mark - 1;
   const char *slash = memrchr(path->bytes, '/', path->length);
   uint32_t parent = slash == NULL ? 0 : (uint32_t)(slash + 1 - path->bytes);
-  return layer->missed_length == path->length + extra && memcmp(layer->missed, path->bytes, parent) == 0 &&
-         memcmp(layer->missed + parent, mark, extra) == 0 &&
-         memcmp(layer->missed + parent + extra, path->bytes + parent, path->length - parent) == 0;
+  return missed->length == path->length + extra && memcmp(missed->bytes, path->bytes, parent) == 0 &&
+         memcmp(missed->bytes + parent, mark, extra) == 0 &&
+         memcmp(missed->bytes + parent + extra, path->bytes + parent, path->length - parent) == 0;
 }
 
 static void *open_listing(const struct crfs_layer *layer, int32_t inode) {
@@ -64,18 +64,19 @@ static void *open_listing(const struct crfs_layer *layer, int32_t inode) {
  * for nothing before, and reads and closes by the C library's functions: whatever does not look like the first end gets
  * a real DIR. */
 void *crfs_opendir(struct ovl_layer *l, const char *path) {
-  struct crfs_layer *layer = crfs_layer_of(l);
+  const struct crfs_layer *layer = crfs_layer_of(l);
+  const struct crfs_last last = crfs_last;
   struct crfs_path clean;
-  int32_t looked_at = layer->looked_at;
-  int announced = crfs_path_clean(&clean, path) == 0 && missed_whiteout_of(layer, &clean);
-  int32_t inode = crfs_lookup(layer, path, NULL);
+  int32_t inode = crfs_lookup(layer, path, &clean);
   if (inode < 0)
     return NULL;
   if (crfs_type(layer, inode) != S_IFDIR) {
     errno = ENOTDIR;
     return NULL;
   }
-  struct cursor *c = announced || looked_at == inode ? take(layer, inode) : NULL;
+  struct cursor *c = NULL;
+  if (last.layer == layer && (last.looked_at == inode || is_whiteout_of(&last.missed, &clean)))
+    c = take(layer, inode);
   return c != NULL ? c : open_listing(layer, inode);
 }
 

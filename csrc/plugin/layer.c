@@ -36,7 +36,6 @@ static struct crfs_layer *load(struct ovl_layer *l, struct crfs_source *source, 
   layer->host = l;
   layer->source = source;
   layer->place = source->layers - 1 - (uint32_t)n_layer; /* the host counts from the top */
-  layer->looked_at = -1;
   if (crfs_session_add(layer, failure) == 0)
     return layer;
   crfs_mapping_drop(layer);

@@ -30,11 +30,6 @@ struct crfs_layer {
   const void *map;
   size_t map_size;
   struct crfs_index_view index;
-
-  /* What the host did last, by which directory.c tells who opens a directory. */
-  int32_t looked_at;      /* the inode whose type it asked for, or -1 */
-  uint32_t missed_length; /* the path that it asked for and that does not exist, or 0 */
-  char missed[CRFS_PATH_LIMIT];
 };
 
 static inline struct crfs_layer *crfs_layer_of(const struct ovl_layer *l) {

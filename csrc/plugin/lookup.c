@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+__thread struct crfs_last crfs_last;
+
 static int too_long(void) {
   errno = ENAMETOOLONG;
   return -1;
@@ -54,12 +56,13 @@ static int ends_in_directory(const char *raw) {
   return length > 0 && raw[length - 1] == '/';
 }
 
-int32_t crfs_lookup(struct crfs_layer *layer, const char *raw, struct crfs_path *path) {
+int32_t crfs_lookup(const struct crfs_layer *layer, const char *raw, struct crfs_path *path) {
   struct crfs_path own;
   if (path == NULL)
     path = &own;
-  layer->looked_at = -1;
-  layer->missed_length = 0;
+  crfs_last.layer = layer;
+  crfs_last.looked_at = -1;
+  crfs_last.missed.length = 0;
   if (crfs_path_clean(path, raw) < 0)
     return -1;
   if (path->length == 0)
@@ -75,13 +78,12 @@ int32_t crfs_lookup(struct crfs_layer *layer, const char *raw, struct crfs_path 
 }
 
 int crfs_file_exists(struct ovl_layer *l, const char *path) {
-  struct crfs_layer *layer = crfs_layer_of(l);
   struct crfs_path clean;
-  if (crfs_lookup(layer, path, &clean) >= 0)
+  if (crfs_lookup(crfs_layer_of(l), path, &clean) >= 0)
     return 0;
   if (errno == ENOENT) {
-    memcpy(layer->missed, clean.bytes, clean.length);
-    layer->missed_length = clean.length;
+    memcpy(crfs_last.missed.bytes, clean.bytes, clean.length);
+    crfs_last.missed.length = clean.length;
   }
   return -1;
 }
@@ -111,12 +113,12 @@ static void fill_stat(const struct crfs_layer *layer, uint32_t inode, struct sta
 
 int crfs_statat(struct ovl_layer *l, const char *path, struct stat *st, int flags, unsigned int mask) {
   (void)flags; /* links are never followed */
-  struct crfs_layer *layer = crfs_layer_of(l);
+  const struct crfs_layer *layer = crfs_layer_of(l);
   int32_t inode = crfs_lookup(layer, path, NULL);
   if (inode < 0)
     return -1;
   if (mask == STATX_TYPE)
-    layer->looked_at = inode;
+    crfs_last.looked_at = inode;
   fill_stat(layer, (uint32_t)inode, st);
   return 0;
 }
@@ -127,7 +129,7 @@ int crfs_fstat(struct ovl_layer *l, int fd, const char *path, unsigned int mask,
 }
 
 ssize_t crfs_readlinkat(struct ovl_layer *l, const char *path, char *buf, size_t size) {
-  struct crfs_layer *layer = crfs_layer_of(l);
+  const struct crfs_layer *layer = crfs_layer_of(l);
   int32_t inode = crfs_lookup(layer, path, NULL);
   if (inode < 0)
     return -1;

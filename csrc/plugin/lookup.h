@@ -17,8 +17,17 @@ struct crfs_path {
 int crfs_path_clean(struct crfs_path *path, const char *raw);
 
 /* The inode of RAW, through PATH if the caller wants to see the clean form, else NULL. Returns its number, or -1:
- * ENOENT, ENOTDIR, ENAMETOOLONG. Whatever the host does by path comes through here, and is noted for directory.c. */
-int32_t crfs_lookup(struct crfs_layer *layer, const char *raw, struct crfs_path *path);
+ * ENOENT, ENOTDIR, ENAMETOOLONG. Whatever the host does by path comes through here, and clears crfs_last. */
+int32_t crfs_lookup(const struct crfs_layer *layer, const char *raw, struct crfs_path *path);
+
+/* What the host last did by path in this thread: directory.c tells by it who opens a directory. */
+struct crfs_last {
+  const struct crfs_layer *layer;
+  int32_t looked_at;       /* the inode whose type it asked for, or -1 */
+  struct crfs_path missed; /* what it found not to exist, or of length 0 */
+};
+
+extern __thread struct crfs_last crfs_last;
 
 static inline mode_t crfs_type(const struct crfs_layer *layer, int32_t inode) {
   return layer->index.inodes[inode].mode & S_IFMT;

@@ -38,7 +38,7 @@ static int refuse(int error) {
 }
 
 int crfs_openat(struct ovl_layer *l, const char *path, int flags, mode_t mode) {
-  struct crfs_layer *layer = crfs_layer_of(l);
+  const struct crfs_layer *layer = crfs_layer_of(l);
   struct crfs_path clean;
   int32_t inode = crfs_lookup(layer, path, &clean);
   enum purpose purpose = purpose_of(flags, mode);

@@ -170,13 +170,11 @@ typedef enum crfs_outcome question(struct crfs_connection *, void *what, struct 
 
 static int insist(question *ask, void *what, struct crfs_failure *failure) {
   for (int i = 0; i <= RENEWALS; i++) {
-    if (current == NULL && renew(NULL, UINT64_MAX, failure) < 0)
+    if ((i > 0 || current == NULL) && renew(current, UINT64_MAX, failure) < 0)
       return -1;
     enum crfs_outcome outcome = ask(current, what, failure);
     if (outcome != CRFS_GONE)
       return outcome == CRFS_ANSWERED ? 0 : -1;
-    if (renew(current, UINT64_MAX, failure) < 0)
-      return -1;
   }
   return -1;
 }

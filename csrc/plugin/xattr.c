@@ -9,7 +9,7 @@
 #include <string.h>
 
 int crfs_listxattr(struct ovl_layer *l, const char *path, char *buf, size_t size) {
-  struct crfs_layer *layer = crfs_layer_of(l);
+  const struct crfs_layer *layer = crfs_layer_of(l);
   int32_t inode = crfs_lookup(layer, path, NULL);
   if (inode < 0)
     return -1;
@@ -32,7 +32,7 @@ int crfs_listxattr(struct ovl_layer *l, const char *path, char *buf, size_t size
 }
 
 int crfs_getxattr(struct ovl_layer *l, const char *path, const char *name, char *buf, size_t size) {
-  struct crfs_layer *layer = crfs_layer_of(l);
+  const struct crfs_layer *layer = crfs_layer_of(l);
   int32_t inode = crfs_lookup(layer, path, NULL);
   if (inode < 0)
     return -1;
