@@ -61,23 +61,40 @@ function text(fields: Fields, field: string): string {
 
 function integer(fields: Fields, field: string, limit = Number.MAX_SAFE_INTEGER): number {
   const value = fields[field] ?? 0;
+  if (value === 0) {
+    return 0;
+  }
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0 || value > limit) {
     throw new LayerFault(`${field} is ${quote(value)}, not an integer from 0 to ${limit}`);
   }
   return value;
 }
 
-const DIGEST = /^sha256:[0-9a-f]{64}$/;
+const DIGEST_PREFIX = 'sha256:';
+const DIGEST_LENGTH = DIGEST_PREFIX.length + 64;
+
+function isDigest(value: string): boolean {
+  if (value.length !== DIGEST_LENGTH || !value.startsWith(DIGEST_PREFIX)) {
+    return false;
+  }
+  for (let i = DIGEST_PREFIX.length; i < DIGEST_LENGTH; i++) {
+    const c = value.charCodeAt(i);
+    if (c < 0x30 || (c > 0x39 && c < 0x61) || c > 0x66) {
+      return false; // neither 0-9 nor a-f
+    }
+  }
+  return true;
+}
 
 function digest(fields: Fields, field: string): string {
   const value = text(fields, field);
   if (value === '') {
     return '';
   }
-  if (!DIGEST.test(value)) {
+  if (!isDigest(value)) {
     throw new LayerFault(`${field} is ${quote(value)}, not sha256: and 64 hex digits`);
   }
-  return value.slice('sha256:'.length);
+  return value.slice(DIGEST_PREFIX.length);
 }
 
 function modtime(fields: Fields): Time {
@@ -135,6 +152,7 @@ function checkFields(fields: Fields, name: string): Entry {
   if (name === '' && type !== 'chunk') {
     throw new LayerFault('has no name');
   }
+  const whole = digest(fields, 'digest');
   return {
     type,
     path: type === 'chunk' ? '' : cleanPath(name),
@@ -147,12 +165,12 @@ function checkFields(fields: Fields, name: string): Entry {
     devMinor: integer(fields, 'devMinor', DEVICE_LIMIT),
     xattrs: xattrs(fields),
     size: integer(fields, 'size'),
-    digest: digest(fields, 'digest'),
+    digest: whole,
     offset: integer(fields, 'offset'),
     innerOffset: integer(fields, 'innerOffset'),
     chunkOffset: integer(fields, 'chunkOffset'),
     chunkSize: integer(fields, 'chunkSize'),
-    chunkDigest: digest(fields, 'chunkDigest'),
+    chunkDigest: fields['chunkDigest'] === fields['digest'] ? whole : digest(fields, 'chunkDigest'),
   };
 }
 

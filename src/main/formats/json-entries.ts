@@ -207,23 +207,25 @@ export class EntrySplitter {
 
   /** Moves over the rest of a string, its closing quote included if the part has it. */
   #skipString(bytes: Buffer, start: number): number {
-    const { length } = bytes;
-    let i = start;
-    let escaped = this.#escaped;
-    for (; i < length; i++) {
-      const c = bytes[i] as number;
-      if (escaped) {
-        escaped = false;
-      } else if (c === BACKSLASH) {
-        escaped = true;
-      } else if (c === QUOTE) {
-        this.#inString = false;
-        i++;
-        break;
+    for (let from = start; ; ) {
+      const closing = bytes.indexOf(QUOTE, from);
+      const end = closing < 0 ? bytes.length : closing;
+      let slashes = end;
+      while (slashes > from && bytes[slashes - 1] === BACKSLASH) {
+        slashes--;
       }
+      // An odd run of backslashes escapes what follows; one before this part counts if the run reaches back to it.
+      const escaped = ((end - slashes) % 2 === 1) !== (this.#escaped && slashes === start);
+      this.#escaped = escaped && closing < 0;
+      if (closing < 0) {
+        return end;
+      }
+      if (!escaped) {
+        this.#inString = false;
+        return closing + 1;
+      }
+      from = closing + 1;
     }
-    this.#escaped = escaped;
-    return i;
   }
 
   #parse(json: string): unknown {

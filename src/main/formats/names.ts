@@ -7,29 +7,17 @@ import { LayerFault, quote } from './fault.js';
 
 const { nameLimit, pathLimit } = addon.layout.constants;
 
-const SLASH = 0x2f;
-const DOT = 0x2e;
-
-/** Whether a name is a path already, judged without garbage: ASCII, no NUL, short parts, no part of dots only. */
+/** Whether a name is a path already. May say no to odd ones that are: short, no part that starts with a dot. */
 function isPlain(name: string): boolean {
-  const { length } = name;
-  let dots = true;
-  let start = 0;
-  for (let i = 0; i < length; i++) {
-    const c = name.charCodeAt(i);
-    if (c === SLASH) {
-      if (dots || i - start > nameLimit) {
-        return false;
-      }
-      start = i + 1;
-      dots = true;
-    } else if (c === 0 || c > 0x7f) {
-      return false;
-    } else if (c !== DOT) {
-      dots = false;
-    }
-  }
-  return !dots && length - start <= nameLimit && length <= pathLimit;
+  return (
+    Buffer.byteLength(name) <= nameLimit &&
+    !name.startsWith('/') &&
+    !name.startsWith('.') &&
+    !name.endsWith('/') &&
+    !name.includes('//') &&
+    !name.includes('/.') &&
+    !name.includes('\0')
+  );
 }
 
 /**

@@ -10,10 +10,14 @@ export function placeStart(seed: number): number {
   return seed ^ 0x811c9dc5;
 }
 
+export function placeStep(state: number, byte: number): number {
+  return Math.imul(state ^ byte, 0x01000193);
+}
+
 export function placeOver(state: number, bytes: Uint8Array, start: number, end: number): number {
   let place = state;
   for (let i = start; i < end; i++) {
-    place = Math.imul(place ^ (bytes[i] as number), 0x01000193);
+    place = placeStep(place, bytes[i] as number);
   }
   return place;
 }

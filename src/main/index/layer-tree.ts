@@ -82,7 +82,7 @@ export class LayerTree {
       this.contents.addFile(node, entry);
     } else if (format === S_IFLNK) {
       const target = Buffer.from(entry.link);
-      nodes.first.at[node] = this.tree.strings.add(target, target.length);
+      nodes.first.at[node] = this.tree.strings.add(target);
       nodes.size.at[node] = target.length;
     } else if (format === S_IFCHR || format === S_IFBLK) {
       nodes.first.at[node] = entry.devMajor;

@@ -35,7 +35,7 @@ export class Links {
       this.#bind(node, there, target);
     } else {
       const bytes = Buffer.from(target);
-      nodes.first.at[node] = this.#targets.add(bytes, bytes.length);
+      nodes.first.at[node] = this.#targets.add(bytes);
       nodes.size.at[node] = bytes.length;
     }
   }

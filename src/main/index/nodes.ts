@@ -8,7 +8,8 @@ import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFMT, S_IFREG } from './modes.js';
 const { inodeLimit } = addon.layout.constants;
 const RESERVE = 4096;
 
-export const KEY_BYTES = 32;
+/** An object's name is a sha256, kept as words: bytes of it in the order of memory, little-endian. */
+export const KEY_WORDS = 8;
 
 /** Bits of `flags`. */
 export const KEY_IS_DIGEST = 1;
@@ -42,8 +43,8 @@ export class Nodes {
   readonly first = this.#column(Uint32Array);
   /** Regular file: chunks; directory: entries; device: minor. */
   readonly length = this.#column(Uint32Array);
-  /** Regular file: the name of its object, KEY_BYTES bytes each. */
-  readonly key = new Column(Uint8Array, inodeLimit * KEY_BYTES);
+  /** Regular file: the name of its object, KEY_WORDS words each. */
+  readonly key = new Column(Uint32Array, inodeLimit * KEY_WORDS);
 
   #capacity = 0;
 
@@ -69,7 +70,7 @@ export class Nodes {
     for (const column of this.#columns) {
       column.reserve(this.#capacity);
     }
-    this.key.reserve(this.#capacity * KEY_BYTES);
+    this.key.reserve(this.#capacity * KEY_WORDS);
   }
 
   isDirectory(node: number): boolean {

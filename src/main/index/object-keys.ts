@@ -3,8 +3,9 @@
 import { createHash } from 'node:crypto';
 import { LayerFault, quote } from '../formats/fault.js';
 import type { Contents } from './contents.js';
-import { KEY_BYTES, KEY_IS_DIGEST, type Nodes } from './nodes.js';
+import { KEY_IS_DIGEST, KEY_WORDS, type Nodes } from './nodes.js';
 
+const DIGEST_BYTES = 32;
 const EMPTY = createHash('sha256').digest('hex');
 
 interface File {
@@ -59,30 +60,45 @@ export class ObjectKeys {
     }
   }
 
-  #digestOfChunks(first: number, end: number): Buffer {
+  #digestOfChunks(first: number, end: number): string {
     const hash = createHash('sha256').update('crfs-chunks\0');
     const size = Buffer.alloc(8);
     for (let chunk = first; chunk < end; chunk++) {
       size.writeBigUInt64LE(BigInt(this.#chunks.size.at[chunk] as number));
-      const digest = ((this.#chunks.digest.at[chunk] as number) - 1) * KEY_BYTES;
-      hash.update(size).update(this.#chunks.digests.at.slice(digest, digest + KEY_BYTES));
+      const digest = ((this.#chunks.digest.at[chunk] as number) - 1) * DIGEST_BYTES;
+      hash.update(size).update(this.#chunks.digests.at.slice(digest, digest + DIGEST_BYTES));
     }
-    return hash.digest();
+    return hash.digest('hex');
   }
 
   #setDigest(file: File, digest: string): void {
     const flags = this.#nodes.flags.at;
     flags[file.node] = (flags[file.node] as number) | KEY_IS_DIGEST;
-    this.#setKey(file, Buffer.from(digest, 'hex'));
+    this.#setKey(file, digest);
   }
 
   #setUnverified(file: File, first: number): void {
     this.unverified = true;
     const place = `${this.#chunks.offset.at[first]} ${this.#chunks.inner.at[first]} ${file.size}`;
-    this.#setKey(file, createHash('sha256').update(`crfs-unverified\0${this.#blobIdentity}\0${place}`).digest());
+    this.#setKey(file, createHash('sha256').update(`crfs-unverified\0${this.#blobIdentity}\0${place}`).digest('hex'));
   }
 
-  #setKey(file: File, key: Uint8Array): void {
-    this.#nodes.key.at.set(key, file.node * KEY_BYTES);
+  #setKey(file: File, hex: string): void {
+    for (let word = 0; word < KEY_WORDS; word++) {
+      this.#nodes.key.at[file.node * KEY_WORDS + word] = wordOf(hex, word * 8);
+    }
   }
+}
+
+/** The little-endian word that eight lower-case hex digits from `at` on spell. */
+function wordOf(hex: string, at: number): number {
+  let word = 0;
+  for (let i = 6; i >= 0; i -= 2) {
+    word = (word << 8) | (nibble(hex.charCodeAt(at + i)) << 4) | nibble(hex.charCodeAt(at + i + 1));
+  }
+  return word;
+}
+
+function nibble(digit: number): number {
+  return (digit & 0xf) + (digit >> 6) * 9;
 }

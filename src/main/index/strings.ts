@@ -10,18 +10,15 @@ export class Strings {
   readonly bytes = new Column(Uint8Array, STRINGS_LIMIT);
   length = 0;
 
-  /** Appends the first `length` bytes; returns their place. */
-  add(text: Uint8Array, length: number): number {
+  /** Appends a text; returns its place. */
+  add(text: Uint8Array): number {
     const place = this.length;
-    if (place + length > STRINGS_LIMIT) {
+    this.length += text.length;
+    if (this.length > STRINGS_LIMIT) {
       throw new LayerFault('paths, targets and xattrs take more than 4 GiB');
     }
-    this.bytes.reserve(place + length);
-    const { at } = this.bytes;
-    for (let i = 0; i < length; i++) {
-      at[place + i] = text[i] as number;
-    }
-    this.length += length;
+    this.bytes.reserve(this.length);
+    this.bytes.at.set(text, place);
     return place;
   }
 

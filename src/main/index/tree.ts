@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { addon } from '../../native/addon.js';
 import { LayerFault, quote } from '../formats/fault.js';
 import { Column } from './column.js';
-import { placeEnd, placeOver, placeStart } from './hash.js';
+import { placeEnd, placeStart, placeStep } from './hash.js';
 import { S_IFDIR } from './modes.js';
 import { DETACHED, Nodes } from './nodes.js';
 import { Strings } from './strings.js';
@@ -19,7 +19,7 @@ export class Tree {
   readonly nodes = new Nodes();
   readonly strings = new Strings();
 
-  /** The path at hand, and the hash states of all its prefixes that end before a slash, or at its end. */
+  /** The path at hand; and by length of a prefix its hash state, if it ends before a slash or at the path's end. */
   readonly #bytes = Buffer.alloc(pathLimit);
   readonly #states = new Uint32Array(pathLimit + 1);
 
@@ -60,48 +60,39 @@ export class Tree {
     if (there >= 0) {
       return this.nodes.isDirectory(there) && format === S_IFDIR ? there : this.#replace(there, path);
     }
-    const place = this.strings.add(this.#bytes, length);
-    const parent = this.#parent(length, place);
-    return this.#insert(parent, place, length);
+    const parent = this.#parent(length);
+    const node = this.#insert(parent, length);
+    this.strings.add(this.#bytes.subarray(0, length)); // where #insert placed the paths of this node and new parents
+    return node;
   }
 
-  /** Copies the path and hashes its prefixes; returns its length in bytes. */
+  /** Makes this the path at hand, its prefixes hashed; returns its length in bytes. */
   #load(path: string): number {
-    const length = this.#copy(path);
+    const bytes = this.#bytes;
+    const states = this.#states;
+    const length = bytes.write(path);
     let state = placeStart(this.#seed);
-    let start = 0;
     for (let i = 0; i < length; i++) {
-      if (this.#bytes[i] === SLASH) {
-        state = placeOver(state, this.#bytes, start, i);
-        this.#states[i] = state;
-        start = i;
+      const c = bytes[i] as number;
+      if (c === SLASH) {
+        states[i] = state;
       }
+      state = placeStep(state, c);
     }
-    this.#states[length] = placeOver(state, this.#bytes, start, length);
-    return length;
-  }
-
-  #copy(path: string): number {
-    const { length } = path;
-    for (let i = 0; i < length; i++) {
-      const c = path.charCodeAt(i);
-      if (c > 0x7f) {
-        return this.#bytes.write(path);
-      }
-      this.#bytes[i] = c;
-    }
+    states[length] = state;
     return length;
   }
 
   /** The slot of the first `length` bytes of the path at hand: theirs, or the empty one that would be theirs. */
   #slot(length: number): number {
     const slots = this.#slots.at;
+    const hash = this.#hash.at;
     const mask = slots.length - 1;
     const state = this.#states[length] as number;
     let slot = placeEnd(state) & mask;
     for (;;) {
       const node = (slots[slot] as number) - 1;
-      if (node < 0 || (this.#hash.at[node] === state && this.#isPath(node, length))) {
+      if (node < 0 || (hash[node] === state && this.#isPath(node, length))) {
         return slot;
       }
       slot = (slot + 1) & mask;
@@ -112,48 +103,48 @@ export class Tree {
     if (this.nodes.pathLength.at[node] !== length) {
       return false;
     }
+    const bytes = this.#bytes;
     const strings = this.strings.bytes.at;
     const place = this.nodes.path.at[node] as number;
-    for (let i = length - 1; i >= 0; i--) {
-      if (strings[place + i] !== this.#bytes[i]) {
-        return false;
-      }
+    let i = length - 1;
+    while (i >= 0 && strings[place + i] === bytes[i]) {
+      i--;
     }
-    return true;
+    return i < 0;
   }
 
   /** The directory that holds the path at hand. Those that the layer left out share the bytes of this path. */
-  #parent(length: number, place: number): number {
+  #parent(length: number): number {
     const missing: number[] = [];
     let parent = 0;
-    for (let end = this.#bytes.lastIndexOf(SLASH, length - 1); end > 0; end = this.#bytes.lastIndexOf(SLASH, end - 1)) {
+    for (let end = length; (end = this.#bytes.lastIndexOf(SLASH, end - 1)) > 0; ) {
       const there = (this.#slots.at[this.#slot(end)] as number) - 1;
-      if (there < 0) {
-        missing.push(end);
-        continue;
+      if (there >= 0) {
+        parent = there;
+        break;
       }
-      if (!this.nodes.isDirectory(there)) {
-        const [path, file] = [length, end].map((n) => quote(this.#bytes.toString('utf8', 0, n)));
-        throw new LayerFault(`entry ${path}: ${file} is no directory`);
-      }
-      parent = there;
-      break;
+      missing.push(end);
+    }
+    if (!this.nodes.isDirectory(parent)) {
+      const path = this.#bytes.toString('utf8', 0, length);
+      throw new LayerFault(`entry ${quote(path)}: ${quote(this.path(parent))} is no directory`);
     }
     for (const end of missing.toReversed()) {
-      parent = this.#insert(parent, place, end);
+      parent = this.#insert(parent, end);
       this.nodes.mode.at[parent] = S_IFDIR | 0o755;
     }
     return parent;
   }
 
-  #insert(parent: number, place: number, length: number): number {
+  /** Adds a node for the first `length` bytes of the path at hand. */
+  #insert(parent: number, length: number): number {
     if (this.#used * 2 >= this.#slots.at.length) {
       this.#rehash();
     }
     const { nodes } = this;
     const node = nodes.add();
     const parentLength = nodes.pathLength.at[parent] as number;
-    nodes.path.at[node] = place;
+    nodes.path.at[node] = this.strings.length;
     nodes.pathLength.at[node] = length;
     nodes.nameLength.at[node] = length - (parentLength === 0 ? 0 : parentLength + 1);
     nodes.parent.at[node] = parent;
@@ -201,12 +192,13 @@ export class Tree {
     old.release();
   }
 
-  /** The path of a node, for messages. */
+  /** The path of a node. */
   path(node: number): string {
-    const place = this.nodes.path.at[node] as number;
-    return Buffer.from(
-      this.strings.bytes.at.slice(place, place + (this.nodes.pathLength.at[node] as number)),
-    ).toString();
+    return this.#text(this.nodes.path.at[node] as number, this.nodes.pathLength.at[node] as number);
+  }
+
+  #text(place: number, length: number): string {
+    return Buffer.from(this.strings.bytes.at.slice(place, place + length)).toString();
   }
 
   /** Gives back what only find() and put() need. */

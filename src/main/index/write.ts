@@ -6,7 +6,7 @@ import { addon } from '../../native/addon.js';
 import type { ChunkTable } from './chunk-table.js';
 import type { LayerTree } from './layer-tree.js';
 import { S_IFLNK, S_IFMT, S_IFREG } from './modes.js';
-import { KEY_BYTES, KEY_IS_DIGEST } from './nodes.js';
+import { KEY_IS_DIGEST, KEY_WORDS } from './nodes.js';
 import { fileOf, type Numbering } from './numbering.js';
 import type { Output } from './output.js';
 import type { Slots } from './slots.js';
@@ -15,6 +15,7 @@ const { layout } = addon;
 const { index: HEADER, inode: INODE, dirent: DIRENT, chunk: CHUNK, xattr: XATTR, slot: SLOT, table: TABLE } = layout;
 const { indexVersion, indexUnverified, inodeDigest } = layout.constants;
 
+const DIGEST_BYTES = 32;
 const UNTIL_TOC = 2n ** 64n - 1n;
 
 /** What the header says beside the tables. */
@@ -49,7 +50,7 @@ export function writeIndex(output: Output, parts: IndexParts): void {
   writeInodes(output, tables.inodes, parts);
   writeDirents(output, tables.dirents, parts);
   writeChunks(output, tables.chunks, parts);
-  output.bytes(tables.digests.offset, contents.digests.at, tables.digests.count * KEY_BYTES);
+  output.bytes(tables.digests.offset, contents.digests.at, tables.digests.count * DIGEST_BYTES);
   writeXattrs(output, tables.xattrs, parts);
   writeSlots(output, tables.slots, parts);
   output.bytes(tables.strings.offset, tree.strings.bytes.at, tables.strings.count);
@@ -67,7 +68,7 @@ function place({ layer, numbering, chunks, slots }: IndexParts): { tables: Table
     inodes: table(numbering.inodes.length, INODE.bytes),
     dirents: table(numbering.dirents.length, DIRENT.bytes),
     chunks: table(chunks.chunks.length, CHUNK.bytes),
-    digests: table(layer.contents.digestCount, KEY_BYTES),
+    digests: table(layer.contents.digestCount, DIGEST_BYTES),
     xattrs: table(layer.xattrs.count, XATTR.bytes),
     slots: table(slots.dirents.length, SLOT.bytes),
     strings: table(layer.tree.strings.length, 1),
@@ -124,8 +125,8 @@ function writeInodes(output: Output, { offset, count }: Table, { layer, numberin
     }
     if (format === S_IFREG) {
       view.setUint32(at + INODE.flags, (nodes.flags.at[node] as number) & KEY_IS_DIGEST ? inodeDigest : 0, true);
-      for (let byte = 0; byte < KEY_BYTES; byte++) {
-        view.setUint8(at + INODE.key + byte, nodes.key.at[node * KEY_BYTES + byte] as number);
+      for (let word = 0; word < KEY_WORDS; word++) {
+        view.setUint32(at + INODE.key + word * 4, nodes.key.at[node * KEY_WORDS + word] as number, true);
       }
     }
   });

@@ -34,7 +34,7 @@ export class Xattrs {
     }
     this.name.at[this.count] = this.#placeOfName(name);
     this.nameLength.at[this.count] = Buffer.byteLength(name);
-    this.value.at[this.count] = this.#strings.add(value, value.length);
+    this.value.at[this.count] = this.#strings.add(value);
     this.valueLength.at[this.count] = value.length;
     this.count++;
   }
@@ -43,7 +43,7 @@ export class Xattrs {
     let place = this.#names.get(name);
     if (place === undefined) {
       const bytes = Buffer.from(name);
-      place = this.#strings.add(bytes, bytes.length);
+      place = this.#strings.add(bytes);
       if (this.#names.size < NAMES_KEPT) {
         this.#names.set(name, place);
       }
