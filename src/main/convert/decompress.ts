@@ -46,19 +46,31 @@ async function* inflated(
   through: Transform,
   form: string,
 ): AsyncGenerator<Uint8Array> {
-  let inputError: unknown;
-  const source = Readable.from(input, { objectMode: true, highWaterMark: 4 });
-  source.on('error', (error) => {
-    inputError = error;
-  });
-  pipeline(source, through, () => {
+  const kept = keeping(input);
+  pipeline(Readable.from(kept.pieces()), through, () => {
     // The loop below meets the same error.
   });
   try {
     yield* through as AsyncIterable<Uint8Array>;
   } catch (error) {
-    throw inputError ?? asFault(error, `the ${form} stream is corrupt or truncated`);
+    throw kept.error ?? asFault(error, `the ${form} stream is corrupt or truncated`);
   }
+}
+
+/** An input, and the error that ended it, which streams behind it may hide. */
+function keeping(input: AsyncIterable<Uint8Array>): { pieces(): AsyncGenerator<Uint8Array>; error: unknown } {
+  const kept = {
+    error: undefined as unknown,
+    async *pieces(): AsyncGenerator<Uint8Array> {
+      try {
+        yield* input;
+      } catch (error) {
+        kept.error = error;
+        throw error;
+      }
+    },
+  };
+  return kept;
 }
 
 /** Node.js has zstd from 22.15 on; before, the program of that name does the work. */
@@ -70,7 +82,7 @@ async function* unzstd(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Ar
 
 async function* throughProgram(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const child = spawn('zstd', ['--decompress', '--stdout', '--quiet'], { stdio: ['pipe', 'pipe', 'ignore'] });
-  let inputError: unknown;
+  const kept = keeping(input);
   const ended = new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', resolve);
@@ -78,12 +90,12 @@ async function* throughProgram(input: AsyncIterable<Uint8Array>): AsyncGenerator
   ended.catch(() => {
     // Met where it is awaited, below.
   });
-  pipeline(Readable.from(input), child.stdin, (error) => {
-    if (error?.code !== 'EPIPE') inputError = error;
+  pipeline(Readable.from(kept.pieces()), child.stdin, () => {
+    // Its exit code tells, below.
   });
   try {
     yield* child.stdout as AsyncIterable<Uint8Array>;
-    if ((await ended) !== 0) throw inputError ?? new LayerFault('the zstd stream is corrupt or truncated');
+    if ((await ended) !== 0) throw kept.error ?? new LayerFault('the zstd stream is corrupt or truncated');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw new CrfsError(

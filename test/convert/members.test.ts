@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import test, { type ExecutionContext } from 'ava';
+import { engineNames } from '../../src/workers/deflate/task.js';
+import { noise, text, writeNastyTar, writeTar } from '../tools/nasty-tar.js';
+import { checkChunks, gunzipLayer, type Layer, readLayer, sha256 } from '../tools/read-layer.js';
+import { convert as convertWith, scratch } from './setting.js';
+
+async function nasty(t: ExecutionContext, options: Parameters<typeof convertWith>[2] = {}): Promise<Layer> {
+  const directory = scratch(t);
+  const { path } = writeNastyTar(directory);
+  const result = await convertWith(path, join(directory, 'layer'), options);
+  const layer = readLayer(join(directory, 'layer'));
+  t.is(sha256(layer.blob), result.digest);
+  t.is(layer.blob.length, result.size);
+  t.is(layer.tocDigest, result.tocDigest);
+  t.is(sha256(gunzipLayer(layer)), result.diffId);
+  t.is(gunzipLayer(layer).length, result.uncompressedSize);
+  return layer;
+}
+
+test('every chunk inflates from its own member, and every digest is right', async (t) => {
+  const layer = await nasty(t);
+  t.deepEqual(checkChunks(layer), []);
+  t.true(layer.entries.every(({ innerOffset }) => innerOffset === undefined));
+});
+
+test('a chunk size divides files, and the last chunk has no size of its own', async (t) => {
+  const layer = await nasty(t, { chunkSize: 1_000_000 });
+  t.deepEqual(checkChunks(layer), []);
+  const at = layer.entries.findIndex(({ name }) => name === 'sizes/4194304');
+  const chunks = layer.entries.slice(at, at + 5);
+  t.deepEqual(
+    chunks.map(({ type, chunkOffset, chunkSize }) => [type, chunkOffset, chunkSize]),
+    [
+      ['reg', undefined, 1_000_000],
+      ['chunk', 1_000_000, 1_000_000],
+      ['chunk', 2_000_000, 1_000_000],
+      ['chunk', 3_000_000, 1_000_000],
+      ['chunk', 4_000_000, undefined],
+    ],
+  );
+});
+
+test('with a minimum chunk size small files share members', async (t) => {
+  const [shared, alone] = [await nasty(t, { minChunkSize: 65536 }), await nasty(t)];
+  t.deepEqual(checkChunks(shared), []);
+  t.true(shared.entries.some(({ innerOffset }) => (innerOffset ?? 0) > 0));
+  t.true(shared.blob.length < alone.blob.length);
+  const landmark = shared.entries.find(({ name }) => name === '.no.prefetch.landmark');
+  const others = shared.entries.filter(({ name, offset }) => name !== landmark?.name && offset === landmark?.offset);
+  t.is(landmark?.innerOffset, undefined);
+  t.deepEqual(others, []);
+});
+
+for (const engine of engineNames) {
+  test(`members of ${engine} inflate to the same tar`, async (t) => {
+    const layer = await nasty(t, { engine });
+    const reference = await nasty(t);
+    t.deepEqual(checkChunks(layer), []);
+    const content = ({ blob, tocOffset }: Layer): Buffer =>
+      gunzipLayer({ ...reference, blob: blob.subarray(0, tocOffset) });
+    t.true(content(layer).equals(content(reference)));
+  });
+}
+
+test('the blob is the same with one worker and with four', async (t) => {
+  const directory = scratch(t);
+  const { path } = writeNastyTar(directory);
+  const digests = [];
+  for (const workers of [1, 4]) {
+    digests.push(
+      (await convertWith(path, join(directory, `layer-${workers}`), { workers, minChunkSize: 5000 })).digest,
+    );
+  }
+  t.is(digests[0], digests[1]);
+});
+
+test('the blob is the same however the tar is compressed', async (t) => {
+  const directory = scratch(t);
+  const { path } = writeNastyTar(directory);
+  const tar = readFileSync(path);
+  const middle = Math.floor(tar.length / 2);
+  writeFileSync(`${path}.gz`, Buffer.concat([gzipSync(tar.subarray(0, middle)), gzipSync(tar.subarray(middle))]));
+  const plain = await convertWith(path, join(directory, 'plain'));
+  const gzipped = await convertWith(`${path}.gz`, join(directory, 'gzipped'));
+  t.deepEqual(gzipped, plain);
+});
+
+test('a layer is converted anew from its own tar: landmark and TOC are not there twice', async (t) => {
+  const directory = scratch(t);
+  const { path } = writeNastyTar(directory);
+  const first = await convertWith(path, join(directory, 'first'), { prioritize: ['twice'] });
+  const again = await convertWith(join(directory, 'first'), join(directory, 'second'), { prioritize: ['twice'] });
+  t.is(again.entries, first.entries);
+  const names = readLayer(join(directory, 'second')).entries.map(({ name }) => name);
+  t.is(names.filter((name) => name.includes('landmark') || name.includes('stargz')).length, 1);
+});
+
+test('headers without end between two files are cut into members too', async (t) => {
+  const directory = scratch(t);
+  const tar = join(directory, 'links.tar');
+  const links = Array.from({ length: 5000 }, (_, index) => ({ name: `link-${index}`, type: '2', linkname: 'x' }));
+  writeTar(tar, [{ name: 'first', content: text(100) }, ...links, { name: 'last', content: noise(100) }]);
+  await convertWith(tar, join(directory, 'layer'));
+  const layer = readLayer(join(directory, 'layer'));
+  t.is(layer.entries.length, 5003);
+  t.deepEqual(checkChunks(layer), []);
+});

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { join } from 'node:path';
+import test from 'ava';
+import { writeTar } from '../tools/nasty-tar.js';
+import { checkChunks, readLayer } from '../tools/read-layer.js';
+import type { TarEntry } from '../tools/tar-writer.js';
+import { convert, scratch } from './setting.js';
+
+const tree: readonly TarEntry[] = [
+  { name: './', type: '5' },
+  { name: './bin/', type: '5' },
+  { name: './bin/a', content: 'a' },
+  { name: './bin/b', content: 'b' },
+  { name: './bin/[', content: 'bracket' },
+  { name: './lib/', type: '5' },
+  { name: './lib/deep/', type: '5' },
+  { name: './lib/deep/1.so', content: '1' },
+  { name: './lib/deep/2.so', content: '2' },
+  { name: './lib/deep/3.txt', content: '3' },
+  { name: './lib/hard', type: '1', linkname: './lib/deep/3.txt' },
+  { name: './lib/harder', type: '1', linkname: './lib/hard' },
+  { name: './twice', content: 'first' },
+  { name: './zero' },
+  { name: './twice', content: 'second' },
+];
+
+async function order(t: Parameters<typeof scratch>[0], prioritize?: string[]): Promise<[string[], readonly string[]]> {
+  const directory = scratch(t);
+  const tar = join(directory, 'tree.tar');
+  writeTar(tar, tree);
+  const { warnings } = await convert(tar, join(directory, 'layer'), prioritize ? { prioritize } : {});
+  const layer = readLayer(join(directory, 'layer'));
+  t.deepEqual(checkChunks(layer), []);
+  t.is(layer.entries.length, tree.length + 1);
+  return [layer.entries.map(({ name }) => name), warnings];
+}
+
+test('without a list the first entry says that nothing is wanted at start', async (t) => {
+  const [names] = await order(t);
+  t.deepEqual(names.slice(0, 3), ['.no.prefetch.landmark', './', 'bin/']);
+});
+
+test('wanted files come first, in the order of the list, behind the directories above them', async (t) => {
+  const [names] = await order(t, ['lib/deep/2.so', '/bin/b', './bin/a']);
+  t.deepEqual(names.slice(0, 9), [
+    './',
+    'lib/',
+    'lib/deep/',
+    'lib/deep/2.so',
+    'bin/',
+    'bin/b',
+    'bin/a',
+    '.prefetch.landmark',
+    'bin/[',
+  ]);
+});
+
+test('patterns match in the order of the tar, and a path with odd characters is just a path', async (t) => {
+  const [names, warnings] = await order(t, ['bin/[', '**/*.so', 'nothing/*']);
+  t.deepEqual(names.slice(0, 8), [
+    './',
+    'bin/',
+    'bin/[',
+    'lib/',
+    'lib/deep/',
+    'lib/deep/1.so',
+    'lib/deep/2.so',
+    '.prefetch.landmark',
+  ]);
+  t.deepEqual(warnings, ['nothing matches the prioritized path nothing/*']);
+});
+
+test('what a hardlink leads to comes before it', async (t) => {
+  const [names] = await order(t, ['lib/harder']);
+  t.deepEqual(names.slice(0, 7), [
+    './',
+    'lib/',
+    'lib/deep/',
+    'lib/deep/3.txt',
+    'lib/hard',
+    'lib/harder',
+    '.prefetch.landmark',
+  ]);
+});
+
+test('entries of one name stay in their order', async (t) => {
+  const [names] = await order(t, ['twice']);
+  t.deepEqual(names.slice(0, 4), ['./', 'twice', 'twice', '.prefetch.landmark']);
+});

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Reads a whole layer the plain way, with zlib alone: what tests hold the converter against. */
+
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+
+export interface LayerEntry {
+  readonly name: string;
+  readonly type: string;
+  readonly size?: number;
+  readonly modtime?: string;
+  readonly linkName?: string;
+  readonly mode?: number;
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly userName?: string;
+  readonly groupName?: string;
+  readonly offset?: number;
+  readonly innerOffset?: number;
+  readonly chunkOffset?: number;
+  readonly chunkSize?: number;
+  readonly digest?: string;
+  readonly chunkDigest?: string;
+  readonly xattrs?: Readonly<Record<string, string>>;
+}
+
+export interface Layer {
+  readonly blob: Buffer;
+  readonly tocOffset: number;
+  readonly tocDigest: string;
+  readonly entries: readonly LayerEntry[];
+}
+
+const blockSize = 512;
+
+export function sha256(bytes: Uint8Array): string {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}
+
+/** Takes a layer with a footer of either form apart. */
+export function readLayer(path: string): Layer {
+  const blob = readFileSync(path);
+  const tail = blob.toString('hex', blob.length - 51);
+  const digits = /1f8b08040000000000ff(?:1600|1a0053471600)([0-9a-f]{32})53544152475a010000ffff0{16}$/.exec(tail);
+  if (!digits) throw new Error(`${path} has no footer`);
+  const tocOffset = Number.parseInt(Buffer.from(digits[1] ?? '', 'hex').toString('latin1'), 16);
+  const tar = gunzipSync(blob.subarray(tocOffset));
+  if (tar.toString('latin1', 0, 18) !== 'stargz.index.json\0') throw new Error(`${path} has no TOC`);
+  const size = Number.parseInt(tar.toString('latin1', 124, 135), 8);
+  const json = tar.subarray(blockSize, blockSize + size);
+  const toc = JSON.parse(json.toString()) as { version: number; entries: LayerEntry[] };
+  if (toc.version !== 1) throw new Error(`${path} has a TOC of version ${toc.version}`);
+  return { blob, tocOffset, tocDigest: sha256(json), entries: toc.entries };
+}
+
+/** What a plain gunzip makes of the layer. */
+export function gunzipLayer(layer: Layer): Buffer {
+  return gunzipSync(layer.blob);
+}
+
+/**
+ * Inflates every chunk from its own member, as a lazy reader does, and checks its digest and its file's. Returns what is
+ * wrong, a line each.
+ */
+export function checkChunks({ blob, tocOffset, entries }: Layer): string[] {
+  const wrong: string[] = [];
+  const starts = [...new Set(entries.filter(hasChunk).map(({ offset }) => offset ?? 0)), tocOffset].sort(
+    (a, b) => a - b,
+  );
+  for (let index = 0; index < entries.length; index++) {
+    const file = entries[index];
+    if (file?.type !== 'reg') continue;
+    const last = entries.findIndex(({ type }, at) => at > index && type !== 'chunk');
+    const chunks = entries.slice(index, last < 0 ? undefined : last).filter(hasChunk);
+    const parts = chunks.map((chunk) => {
+      const start = chunk.offset ?? 0;
+      const end = starts.find((offset) => offset > start);
+      const chunkSize = chunk.chunkSize ?? (file.size ?? 0) - (chunk.chunkOffset ?? 0);
+      const inner = chunk.innerOffset ?? 0;
+      const part = gunzipSync(blob.subarray(start, end)).subarray(inner, inner + chunkSize);
+      if (chunk.chunkDigest && sha256(part) !== chunk.chunkDigest)
+        wrong.push(`${file.name} at ${chunk.chunkOffset ?? 0}`);
+      return part;
+    });
+    const content = Buffer.concat(parts);
+    if (content.length !== (file.size ?? 0)) wrong.push(`${file.name} has ${content.length} bytes, not ${file.size}`);
+    if (sha256(content) !== file.digest) wrong.push(`${file.name} has another digest`);
+  }
+  return wrong;
+}
+
+function hasChunk({ type, size }: LayerEntry): boolean {
+  return type === 'chunk' || (type === 'reg' && (size ?? 0) > 0);
+}
