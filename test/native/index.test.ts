@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import test from 'ava';
+import { compile, outcomeOf, parts } from './compile.js';
+
+test('an index damaged in any way is refused, or read without leaving it', async (t) => {
+  const mutations = await compile({ name: 'index-mutations', sources: parts.index, watch: 'address' });
+  const outcome = await outcomeOf(mutations, ['500000', '1']);
+  t.is(outcome.stderr, '');
+  const [, rounds, passed] = /^mutated (\d+) passed (\d+)\n$/.exec(outcome.stdout) ?? [];
+  t.is(rounds, '500000');
+  t.true(Number(passed) > 50_000, 'too few were read to have tested the readers');
+  t.true(Number(passed) < 400_000, 'too few were refused to have tested the checks');
+  t.is(outcome.code, 0);
+});
+
+test('each rule of the index has its own message', async (t) => {
+  const rules = await compile({ name: 'index-rules', sources: parts.index, watch: 'address' });
+  const outcome = await outcomeOf(rules, []);
+  t.is(outcome.stderr, '');
+  t.regex(outcome.stdout, /^checks [1-9]\d+\n$/);
+  t.is(outcome.code, 0);
+});

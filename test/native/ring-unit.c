@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* The request ring, one behaviour after the other, with both sides in one thread. */
+
+#include "native/check.h"
+#include "shared/ring.h"
+
+#include <pthread.h>
+
+#define SOON (crfs_now_ns() + 1000000)
+
+static struct crfs_ring ring;
+static struct crfs_doorbell bell;
+static uint32_t tail;
+
+static void start_at(uint32_t position) {
+  memset(&ring, 0, sizeof ring);
+  memset(&bell, 0, sizeof bell);
+  crfs_ring_init(&ring);
+  /* as after so many requests */
+  ring.head = tail = position;
+  for (uint32_t i = 0; i < CRFS_RING_SIZE; i++)
+    ring.requests[(position + i) % CRFS_RING_SIZE].turn = position + i;
+}
+
+static struct crfs_request *publish(uint32_t inode, uint32_t *position) {
+  struct crfs_request *r = crfs_ring_reserve(&ring, position, SOON);
+  CHECK(r != NULL);
+  r->layer = inode + 1;
+  r->inode = inode;
+  r->chunk_first = inode + 2;
+  r->chunk_count = inode + 3;
+  crfs_ring_publish(r, *position, &bell);
+  return r;
+}
+
+static struct crfs_request *claim(uint32_t *position, struct crfs_request *out) {
+  return crfs_ring_claim(&ring, &tail, position, out);
+}
+
+static void a_new_ring_says_what_it_is(void) {
+  start_at(0);
+  CHECK(ring.magic == CRFS_RING_MAGIC && ring.version == CRFS_RING_VERSION && ring.size == CRFS_RING_SIZE);
+}
+
+static void a_request_is_claimed_and_answered_once(void) {
+  struct crfs_request out;
+  uint32_t mine, theirs;
+  start_at(0);
+  CHECK(claim(&theirs, &out) == NULL);
+  struct crfs_request *r = publish(40, &mine);
+  CHECK(crfs_ring_depth(&ring, tail) == 1);
+  CHECK(claim(&theirs, &out) == r && theirs == mine);
+  CHECK(out.layer == 41 && out.inode == 40 && out.chunk_first == 42 && out.chunk_count == 43);
+  CHECK(claim(&theirs, &out) == NULL);
+  CHECK(crfs_ring_wait(r, SOON) == CRFS_PENDING);
+  crfs_ring_complete(r, mine, ENOSPC);
+  CHECK(crfs_ring_wait(r, SOON) == CRFS_DONE + ENOSPC);
+  crfs_ring_free(r, mine);
+  CHECK(crfs_ring_depth(&ring, tail) == 0);
+}
+
+static void what_is_reserved_but_not_published_cannot_be_claimed(void) {
+  struct crfs_request out;
+  uint32_t first, second, theirs;
+  start_at(0);
+  struct crfs_request *r = crfs_ring_reserve(&ring, &first, SOON);
+  publish(2, &second);
+  CHECK(claim(&theirs, &out) == NULL);
+  crfs_ring_publish(r, first, &bell);
+  CHECK(claim(&theirs, &out) == r && claim(&theirs, &out) != NULL && theirs == second);
+}
+
+static void a_full_ring_refuses_in_time_and_takes_again(void) {
+  struct crfs_request out, *first = NULL;
+  uint32_t position, theirs;
+  start_at(0);
+  for (uint32_t i = 0; i < CRFS_RING_SIZE; i++) {
+    struct crfs_request *r = publish(i, &position);
+    first = i == 0 ? r : first;
+  }
+  CHECK(crfs_ring_reserve(&ring, &position, SOON) == NULL);
+  CHECK(claim(&theirs, &out) == first);
+  CHECK(crfs_ring_reserve(&ring, &position, SOON) == NULL);
+  crfs_ring_complete(first, theirs, 0);
+  CHECK(crfs_ring_reserve(&ring, &position, SOON) == NULL); /* its result is not read yet */
+  crfs_ring_free(first, theirs);
+  CHECK(publish(CRFS_RING_SIZE, &position) == first && position == CRFS_RING_SIZE);
+}
+
+static void an_abandoned_request_is_freed_by_whoever_comes_second(void) {
+  struct crfs_request out;
+  uint32_t mine, theirs;
+  start_at(0);
+  struct crfs_request *r = publish(1, &mine);
+  CHECK(claim(&theirs, &out) == r);
+  CHECK(crfs_ring_abandon(r) == CRFS_ABANDONED);
+  CHECK(r->turn == mine + 1);
+  crfs_ring_complete(r, theirs, 0);
+  CHECK(r->turn == mine + CRFS_RING_SIZE && r->result == CRFS_ABANDONED);
+  r = publish(2, &mine);
+  CHECK(claim(&theirs, &out) == r);
+  crfs_ring_complete(r, theirs, EIO);
+  CHECK(crfs_ring_abandon(r) == CRFS_DONE + EIO); /* too late: the producer has its result after all */
+  CHECK(r->turn == mine + 1);
+}
+
+static void positions_wrap_around(void) {
+  struct crfs_request out;
+  uint32_t mine, theirs;
+  start_at(UINT32_MAX - 2 * CRFS_RING_SIZE);
+  for (uint32_t i = 0; i < 5 * CRFS_RING_SIZE; i++) {
+    struct crfs_request *r = publish(i, &mine);
+    CHECK(claim(&theirs, &out) == r && theirs == mine && out.inode == i);
+    crfs_ring_complete(r, theirs, 0);
+    CHECK(crfs_ring_wait(r, SOON) == CRFS_DONE);
+    crfs_ring_free(r, mine);
+  }
+  for (uint32_t i = 0; i < CRFS_RING_SIZE; i++)
+    publish(i, &mine);
+  CHECK(crfs_ring_reserve(&ring, &mine, SOON) == NULL && crfs_ring_depth(&ring, tail) == CRFS_RING_SIZE);
+}
+
+static void *sleep_on_the_bell(void *count) {
+  crfs_doorbell_wait(&bell, *(uint32_t *)count, crfs_now_ns() + 60000000000ull);
+  return NULL;
+}
+
+static void the_doorbell_wakes_a_sleeper_and_remembers_a_ring(void) {
+  uint32_t position, count;
+  pthread_t sleeper;
+  start_at(0);
+  count = crfs_doorbell_count(&bell);
+  CHECK(pthread_create(&sleeper, NULL, sleep_on_the_bell, &count) == 0);
+  publish(1, &position); /* before or after it sleeps: it must return */
+  CHECK(pthread_join(sleeper, NULL) == 0);
+  CHECK(crfs_doorbell_count(&bell) == count + 1 && bell.sleepers == 0);
+  sleep_on_the_bell(&count); /* rung since: returns at once */
+}
+
+int main(void) {
+  a_new_ring_says_what_it_is();
+  a_request_is_claimed_and_answered_once();
+  what_is_reserved_but_not_published_cannot_be_claimed();
+  a_full_ring_refuses_in_time_and_takes_again();
+  an_abandoned_request_is_freed_by_whoever_comes_second();
+  positions_wrap_around();
+  the_doorbell_wakes_a_sleeper_and_remembers_a_ring();
+  printf("checks %lu\n", checks);
+  return 0;
+}
