@@ -43,8 +43,8 @@ export class Cache {
   /** Opens the cache: the caller holds its lock. Leaves it without drafts, and without doubtful objects. */
   constructor(cacheDirectory: string) {
     this.layout = new CacheLayout(cacheDirectory);
-    const { root, objects, indexes, records, tmp } = this.layout;
-    for (const top of [objects, indexes, records]) {
+    const { root, tmp } = this.layout;
+    for (const top of this.layout.spread) {
       for (const two of fanOut) mkdirSync(join(top, two), { recursive: true, mode: 0o700 });
     }
     writeFileSync(join(cacheDirectory, 'CACHEDIR.TAG'), TAG);
@@ -83,8 +83,7 @@ export class Cache {
     if (synced?.clean) return Date.now();
     const before = synced?.before ?? 0;
     if (synced?.bootId === bootId()) return before;
-    const { objects, indexes, records } = this.layout;
-    for (const top of [objects, indexes, records]) {
+    for (const top of this.layout.spread) {
       for (const two of fanOut) {
         for (const name of readdirSync(join(top, two))) {
           const path = join(top, two, name);

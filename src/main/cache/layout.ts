@@ -29,6 +29,16 @@ export class CacheLayout {
     return join(this.tmp, `mount-${session}`);
   }
 
+  /** What was fetched of blobs. */
+  get blobs(): string {
+    return join(this.root, 'blobs');
+  }
+
+  /** Manifests by digest, and what names stood for when they were last resolved. */
+  get manifests(): string {
+    return join(this.root, 'manifests');
+  }
+
   get indexes(): string {
     return join(this.root, 'index');
   }
@@ -43,14 +53,32 @@ export class CacheLayout {
     return join(this.root, 'synced.json');
   }
 
+  /** The directories whose files are spread over `fanOut`. */
+  get spread(): readonly string[] {
+    return [this.objects, this.indexes, this.records, this.blobs, this.manifests];
+  }
+
   index(key: string): string {
     return join(this.indexes, key.slice(0, 2), key);
   }
 
   record(identity: string): string {
-    const name = createHash('sha256').update(identity).digest('hex');
-    return join(this.records, name.slice(0, 2), name);
+    return spread(this.records, identity);
   }
+
+  blob(identity: string): string {
+    return spread(this.blobs, identity);
+  }
+
+  /** Of a digest, or of the name of an image. */
+  manifest(name: string): string {
+    return spread(this.manifests, name);
+  }
+}
+
+function spread(directory: string, name: string): string {
+  const key = createHash('sha256').update(name).digest('hex');
+  return join(directory, key.slice(0, 2), key);
 }
 
 /** The first two hex digits of every key: the directories that keys are spread over. */

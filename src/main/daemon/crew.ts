@@ -15,6 +15,9 @@ import type { Settings } from '../settings/options.js';
 
 const RESTART_PAUSE_MS = 100;
 
+/** A request that waits for the chunks of a file. */
+export type Want = Extract<Report, { want: unknown }>['want'];
+
 /** The workers that serve the rings: one endless Piscina task each, started again if it dies. */
 export class Crew {
   readonly board: Board;
@@ -27,9 +30,12 @@ export class Crew {
   readonly #ports: MessagePort[] = [];
   readonly #runs: Promise<void>[] = [];
   readonly #layers = new Map<number, LayerFacts>();
+  readonly #wanted: (want: Want) => void;
   readonly #dropping = new Map<number, { missing: Set<number>; done: () => void }>();
 
-  constructor(settings: Settings, layout: CacheLayout, log: Logger) {
+  /** `wanted` is told the requests that wait for bytes of remote layers; it answers them by `answer`. */
+  constructor(settings: Settings, layout: CacheLayout, log: Logger, wanted: (want: Want) => void) {
+    this.#wanted = wanted;
     this.#settings = settings;
     this.#layout = layout;
     this.#log = log;
@@ -106,6 +112,10 @@ export class Crew {
   #hear(worker: number, report: Report): void {
     if ('dropped' in report) {
       this.#dropped(report.dropped, worker);
+      return;
+    }
+    if ('want' in report) {
+      this.#wanted(report.want);
       return;
     }
     this.#log.warn(report.fault, `cannot serve ${report.fault.path}: ${report.fault.message}`);

@@ -10,10 +10,11 @@ import { cacheDirectory, runtimeDirectory } from '../settings/directories.js';
 import type { Settings } from '../settings/options.js';
 import { version } from '../version.js';
 import { type ApiServer, listenApi } from './api.js';
-import { Crew } from './crew.js';
+import type { Remote } from './blob.js';
 import { Indexer } from './indexer.js';
 import { OpenLayers } from './layers.js';
 import { logFile } from './log.js';
+import { Resolver } from './resolver.js';
 import { Session } from './session.js';
 import type { Status } from './status.js';
 
@@ -26,9 +27,9 @@ export class Daemon {
   readonly #settings: Settings;
   readonly #log: Logger;
   readonly #cache: Cache;
-  readonly #crew: Crew;
   readonly #indexer: Indexer;
   readonly #layers: OpenLayers;
+  readonly #resolver: Resolver;
   readonly #objectsFd: number;
   readonly #started = new Date();
   readonly #sessions = new Set<Session>();
@@ -55,9 +56,9 @@ export class Daemon {
     this.#cache = new Cache(cacheDirectory());
     const { layout } = this.#cache;
     this.#objectsFd = openSync(layout.objects, constants.O_RDONLY | constants.O_DIRECTORY);
-    this.#crew = new Crew(settings, layout, log);
     this.#indexer = new Indexer(layout);
-    this.#layers = new OpenLayers(layout, this.#crew, this.#indexer, settings.readahead, log);
+    this.#layers = new OpenLayers(settings, layout, this.#indexer, log);
+    this.#resolver = new Resolver(layout, log);
     this.#socket = join(runtime, 'control.sock');
     rmSync(this.#socket, { force: true });
     const listening = addon.controlListen(this.#socket);
@@ -80,8 +81,8 @@ export class Daemon {
       workers: {
         count: this.#settings.workers,
         engine: this.#settings.engine,
-        busy: this.#crew.board.busy,
-        restarts: this.#crew.restarts,
+        busy: this.#layers.crew.board.busy,
+        restarts: this.#layers.crew.restarts,
       },
       mounts: [...this.#sessions].map(({ mountpoint, pid, since, layers, ring }) => ({
         mountpoint,
@@ -90,7 +91,7 @@ export class Daemon {
         layers: layers.map((layer) => layer.number),
         ring,
       })),
-      layers: this.#layers.list().map(({ number, name, record, users }) => ({
+      layers: this.#layers.list().map(({ number, name, record, pinned, blob, users }) => ({
         number,
         name,
         kind: record.kind,
@@ -98,10 +99,11 @@ export class Daemon {
         inodes: record.inodes,
         files: record.files,
         contentSize: record.contentSize,
-        verified: record.unverified ? 'nothing: some files have no digest' : 'digests of its TOC',
+        verified: verifiedBy(record.unverified, pinned),
+        fetched: blob.remote ? describeRemote(blob.remote) : null,
         mounts: users,
       })),
-      counters: this.#crew.board.counters(),
+      counters: this.#layers.crew.board.counters(),
     };
   }
 
@@ -114,7 +116,7 @@ export class Daemon {
     clearTimeout(this.#idle);
     rmSync(this.#socket, { force: true });
     this.#listener.close();
-    await this.#crew.stop();
+    await this.#layers.crew.stop();
     for (const session of this.#sessions) session.close();
     await this.#indexer.close();
     await this.#cache.close();
@@ -133,6 +135,7 @@ export class Daemon {
     }
     clearTimeout(this.#idle);
     const session = new Session(connection, {
+      resolver: this.#resolver,
       layers: this.#layers,
       objectsFd: this.#objectsFd,
       layout: this.#cache.layout,
@@ -152,7 +155,7 @@ export class Daemon {
   }
 
   async #syncCache(): Promise<void> {
-    const { objects } = this.#crew.board.counters();
+    const { objects } = this.#layers.crew.board.counters();
     if (objects === this.#objectsSynced) return;
     this.#objectsSynced = objects;
     try {
@@ -181,4 +184,14 @@ function lock(path: string): boolean {
   const mine = addon.lock(fd);
   if (!mine) closeSync(fd);
   return mine;
+}
+
+function verifiedBy(unverified: boolean, pinned: boolean): string {
+  if (unverified) return 'nothing: some files have no digest';
+  return pinned ? 'the TOC digest of its manifest' : 'the digests of its TOC';
+}
+
+function describeRemote({ fetcher, blocks, link, file }: Remote): NonNullable<Status['layers'][number]['fetched']> {
+  const { bytes, requests } = fetcher;
+  return { bytes, requests, size: file.size, present: blocks.present / Math.max(1, blocks.count), ...link.describe() };
 }

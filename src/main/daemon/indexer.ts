@@ -23,10 +23,10 @@ export class Indexer {
     this.#layout = layout;
   }
 
-  /** Reads the TOC of the blob in `fd`, and puts its index into the cache. Throws CRFS_NOT_STARGZ, CRFS_BAD_LAYER. */
-  async index(fd: number, name: string, identity: string): Promise<BlobRecord> {
+  /** Reads the TOC of a blob, and puts its index into the cache. Throws CRFS_NOT_STARGZ, CRFS_BAD_LAYER. */
+  async index(blob: Omit<IndexTask, 'path'>): Promise<BlobRecord> {
     const path = join(this.#layout.tmp, `index-${this.#drafts++}`);
-    const outcome = (await this.#pool.run({ fd, name, identity, path } satisfies IndexTask)) as IndexOutcome;
+    const outcome = (await this.#pool.run({ ...blob, path } satisfies IndexTask)) as IndexOutcome;
     if ('error' in outcome) throw new CrfsError(outcome.error.code, outcome.error.message);
     chmodSync(path, 0o400);
     renameSync(path, this.#layout.index(outcome.record.key));

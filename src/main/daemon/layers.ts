@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { closeSync, existsSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync, rmSync } from 'node:fs';
+import { constants } from 'node:os';
 import type { Logger } from 'pino';
+import { addon } from '../../native/addon.js';
 import { regionsOf } from '../../workers/serve/readahead.js';
 import type { CacheLayout } from '../cache/layout.js';
 import { type BlobRecord, readRecord, writeRecord } from '../cache/records.js';
-import type { ResolvedLayer } from '../sources/resolve.js';
-import type { Crew } from './crew.js';
+import { CrfsError } from '../errors/error.js';
+import { download } from '../fetch/background.js';
+import { IndexReader } from '../index/reader.js';
+import type { Settings } from '../settings/options.js';
+import type { LayerBlob } from './blob.js';
+import { Crew, type Want } from './crew.js';
 import type { Indexer } from './indexer.js';
+import type { ResolvedLayer } from './resolver.js';
 
 /** A layer that mounts use now. */
 export interface OpenLayer {
@@ -16,28 +23,36 @@ export interface OpenLayer {
   readonly name: string;
   readonly identity: string;
   readonly record: BlobRecord;
+  /** The manifest names the digest of its TOC. */
+  readonly pinned: boolean;
   readonly indexFd: number;
-  readonly blobFd: number;
+  readonly blob: LayerBlob;
   users: number;
+}
+
+interface Entered extends OpenLayer {
+  readonly index: IndexReader;
+  readonly mapping: ArrayBuffer;
+  readonly background: AbortController;
 }
 
 /** The layers in use: each is indexed once, however many mounts ask for it at the same time. */
 export class OpenLayers {
+  readonly crew: Crew;
+  readonly #settings: Settings;
   readonly #layout: CacheLayout;
-  readonly #crew: Crew;
   readonly #indexer: Indexer;
-  readonly #readahead: number;
   readonly #log: Logger;
-  readonly #byIdentity = new Map<string, Promise<OpenLayer>>();
-  readonly #open = new Map<number, OpenLayer>();
+  readonly #byIdentity = new Map<string, Promise<Entered>>();
+  readonly #open = new Map<number, Entered>();
   #next = 1;
 
-  constructor(layout: CacheLayout, crew: Crew, indexer: Indexer, readahead: number, log: Logger) {
+  constructor(settings: Settings, layout: CacheLayout, indexer: Indexer, log: Logger) {
+    this.#settings = settings;
     this.#layout = layout;
-    this.#crew = crew;
     this.#indexer = indexer;
-    this.#readahead = readahead;
     this.#log = log;
+    this.crew = new Crew(settings, layout, log, (want) => void this.#fetch(want));
   }
 
   list(): OpenLayer[] {
@@ -59,32 +74,58 @@ export class OpenLayers {
     return layer;
   }
 
-  async release(layer: OpenLayer): Promise<void> {
-    if (--layer.users > 0) return;
+  async release({ number }: OpenLayer): Promise<void> {
+    const layer = this.#open.get(number);
+    if (layer === undefined || --layer.users > 0) return;
     this.#byIdentity.delete(layer.identity);
-    this.#open.delete(layer.number);
-    await this.#crew.drop(layer.number);
+    this.#open.delete(number);
+    layer.background.abort();
+    await this.crew.drop(number);
+    addon.unmap(layer.mapping);
     closeSync(layer.indexFd);
-    closeSync(layer.blobFd);
+    await layer.blob.close();
   }
 
-  async #enter(resolved: ResolvedLayer): Promise<OpenLayer> {
-    const { name, identity, blob } = resolved;
-    const record = this.#known(identity) ?? (await this.#read(resolved));
-    const layer: OpenLayer = {
-      number: this.#next++,
-      name,
-      identity,
-      record,
-      indexFd: openSync(this.#layout.index(record.key), 'r'),
-      blobFd: blob.take(),
-      users: 0,
-    };
-    const regions = new SharedArrayBuffer(regionsOf(fstatSync(layer.blobFd).size, this.#readahead));
-    this.#open.set(layer.number, layer);
-    const { number, indexFd, blobFd } = layer;
-    this.#crew.add({ number, name, indexFd, blobFd, tocOffset: record.tocOffset, regions });
-    return layer;
+  async #enter(resolved: ResolvedLayer): Promise<Entered> {
+    const number = this.#next++;
+    const blob = await resolved.openBlob((offset, end) => this.#arrived(number, offset, end));
+    try {
+      const layer = await this.#describe(number, resolved, blob);
+      this.#open.set(number, layer);
+      const { indexFd, name, record } = layer;
+      this.crew.add({
+        number,
+        name,
+        indexFd,
+        blobFd: blob.fd,
+        tocOffset: record.tocOffset,
+        ...(blob.remote ? { blocks: blob.remote.blocks.shared } : {}),
+        regions: new SharedArrayBuffer(regionsOf(blob.size, this.#settings.readahead)),
+      });
+      if (blob.remote) void this.#download(layer);
+      return layer;
+    } catch (error) {
+      await blob.close();
+      throw error;
+    }
+  }
+
+  async #describe(number: number, resolved: ResolvedLayer, blob: LayerBlob): Promise<Entered> {
+    const { name, identity, tocDigest } = resolved;
+    const record = this.#known(identity) ?? (await this.#read(resolved, blob));
+    if (tocDigest !== undefined && record.tocDigest !== tocDigest) {
+      rmSync(this.#layout.record(identity), { force: true });
+      throw new CrfsError(
+        'CRFS_DIGEST',
+        `${name}: its TOC is not the one of the manifest: sha256 ${record.tocDigest}, not ${tocDigest}`,
+      );
+    }
+    const indexFd = openSync(this.#layout.index(record.key), 'r');
+    const mapping = addon.map(indexFd, false);
+    const index = new IndexReader(mapping);
+    const pinned = tocDigest !== undefined;
+    const background = new AbortController();
+    return { number, name, identity, record, pinned, indexFd, blob, users: 0, index, mapping, background };
   }
 
   #known(identity: string): BlobRecord | undefined {
@@ -92,11 +133,65 @@ export class OpenLayers {
     return record && existsSync(this.#layout.index(record.key)) ? record : undefined;
   }
 
-  async #read({ name, identity, blob }: ResolvedLayer): Promise<BlobRecord> {
+  async #read({ name, identity }: ResolvedLayer, blob: LayerBlob): Promise<BlobRecord> {
     const started = performance.now();
-    const record = await this.#indexer.index(blob.fd, name, identity);
-    writeRecord(this.#layout, identity, record);
-    this.#log.info({ layer: name, ...record, ms: Math.round(performance.now() - started) }, 'read the TOC of a layer');
-    return record;
+    const toc = await blob.prepareToc();
+    try {
+      const record = await this.#indexer.index({ fd: blob.fd, name, identity, ...(toc ? { tocFd: toc.fd } : {}) });
+      writeRecord(this.#layout, identity, record);
+      this.#log.info(
+        { layer: name, ...record, ms: Math.round(performance.now() - started) },
+        'read the TOC of a layer',
+      );
+      return record;
+    } finally {
+      await toc?.close();
+    }
+  }
+
+  /** Fetches the chunks that a request waits for, and has it asked again. */
+  async #fetch({ layer: number, inode, ring, position }: Want): Promise<void> {
+    const layer = this.#open.get(number);
+    try {
+      if (layer) await needFile(layer, inode);
+      addon.complete(ring, position, constants.errno.EAGAIN);
+    } catch (error) {
+      const path = layer?.index.path(inode);
+      this.#log.warn({ layer: layer?.name, path }, `cannot fetch ${path}: ${(error as Error).message}`);
+      addon.complete(ring, position, constants.errno.EIO);
+    }
+  }
+
+  /** Has the files filled that have arrived as a whole. */
+  #arrived(number: number, offset: number, end: number): void {
+    const layer = this.#open.get(number);
+    if (layer === undefined) return;
+    const first = layer.index.chunkAt(offset);
+    const count = layer.index.chunkAt(end) - first;
+    if (count > 0) addon.submit(addon.ownRings.readahead, number, addon.layout.constants.noInode, first, count);
+  }
+
+  async #download({ name, blob, index, background: { signal } }: Entered): Promise<void> {
+    if (blob.remote === undefined) return;
+    const { background, 'background-rate': rate } = this.#settings;
+    try {
+      await download({ ...blob.remote, prefetchEnd: index.prefetchEnd, all: background === 'on', rate, signal });
+    } catch (error) {
+      if (!signal.aborted) this.#log.warn({ layer: name }, `background download ended: ${(error as Error).message}`);
+    }
+  }
+}
+
+/** Brings in the chunks of a file: in one go where they lie together. */
+async function needFile({ index, blob, record }: Entered, inode: number): Promise<void> {
+  const first = index.chunkFirst(inode);
+  const last = first + index.chunkCount(inode) - 1;
+  const end = (chunk: number): number => Math.min(index.chunkEnd(chunk), record.tocOffset);
+  if (last < first || blob.remote === undefined) return;
+  let start = first;
+  for (let chunk = first; chunk <= last; chunk++) {
+    if (chunk < last && index.chunkOffset(chunk + 1) === end(chunk)) continue;
+    await blob.remote.fetcher.need(index.chunkOffset(start), end(chunk));
+    start = chunk + 1;
   }
 }

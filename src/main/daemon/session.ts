@@ -7,9 +7,10 @@ import type { Logger } from 'pino';
 import { addon, type Connection, type RingStatus, type Watcher } from '../../native/addon.js';
 import type { CacheLayout } from '../cache/layout.js';
 import { CrfsError, type ErrorCode } from '../errors/error.js';
-import { HeldFile, type ResolvedLayer, resolveConfiguration } from '../sources/resolve.js';
+import { HeldFile } from './blob.js';
 import type { OpenLayer, OpenLayers } from './layers.js';
 import { decodeMessage, encodeMessage, type Message, messageLimit } from './message.js';
+import type { ResolvedLayer, Resolver } from './resolver.js';
 
 const { constants: protocol } = addon.layout;
 const MOST_QUESTIONS_WAITING = 64;
@@ -29,6 +30,7 @@ const ERRNO: Readonly<Record<ErrorCode, number>> = {
 
 /** What every session of a daemon uses. */
 export interface SessionContext {
+  readonly resolver: Resolver;
   readonly layers: OpenLayers;
   readonly objectsFd: number;
   readonly layout: CacheLayout;
@@ -123,7 +125,7 @@ export class Session {
   async #answer(question: Question): Promise<void> {
     if (question.type === protocol.hello) this.#hello(question);
     else if (this.#ring === undefined) throw new CrfsError('CRFS_USAGE', 'a mount must say hello first');
-    else if (question.type === protocol.open) this.#open(question);
+    else if (question.type === protocol.open) await this.#open(question);
     else if (question.type === protocol.layer) await this.#layer(question);
     else throw new CrfsError('CRFS_USAGE', `there is no control message of type ${question.type}`);
   }
@@ -146,10 +148,11 @@ export class Session {
     closeSync(staging);
   }
 
-  #open({ text, files }: Question): void {
-    const resolved = resolveConfiguration(text, files[0]);
+  async #open({ text, files }: Question): Promise<void> {
+    const [blob] = files;
+    const resolved = await this.#context.resolver.resolve(text, blob);
     this.#sources.push([...resolved.layers]);
-    for (const { blob } of resolved.layers) this.#blobs.add(blob);
+    if (blob) this.#blobs.add(blob);
     this.#send(protocol.opened, { a: this.#sources.length - 1, b: resolved.layers.length, text: resolved.text });
   }
 

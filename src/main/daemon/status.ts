@@ -38,6 +38,15 @@ export interface Status {
     readonly files: number;
     readonly contentSize: number;
     readonly mounts: number;
+    /** Of a remote layer: what came over the network since the daemon started, and what is there of the blob, 0 to 1. */
+    readonly fetched: {
+      readonly bytes: number;
+      readonly requests: number;
+      readonly size: number;
+      readonly present: number;
+      readonly roundTripMs: number | null;
+      readonly bytesPerSecond: number | null;
+    } | null;
   }[];
   /** Since the daemon started. */
   readonly counters: Readonly<Record<Counter, number>>;

@@ -77,6 +77,18 @@ export const options = {
     fallbackText: '4M',
     parse: bytes,
   },
+  background: {
+    description: 'whether the rest of a remote layer is downloaded behind its readers: on, off',
+    value: 'WHEN',
+    fallback: 'on',
+    parse: choice(['on', 'off']),
+  },
+  'background-rate': {
+    description: 'bytes a second that background downloads may take; 0: no limit',
+    value: 'BYTES',
+    fallback: 0,
+    parse: bytes,
+  },
   'idle-timeout': {
     description: 'time without a mount after which the daemon ends',
     value: 'TIME',

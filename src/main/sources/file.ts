@@ -62,13 +62,12 @@ class FileSource implements BlobSource {
 }
 
 /**
- * A source over an open descriptor, which belongs to the source from then on, also when this throws CRFS_USAGE because
- * the descriptor is no regular file. Its size is the one at this moment.
+ * A source over an open descriptor, which belongs to the source from then on. Its size is the one at this moment.
+ * Throws CRFS_USAGE if the descriptor is no regular file; it stays the caller's then.
  */
 export function fileSource(fd: number, name: string): BlobSource {
   const stat = fstatSync(fd);
   if (!stat.isFile()) {
-    closeSync(fd);
     throw new CrfsError('CRFS_USAGE', `${name}: is no regular file, and so no layer`);
   }
   return new FileSource(fd, name, stat.size);
@@ -78,9 +77,18 @@ const OPEN_CODES = { ENOENT: 'CRFS_NOT_FOUND', ENOTDIR: 'CRFS_NOT_FOUND', EACCES
 
 /** Opens a file that the person at the command line named, with that person's rights. */
 export function openFileSource(path: string): BlobSource {
-  let fd: number;
+  const fd = openForReading(path);
   try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK); // a fifo without a writer must not hang us
+    return fileSource(fd, path);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+function openForReading(path: string): number {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK); // a fifo without a writer must not hang us
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new CrfsError(
@@ -89,5 +97,4 @@ export function openFileSource(path: string): BlobSource {
       { cause: error },
     );
   }
-  return fileSource(fd, path);
 }

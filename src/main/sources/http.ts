@@ -10,6 +10,11 @@ import type { Transport } from '../registry/http/transport.js';
 import { patient, type RetryPolicy } from '../registry/retry.js';
 import type { StreamSource } from '../registry/types.js';
 
+export interface HttpSource extends StreamSource {
+  /** What tells this version of the blob from others, as far as the server says: an ETag or a time. */
+  readonly validator: string | undefined;
+}
+
 export interface HttpSourceOptions {
   readonly transport: Transport;
   /** A directory for the temporary file that holds the whole blob where the server knows no ranges. */
@@ -22,7 +27,7 @@ export interface HttpSourceOptions {
  * Opens the blob at an `https:` or `http:` URL, learning its size by one request. Credentials in the URL go to its host alone.
  * Rejects with a CrfsError. Reads reject with CRFS_NOT_FOUND once the blob behind the URL has been replaced.
  */
-export async function openHttpSource(url: string, options: HttpSourceOptions): Promise<StreamSource> {
+export async function openHttpSource(url: string, options: HttpSourceOptions): Promise<HttpSource> {
   const { transport, spool, policy = patient, signal } = options;
   const target = URL.canParse(url) ? new URL(url) : undefined;
   if (target === undefined || !/^https?:$/.test(target.protocol)) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { randomUUID } from 'node:crypto';
 import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CrfsError } from '../errors/error.js';
@@ -7,19 +8,18 @@ import type { ManifestOptions, RegistryClient } from '../registry/client.js';
 import { resolveImage } from '../registry/image.js';
 import type { StreamSource } from '../registry/types.js';
 import { openHttpSource } from './http.js';
-import type { BlobSource } from './source.js';
 
 /** A layer that can be opened. */
 export interface LayerSource {
   /** What to call it in messages. */
   readonly name: string;
-  /** Says which bytes the blob has, where that is known before it is opened. */
-  readonly digest?: string;
+  /** Says which bytes the blob has: equal identities, equal bytes. */
+  readonly identity: string;
   /** The digest that its TOC must have, where the manifest says so. */
   readonly tocDigest?: string;
   open(): Promise<StreamSource>;
   /** The blob that holds its TOC, if that is kept elsewhere. */
-  openToc(): Promise<BlobSource | undefined>;
+  openToc(): Promise<StreamSource | undefined>;
 }
 
 /** What a configuration stands for now. */
@@ -59,13 +59,15 @@ export async function openRemote(
 ): Promise<RemoteImage> {
   if (place.kind === 'url') {
     const { transport, spool, policy } = client;
-    const open = async (): Promise<StreamSource> => await openHttpSource(place.url, { transport, spool, policy });
-    return { resolved: place.url, layers: [{ name: place.url, open, openToc: async () => undefined }] };
+    const source = await openHttpSource(place.url, { transport, spool, policy });
+    const identity = `url ${place.url} ${source.size} ${source.validator ?? randomUUID()}`;
+    const layer = { name: place.url, identity, open: async () => source, openToc: async () => undefined };
+    return { resolved: place.url, layers: [layer] };
   }
   const image = await resolveImage(client, place.name, options);
   const layers = image.layers.map(({ digest, tocDigest, open }) => ({
-    name: `${image.resolved}, layer ${digest}`,
-    digest,
+    name: `layer ${digest}`,
+    identity: digest,
     ...(tocDigest === undefined ? {} : { tocDigest }),
     open,
     openToc: async () => await image.externalToc(digest),

@@ -11,6 +11,8 @@ import { fileSource } from '../../main/sources/file.js';
 export interface IndexTask {
   /** Open on the blob; stays the caller's. */
   readonly fd: number;
+  /** Open on the blob that holds its TOC, where that is kept elsewhere. */
+  readonly tocFd?: number;
   readonly name: string;
   readonly identity: string;
   /** Where to write the index. */
@@ -23,9 +25,9 @@ export type IndexOutcome =
   | { readonly error: { readonly code: ErrorCode; readonly message: string } };
 
 /** Writes the index of a blob. */
-export default async function index({ fd, name, identity, path }: IndexTask): Promise<IndexOutcome> {
+export default async function index({ fd, tocFd, name, identity, path }: IndexTask): Promise<IndexOutcome> {
   try {
-    const toc = await openToc(fileSource(fd, name));
+    const toc = await openToc(fileSource(fd, name), tocFd === undefined ? undefined : fileSource(tocFd, name));
     const record: BlobRecord = await buildIndex({ toc, path, blobIdentity: identity });
     return { record };
   } catch (error) {

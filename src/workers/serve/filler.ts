@@ -42,11 +42,15 @@ export class Filler {
     this.#report = report;
   }
 
-  /** Answers a request that this worker took: fills its file, or joins those who do. */
+  /** Sees to a request that this worker took: fills its file, joins those who do, or has its chunks fetched first. */
   serve(ring: number, position: number, layer: Layer | undefined, inode: number): void {
     this.#board.count('requests', 1);
     if (layer === undefined || !hasContent(layer, inode)) {
       addon.complete(ring, position, EINVAL);
+      return;
+    }
+    if (!layer.has(inode) && !this.#store.has(layer.index.key(inode))) {
+      this.#report({ want: { layer: layer.number, inode, ring, position } });
       return;
     }
     this.#board.hold(this.#worker, ring, position);

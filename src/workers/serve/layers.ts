@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { Blocks } from '../../main/fetch/blocks.js';
 import { IndexReader } from '../../main/index/reader.js';
 import { addon } from '../../native/addon.js';
 
@@ -14,6 +15,8 @@ export interface LayerFacts {
   readonly blobFd: number;
   /** Where the TOC begins in the blob: every member ends before it. */
   readonly tocOffset: number;
+  /** Which blocks of the blob are in its file, where it is fetched as it is needed. */
+  readonly blocks?: SharedArrayBuffer;
   /** A byte per region of the blob: 1 once its readahead was asked for, shared by the workers. */
   readonly regions: SharedArrayBuffer;
 }
@@ -24,10 +27,14 @@ export type Order = { readonly add: LayerFacts } | { readonly drop: number };
 /** What a worker tells the main thread. */
 export type Report =
   | { readonly dropped: number }
+  /** A request that cannot be served before its file's chunks are fetched: whoever fetches them answers it. */
+  | { readonly want: { layer: number; inode: number; ring: number; position: number } }
   | { readonly fault: { layer: string; path: string; code: string; message: string } };
 
 export interface Layer extends LayerFacts {
   readonly index: IndexReader;
+  /** Whether the chunks of a file can be read from the blob's file now. */
+  has(inode: number): boolean;
 }
 
 /** The layers that this worker serves, kept up to date by orders of the main thread. */
@@ -54,7 +61,10 @@ export class Layers {
 
   #add(facts: LayerFacts): void {
     const mapping = addon.map(facts.indexFd, false);
-    this.#layers.set(facts.number, { layer: { ...facts, index: new IndexReader(mapping) }, mapping });
+    const index = new IndexReader(mapping);
+    const blocks = facts.blocks && new Blocks(facts.blocks);
+    const has = (inode: number): boolean => blocks === undefined || coversFile(blocks, index, inode, facts.tocOffset);
+    this.#layers.set(facts.number, { layer: { ...facts, index, has }, mapping });
   }
 
   #drop(number: number): void {
@@ -63,4 +73,12 @@ export class Layers {
     if (entry) addon.unmap(entry.mapping);
     this.#port.postMessage({ dropped: number } satisfies Report);
   }
+}
+
+function coversFile(blocks: Blocks, index: IndexReader, inode: number, tocOffset: number): boolean {
+  const first = index.chunkFirst(inode);
+  for (let chunk = first; chunk < first + index.chunkCount(inode); chunk++) {
+    if (!blocks.covers(index.chunkOffset(chunk), Math.min(index.chunkEnd(chunk), tocOffset))) return false;
+  }
+  return true;
 }

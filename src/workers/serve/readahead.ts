@@ -20,7 +20,7 @@ export class Readahead {
 
   /** Asks for what a reader of this chunk will probably want next. */
   follow(layer: Layer, chunk: number): void {
-    if (this.#span === 0) return;
+    if (this.#span === 0 || layer.blocks !== undefined) return; // what is fetched decides what is filled
     const regions = new Uint8Array(layer.regions);
     const region = Math.floor(layer.index.chunkOffset(chunk) / this.#span);
     this.#bring(layer, regions, region);

@@ -69,7 +69,7 @@ export default function serve(task: WorkerTask): void {
       const layer = layers.get(number);
       if (layer === undefined) return;
       const inode = layer.index.chunkInode(chunk);
-      if (layer.index.chunkCount(inode) === 1) filler.fill(layer, inode);
+      if (layer.index.chunkCount(inode) === 1 && layer.has(inode)) filler.fill(layer, inode);
       while (filler.help() || serveNextMount());
     }
   };

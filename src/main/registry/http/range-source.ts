@@ -6,6 +6,7 @@ import { CrfsError } from '../../errors/error.js';
 import { Retry, type RetryPolicy, TransientError } from '../retry.js';
 import type { StreamSource } from '../types.js';
 import { parseContentRange } from './content-range.js';
+import { download } from './download.js';
 import { PROGRESS } from './paced.js';
 import { Spool } from './spool.js';
 import { refusal } from './status.js';
@@ -53,6 +54,11 @@ export class RangeSource implements StreamSource {
   get size(): number {
     if (this.#size === undefined) throw new CrfsError('CRFS_INTERNAL', `${this.name} was not opened`);
     return this.#size;
+  }
+
+  /** What tells this version of a mutable blob from others, as far as its server says: an ETag or a time. */
+  get validator(): string | undefined {
+    return this.#validator;
   }
 
   /** Learns the size by asking for the first byte. Not needed where the size is known. */
@@ -156,37 +162,8 @@ export class RangeSource implements StreamSource {
     const declared = Number(response.header('content-length') ?? Number.NaN);
     this.#same(response, Number.isSafeInteger(declared) ? declared : this.#size);
     if (this.#spool !== undefined) await response.discard();
-    else this.#spool = Spool.create(this.#options.spool, this.#everything(response));
+    else this.#spool = Spool.create(this.#options.spool, download(response, this.#options, this.#size));
     await this.#spool;
-  }
-
-  /** The whole blob; where a transfer breaks off, from the beginning again, leaving out what was had. */
-  async *#everything(first: HttpResponse): AsyncGenerator<Uint8Array, void, undefined> {
-    const retry = new Retry(this.#options.policy);
-    let response: HttpResponse | undefined = first;
-    for (let had = 0; ; ) {
-      try {
-        response ??= await this.#options.get({});
-        if (response.status !== 200) throw await refusal(response, `cannot read ${this.name}`);
-        let at = 0;
-        for await (const chunk of response.chunks()) {
-          const fresh = chunk.subarray(Math.min(chunk.length, Math.max(0, had - at)));
-          at += chunk.length;
-          if (at > (this.#size ?? at)) throw this.#replaced('is longer');
-          if (fresh.length > 0) yield fresh;
-          had = Math.max(had, at);
-        }
-        this.#size ??= had;
-        if (had >= this.#size) return;
-        throw new TransientError(`${this.name}: the answer ended ${this.#size - had} bytes early`);
-      } catch (error) {
-        // The first answer belongs to a reader, who may have aborted it: others still want the rest.
-        await retry.failed(
-          error instanceof CrfsError ? error : new TransientError(`${this.name}: interrupted`, { cause: error }),
-        );
-        response = undefined;
-      }
-    }
   }
 
   /** A download that failed for good is given up, so that a later read starts anew. */

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { closeSync, fstatSync } from 'node:fs';
+import { BlobFile } from '../fetch/blob-file.js';
+import type { Blocks } from '../fetch/blocks.js';
+import { type Arrival, Fetcher } from '../fetch/fetcher.js';
+import { Link } from '../fetch/link.js';
+import { readFooter } from '../formats/footer.js';
+import { fileSource } from '../sources/file.js';
+import type { LayerSource } from '../sources/open.js';
+
+/** A descriptor with one owner at a time: who takes it closes it. */
+export class HeldFile {
+  readonly fd: number;
+  #held = true;
+
+  constructor(fd: number) {
+    this.fd = fd;
+  }
+
+  take(): number {
+    this.#held = false;
+    return this.fd;
+  }
+
+  /** Closes it, unless it was taken. */
+  release(): void {
+    if (this.#held) closeSync(this.take());
+  }
+}
+
+/** The blob of a layer, as the workers read it: a file, all of which may not be there yet. */
+export interface LayerBlob {
+  readonly fd: number;
+  readonly size: number;
+  /** Where the blob is fetched as it is needed. */
+  readonly remote?: Remote;
+  /** Brings in what reading the TOC needs: the end of the blob. Resolves to the blob of a TOC that is kept elsewhere. */
+  prepareToc(): Promise<LayerBlob | undefined>;
+  close(): Promise<void>;
+}
+
+export interface Remote {
+  readonly file: BlobFile;
+  readonly fetcher: Fetcher;
+  readonly link: Link;
+  readonly blocks: Blocks;
+}
+
+/** The footer, and most TOCs. */
+const TAIL = 1 << 20;
+
+/** A layer in a file that the mount has opened. */
+export function localBlob(held: HeldFile): LayerBlob {
+  const fd = held.take();
+  return {
+    fd,
+    size: fstatSync(fd).size,
+    prepareToc: async () => undefined,
+    close: async () => closeSync(fd),
+  };
+}
+
+/** A layer at a URL or in a registry, kept at `path` as far as it was fetched. `arrived` is told what comes. */
+export async function remoteBlob(layer: LayerSource, path: string, arrived: Arrival): Promise<LayerBlob> {
+  const source = await layer.open();
+  const file = new BlobFile(path, source.size);
+  const link = new Link();
+  const fetcher = new Fetcher(source, file, link, arrived);
+  const { fd, size, blocks } = file;
+  return {
+    fd,
+    size,
+    remote: { file, fetcher, link, blocks },
+    prepareToc: async () => {
+      await fetcher.need(Math.max(0, size - TAIL), size);
+      const { kind, tocOffset } = await readFooter(fileSource(fd, layer.name));
+      if (kind !== 'estargz-external') await fetcher.need(tocOffset, size);
+      else return await tocBlob(layer, `${path}.toc`);
+      return undefined;
+    },
+    close: () => fetcher.close(),
+  };
+}
+
+async function tocBlob(layer: LayerSource, path: string): Promise<LayerBlob | undefined> {
+  const source = await layer.openToc();
+  if (source === undefined) return undefined;
+  const open = async (): Promise<typeof source> => source;
+  const blob = await remoteBlob({ ...layer, open }, path, () => undefined);
+  await blob.remote?.fetcher.need(0, blob.size);
+  return blob;
+}

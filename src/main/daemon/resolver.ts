@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { fstatSync } from 'node:fs';
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { CacheLayout } from '../cache/layout.js';
+import { CrfsError } from '../errors/error.js';
+import type { Arrival } from '../fetch/fetcher.js';
+import { RegistryClient } from '../registry/client.js';
+import type { ManifestStore } from '../registry/types.js';
+import { type LayerSource, openRemote, type Place, placeOf } from '../sources/open.js';
+import { type HeldFile, type LayerBlob, localBlob, remoteBlob } from './blob.js';
+
+/** One layer of what a configuration names. */
+export interface ResolvedLayer {
+  /** What to call it in messages. */
+  readonly name: string;
+  /** Says which bytes the blob has: equal identities, equal bytes. */
+  readonly identity: string;
+  /** The digest that its TOC must have, where the manifest says so; hex. */
+  readonly tocDigest?: string;
+  /** `arrived` is told what comes over the network. */
+  openBlob(arrived: Arrival): Promise<LayerBlob>;
+}
+
+/** What a configuration stands for now. */
+export interface Resolved {
+  /** The configuration that leads to the very same layers again. */
+  readonly text: string;
+  /** The base layer first, as manifests list them. */
+  readonly layers: readonly ResolvedLayer[];
+}
+
+/** Finds the layers that mounts ask for. */
+export class Resolver {
+  readonly #layout: CacheLayout;
+  readonly #log: Logger;
+  readonly #client: RegistryClient;
+  readonly #manifests: ManifestStore;
+  #drafts = 0;
+
+  constructor(layout: CacheLayout, log: Logger) {
+    this.#layout = layout;
+    this.#log = log;
+    this.#client = new RegistryClient({ spool: layout.tmp });
+    this.#manifests = {
+      get: (digest) => readOptional(layout.manifest(digest)),
+      put: (digest, bytes) => this.#write(layout.manifest(digest), bytes),
+    };
+  }
+
+  /**
+   * The layers of a mount's configuration; `file` is open on what it names, if that is a local file.
+   * Throws a CrfsError that says why it cannot be served.
+   */
+  async resolve(text: string, file: HeldFile | undefined): Promise<Resolved> {
+    const place = placeOf(text);
+    if (place.kind !== 'file') return await this.#remote(text, place);
+    if (file === undefined || !fstatSync(file.fd).isFile()) {
+      throw new CrfsError('CRFS_USAGE', 'not a regular file, and so no layer');
+    }
+    const openBlob = async (): Promise<LayerBlob> => localBlob(file);
+    return { text, layers: [{ name: text, identity: fileIdentity(file.fd), openBlob }] };
+  }
+
+  async #remote(text: string, place: Exclude<Place, { kind: 'file' }>): Promise<Resolved> {
+    try {
+      const image = await openRemote(place, this.#client, { store: this.#manifests });
+      await this.#write(this.#layout.manifest(text), Buffer.from(image.resolved));
+      return { text: image.resolved, layers: image.layers.map((layer) => this.#layer(layer)) };
+    } catch (error) {
+      const known = await this.#lastSeen(text, error);
+      if (known === undefined) throw error;
+      this.#log.warn(
+        { configuration: text, resolved: known, error: (error as Error).message },
+        'mounted what was seen last',
+      );
+      return await this.#remote(known, placeOf(known) as typeof place);
+    }
+  }
+
+  /** What an image's name stood for when its registry last answered, if it does not answer now. */
+  async #lastSeen(text: string, error: unknown): Promise<string | undefined> {
+    if (!(error instanceof CrfsError) || error.code !== 'CRFS_UNREACHABLE') return undefined;
+    const known = String((await readOptional(this.#layout.manifest(text))) ?? '');
+    return known.startsWith('docker://') && known !== text ? known : undefined;
+  }
+
+  #layer(layer: LayerSource): ResolvedLayer {
+    const { name, identity, tocDigest } = layer;
+    return {
+      name,
+      identity,
+      ...(tocDigest === undefined ? {} : { tocDigest: tocDigest.replace('sha256:', '') }),
+      openBlob: (arrived) => remoteBlob(layer, this.#layout.blob(identity), arrived),
+    };
+  }
+
+  async #write(path: string, bytes: Uint8Array): Promise<void> {
+    const draft = join(this.#layout.tmp, `manifest-${this.#drafts++}`);
+    await writeFile(draft, bytes, { mode: 0o600 });
+    await rename(draft, path);
+  }
+}
+
+async function readOptional(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Equal as long as nobody has written to the file. */
+function fileIdentity(fd: number): string {
+  const { dev, ino, size, mtimeNs, ctimeNs } = fstatSync(fd, { bigint: true });
+  return `file ${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
+}

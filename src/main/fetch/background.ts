@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BlobFile } from './blob-file.js';
+import { BLOCK } from './blocks.js';
+import type { Fetcher } from './fetcher.js';
+import type { Link } from './link.js';
+
+const POLL_MS = 20;
+const QUIET_MS = 200; // after the last demand: the next one often follows at once
+
+/** What there is to download of one blob, and how. */
+export interface BackgroundWork {
+  readonly fetcher: Fetcher;
+  readonly file: BlobFile;
+  readonly link: Link;
+  /** Bytes [0, prefetchEnd) are wanted at start: they come first, and do not wait for quiet. */
+  readonly prefetchEnd: number;
+  /** Go on with the rest of the blob. */
+  readonly all: boolean;
+  /** Bytes a second at the most; 0: no limit. */
+  readonly rate: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Downloads a blob behind its readers, a piece after the other, each as large as the link makes it natural: so a reader
+ * that comes in between waits for one piece at the most. Resolves when all is there, or the signal aborts. Rejects with
+ * what the source rejects with.
+ */
+export async function download(work: BackgroundWork): Promise<void> {
+  const { file, signal } = work;
+  if (work.prefetchEnd > 0) await downloadRange(work, 0, Math.min(work.prefetchEnd, file.size), false);
+  if (work.all && !signal.aborted) await downloadRange(work, 0, file.size, true);
+}
+
+async function downloadRange(work: BackgroundWork, start: number, end: number, quietly: boolean): Promise<void> {
+  const { fetcher, file, link, rate, signal } = work;
+  for (let at = start; at < end && !signal.aborted; ) {
+    if (file.blocks.has(Math.floor(at / BLOCK))) {
+      at = (Math.floor(at / BLOCK) + 1) * BLOCK;
+      continue;
+    }
+    if (quietly) await quiet(fetcher, signal);
+    const began = performance.now();
+    const piece = Math.min(end, at + link.unit);
+    if (!signal.aborted) await fetcher.prefetch(at, piece);
+    if (rate > 0) await sleep(Math.max(0, ((piece - at) / rate) * 1000 - (performance.now() - began)));
+    at = piece;
+  }
+}
+
+async function quiet(fetcher: Fetcher, signal: AbortSignal): Promise<void> {
+  let since = fetcher.busy ? performance.now() : Number.NEGATIVE_INFINITY;
+  while (!signal.aborted && (fetcher.busy || performance.now() - since < QUIET_MS)) {
+    if (fetcher.busy) since = performance.now();
+    await sleep(POLL_MS);
+  }
+}

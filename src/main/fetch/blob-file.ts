@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import { BLOCK, Blocks } from './blocks.js';
+
+const OPEN = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
+
+/**
+ * What was fetched of a blob, in the cache: a sparse file of the blob's size, and beside it one with a byte per block that
+ * says which are there. A block is written before it is noted.
+ */
+export class BlobFile {
+  readonly fd: number;
+  readonly size: number;
+  readonly blocks: Blocks;
+  readonly #mapFd: number;
+
+  /** Opens the files `path` and `path.blocks`, or makes them. Throws what the file system throws. */
+  constructor(path: string, size: number) {
+    this.size = size;
+    this.blocks = Blocks.of(size);
+    this.fd = openSync(path, OPEN, 0o600);
+    this.#mapFd = openSync(`${path}.blocks`, OPEN, 0o600);
+    if (fstatSync(this.fd).size === size) this.#remember();
+    ftruncateSync(this.#mapFd, this.blocks.count);
+    ftruncateSync(this.fd, size);
+  }
+
+  /** Bytes from here to the end of the block, or of the blob. */
+  blockLength(block: number): number {
+    return Math.min(BLOCK, this.size - block * BLOCK);
+  }
+
+  /** Stores one block. `bytes` has its full length. */
+  store(block: number, bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length; ) {
+      done += writeSync(this.fd, bytes, done, bytes.length - done, block * BLOCK + done);
+    }
+    this.blocks.add(block);
+    writeSync(this.#mapFd, Uint8Array.of(1), 0, 1, block);
+  }
+
+  close(): void {
+    closeSync(this.fd);
+    closeSync(this.#mapFd);
+  }
+
+  #remember(): void {
+    const map = Buffer.alloc(this.blocks.count);
+    readSync(this.#mapFd, map, 0, map.length, 0);
+    for (const [block, present] of map.entries()) if (present === 1) this.blocks.add(block);
+  }
+}
