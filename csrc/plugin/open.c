@@ -61,6 +61,9 @@ int crfs_openat(struct ovl_layer *l, const char *path, int flags, mode_t mode) {
   case S_IFLNK:
     return refuse((flags & O_DIRECTORY) != 0 ? ENOTDIR : ELOOP);
   default:
+    /* The host copies devices and fifos up to delete or rename them, as files without content: let it. */
+    if (purpose == COPY_UP)
+      return crfs_copyup_file(layer, (uint32_t)inode);
     return refuse((flags & O_DIRECTORY) != 0 ? ENOTDIR : ENXIO);
   }
 }
