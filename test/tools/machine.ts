@@ -17,7 +17,7 @@ export const top = fileURLToPath(new URL('../../../', import.meta.url));
 export const crfs = join(top, 'bin/crfs');
 export const plugin = join(top, 'crfs-plugin.so');
 
-const MOUNT_WITHIN_MS = 30_000;
+const PATIENCE_MS = 30_000;
 
 export interface MountOptions {
   /** Without one, the mount is read-only. */
@@ -41,6 +41,13 @@ export function whyNoMounts(): string | undefined {
   if (process.geteuid?.() !== 0) return 'mounts with owners of their own need root';
   if (statSync('/dev/fuse', { throwIfNoEntry: false }) === undefined) return 'there is no /dev/fuse';
   return undefined;
+}
+
+/** Waits, with bounded patience, until something is so. `what` names it. */
+export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + PATIENCE_MS; !(await holds()); await sleep(20)) {
+    if (Date.now() > end) throw new Error(`within ${PATIENCE_MS} ms it did not come about that ${what}`);
+  }
 }
 
 /** A layer file as fuse-overlayfs names it. */
@@ -99,7 +106,7 @@ export class Machine {
     let host: ChildProcess | undefined;
     if (options.foreground) {
       host = spawn('fuse-overlayfs', args, { env: this.env, stdio: ['ignore', 'inherit', 'inherit'] });
-      await untilMounted(merged);
+      await until(`${merged} is mounted`, () => statSync(merged).dev !== statSync(base).dev);
     } else {
       await run('fuse-overlayfs', args, { env: this.env });
     }
@@ -108,8 +115,8 @@ export class Machine {
       upper,
       ...(host ? { host } : {}),
       unmount: async () => {
-        this.#mounts.delete(mount);
         await run('umount', [merged]);
+        this.#mounts.delete(mount);
         if (host && host.exitCode === null && host.signalCode === null) await once(host, 'exit');
       },
     };
@@ -128,16 +135,8 @@ export class Machine {
 
   /** Unmounts everything, ends the daemon and removes all files. */
   async dispose(): Promise<void> {
-    for (const mount of this.#mounts) await mount.unmount();
+    for (const mount of this.#mounts) await mount.unmount().catch(() => run('umount', ['-l', mount.merged]));
     await this.crfs('stop');
     rmSync(this.root, { recursive: true, force: true });
   }
-}
-
-async function untilMounted(directory: string): Promise<void> {
-  const device = statSync(join(directory, '..')).dev;
-  for (const end = Date.now() + MOUNT_WITHIN_MS; Date.now() < end; await sleep(10)) {
-    if (statSync(directory).dev !== device) return;
-  }
-  throw new Error(`nothing was mounted at ${directory} within ${MOUNT_WITHIN_MS} ms`);
 }
