@@ -139,7 +139,7 @@ function link(fields: Fields, type: EntryType): string {
     return cleanPath(value);
   }
   if (type === 'symlink' && (value === '' || value.includes('\0') || Buffer.byteLength(value) > pathLimit)) {
-    throw new LayerFault(`linkName ${quote(value)} is empty, holds a NUL or is over ${pathLimit} bytes`);
+    throw new LayerFault(`linkName is ${quote(value)}, is empty, holds a NUL or is over ${pathLimit} bytes`);
   }
   return value;
 }
