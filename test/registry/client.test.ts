@@ -5,7 +5,7 @@ import type { ExecutionContext } from 'ava';
 import { startFaultProxy } from '../tools/fault-proxy.js';
 import { type Registry, startRegistry } from '../tools/registry.js';
 import { makeImage, pushImage } from '../tools/registry-image.js';
-import { makeClient, makeHome, ref, rejects, registryTest as test } from './setting.js';
+import { first, makeClient, makeHome, ref, rejects, registryTest as test } from './setting.js';
 
 async function plain(t: ExecutionContext): Promise<Registry> {
   const registry = await startRegistry();
@@ -65,9 +65,7 @@ test('a registry that is killed is unreachable, and readable when it is back', a
   const { port } = second;
   const client = makeClient(t, await makeHome(t));
   const name = ref(second.host, 'a', { tag: 'one' });
-  const [layer] = (await client.getManifest(name)).layers;
-  t.truthy(layer);
-  if (layer === undefined) return;
+  const layer = first((await client.getManifest(name)).layers);
   const source = await client.openBlob(name, layer);
   await source.read(0, 10);
   await second.stop();

@@ -10,7 +10,7 @@ import { CrfsError, type ErrorCode } from '../../src/main/errors/error.js';
 import { type ClientOptions, RegistryClient } from '../../src/main/registry/client.js';
 import type { RetryPolicy } from '../../src/main/registry/retry.js';
 import type { Reference } from '../../src/main/registry/types.js';
-import { missing } from '../tools/registry.js';
+import { missing, PASSWORD, USER } from '../tools/registry.js';
 
 /** A test that needs a registry; skipped where there is none. */
 export const registryTest = missing.length === 0 ? anyTest : anyTest.skip;
@@ -64,6 +64,14 @@ export function makeClient(t: ExecutionContext, home: Home, options: Partial<Cli
   return client;
 }
 
+/** What auth.json keeps for who may log in. */
+export const LOGIN = Buffer.from(`${USER}:${PASSWORD}`).toString('base64');
+
+/** Does what `podman login` does. */
+export async function logIn(home: Home, key: string, entry: Record<string, string> = { auth: LOGIN }): Promise<void> {
+  await home.write('run/containers/auth.json', JSON.stringify({ auths: { [key]: entry } }));
+}
+
 export async function rejects(
   t: ExecutionContext,
   code: ErrorCode,
@@ -72,6 +80,13 @@ export async function rejects(
   const error = await t.throwsAsync(action, { instanceOf: CrfsError });
   t.is(error?.code, code, error?.message);
   return error;
+}
+
+/** The first of a list that must have one. */
+export function first<T>(list: readonly T[]): T {
+  const [value] = list;
+  if (value === undefined) throw new Error('an empty list');
+  return value;
 }
 
 export function ref(registry: string, repository: string, rest: Partial<Reference> = { tag: 'latest' }): Reference {

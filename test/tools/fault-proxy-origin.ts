@@ -9,6 +9,8 @@ export interface Origin {
   readonly url: string;
   content: Uint8Array;
   etag: string;
+  /** Requests so far. */
+  requests: number;
   close(): Promise<void>;
 }
 
@@ -16,6 +18,7 @@ export interface Origin {
 export async function startOrigin(content: Uint8Array): Promise<Origin> {
   const server = createServer((request, response) => {
     const { content: all, etag } = origin;
+    origin.requests++;
     const match = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '');
     if (match === null) {
       response.writeHead(200, { etag, 'content-length': all.length }).end(request.method === 'HEAD' ? undefined : all);
@@ -41,6 +44,7 @@ export async function startOrigin(content: Uint8Array): Promise<Origin> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     content,
     etag: '"one"',
+    requests: 0,
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => {

@@ -10,6 +10,7 @@
 import { randomUUID } from 'node:crypto';
 import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** What happens to one request. `after` counts bytes of the answer's body (of the request's body for `cut-upload`). */
@@ -64,6 +65,15 @@ export interface FaultProxy {
   /** Ends the life of every URL that a redirect has named so far. */
   expire(): void;
   close(): Promise<void>;
+}
+
+/** One request on its way through, and what is to happen to it. */
+interface Exchange {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  readonly socket: Socket;
+  readonly upstream: string;
+  readonly fault: Fault | undefined;
 }
 
 const HOP_BY_HOP = ['connection', 'keep-alive', 'proxy-authenticate', 'te', 'trailer', 'transfer-encoding', 'upgrade'];
@@ -156,18 +166,15 @@ class Proxy implements FaultProxy {
   #serve(incoming: IncomingMessage, outgoing: ServerResponse, upstream: string, fault: Fault | undefined): void {
     incoming.on('error', () => outgoing.destroy());
     outgoing.on('error', () => incoming.destroy());
-    this.#answer(incoming, outgoing, upstream, fault).catch(() => incoming.socket.destroy());
+    const { socket } = incoming;
+    this.#answer({ incoming, outgoing, socket, upstream, fault }).catch(() => socket.destroy());
   }
 
-  async #answer(
-    incoming: IncomingMessage,
-    outgoing: ServerResponse,
-    upstream: string,
-    fault: Fault | undefined,
-  ): Promise<void> {
+  async #answer(exchange: Exchange): Promise<void> {
+    const { incoming, outgoing, socket, fault } = exchange;
     const { rtt } = this.link;
-    if (rtt !== undefined) await sleep(this.#greeted.has(incoming.socket) ? rtt : 2 * rtt);
-    this.#greeted.add(incoming.socket);
+    if (rtt !== undefined) await sleep(this.#greeted.has(socket) ? rtt : 2 * rtt);
+    this.#greeted.add(socket);
     if (fault?.kind === 'status') {
       incoming.resume();
       outgoing.writeHead(fault.status, { 'content-length': '0', ...fault.headers }).end();
@@ -181,7 +188,7 @@ class Proxy implements FaultProxy {
       outgoing.writeHead(307, { location: target.href, 'content-length': '0' }).end();
       return;
     }
-    const answer = await this.#forward(incoming, upstream, fault);
+    const answer = await this.#forward(exchange);
     const headers: Record<string, string | string[] | undefined> = { ...answer.headers };
     for (const name of HOP_BY_HOP) delete headers[name];
     if (fault?.kind === 'whole' && fault.chunked) delete headers['content-length'];
@@ -189,11 +196,11 @@ class Proxy implements FaultProxy {
     for (const [name, value] of Object.entries(headers)) if (value === '' || value === undefined) delete headers[name];
     outgoing.writeHead(answer.statusCode ?? 502, headers as Record<string, string>);
     outgoing.flushHeaders();
-    await this.#send(answer, outgoing, incoming.socket, fault);
+    await this.#send(answer, exchange);
   }
 
   /** Sends the request on, at the link's rate, and resolves to the answer's head. */
-  async #forward(incoming: IncomingMessage, upstream: string, fault: Fault | undefined): Promise<IncomingMessage> {
+  async #forward({ incoming, socket, upstream, fault }: Exchange): Promise<IncomingMessage> {
     const headers = { ...incoming.headers };
     if (fault?.kind === 'whole') delete headers.range;
     const onward = request(new URL(incoming.url ?? '/', upstream), {
@@ -202,9 +209,9 @@ class Proxy implements FaultProxy {
       agent: this.#agent,
     });
     const answer = new Promise<IncomingMessage>((resolve, reject) => {
-      onward.once('response', resolve).once('error', reject);
+      onward.once('response', resolve).on('error', reject);
     });
-    answer.catch(() => incoming.socket.destroy());
+    answer.catch(() => socket.destroy());
     let had = 0;
     for await (const chunk of incoming as AsyncIterable<Buffer>) {
       await this.#up.pass(chunk.length, this.link.rate);
@@ -214,26 +221,17 @@ class Proxy implements FaultProxy {
         onward.write(chunk.subarray(0, chunk.length - (had - fault.after)));
         await sleep(50); // what was sent arrives before the connection ends
         onward.destroy();
-        incoming.socket.resetAndDestroy();
-        throw new Error('cut');
+        socket.resetAndDestroy();
+        break;
       }
-      if (!onward.write(chunk)) {
-        await new Promise<void>((resolve, reject) => {
-          onward.once('drain', resolve).once('error', reject);
-        });
-      }
+      if (!onward.write(chunk)) await drained(onward);
     }
     onward.end();
     return await answer;
   }
 
   /** Sends the answer's body, at the link's rate, as far as the fault lets it. */
-  async #send(
-    answer: IncomingMessage,
-    outgoing: ServerResponse,
-    socket: Socket,
-    fault: Fault | undefined,
-  ): Promise<void> {
+  async #send(answer: IncomingMessage, { outgoing, socket, fault }: Exchange): Promise<void> {
     const limit =
       fault !== undefined && 'after' in fault && fault.kind !== 'cut-upload' ? (fault.after ?? Infinity) : Infinity;
     let sent = 0;
@@ -259,7 +257,8 @@ class Proxy implements FaultProxy {
   }
 }
 
-async function drained(outgoing: ServerResponse): Promise<void> {
+/** Resolves when there is room to write again, or nobody to write to. */
+async function drained(outgoing: Writable): Promise<void> {
   await new Promise<void>((resolve) => {
     const done = (): void => {
       outgoing.off('drain', done).off('close', done);

@@ -66,8 +66,10 @@ export class RegistryClient {
     return candidates(text, await this.#registries.load());
   }
 
+  /** Where to ask for an image, in order: mirrors that are not known to be down, and last the registry itself. */
   async pullEndpoints(reference: Reference): Promise<Endpoint[]> {
-    return pullEndpoints(reference, await this.#registries.load());
+    const endpoints = pullEndpoints(reference, await this.#registries.load());
+    return endpoints.filter((endpoint, index) => index === endpoints.length - 1 || !this.host(endpoint).down);
   }
 
   async pushEndpoint(reference: Reference): Promise<Endpoint> {

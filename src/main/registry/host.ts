@@ -4,15 +4,17 @@
 
 import { isIP } from 'node:net';
 import { CrfsError } from '../errors/error.js';
+import { Authorizer, type AuthorizerOptions, type Scope } from './authorizer.js';
 import type { Endpoint } from './endpoints.js';
 import { nameOf } from './http/failure.js';
 import { sendFollowing } from './http/redirect.js';
 import { refusal } from './http/status.js';
 import type { HttpRequest, HttpResponse, Transport } from './http/transport.js';
-import { Authorizer, type AuthorizerOptions, type Scope } from './token.js';
 
 /** Rounds of authorization for one request: without, with a token, with a fresh token. */
 const ROUNDS = 3;
+/** Milliseconds that a host which could not be reached is left alone where there is another one. */
+const DOWN_MS = 30_000;
 
 export interface HostRequest {
   readonly method: HttpRequest['method'];
@@ -41,6 +43,8 @@ export class Host {
   readonly #transport: Transport;
   readonly #authorizer: Authorizer;
   #base: URL | undefined;
+  /** Until when, as performance.now() has it, the host is taken to be down. */
+  #down = 0;
 
   constructor(
     { registry, insecure }: Pick<Endpoint, 'registry' | 'insecure'>,
@@ -50,6 +54,11 @@ export class Host {
     this.insecure = insecure;
     this.#transport = options.transport;
     this.#authorizer = new Authorizer({ ...options, registry, insecure });
+  }
+
+  /** Whether the host could not be reached a short while ago. */
+  get down(): boolean {
+    return this.#down > performance.now();
   }
 
   /**
@@ -90,10 +99,13 @@ export class Host {
           insecure: this.insecure,
         });
         this.#base = base;
+        this.#down = 0;
         return { from, response };
       } catch (error) {
         const unanswered = error instanceof CrfsError && error.code === 'CRFS_UNREACHABLE';
-        if (!unanswered || index === bases.length - 1 || request.signal?.aborted) throw error;
+        if (unanswered && index < bases.length - 1 && !request.signal?.aborted) continue;
+        if (unanswered) this.#down = performance.now() + DOWN_MS;
+        throw error;
       }
     }
     throw new CrfsError('CRFS_INTERNAL', `no way to ask ${this.#registry}`);

@@ -8,6 +8,7 @@ import { parse } from 'smol-toml';
 import { CrfsError } from '../errors/error.js';
 import { isRegistry } from './reference.js';
 import { ConfigFiles, configHomeOf, isMissing } from './surroundings.js';
+import { TomlTable } from './toml-table.js';
 import type { Surroundings } from './types.js';
 
 export interface Mirror {
@@ -45,81 +46,7 @@ interface Part {
   readonly aliases: ReadonlyMap<string, string>;
 }
 
-type Table = Readonly<Record<string, unknown>>;
-
-/** Takes values out of a TOML table, each with a check of its type; what the format does not know is ignored. */
-class Reader {
-  readonly #table: Table;
-  readonly #path: string;
-
-  constructor(table: unknown, path: string) {
-    if (typeof table !== 'object' || table === null || Array.isArray(table))
-      throw new CrfsError('CRFS_USAGE', `${path}: expected a table`);
-    this.#table = table as Table;
-    this.#path = path;
-  }
-
-  wrong(key: string, wanted: string): CrfsError {
-    return new CrfsError('CRFS_USAGE', `${this.#path}: ${key} must be ${wanted}`);
-  }
-
-  has(key: string): boolean {
-    return Object.hasOwn(this.#table, key);
-  }
-
-  flag(key: string): boolean {
-    const value = this.has(key) ? this.#table[key] : false;
-    if (typeof value !== 'boolean') throw this.wrong(key, 'true or false');
-    return value;
-  }
-
-  text(key: string): string {
-    const value = this.has(key) ? this.#table[key] : '';
-    if (typeof value !== 'string') throw this.wrong(key, 'a string');
-    return value;
-  }
-
-  oneOf<T extends string>(key: string, values: readonly T[]): T | undefined {
-    const text = this.text(key);
-    const value = values.find((allowed) => allowed === text);
-    if (text !== '' && value === undefined) throw this.wrong(key, values.join(', '));
-    return value;
-  }
-
-  list(key: string): readonly unknown[] {
-    const value = this.has(key) ? this.#table[key] : [];
-    if (!Array.isArray(value)) throw this.wrong(key, 'an array');
-    return value as unknown[];
-  }
-
-  tables(key: string): Reader[] {
-    return this.list(key).map((table) => new Reader(table, `${this.#path}: ${key}`));
-  }
-
-  texts(key: string): [string, string][] {
-    const inner = new Reader(this.has(key) ? this.#table[key] : {}, `${this.#path}: ${key}`);
-    return Object.keys(inner.#table).map((name) => [name, inner.text(name)]);
-  }
-
-  /** `host[:port][/path]`. */
-  place(key: string): string {
-    const place = this.text(key).replace(/\/+$/, '');
-    if (place !== '' && !isRegistry(place.split('/', 1)[0] ?? ''))
-      throw this.wrong(key, `host[:port][/path], not ${JSON.stringify(place)}`);
-    return place;
-  }
-
-  /** A place, or `*.host`. */
-  prefix(): string {
-    const text = this.text('prefix');
-    if (!text.startsWith('*.')) return this.place('prefix');
-    if (!isRegistry(text.slice(2)) || text.includes(':'))
-      throw this.wrong('prefix', `*.host, not ${JSON.stringify(text)}`);
-    return text;
-  }
-}
-
-function readMirror(table: Reader, digestOnly: boolean): Mirror {
+function readMirror(table: TomlTable, digestOnly: boolean): Mirror {
   const location = table.place('location');
   if (location === '') throw table.wrong('location', 'given for a mirror');
   const pull = table.oneOf('pull-from-mirror', ['all', 'digest-only', 'tag-only'] as const);
@@ -128,7 +55,7 @@ function readMirror(table: Reader, digestOnly: boolean): Mirror {
   return { location, insecure: table.flag('insecure'), pull: digestOnly ? 'digest-only' : (pull ?? 'all') };
 }
 
-function readEntry(table: Reader): RegistryEntry {
+function readEntry(table: TomlTable): RegistryEntry {
   const location = table.place('location');
   const prefix = table.prefix() || location;
   if (prefix === '') throw table.wrong('prefix or location', 'given for a registry');
@@ -141,9 +68,9 @@ function readEntry(table: Reader): RegistryEntry {
 
 /** Parses one file. Throws CRFS_USAGE. */
 export function parsePart(text: string, path: string): Part {
-  let top: Reader;
+  let top: TomlTable;
   try {
-    top = new Reader(parse(text), path);
+    top = new TomlTable(parse(text), path);
   } catch (error) {
     const said = error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error);
     throw new CrfsError('CRFS_USAGE', `${path} is not TOML: ${said}`, { cause: error });

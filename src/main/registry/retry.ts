@@ -53,7 +53,8 @@ export class Retry {
 
   /** Waits until another attempt may be made, or rejects with the error that ends the operation. */
   async failed(error: unknown): Promise<void> {
-    if (!(error instanceof TransientError) || this.#signal?.aborted) throw error;
+    this.#signal?.throwIfAborted();
+    if (!(error instanceof TransientError)) throw error;
     this.#failures++;
     const backoff = Math.min(this.#policy.longest, this.#policy.first * 2 ** (this.#failures - 1));
     const wait = Math.max(backoff * (0.5 + Math.random() / 2), error.retryAfter ?? 0);
@@ -62,7 +63,11 @@ export class Retry {
       const times = this.#failures === 1 ? '1 attempt' : `${this.#failures} attempts`;
       throw new CrfsError(error.code, `${error.message} (gave up after ${times})`, { cause: error });
     }
-    await sleep(wait, undefined, this.#signal && { signal: this.#signal });
+    try {
+      await sleep(wait, undefined, this.#signal && { signal: this.#signal });
+    } finally {
+      this.#signal?.throwIfAborted();
+    }
   }
 }
 

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** What to put into Authorization for one registry: basic credentials, or bearer tokens bought with them. */
+/** Buying one bearer token from the server that a registry names. */
 
 import { CrfsError } from '../errors/error.js';
-import type { AuthFiles, Credentials } from './auth-file.js';
-import { type Challenge, parseChallenges } from './challenge.js';
+import type { Credentials } from './auth-file.js';
+import type { Challenge } from './challenge.js';
 import { nameOf } from './http/failure.js';
 import { refusal } from './http/status.js';
 import type { HttpRequest, Transport } from './http/transport.js';
-import { patient, type RetryPolicy, retrying } from './retry.js';
 
 const ANSWER_LIMIT = 1 << 20;
 /** Seconds that a token lives if its server does not say. */
@@ -17,165 +16,39 @@ const DEFAULT_LIFE = 60;
 const MARGIN_SHARE = 0.2;
 const MARGIN_LIMIT = 10;
 
-/** What is to be done, to which repository: `pull`, or `pull,push`. */
-export interface Scope {
-  readonly repository: string;
-  readonly actions: 'pull' | 'pull,push';
-}
-
-interface Token {
+export interface Token {
   readonly value: string;
   /** As performance.now() has it, so that no clock but our own matters. */
   readonly expires: number;
 }
 
-function basic({ username, password }: { username: string; password: string }): string {
+/** The value of Authorization for basic authentication. */
+export function basic({ username, password }: { username: string; password: string }): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }
 
-function scopesOf(scopes: readonly Scope[]): string[] {
-  return scopes.map(({ repository, actions }) => `repository:${repository}:${actions}`);
-}
-
-export interface AuthorizerOptions {
-  readonly transport: Transport;
-  readonly authFiles: AuthFiles;
-  /** `host[:port]`, as credentials are kept under it. */
-  readonly registry: string;
-  readonly insecure: boolean;
-  readonly policy?: RetryPolicy;
-}
-
-export class Authorizer {
-  readonly #options: AuthorizerOptions;
-  #challenge: Challenge | undefined;
-  /** Scopes that the registry has named beyond those that we ask for, by ours. */
-  readonly #named = new Map<string, readonly string[]>();
-  /** By scopes; one that is being fetched is shared. */
-  readonly #tokens = new Map<string, Promise<Token>>();
-
-  constructor(options: AuthorizerOptions) {
-    this.#options = options;
+/** The request for a token, for these scopes: a refresh token is posted (OAuth 2), anything else is a GET (distribution specification). */
+export function tokenRequest(
+  challenge: Challenge,
+  wanted: readonly string[],
+  credentials: Credentials | undefined,
+  insecure: boolean,
+): HttpRequest {
+  const url = new URL(challenge.parameters.get('realm') ?? '');
+  const service = challenge.parameters.get('service');
+  const query = new URLSearchParams(service === undefined ? [] : [['service', service]]);
+  if (credentials?.kind === 'identity') {
+    query.append('grant_type', 'refresh_token');
+    query.append('client_id', 'crfs-plugin');
+    query.append('refresh_token', credentials.token);
+    query.append('scope', wanted.join(' '));
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    return { method: 'POST', url, headers, insecure, body: () => Buffer.from(query.toString()) };
   }
-
-  /** The header's value for a request, or undefined where the registry has not asked for any, or there is nothing to show. */
-  async header(scopes: readonly Scope[]): Promise<string | undefined> {
-    const challenge = this.#challenge;
-    if (challenge === undefined) return undefined;
-    if (challenge.scheme === 'basic') {
-      const credentials = await this.#credentials(scopes);
-      return credentials?.kind === 'basic' ? basic(credentials) : undefined;
-    }
-    return `Bearer ${(await this.#token(challenge, scopes)).value}`;
-  }
-
-  /**
-   * Takes in that the registry, at `from`, has refused a request that had `sent` in Authorization. Returns whether another
-   * header can be had, so that asking again makes sense.
-   */
-  async refused(
-    authenticate: string | undefined,
-    from: URL,
-    sent: string | undefined,
-    scopes: readonly Scope[],
-  ): Promise<boolean> {
-    const challenges = parseChallenges(authenticate ?? '');
-    const challenge =
-      challenges.find(({ scheme, parameters }) => scheme === 'bearer' && parameters.has('realm')) ??
-      challenges.find(({ scheme }) => scheme === 'basic') ??
-      this.#challenge;
-    if (challenge === undefined) return false;
-    if (challenge.scheme === 'bearer') this.#checkRealm(challenge, from);
-    this.#challenge = challenge;
-    const ours = scopesOf(scopes);
-    const named =
-      challenge.parameters
-        .get('scope')
-        ?.split(' ')
-        .filter((scope) => scope !== '' && !ours.includes(scope)) ?? [];
-    if (named.length > 0) this.#named.set(ours.join(' '), named.slice(0, 8));
-    await this.#forget(sent, scopes);
-    const next = await this.header(scopes);
-    return next !== undefined && next !== sent;
-  }
-
-  /** Drops the token that was sent, unless another has taken its place since. */
-  async #forget(sent: string | undefined, scopes: readonly Scope[]): Promise<void> {
-    const key = this.#wanted(scopes).join(' ');
-    const held = this.#tokens.get(key);
-    const token = await held?.catch(() => undefined);
-    if (token !== undefined && `Bearer ${token.value}` === sent && this.#tokens.get(key) === held)
-      this.#tokens.delete(key);
-  }
-
-  #wanted(scopes: readonly Scope[]): string[] {
-    const ours = scopesOf(scopes);
-    return [...ours, ...(this.#named.get(ours.join(' ')) ?? [])];
-  }
-
-  async #token(challenge: Challenge, scopes: readonly Scope[]): Promise<Token> {
-    const wanted = this.#wanted(scopes);
-    const key = wanted.join(' ');
-    const held = this.#tokens.get(key);
-    const token = await held;
-    if (token !== undefined && token.expires > performance.now()) return token;
-    const current = this.#tokens.get(key);
-    if (current !== undefined && current !== held) return await current;
-    const fetched = this.#fetch(challenge, wanted, scopes);
-    this.#tokens.set(key, fetched);
-    fetched.catch(() => this.#tokens.delete(key));
-    return await fetched;
-  }
-
-  async #fetch(challenge: Challenge, wanted: readonly string[], scopes: readonly Scope[]): Promise<Token> {
-    const { transport, registry, policy = patient } = this.#options;
-    const credentials = await this.#credentials(scopes);
-    return await retrying(policy, async () => {
-      const began = performance.now();
-      const response = await transport.send(this.#request(challenge, wanted, credentials));
-      if (response.status !== 200) throw await refusal(response, `no token for ${registry}`);
-      const body = Buffer.from(await response.bytes(ANSWER_LIMIT)).toString('utf8');
-      return readToken(body, began, nameOf(response.url));
-    });
-  }
-
-  #request(challenge: Challenge, wanted: readonly string[], credentials: Credentials | undefined): HttpRequest {
-    const url = new URL(challenge.parameters.get('realm') ?? '');
-    const { insecure } = this.#options;
-    const service = challenge.parameters.get('service');
-    const query = new URLSearchParams(service === undefined ? [] : [['service', service]]);
-    if (credentials?.kind === 'identity') {
-      query.append('grant_type', 'refresh_token');
-      query.append('client_id', 'crfs-plugin');
-      query.append('refresh_token', credentials.token);
-      query.append('scope', wanted.join(' '));
-      const headers = { 'content-type': 'application/x-www-form-urlencoded' };
-      return { method: 'POST', url, headers, insecure, body: () => Buffer.from(query.toString()) };
-    }
-    for (const scope of wanted) query.append('scope', scope);
-    if (credentials !== undefined) query.append('account', credentials.username);
-    for (const [name, value] of query) url.searchParams.append(name, value);
-    return { method: 'GET', url, insecure, ...(credentials && { headers: { authorization: basic(credentials) } }) };
-  }
-
-  async #credentials(scopes: readonly Scope[]): Promise<Credentials | undefined> {
-    const { authFiles, registry } = this.#options;
-    return await authFiles.find(registry, scopes[0]?.repository ?? '');
-  }
-
-  /** Credentials will be sent to the realm: it must be as safe as the registry that names it. */
-  #checkRealm({ parameters }: Challenge, from: URL): void {
-    const realm = parameters.get('realm') ?? '';
-    const url = URL.canParse(realm) ? new URL(realm) : undefined;
-    const safe =
-      url?.protocol === 'https:' ||
-      (url?.protocol === 'http:' && (from.protocol === 'http:' || this.#options.insecure));
-    if (safe && url?.username === '' && url.password === '') return;
-    throw new CrfsError(
-      'CRFS_DENIED',
-      `${this.#options.registry} names a token server that may not be asked: ${url ? nameOf(url) : 'not a URL'}`,
-    );
-  }
+  for (const scope of wanted) query.append('scope', scope);
+  if (credentials !== undefined) query.append('account', credentials.username);
+  for (const [name, value] of query) url.searchParams.append(name, value);
+  return { method: 'GET', url, insecure, ...(credentials && { headers: { authorization: basic(credentials) } }) };
 }
 
 function readToken(body: string, began: number, server: string): Token {
@@ -192,4 +65,13 @@ function readToken(body: string, began: number, server: string): Token {
   const stated = answer?.expires_in;
   const life = typeof stated === 'number' && stated > 0 ? stated : DEFAULT_LIFE;
   return { value, expires: began + (life - Math.min(life * MARGIN_SHARE, MARGIN_LIMIT)) * 1000 };
+}
+
+/** Sends a token request, once, without redirects. Rejects with CRFS_DENIED or CRFS_UNREACHABLE; the latter is transient where that may help. */
+export async function fetchToken(transport: Transport, request: HttpRequest, registry: string): Promise<Token> {
+  const began = performance.now();
+  const response = await transport.send(request);
+  if (response.status !== 200) throw await refusal(response, `no token for ${registry}`);
+  const body = Buffer.from(await response.bytes(ANSWER_LIMIT)).toString('utf8');
+  return readToken(body, began, nameOf(response.url));
 }

@@ -8,6 +8,7 @@ import { RangeSource } from '../registry/http/range-source.js';
 import { Location, sendFollowing } from '../registry/http/redirect.js';
 import type { Transport } from '../registry/http/transport.js';
 import { patient, type RetryPolicy } from '../registry/retry.js';
+import { basic } from '../registry/token.js';
 import type { StreamSource } from '../registry/types.js';
 
 export interface HttpSource extends StreamSource {
@@ -23,6 +24,15 @@ export interface HttpSourceOptions {
   readonly signal?: AbortSignal;
 }
 
+function authorizationOf({ username, password }: URL): { readonly authorization?: string } {
+  if (username === '') return {};
+  try {
+    return { authorization: basic({ username: decodeURIComponent(username), password: decodeURIComponent(password) }) };
+  } catch {
+    throw new CrfsError('CRFS_USAGE', 'the URL has credentials that are not percent-encoded as they should be'); // and shows none
+  }
+}
+
 /**
  * Opens the blob at an `https:` or `http:` URL, learning its size by one request. Credentials in the URL go to its host alone.
  * Rejects with a CrfsError. Reads reject with CRFS_NOT_FOUND once the blob behind the URL has been replaced.
@@ -33,9 +43,7 @@ export async function openHttpSource(url: string, options: HttpSourceOptions): P
   if (target === undefined || !/^https?:$/.test(target.protocol)) {
     throw new CrfsError('CRFS_USAGE', 'not a URL of a layer: it must start with https:// or http://');
   }
-  const { username, password } = target;
-  const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  const authorization = username === '' ? {} : { authorization: `Basic ${Buffer.from(login).toString('base64')}` };
+  const authorization = authorizationOf(target);
   target.username = '';
   target.password = '';
   target.hash = '';
@@ -45,6 +53,11 @@ export async function openHttpSource(url: string, options: HttpSourceOptions): P
   });
   const get = location.get.bind(location);
   const source = new RangeSource({ name: nameOf(target), get, policy, spool, mutable: true });
-  await source.open(signal);
-  return source;
+  try {
+    await source.open(signal);
+    return source;
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
 }

@@ -161,9 +161,27 @@ export class RangeSource implements StreamSource {
   async #takeAll(response: HttpResponse): Promise<void> {
     const declared = Number(response.header('content-length') ?? Number.NaN);
     this.#same(response, Number.isSafeInteger(declared) ? declared : this.#size);
-    if (this.#spool !== undefined) await response.discard();
-    else this.#spool = Spool.create(this.#options.spool, download(response, this.#options, this.#size));
-    await this.#spool;
+    if (this.#spool !== undefined) {
+      await response.discard();
+      return;
+    }
+    const { name, policy } = this.#options;
+    const content = download(response, async () => await this.#requestAll(), { name, policy, size: this.#size });
+    const spool = Spool.create(this.#options.spool, content);
+    this.#spool = spool;
+    try {
+      await spool;
+    } catch (error) {
+      this.#spool = undefined;
+      throw error;
+    }
+  }
+
+  async #requestAll(): Promise<HttpResponse> {
+    const response = await this.#options.get({});
+    if (response.status !== 200) throw await refusal(response, `cannot read ${this.name}`);
+    this.#same(response, this.#size);
+    return response;
   }
 
   /** A download that failed for good is given up, so that a later read starts anew. */

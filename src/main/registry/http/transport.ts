@@ -106,6 +106,8 @@ class Response implements HttpResponse {
 export class Transport {
   readonly #surroundings: Surroundings;
   readonly #stall: number;
+  /** Directories of certificates, by host. */
+  readonly #certs = new Map<string, Promise<string | undefined>>();
   /** By what they trust. */
   readonly #agents = new Map<string, Promise<Dispatcher>>();
 
@@ -119,7 +121,7 @@ export class Transport {
     const { method, url, signal } = request;
     const asked = `${method} ${nameOf(url)}`;
     const insecure = request.insecure ?? false;
-    const certs = url.protocol === 'https:' ? await certsDirectory(url.host, this.#surroundings) : undefined;
+    const certs = url.protocol === 'https:' ? await this.#certsFor(url.host) : undefined;
     const trust = url.protocol === 'https:' ? `${insecure} ${certs ?? ''}` : '';
     const agent = await this.#agent(trust, async () => (trust === '' ? {} : await this.#tls(certs, insecure)));
     const body = request.body?.();
@@ -136,7 +138,7 @@ export class Transport {
     } catch (error) {
       signal?.throwIfAborted();
       const failed = failure(error, asked, url.host);
-      if (failed.code === 'CRFS_DENIED') this.#agents.delete(trust); // a CA put into certs.d later is found the next time
+      if (failed.code === 'CRFS_DENIED') await this.#distrust(url.host, trust);
       throw failed;
     }
   }
@@ -146,6 +148,21 @@ export class Transport {
     const agents = [...this.#agents.values()];
     this.#agents.clear();
     await Promise.allSettled(agents.map(async (agent) => await (await agent).destroy()));
+  }
+
+  async #certsFor(host: string): Promise<string | undefined> {
+    const found = this.#certs.get(host) ?? certsDirectory(host, this.#surroundings);
+    this.#certs.set(host, found);
+    found.catch(() => this.#certs.delete(host));
+    return await found;
+  }
+
+  /** Forgets what a host's certificate was checked against: a CA that is put into certs.d is then found by the next request. */
+  async #distrust(host: string, trust: string): Promise<void> {
+    const agent = await this.#agents.get(trust);
+    this.#certs.delete(host);
+    this.#agents.delete(trust);
+    agent?.close().catch(() => agent.destroy());
   }
 
   async #agent(trust: string, tls: () => Promise<TlsOptions>): Promise<Dispatcher> {

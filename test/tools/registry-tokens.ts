@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** A token server as registries use it (distribution specification, token authentication), with tokens that live as long as told. */
+
+import { createSign, randomUUID, X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { PASSWORD, USER } from './registry.js';
+import type { Pair } from './registry-certs.js';
+
+/** docker-registry accepts a token for so many seconds after it has expired. */
+const LEEWAY = 60;
+export const REFRESH_TOKEN = 'refresh-token-of-alice';
+
+export interface TokenServer {
+  readonly url: string;
+  /** For the registry's configuration. */
+  readonly auth: {
+    readonly realm: string;
+    readonly service: string;
+    readonly issuer: string;
+    readonly certificate: string;
+  };
+  /** Seconds until the registry refuses a token, and until its holder is told that it ends. */
+  life: number;
+  told: number;
+  /** What was asked for, and by whom. */
+  readonly seen: {
+    readonly scopes: readonly string[];
+    readonly authorization: string | undefined;
+    readonly method: string;
+  }[];
+  close(): Promise<void>;
+}
+
+function encode(value: unknown): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url');
+}
+
+/** Hands out tokens for everything that is asked for, to whoever logs in as USER, or has REFRESH_TOKEN. */
+export async function startTokenServer(signer: Pair): Promise<TokenServer> {
+  const key = await readFile(signer.key);
+  const chain = new X509Certificate(await readFile(signer.certificate)).raw.toString('base64');
+  const service = 'test registry';
+
+  const issue = (scopes: readonly string[]): string => {
+    const now = Math.floor(Date.now() / 1000);
+    const access = scopes.map((scope) => {
+      const [type, name, actions = ''] = scope.split(':');
+      return { type, name, actions: actions.split(',') };
+    });
+    const times = { exp: now - LEEWAY + server.life, nbf: now - 2 * LEEWAY, iat: now };
+    const claims = { iss: 'test issuer', sub: USER, aud: service, jti: randomUUID(), ...times, access };
+    const signed = `${encode({ typ: 'JWT', alg: 'ES256', x5c: [chain] })}.${encode(claims)}`;
+    const signature = createSign('sha256').update(signed).sign({ key, dsaEncoding: 'ieee-p1363' });
+    return `${signed}.${signature.toString('base64url')}`;
+  };
+
+  const answer = async (request: IncomingMessage): Promise<string | undefined> => {
+    const url = new URL(request.url ?? '/', 'http://localhost');
+    const form = request.method === 'POST' ? new URLSearchParams(await text(request)) : url.searchParams;
+    const scopes = form.getAll('scope').flatMap((scope) => scope.split(' '));
+    const { authorization } = request.headers;
+    server.seen.push({ scopes, authorization, method: request.method ?? '' });
+    const login = `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString('base64')}`;
+    if (authorization !== login && form.get('refresh_token') !== REFRESH_TOKEN) return undefined;
+    return JSON.stringify({ token: issue(scopes), expires_in: server.told });
+  };
+
+  const http = createServer((request, response) => {
+    answer(request).then(
+      (body) => response.writeHead(body === undefined ? 401 : 200, { 'content-type': 'application/json' }).end(body),
+      () => response.destroy(),
+    );
+  });
+  await new Promise<void>((resolve) => {
+    http.listen(0, '127.0.0.1', resolve);
+  });
+  const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+  const server: TokenServer = {
+    url,
+    auth: { realm: `${url}/token`, service, issuer: 'test issuer', certificate: signer.certificate },
+    life: 5,
+    told: 5,
+    seen: [],
+    async close() {
+      http.closeAllConnections();
+      await new Promise((resolve) => {
+        http.close(resolve);
+      });
+    },
+  };
+  return server;
+}
