@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** From a name to the layers that it stands for. */
+
+import { CrfsError } from '../errors/error.js';
+import type { ManifestOptions, RegistryClient } from './client.js';
+import { formatReference, isDigest } from './reference.js';
+import type { Descriptor, ImageManifest, Reference, StreamSource } from './types.js';
+
+/** Annotations of eStargz. */
+const TOC_DIGEST = 'containerd.io/snapshot/stargz/toc.digest';
+const LAYER_DIGEST = 'containerd.io/snapshot/stargz/layer.digest';
+const TOC_SUFFIX = '-esgztoc';
+const TAG_LIMIT = 128;
+
+export interface ImageLayer extends Descriptor {
+  /** What the layer's TOC must have as its digest, where the manifest says so. */
+  readonly tocDigest: string | undefined;
+  /** Opens the blob; the first read makes the first request. */
+  open(): Promise<StreamSource>;
+}
+
+export interface ResolvedImage {
+  readonly reference: Reference;
+  /** The canonical name of this very image, by digest: resolving it again leads to the same layers. */
+  readonly resolved: string;
+  readonly manifest: ImageManifest;
+  /** Base first. */
+  readonly layers: readonly ImageLayer[];
+  /** The blob with the TOC of a layer that keeps it elsewhere, from the image tagged `TAG-esgztoc`; undefined if there is none. */
+  externalToc(layerDigest: string): Promise<StreamSource | undefined>;
+}
+
+function tocDigestOf(layer: Descriptor, name: string): string | undefined {
+  const stated = layer.annotations[TOC_DIGEST];
+  if (stated === undefined || isDigest(stated)) return stated;
+  throw new CrfsError(
+    'CRFS_BAD_LAYER',
+    `the manifest of ${name} is broken: the TOC digest of ${layer.digest} is not a sha256 digest`,
+  );
+}
+
+function tocFinder(
+  client: RegistryClient,
+  reference: Reference,
+  options: ManifestOptions,
+): ResolvedImage['externalToc'] {
+  const { registry, repository, tag } = reference;
+  if (tag === undefined || tag.length + TOC_SUFFIX.length > TAG_LIMIT) return async () => undefined;
+  const toc = { registry, repository, tag: `${tag}${TOC_SUFFIX}` };
+  let found: Promise<ImageManifest | undefined> | undefined;
+  const find = async (): Promise<ImageManifest | undefined> => {
+    try {
+      return await client.getManifest(toc, options);
+    } catch (error) {
+      if (error instanceof CrfsError && error.code === 'CRFS_NOT_FOUND') return undefined;
+      found = undefined; // so that a later call asks again
+      throw error;
+    }
+  };
+  return async (layerDigest) => {
+    found ??= find();
+    const blob = (await found)?.layers.find(({ annotations }) => annotations[LAYER_DIGEST] === layerDigest);
+    return blob && (await client.openBlob(toc, blob));
+  };
+}
+
+async function resolveReference(
+  client: RegistryClient,
+  reference: Reference,
+  options: ManifestOptions,
+): Promise<ResolvedImage> {
+  const manifest = await client.getManifest(reference, options);
+  const name = formatReference(reference);
+  const { registry, repository } = reference;
+  const layers = manifest.layers.map((layer) => ({
+    ...layer,
+    tocDigest: tocDigestOf(layer, name),
+    open: async () => await client.openBlob(reference, layer),
+  }));
+  const resolved = formatReference({ registry, repository, digest: manifest.digest });
+  return { reference, resolved, manifest, layers, externalToc: tocFinder(client, reference, options) };
+}
+
+/**
+ * Finds an image by a name as a person writes it (`docker://…`, or bare), for one platform. Layers are not touched: they can be
+ * opened all at once. Rejects as RegistryClient.getManifest does; where a short name is searched in several registries, with
+ * what the last one answered.
+ */
+export async function resolveImage(
+  client: RegistryClient,
+  text: string,
+  options: ManifestOptions = {},
+): Promise<ResolvedImage> {
+  const references = await client.candidates(text);
+  const failures: string[] = [];
+  for (const reference of references) {
+    try {
+      return await resolveReference(client, reference, options);
+    } catch (error) {
+      if (!(error instanceof CrfsError) || references.length === 1) throw error;
+      failures.push(error.message);
+      if (failures.length === references.length) throw new CrfsError(error.code, failures.join('; '), { cause: error });
+    }
+  }
+  throw new CrfsError('CRFS_INTERNAL', `${text} stands for no name at all`);
+}
