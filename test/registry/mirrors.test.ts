@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import type { ExecutionContext } from 'ava';
+import { type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
+import { type Registry, startRegistry } from '../tools/registry.js';
+import { makeImage, pushImage, type TestImage } from '../tools/registry-image.js';
+import { first, type Home, makeClient, makeHome, ref, rejects, registryTest as test } from './setting.js';
+
+interface Setting {
+  readonly registry: Registry;
+  /** In front of the registry: a mirror, and what stands for the registry itself. */
+  readonly mirror: FaultProxy;
+  readonly primary: FaultProxy;
+  readonly home: Home;
+  readonly image: TestImage;
+}
+
+async function setting(t: ExecutionContext, more = ''): Promise<Setting> {
+  const registry = await startRegistry();
+  const image = await makeImage(1, 300_000);
+  await pushImage(image, `${registry.host}/team/a:one`);
+  const [mirror, primary] = [
+    await startFaultProxy({ upstream: registry.url }),
+    await startFaultProxy({ upstream: registry.url }),
+  ];
+  t.teardown(async () => {
+    await mirror.close();
+    await primary.close();
+    await registry.stop();
+  });
+  const home = await makeHome(t);
+  const entry = `[[registry]]\nprefix = "example.com/x"\nlocation = "${primary.host}/team"\n`;
+  await home.write(
+    'etc/containers/registries.conf',
+    `${entry}[[registry.mirror]]\nlocation = "${mirror.host}/team"\n${more}`,
+  );
+  return { registry, mirror, primary, home, image };
+}
+
+test('what a mirror has is not asked for anywhere else', async (t) => {
+  const { mirror, primary, home, image } = await setting(t);
+  const client = makeClient(t, home);
+  const name = ref('example.com', 'x/a', { tag: 'one' });
+  const layer = first((await client.getManifest(name)).layers);
+  const source = await client.openBlob(name, layer);
+  t.deepEqual(Buffer.from(await source.read(0, layer.size)), image.layers[0]?.bytes);
+  t.true(mirror.seen.length > 0);
+  t.is(primary.seen.length, 0);
+});
+
+for (const status of [404, 403, 500]) {
+  test(`where a mirror answers ${status}, the registry itself is asked`, async (t) => {
+    const { mirror, home } = await setting(t);
+    mirror.fault = () => ({ kind: 'status', status });
+    const client = makeClient(t, home);
+    t.is((await client.getManifest(ref('example.com', 'x/a', { tag: 'one' }))).layers.length, 1);
+  });
+}
+
+test('where a mirror breaks off in the middle of a blob, the registry itself gives the rest', async (t) => {
+  const { mirror, primary, home, image } = await setting(t);
+  const client = makeClient(t, home);
+  const name = ref('example.com', 'x/a', { tag: 'one' });
+  const layer = first((await client.getManifest(name)).layers);
+  const source = await client.openBlob(name, layer);
+  let requests = 0;
+  mirror.fault = () => ({ kind: 'reset', after: requests++ === 0 ? 100_000 : 0 });
+  t.deepEqual(Buffer.from(await source.read(0, layer.size)), image.layers[0]?.bytes);
+  t.regex(primary.seen.at(-1)?.headers.range ?? '', /^bytes=[1-9]/);
+});
+
+test('a mirror that cannot be reached is left alone for a while', async (t) => {
+  const { mirror, home } = await setting(t);
+  const client = makeClient(t, home);
+  const name = ref('example.com', 'x/a', { tag: 'one' });
+  await mirror.close();
+  await client.getManifest(name);
+  const [endpoint, ...others] = await client.pullEndpoints(name);
+  t.not(endpoint?.registry, mirror.host);
+  t.deepEqual(others, []);
+});
+
+test('credentials for the registry do not go to its mirror', async (t) => {
+  const { mirror, primary, home } = await setting(t);
+  await home.write(
+    'run/containers/auth.json',
+    JSON.stringify({ auths: { [primary.host]: { auth: Buffer.from('a:b').toString('base64') } } }),
+  );
+  const challenge = { kind: 'status', status: 401, headers: { 'www-authenticate': 'Basic realm="x"' } } as const;
+  mirror.fault = () => challenge;
+  primary.fault = ({ headers }) => (headers.authorization === undefined ? challenge : undefined);
+  const client = makeClient(t, home);
+  t.is((await client.getManifest(ref('example.com', 'x/a', { tag: 'one' }))).layers.length, 1);
+  t.true(mirror.seen.every(({ headers }) => headers.authorization === undefined));
+  t.true(primary.seen.some(({ headers }) => headers.authorization !== undefined));
+});
+
+test('a blocked registry is not asked at all', async (t) => {
+  const { mirror, primary, home } = await setting(t);
+  await home.write('etc/containers/registries.conf', `[[registry]]\nlocation = "${primary.host}"\nblocked = true`);
+  const client = makeClient(t, home);
+  await rejects(t, 'CRFS_DENIED', async () => await client.getManifest(ref(primary.host, 'team/a', { tag: 'one' })));
+  t.is(primary.seen.length + mirror.seen.length, 0);
+});

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import test from 'ava';
+import { CrfsError } from '../../src/main/errors/error.js';
+import { parseContentRange } from '../../src/main/registry/http/content-range.js';
+import { oneLine } from '../../src/main/registry/http/failure.js';
+import { paced } from '../../src/main/registry/http/paced.js';
+import { retryAfter, retrying, TransientError } from '../../src/main/registry/retry.js';
+
+const quick = { attempts: 3, first: 1, longest: 2, total: 10_000 };
+
+test('what fails for good is not tried again', async (t) => {
+  let attempts = 0;
+  const error = new CrfsError('CRFS_NOT_FOUND', 'gone');
+  const run = async (): Promise<never> => {
+    attempts++;
+    throw error;
+  };
+  t.is(await t.throwsAsync(async () => await retrying(quick, run)), error);
+  t.is(attempts, 1);
+});
+
+test('what may pass is tried as often as the policy has it, and its error then says so', async (t) => {
+  let attempts = 0;
+  const run = async (): Promise<never> => {
+    attempts++;
+    throw new TransientError('busy');
+  };
+  const error = await t.throwsAsync(async () => await retrying(quick, run), { instanceOf: CrfsError });
+  t.is(attempts, 3);
+  t.is(error?.message, 'busy (gave up after 3 attempts)');
+  t.false(error instanceof TransientError);
+});
+
+async function busy(): Promise<never> {
+  throw new TransientError('busy');
+}
+
+test('waiting ends when the signal says so', async (t) => {
+  const slow = { ...quick, first: 1e6, longest: 1e6, total: 1e9 };
+  await t.throwsAsync(async () => await retrying(slow, busy, AbortSignal.timeout(20)), {
+    any: true,
+    name: 'TimeoutError',
+  });
+});
+
+const NOW = Date.parse('Wed, 21 Oct 2015 07:28:00 GMT');
+for (const [header, wait] of [
+  ['120', 120_000],
+  ['0', 0],
+  ['Wed, 21 Oct 2015 07:28:10 GMT', 10_000],
+  ['Wed, 21 Oct 2015 07:27:00 GMT', 0],
+  ['soon', undefined],
+  ['-5', 0],
+  [undefined, undefined],
+] as const) {
+  test(`Retry-After ${header ?? 'left out'} asks for ${wait ?? 'no'} milliseconds`, (t) => {
+    t.is(retryAfter(header, NOW), wait);
+  });
+}
+
+for (const [header, range] of [
+  ['bytes 0-9/10', { first: 0, last: 9, total: 10 }],
+  ['bytes 5-5/*', { first: 5, last: 5, total: undefined }],
+  ['bytes */10', { first: undefined, last: undefined, total: 10 }],
+  ['bytes */*', undefined],
+  ['bytes 9-0/10', undefined],
+  ['bytes 0-10/10', undefined],
+  ['bytes 0-9/9999999999999999', undefined],
+  ['bytes=0-9/10', undefined],
+  ['bytes 0-9', undefined],
+  ['items 0-9/10', undefined],
+  ['', undefined],
+  [undefined, undefined],
+] as const) {
+  test(`Content-Range ${JSON.stringify(header)} is ${range ? 'understood' : 'refused'}`, (t) => {
+    t.deepEqual(parseContentRange(header), range);
+  });
+}
+
+test('what a server says is shown on one short line, without control characters', (t) => {
+  t.is(oneLine('a\r\nb\u001b[31m\u202ec'), 'a b [31m c');
+  t.is(oneLine('x'.repeat(1000)).length, 201);
+});
+
+async function* trickle(): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    await sleep(5);
+    yield new Uint8Array(1);
+  }
+}
+
+test('a transfer that trickles is given up', async (t) => {
+  let bytes = 0;
+  const run = async (): Promise<void> => {
+    for await (const chunk of paced(trickle(), 100, 'GET x')) bytes += chunk.length;
+  };
+  await t.throwsAsync(run, { instanceOf: TransientError });
+  t.true(bytes > 0 && bytes <= 20);
+});
