@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { type Option, optionNames, options, variableOf } from './options.js';
+
+const HEAD = `# Settings
+
+The daemon takes its settings, in rising order, from \`$XDG_CONFIG_HOME/crfs-plugin/config.toml\`, the environment (of the
+mount that starts it), and the flags of \`crfs daemon\`. Bytes may be written as \`4M\`, times as \`10m\`.
+
+| config.toml, flag | environment | default | what it is for |
+| --- | --- | --- | --- |
+`;
+
+const TAIL = `
+Of the plugin, read from the environment of fuse-overlayfs:
+
+| environment | default | what it is for |
+| --- | --- | --- |
+| \`CRFS_TIMEOUT\` | \`60\` | seconds after which an open that still waits fails with ETIMEDOUT |
+| \`CRFS_PLUGIN_DAEMON\` | | the \`crfs\` command that starts the daemon, instead of the one that belongs to the plugin |
+`;
+
+/** docs/settings.md */
+export function settingsPage(): string {
+  const rows = optionNames.map((name) => {
+    const option: Option<unknown> = options[name];
+    const fallback = option.fallbackText ?? String(option.fallback);
+    return `| \`${name}\` | \`${variableOf(name)}\` | ${fallback} | ${option.description} |\n`;
+  });
+  return `${HEAD}${rows.join('')}${TAIL}`;
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { download } from '../../src/main/fetch/background.js';
+import { BlobFile } from '../../src/main/fetch/blob-file.js';
+import { BLOCK } from '../../src/main/fetch/blocks.js';
+import { Fetcher } from '../../src/main/fetch/fetcher.js';
+import { Link } from '../../src/main/fetch/link.js';
+import type { StreamSource } from '../../src/main/registry/types.js';
+
+const BLOCKS = 40;
+const content = randomBytes(BLOCKS * BLOCK - 1234);
+
+/** A source in memory that notes what is asked for, and fails while it is told to. */
+class Memory implements StreamSource {
+  readonly name = 'memory';
+  readonly size = content.length;
+  readonly asked: [number, number][] = [];
+  failure: Error | undefined;
+
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    return content.subarray(offset, offset + length);
+  }
+
+  async *stream(offset: number, length: number): AsyncGenerator<Uint8Array> {
+    this.asked.push([offset, length]);
+    for (let at = offset; at < offset + length; at += 10_000) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (this.failure && at > offset + length / 2) throw this.failure;
+      yield content.subarray(at, Math.min(at + 10_000, offset + length));
+    }
+  }
+
+  async close(): Promise<void> {}
+}
+
+function setUp(t: ExecutionContext) {
+  const directory = mkdtempSync(join(tmpdir(), 'crfs-fetch-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const path = join(directory, 'blob');
+  const open = () => {
+    const source = new Memory();
+    const file = new BlobFile(path, source.size);
+    const arrivals: [number, number][] = [];
+    const link = new Link();
+    link.measured(1, 1, 0);
+    const fetcher = new Fetcher(source, file, link, (offset, end) => arrivals.push([offset, end]));
+    return { source, file, fetcher, arrivals, link };
+  };
+  return { path, open };
+}
+
+function total(asked: readonly [number, number][]): number {
+  return asked.reduce((sum, [, length]) => sum + length, 0);
+}
+
+test('what was needed is in the file', async (t) => {
+  const { path, open } = setUp(t);
+  const { fetcher, file } = open();
+  await fetcher.need(5 * BLOCK + 17, 7 * BLOCK + 3);
+  t.true(file.blocks.covers(5 * BLOCK, 8 * BLOCK));
+  t.deepEqual(readFileSync(path).subarray(5 * BLOCK, 8 * BLOCK), content.subarray(5 * BLOCK, 8 * BLOCK));
+});
+
+test('no byte is fetched twice, however many ask at the same time', async (t) => {
+  const { open } = setUp(t);
+  const { fetcher, source } = open();
+  const needs = Array.from({ length: 50 }, (_, i) => {
+    const offset = (i * 7919 * 31) % (content.length - 50_000);
+    return fetcher.need(offset, offset + 50_000);
+  });
+  await Promise.all(needs);
+  await fetcher.need(0, content.length);
+  t.is(total(source.asked), content.length);
+});
+
+test('nothing is fetched again after a restart', async (t) => {
+  const { open } = setUp(t);
+  const first = open();
+  await first.fetcher.need(0, 10 * BLOCK);
+  await first.fetcher.close();
+  const second = open();
+  await second.fetcher.need(0, 10 * BLOCK);
+  t.deepEqual(second.source.asked, []);
+  await second.fetcher.need(0, content.length);
+  t.is(total(first.source.asked) + total(second.source.asked), content.length);
+});
+
+test('a failure reaches all who wait, and what had arrived stays', async (t) => {
+  const { open } = setUp(t);
+  const { fetcher, source, file } = open();
+  source.failure = new Error('the line is cut');
+  const waiting = await Promise.allSettled([fetcher.need(0, 20 * BLOCK), fetcher.need(19 * BLOCK, 20 * BLOCK)]);
+  t.deepEqual(
+    waiting.map(({ status }) => status),
+    ['rejected', 'rejected'],
+  );
+  t.true(file.blocks.has(0));
+  source.failure = undefined;
+  await fetcher.need(0, 20 * BLOCK);
+  t.true(file.blocks.covers(0, 20 * BLOCK));
+});
+
+test('whoever needs the beginning of a long fetch does not wait for its end', async (t) => {
+  const { open } = setUp(t);
+  const { fetcher, file } = open();
+  const all = fetcher.need(0, content.length);
+  await fetcher.need(0, 1);
+  t.false(file.blocks.covers(0, content.length));
+  await all;
+});
+
+test('it is told what has arrived', async (t) => {
+  const { open } = setUp(t);
+  const { fetcher, arrivals } = open();
+  await fetcher.need(39 * BLOCK, content.length);
+  t.deepEqual(arrivals, [[39 * BLOCK, content.length]]);
+});
+
+test('a background download brings the landmark range first, then everything', async (t) => {
+  const { open } = setUp(t);
+  const { fetcher, file, link, source } = open();
+  const signal = new AbortController().signal;
+  await download({ fetcher, file, link, prefetchEnd: 3 * BLOCK, all: false, rate: 0, signal });
+  t.true(file.blocks.covers(0, 3 * BLOCK));
+  t.false(file.blocks.has(39));
+  await download({ fetcher, file, link, prefetchEnd: 3 * BLOCK, all: true, rate: 0, signal });
+  t.true(file.blocks.covers(0, content.length));
+  t.is(total(source.asked), content.length);
+});
+
+test('the unit of a link is its bandwidth times its round trip', (t) => {
+  const link = new Link();
+  link.measured(10 << 20, 20, ((10 << 20) / 25e6) * 1000);
+  t.is(Math.round(link.unit / 1000), 500);
+});
