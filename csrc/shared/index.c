@@ -119,6 +119,8 @@ static const char *check_inode(const struct crfs_index_view *v, uint32_t number,
     return "index: an inode has no entry";
   if (i->mtime_nsec > 999999999u)
     return "index: nanoseconds out of range";
+  if (i->size != 0 && (i->mode & S_IFMT) != S_IFREG && (i->mode & S_IFMT) != S_IFLNK)
+    return "index: size of what has no content";
   switch (i->mode & S_IFMT) {
   case S_IFDIR:
     return check_directory(v, number, listed);

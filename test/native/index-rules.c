@@ -63,6 +63,8 @@ static void inodes(void) {
   REFUSED(INODES[1].xattr_count = UINT32_MAX, "xattrs of an inode leave their table");
   REFUSED(INODES[1].dirent++, "an inode has no entry");
   REFUSED(INODES[1].mtime_nsec = 1000000000, "nanoseconds out of range");
+  REFUSED(INODES[0].size = 1, "size of what has no content");
+  REFUSED(inode_of(0020000)->size = 1, "size of what has no content");
   REFUSED(INODES[0].count = UINT32_MAX, "entries of a directory leave their table");
   REFUSED(INODES[0].count--, "an entry lies in no directory");
   REFUSED(INODES[1].first--, "an entry lies in another directory");
