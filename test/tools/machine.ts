@@ -95,7 +95,7 @@ export class Machine {
     const [merged = '', upper = '', work = '', lower = ''] = ['merged', 'upper', 'work', 'lower'].map((name) =>
       this.directory(join(base.slice(this.root.length + 1), name)),
     );
-    const lowerdirs = lowers.map((path) => (/gz$/.test(path) ? lowerdir(path, lower) : path)).join(':');
+    const lowerdirs = lowers.map((path) => (path.endsWith('gz') ? lowerdir(path, lower) : path)).join(':');
     const mountOptions = [
       ...(options.options ?? ['fast_ino=1']),
       `plugins=${plugin}`,

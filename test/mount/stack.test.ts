@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Layers over layers and plain directories: the host shows them as it shows the same stack of extracted directories. */
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { extractTar } from '../tools/extract.js';
+import { makeLayer } from '../tools/layers.js';
+import { Machine, whyNoMounts } from '../tools/machine.js';
+import { writeNastyTar, writeWhiteoutTars } from '../tools/nasty-tar.js';
+import { compareTrees, describeTree } from '../tools/tree.js';
+
+const mounting = whyNoMounts() ? test.skip : test.serial;
+
+type Part = 'upper' | 'lower' | 'nasty' | 'plain';
+
+/** The topmost first. */
+const stacks: readonly (readonly Part[])[] = [
+  ['upper', 'lower'],
+  ['lower', 'upper'],
+  ['upper', 'plain', 'lower'],
+  ['plain', 'upper', 'lower', 'nasty'],
+  ['upper', 'lower', 'plain'],
+  ['nasty', 'upper', 'lower', 'plain'],
+  ['upper', 'lower', 'upper', 'lower'],
+];
+
+/** A directory that adds to those of the layers, hides some of their files, and is hidden in part itself. */
+function fillPlain(directory: string): string {
+  for (const name of ['merged', 'opaque', 'gone-directory', 'sizes']) mkdirSync(join(directory, name));
+  for (const name of ['merged/plain', 'opaque/plain', 'gone', 'gone-directory/plain', '.wh.kept', 'sizes/.wh.513']) {
+    writeFileSync(join(directory, name), `${name} of the plain directory\n`);
+  }
+  return directory;
+}
+
+/** Where one layer has an entry and a whiteout of the same name, the entry wins; a host that reads a directory loses it. */
+const winner = '"both-at-once" should not be there';
+
+/** A directory that is named twice: GNU tar keeps what came first, in a layer the last one wins. */
+const namedTwice = [
+  '"dot": mode is 700, expected 750',
+  '"dot": uid is 3, expected 0',
+  '"dot": mtime is 1500000009000000000, expected 1500000000000000000',
+];
+
+for (const fast of [true, false]) {
+  const how = fast ? 'with fast_ino' : 'without fast_ino';
+  mounting(`whiteouts and opaque directories hide what they hide in plain directories, ${how}`, async (t) => {
+    const machine = new Machine();
+    t.teardown(() => machine.dispose());
+    const { lower, upper } = writeWhiteoutTars(machine.directory('tars'));
+    const nasty = writeNastyTar(machine.directory('nasty'));
+    const plain = fillPlain(machine.directory('plain'));
+    const layers = {
+      lower: await makeLayer(lower),
+      upper: await makeLayer(upper),
+      nasty: await makeLayer(nasty.path),
+      plain,
+    };
+    const extracted = {
+      lower: machine.directory('x-lower'),
+      upper: machine.directory('x-upper'),
+      nasty: machine.directory('x-nasty'),
+      plain,
+    };
+    await extractTar(lower, extracted.lower);
+    await extractTar(upper, extracted.upper);
+    await extractTar(nasty.path, extracted.nasty);
+    const options = fast ? ['fast_ino=1'] : [];
+    const ignoreMtimeOf = ['.', ...nasty.impliedDirectories];
+    for (const stack of stacks) {
+      const ours = await machine.mount(
+        stack.map((part) => layers[part]),
+        { options },
+      );
+      const theirs = await machine.mount(
+        stack.map((part) => extracted[part]),
+        { options },
+      );
+      const differences = compareTrees(await describeTree(ours.merged), await describeTree(theirs.merged), {
+        ignoreMtimeOf,
+      });
+      const known = stack.includes('nasty') ? [...namedTwice, winner] : [winner];
+      t.deepEqual(differences, known, stack.join(' over '));
+      await ours.unmount();
+      await theirs.unmount();
+    }
+  });
+}
