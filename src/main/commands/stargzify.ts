@@ -6,18 +6,43 @@ import { engineNames } from '../../workers/deflate/task.js';
 import { Deflater, type DeflaterOptions, defaultLevel } from '../convert/deflater.js';
 import { convertFile } from '../convert/file.js';
 import type { LayerFormat } from '../convert/footer.js';
+import { convertImage, type ImageOptions, type ImageResult } from '../convert/image/convert-image.js';
+import { namesTransport, openDestination, openSource } from '../convert/image/open.js';
 import { defaultChunkSize, type LayerOptions, type LayerResult } from '../convert/layer.js';
 import { type Progress, progressOn, type Step, silent } from '../convert/progress.js';
+import { spoolDirectory } from '../convert/spool.js';
 import { CrfsError } from '../errors/error.js';
 import { formatBytes } from '../output/text.js';
+import { RegistryClient } from '../registry/client.js';
+import { parsePlatform } from '../registry/platform.js';
+import type { Platform } from '../registry/types.js';
 
 interface Given extends DeflaterOptions {
   format: LayerFormat;
   chunkSize: number;
   minChunkSize: number;
   prioritize?: string;
+  platform?: Platform;
+  allPlatforms?: boolean;
   json?: boolean;
 }
+
+type Options = Omit<LayerOptions, 'name'>;
+
+/** What a conversion is told of where it runs. */
+interface Session {
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+const help = `
+Images are docker://NAME (or just NAME), oci:DIR[:TAG], oci-archive:FILE[:TAG] and, to read, docker-archive:FILE[:NAME].
+
+Examples:
+  crfs stargzify docker.io/fedora localhost:5000/myimages/fedora:stargz
+  crfs stargzify --all-platforms docker.io/library/alpine:3 oci:layout:alpine
+  crfs stargzify layer.tar.gz layer.esgz
+  zstd -dc layer.tar.zst | crfs stargzify - layer.esgz`;
 
 const chunkLimits = [512, 2 ** 28] as const;
 
@@ -25,9 +50,11 @@ const chunkLimits = [512, 2 ** 28] as const;
 export function addStargzify(program: Command): void {
   program
     .command('stargzify')
-    .description('convert layers to stargz')
-    .argument('<src>', 'a layer: a tar file, plain or compressed with gzip or zstd; - is standard input')
-    .argument('<dst>', 'the file to write')
+    .description('convert an image, or a single layer, to stargz')
+    .argument('<src>', 'an image, or a tar, plain or compressed with gzip or zstd; - is standard input')
+    .argument('<dst>', 'the image, or for a tar the file, to write')
+    .option('--platform <platform>', "of a multi-platform image, which; default: the machine's", parsePlatform)
+    .option('--all-platforms', 'convert all images of a multi-platform image')
     .addOption(
       new Option('--format <format>', 'stargz is the legacy form').choices(['estargz', 'stargz']).default('estargz'),
     )
@@ -38,24 +65,29 @@ export function addStargzify(program: Command): void {
     .option('--workers <count>', 'threads that deflate (default: one per processor)', integer(1, 256))
     .addOption(new Option('--engine <engine>', 'what deflates').choices(engineNames).default('libdeflate'))
     .option('--json', 'print the result as JSON, and no progress')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  crfs stargzify layer.tar.gz layer.esgz\n  zstd -dc layer.tar.zst | crfs stargzify - layer.esgz',
-    )
+    .addHelpText('after', help)
     .action(stargzify);
 }
 
 async function stargzify(source: string, destination: string, given: Given): Promise<void> {
-  const { format, chunkSize, minChunkSize, json } = given;
+  const { format, chunkSize, minChunkSize, json, allPlatforms, platform } = given;
   const prioritize = given.prioritize === undefined ? {} : { prioritize: readPatterns(given.prioritize) };
   const progress = json ? silent : progressOn(process.stderr);
   const interruption = interruptible();
+  const session = { progress, signal: interruption.signal };
   const deflater = new Deflater(given);
   const options = { deflater, format, chunkSize, minChunkSize, ...prioritize };
   try {
-    const result = await convertOne(source, destination, options, progress, interruption.signal);
+    const result = isLayer(source)
+      ? await convertOneLayer(source, destination, options, session)
+      : await convertWholeImage(
+          source,
+          destination,
+          { ...options, ...(allPlatforms ? { platform: 'all' as const } : platform && { platform }) },
+          session,
+        );
     progress.close();
-    process.stdout.write(json ? `${JSON.stringify(result)}\n` : report(destination, result));
+    process.stdout.write(json ? `${JSON.stringify(result)}\n` : `${destination}: ${result.digest}\n`);
   } finally {
     progress.close();
     interruption.end();
@@ -63,13 +95,21 @@ async function stargzify(source: string, destination: string, given: Given): Pro
   }
 }
 
-async function convertOne(
+/** A layer is standard input or a file; what looks like a file and is none is not asked for at a registry. */
+function isLayer(source: string): boolean {
+  if (source === '-' || /^[./]/.test(source) || /\.(tar|tgz|tar\.\w+)$/.test(source)) return true;
+  return !namesTransport(source) && statSync(source, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+async function convertOneLayer(
   source: string,
   destination: string,
-  options: Omit<LayerOptions, 'name'>,
-  progress: Progress,
-  signal: AbortSignal,
+  options: Options,
+  { progress, signal }: Session,
 ): Promise<LayerResult> {
+  if (namesTransport(destination)) {
+    throw new CrfsError('CRFS_USAGE', `${source} is a single layer: it goes to a file, not to ${destination}`);
+  }
   const size = source === '-' ? undefined : statSync(source, { throwIfNoEntry: false })?.size;
   let step: Step | undefined;
   const onProgress = (read: number): void => {
@@ -82,8 +122,28 @@ async function convertOne(
   return result;
 }
 
-function report(destination: string, { digest, diffId, tocDigest }: LayerResult): string {
-  return `${destination}\n  digest      ${digest}\n  diff id     ${diffId}\n  TOC digest  ${tocDigest}\n`;
+async function convertWholeImage(
+  from: string,
+  to: string,
+  options: Options & Pick<ImageOptions, 'platform'>,
+  session: Session,
+): Promise<ImageResult> {
+  const client = new RegistryClient({ spool: spoolDirectory() });
+  try {
+    const source = await openSource(from, client, session.signal);
+    try {
+      const destination = await openDestination(to, client, session.signal);
+      try {
+        return await convertImage(source, destination, { ...options, ...session });
+      } finally {
+        await destination.close();
+      }
+    } finally {
+      await source.close();
+    }
+  } finally {
+    await client.close();
+  }
 }
 
 /** A signal that aborts when the user interrupts: what is half-written goes before the process does. */

@@ -29,6 +29,7 @@ export async function* decompress(input: AsyncIterable<Uint8Array>): AsyncGenera
     else if (form === 'gzip') yield* inflated(whole, zlib.createGunzip({ chunkSize: outputSize }), form);
     else if (form === 'zstd') yield* unzstd(whole);
     else throw new LayerFault(`compressed with ${form}, which layers never are: decompress it first`);
+    while (await bytes.some(Number.MAX_SAFE_INTEGER)); // whoever hashes the input has to see its end
   } finally {
     await bytes.close();
   }

@@ -75,7 +75,8 @@ async function* watched(input: AsyncIterable<Uint8Array>, options: FileOptions):
   }
 }
 
-function spaceError(path: string, error: unknown): unknown {
+/** Says it plainly when the disk is full. */
+export function spaceError(path: string, error: unknown): unknown {
   const { code } = error as NodeJS.ErrnoException;
   if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
   return new CrfsError('CRFS_NO_SPACE', `no space left to write ${path}`, { cause: error });

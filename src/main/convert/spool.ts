@@ -6,6 +6,11 @@ import { join } from 'node:path';
 
 const pieceSize = 256 * 1024;
 
+/** $TMPDIR, or /var/tmp: /tmp is memory on many machines. */
+export function spoolDirectory(): string {
+  return process.env['TMPDIR'] ?? '/var/tmp';
+}
+
 /** Bytes too many to keep in memory: a file without a name, gone with the process whatever ends it. */
 export class Spool {
   /** Bytes appended so far. */
@@ -16,9 +21,8 @@ export class Spool {
     this.#file = file;
   }
 
-  /** Under $TMPDIR, or /var/tmp: /tmp is memory on many machines. */
   static async create(): Promise<Spool> {
-    const path = join(process.env['TMPDIR'] ?? '/var/tmp', `crfs-${randomBytes(8).toString('hex')}`);
+    const path = join(spoolDirectory(), `crfs-${randomBytes(8).toString('hex')}`);
     const file = await open(path, 'wx+', 0o600);
     await unlink(path);
     return new Spool(file);
@@ -38,6 +42,13 @@ export class Spool {
       yield piece.subarray(0, bytesRead);
       at += bytesRead;
     }
+  }
+
+  /** Exactly `length` bytes from `offset`, which must be there. */
+  async readExactly(offset: number, length: number): Promise<Uint8Array> {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of this.read(offset, offset + length)) pieces.push(piece);
+    return Buffer.concat(pieces);
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Converts an image: its layers, several at once, then what names them, from the bottom up. */
+
+import { createHash } from 'node:crypto';
+import { CrfsError } from '../../errors/error.js';
+import { readFooter } from '../../formats/footer.js';
+import { openToc } from '../../formats/toc.js';
+import { formatBytes } from '../../output/text.js';
+import { digestOf, isIndex, MANIFEST_LIMIT } from '../../registry/manifest.js';
+import { choosePlatform, formatPlatform, machinePlatform } from '../../registry/platform.js';
+import type { Descriptor, ImageIndex, ImageManifest, Platform, StreamSource } from '../../registry/types.js';
+import { convertLayer, type LayerOptions } from '../layer.js';
+import type { BlobSink } from '../members.js';
+import type { Progress } from '../progress.js';
+import type { ImageDestination, ImageSource } from './ends.js';
+import {
+  layerDescriptor,
+  type NewLayer,
+  passedDescriptor,
+  requireLayer,
+  rewriteConfig,
+  rewriteIndex,
+  rewriteManifest,
+} from './rewrite.js';
+import { readBlob, verified } from './stream.js';
+
+export interface ImageOptions extends Omit<LayerOptions, 'name'> {
+  /** Of an index, which image; the machine's if left out. `all` keeps the index. */
+  readonly platform?: Platform | 'all';
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+export interface ImageResult {
+  /** Of the manifest or index that was published. */
+  readonly digest: string;
+  readonly layers: readonly { readonly source: string; readonly digest: string; readonly size: number }[];
+}
+
+/** Layers that are converted at the same time, as long as there are so many. */
+const layersAtOnce = 3;
+const configLimit = 16 * 1024 * 1024;
+
+/** Converts what `source` stands for to `destination`. Rejects with CrfsErrors, and nothing is published then. */
+export async function convertImage(
+  source: ImageSource,
+  destination: ImageDestination,
+  options: ImageOptions,
+): Promise<ImageResult> {
+  const failing = new AbortController();
+  const signal = AbortSignal.any([options.signal, failing.signal]);
+  const conversion = new Conversion(source, destination, { ...options, signal });
+  try {
+    return await conversion.run();
+  } catch (error) {
+    failing.abort(error);
+    await conversion.settle();
+    throw error;
+  }
+}
+
+class Conversion {
+  readonly #source: ImageSource;
+  readonly #destination: ImageDestination;
+  readonly #options: ImageOptions;
+  readonly #gate = new Gate(layersAtOnce);
+  /** By the digest of the source's layer: images of one index share layers. */
+  readonly #layers = new Map<string, Promise<NewLayer>>();
+
+  constructor(source: ImageSource, destination: ImageDestination, options: ImageOptions) {
+    this.#source = source;
+    this.#destination = destination;
+    this.#options = options;
+  }
+
+  async run(): Promise<ImageResult> {
+    const top = await this.#chosen();
+    const bytes = isIndex(top) ? await this.#index(top) : await this.#image(top);
+    this.#options.signal.throwIfAborted();
+    await this.#destination.publish(top.mediaType, bytes);
+    const layers = [...this.#layers].map(async ([from, layer]) => {
+      const { digest, size } = (await layer).descriptor;
+      return { source: from, digest, size };
+    });
+    return { digest: digestOf(bytes), layers: await Promise.all(layers) };
+  }
+
+  /** Waits for what is still under way. */
+  async settle(): Promise<void> {
+    await Promise.allSettled(this.#layers.values());
+  }
+
+  async #chosen(): Promise<ImageManifest | ImageIndex> {
+    const { platform = machinePlatform() } = this.#options;
+    let found = await this.#source.top();
+    while (platform !== 'all' && isIndex(found)) {
+      found = await this.#source.manifest(choosePlatform(found, platform, this.#source.name).digest);
+    }
+    return found;
+  }
+
+  async #index(index: ImageIndex): Promise<Buffer> {
+    const converted = new Map<string, Uint8Array>();
+    for (const { digest, platform } of index.manifests) {
+      if (platform?.os === 'unknown') {
+        this.#options.progress.note(`${digest} is left out: it is about an image, and not about the converted one`);
+        continue;
+      }
+      const manifest = await this.#source.manifest(digest);
+      if (platform) this.#options.progress.note(`${formatPlatform(platform)}: ${digest}`);
+      const bytes = isIndex(manifest) ? await this.#index(manifest) : await this.#image(manifest);
+      await this.#destination.putManifest(manifest.mediaType, bytes);
+      converted.set(digest, bytes);
+    }
+    return rewriteIndex(index, converted);
+  }
+
+  async #image(manifest: ImageManifest): Promise<Buffer> {
+    const { name } = this.#source;
+    for (const layer of manifest.layers) requireLayer(layer, name);
+    const source = await this.#source.openBlob(manifest.config);
+    const config = await readBlob(source, manifest.config, configLimit).finally(() => source.close());
+    const layers = await Promise.all(manifest.layers.map((layer) => this.#layer(layer, manifest)));
+    const rewritten = layers.some(({ diffId }) => diffId !== undefined) ? rewriteConfig(config, layers, name) : config;
+    await this.#putSmall(rewritten);
+    const bytes = rewriteManifest(manifest, rewritten, layers);
+    if (bytes.length > MANIFEST_LIMIT) throw new CrfsError('CRFS_BAD_LAYER', `${name}: its manifest grows too large`);
+    return bytes;
+  }
+
+  #layer(layer: Descriptor, manifest: ImageManifest): Promise<NewLayer> {
+    const known = this.#layers.get(layer.digest);
+    if (known) return known;
+    const converted = this.#gate.pass(() => this.#convert(layer, manifest));
+    this.#layers.set(layer.digest, converted);
+    return converted;
+  }
+
+  async #convert(layer: Descriptor, manifest: ImageManifest): Promise<NewLayer> {
+    const { format = 'estargz', prioritize, progress, signal } = this.#options;
+    signal.throwIfAborted();
+    const source = await this.#source.openBlob(layer);
+    const step = progress.start(layer.digest.slice(0, 19), layer.size);
+    const input = watched(verified(source, layer), signal, (bytes) => step.advance(bytes));
+    try {
+      const toc = prioritize || format === 'stargz' ? undefined : await estargzToc(source);
+      if (toc !== undefined) {
+        const there = await this.#copy(layer, input);
+        step.done(there ? 'there already' : 'is eStargz, copied');
+        return { descriptor: passedDescriptor(layer, toc), diffId: undefined };
+      }
+      const options = { ...this.#options, name: source.name };
+      const result = await this.#writeBlob(async (sink) => await convertLayer(input, sink, options));
+      step.done(`${formatBytes(result.size)}, ${result.entries} entries`);
+      for (const warning of result.warnings) progress.note(`${layer.digest}: ${warning}`);
+      return { descriptor: layerDescriptor(layer, result, manifest, format), diffId: result.diffId };
+    } finally {
+      await source.close();
+    }
+  }
+
+  /** Copies a layer as it is. Resolves to whether it was there already. */
+  async #copy({ digest }: Descriptor, input: AsyncIterable<Uint8Array>): Promise<boolean> {
+    if (await this.#destination.hasBlob(digest, this.#source)) return true;
+    await this.#writeBlob(async (sink) => {
+      for await (const piece of input) await sink.write(piece);
+      return { digest };
+    });
+    return false;
+  }
+
+  async #putSmall(bytes: Uint8Array): Promise<void> {
+    const digest = digestOf(bytes);
+    if (await this.#destination.hasBlob(digest, this.#source)) return;
+    await this.#writeBlob(async (sink) => {
+      await sink.write(bytes);
+      return { digest };
+    });
+  }
+
+  async #writeBlob<T extends { readonly digest: string }>(work: (sink: BlobSink) => Promise<T>): Promise<T> {
+    const blob = await this.#destination.beginBlob();
+    try {
+      const result = await work(blob);
+      await blob.commit(result.digest);
+      return result;
+    } catch (error) {
+      await blob.cancel();
+      throw error;
+    }
+  }
+}
+
+/** The digest of the TOC of a layer that is eStargz already, undefined for any other. */
+async function estargzToc(source: StreamSource): Promise<string | undefined> {
+  try {
+    if ((await readFooter(source)).kind !== 'estargz') return undefined;
+  } catch (error) {
+    if (error instanceof CrfsError && error.code === 'CRFS_NOT_STARGZ') return undefined;
+    throw error;
+  }
+  const hash = createHash('sha256');
+  for await (const piece of (await openToc(source)).json) hash.update(piece);
+  return `sha256:${hash.digest('hex')}`;
+}
+
+async function* watched(
+  input: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+  advance: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const piece of input) {
+    signal.throwIfAborted();
+    bytes += piece.length;
+    advance(bytes);
+    yield piece;
+  }
+}
+
+/** Lets only so many pass at a time. */
+class Gate {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(width: number) {
+    this.#free = width;
+  }
+
+  async pass<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#free--;
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#free++;
+    }
+  }
+}

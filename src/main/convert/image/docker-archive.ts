@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Images as `docker save` writes them: a tar with manifest.json, configs, and layers that are tars. */
+
+import { posix } from 'node:path';
+import { CrfsError } from '../../errors/error.js';
+import { DOCKER_MANIFEST, digestOf, MANIFEST_LIMIT, parseManifest } from '../../registry/manifest.js';
+import { isDigest, parseReference } from '../../registry/reference.js';
+import type { Descriptor, ImageManifest, StreamSource } from '../../registry/types.js';
+import type { ImageSource } from './ends.js';
+import type { ImageFiles } from './files.js';
+
+interface SavedImage {
+  readonly Config: string;
+  readonly RepoTags?: readonly string[] | null;
+  readonly Layers: readonly string[];
+}
+
+const configType = 'application/vnd.docker.container.image.v1+json';
+const layerType = 'application/vnd.docker.image.rootfs.diff.tar.gzip';
+
+/**
+ * The image with a name in an archive; without one, the only one there is. Rejects with CRFS_NOT_FOUND, CRFS_USAGE,
+ * CRFS_BAD_LAYER.
+ */
+export async function dockerArchiveSource(files: ImageFiles, reference: string | undefined): Promise<ImageSource> {
+  const { Config, Layers } = choose(await readImages(files), reference, files.name);
+  const paths = new Map<string, string>();
+  const describe = async (path: string, mediaType: string, digest: string): Promise<Descriptor> => {
+    const source = await files.open(posix.normalize(path));
+    await source.close();
+    paths.set(digest, posix.normalize(path));
+    return { mediaType, digest, size: source.size, annotations: {} };
+  };
+  const bytes = await readJson(files, Config);
+  const diffIds = diffIdsOf(bytes, files.name);
+  if (diffIds.length !== Layers.length) throw broken(files.name, 'its config lists another number of layers');
+  const layers: Descriptor[] = [];
+  // A layer is an uncompressed tar there, and so its DiffID is its digest.
+  for (const [index, path] of Layers.entries()) layers.push(await describe(path, layerType, diffIds[index] ?? ''));
+  const config = await describe(Config, configType, digestOf(bytes));
+  const manifest = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: DOCKER_MANIFEST, config, layers }));
+  return {
+    name: reference === undefined ? files.name : `${files.name}:${reference}`,
+    top: async () => parseManifest(manifest, DOCKER_MANIFEST, files.name),
+    manifest: async (digest): Promise<ImageManifest> => {
+      throw new CrfsError('CRFS_NOT_FOUND', `${files.name} holds no manifest ${digest}`);
+    },
+    openBlob: (descriptor): Promise<StreamSource> => files.open(paths.get(descriptor.digest) ?? ''),
+    close: () => files.close(),
+  };
+}
+
+async function readImages(files: ImageFiles): Promise<readonly SavedImage[]> {
+  const images: unknown = parse(await readJson(files, 'manifest.json'), files.name);
+  if (Array.isArray(images) && images.every(isSavedImage)) return images;
+  throw broken(files.name, 'its manifest.json does not list images');
+}
+
+function isSavedImage(value: unknown): value is SavedImage {
+  const { Config, Layers, RepoTags } = (value ?? {}) as Partial<Record<keyof SavedImage, unknown>>;
+  const isStrings = (list: unknown): boolean => Array.isArray(list) && list.every((item) => typeof item === 'string');
+  return typeof Config === 'string' && isStrings(Layers) && isStrings(RepoTags ?? []);
+}
+
+function choose(images: readonly SavedImage[], reference: string | undefined, name: string): SavedImage {
+  const tags = images.map(({ RepoTags }) => (RepoTags ?? []).join(' ') || '(no name)').join(', ');
+  const fits = reference === undefined ? images : images.filter(({ RepoTags }) => hasName(RepoTags ?? [], reference));
+  const [first, ...others] = fits;
+  if (!first) throw new CrfsError('CRFS_NOT_FOUND', `${name} holds no image ${reference ?? ''}; it holds: ${tags}`);
+  if (others.length > 0) throw new CrfsError('CRFS_USAGE', `${name} holds several images, name one: ${tags}`);
+  return first;
+}
+
+/** Names are the same with and without the registry, and the tag, that they stand for. */
+function hasName(names: readonly string[], reference: string): boolean {
+  const canonical = (name: string): string => JSON.stringify(parseReference(`docker://${name}`));
+  return names.some((name) => name === reference || canonical(name) === canonical(reference));
+}
+
+function diffIdsOf(config: Uint8Array, name: string): string[] {
+  const { rootfs } = parse(config, name) as { rootfs?: { diff_ids?: unknown } };
+  const ids = rootfs?.diff_ids;
+  if (Array.isArray(ids) && ids.every(isDigest)) return ids;
+  throw broken(name, 'its config does not list its layers');
+}
+
+async function readJson(files: ImageFiles, path: string): Promise<Uint8Array> {
+  const source = await files.open(posix.normalize(path));
+  try {
+    if (source.size > MANIFEST_LIMIT) throw broken(files.name, `${path} has ${source.size} bytes`);
+    return await source.read(0, source.size);
+  } finally {
+    await source.close();
+  }
+}
+
+function parse(bytes: Uint8Array, name: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString());
+  } catch (error) {
+    throw new CrfsError('CRFS_BAD_LAYER', `${name}: its manifest.json or a config is not JSON`, { cause: error });
+  }
+}
+
+function broken(name: string, what: string): CrfsError {
+  return new CrfsError('CRFS_BAD_LAYER', `${name} is no image archive: ${what}`);
+}

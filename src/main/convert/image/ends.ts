@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** The two ends of a conversion of an image, wherever they are. */
+
+import type { Descriptor, ImageIndex, ImageManifest, StreamSource } from '../../registry/types.js';
+import type { BlobSink } from '../members.js';
+
+/** Where an image comes from. Everything rejects with CrfsErrors that name it. */
+export interface ImageSource {
+  readonly name: string;
+  /** The repository, where it is one of a registry: another of that registry may take blobs over from it. */
+  readonly repository?: { readonly registry: string; readonly repository: string };
+  /** The manifest or index that the name stands for. */
+  top(): Promise<ImageManifest | ImageIndex>;
+  /** One that an index names. */
+  manifest(digest: string): Promise<ImageManifest | ImageIndex>;
+  openBlob(descriptor: Descriptor): Promise<StreamSource>;
+  close(): Promise<void>;
+}
+
+/** A blob on its way: its digest is known when all of it is written. */
+export interface BlobWriter extends BlobSink {
+  /** The blob is there from now on. */
+  commit(digest: string): Promise<void>;
+  /** The blob never was. */
+  cancel(): Promise<void>;
+}
+
+/** Where an image goes. Everything rejects with CrfsErrors that name it. */
+export interface ImageDestination {
+  readonly name: string;
+  /** Whether the blob is there, or could be taken over from the source without its bytes passing through here. */
+  hasBlob(digest: string, from: ImageSource): Promise<boolean>;
+  beginBlob(): Promise<BlobWriter>;
+  /** Writes a manifest or index that another one will name. */
+  putManifest(mediaType: string, bytes: Uint8Array): Promise<void>;
+  /** Writes what the name stands for from now on: the last step. */
+  publish(mediaType: string, bytes: Uint8Array): Promise<void>;
+  /** Ends the work; what was written without being published is taken away where that is possible. */
+  close(): Promise<void>;
+}

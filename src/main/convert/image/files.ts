@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Files of an image on disk: in a directory, or in a tar. */
+
+import { dirname, join, posix } from 'node:path';
+import { CrfsError } from '../../errors/error.js';
+import { LayerFault, namingBlob } from '../../formats/fault.js';
+import type { StreamSource } from '../../registry/types.js';
+import { openFileSource } from '../../sources/file.js';
+import type { BlobSource } from '../../sources/source.js';
+import { decompress } from '../decompress.js';
+import { Spool } from '../spool.js';
+import { TarReader } from '../tar/reader.js';
+import { cleanName } from '../toc.js';
+import { streaming } from './stream.js';
+
+export interface ImageFiles {
+  readonly name: string;
+  /** Opens a file by its path; rejects with CRFS_NOT_FOUND. */
+  open(path: string): Promise<StreamSource>;
+  close(): Promise<void>;
+}
+
+export function directoryFiles(directory: string): ImageFiles {
+  return {
+    name: directory,
+    open: async (path) => streaming(openFileSource(join(directory, path))),
+    close: async () => undefined,
+  };
+}
+
+interface Member {
+  readonly start: number;
+  readonly size: number;
+  /** Symlinks only: the path it leads to. */
+  readonly target?: string;
+}
+
+const linkLimit = 8;
+
+/** Opens a tar, plain or compressed; a compressed one is copied to disk. Rejects with CRFS_NOT_FOUND, CRFS_BAD_LAYER. */
+export async function archiveFiles(path: string): Promise<ImageFiles> {
+  const file = openFileSource(path);
+  try {
+    const tar = (await isTar(file)) ? file : await inflated(path, file);
+    return await namingBlob(path, async () => new ArchiveFiles(path, tar, await membersOf(tar)));
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+class ArchiveFiles implements ImageFiles {
+  readonly name: string;
+  readonly #tar: BlobSource;
+  readonly #members: ReadonlyMap<string, Member>;
+
+  constructor(name: string, tar: BlobSource, members: ReadonlyMap<string, Member>) {
+    this.name = name;
+    this.#tar = tar;
+    this.#members = members;
+  }
+
+  async open(path: string): Promise<StreamSource> {
+    let name = path;
+    let member = this.#members.get(name);
+    for (let links = 0; member?.target !== undefined && links < linkLimit; links++) {
+      name = posix.join(dirname(name), member.target);
+      member = this.#members.get(name);
+    }
+    if (!member || member.target !== undefined) throw new CrfsError('CRFS_NOT_FOUND', `${this.name} holds no ${path}`);
+    const { start, size } = member;
+    return streaming({
+      name: `${this.name}: ${path}`,
+      size,
+      read: (offset, length) => this.#tar.read(start + offset, length),
+      close: async () => undefined,
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#tar.close();
+  }
+}
+
+async function isTar(file: BlobSource): Promise<boolean> {
+  if (file.size < 512) return true; // too short, whatever it is: reading it says so
+  const magic = Buffer.from(await file.read(257, 5)).toString('latin1');
+  return magic === 'ustar';
+}
+
+async function inflated(path: string, file: BlobSource): Promise<BlobSource> {
+  const spool = await Spool.create();
+  await namingBlob(path, async () => {
+    for await (const piece of decompress(streaming(file).stream(0, file.size))) await spool.append(piece);
+  });
+  await file.close();
+  return {
+    name: path,
+    size: spool.size,
+    read: (offset, length) => spool.readExactly(offset, length),
+    close: () => spool.close(),
+  };
+}
+
+async function membersOf(tar: BlobSource): Promise<Map<string, Member>> {
+  const members = new Map<string, Member>();
+  const reader = new TarReader(streaming(tar).stream(0, tar.size));
+  for (let entry = await reader.next(); entry; entry = await reader.next()) {
+    const name = cleanName(entry.name.toString());
+    if (entry.type === 'file') members.set(name, { start: reader.position, size: entry.size });
+    if (entry.type === 'symlink') members.set(name, { start: 0, size: 0, target: entry.linkName.toString() });
+    if (entry.type === 'hardlink') {
+      const linked = members.get(cleanName(entry.linkName.toString()));
+      if (!linked) throw new LayerFault(`the hardlink ${name} leads nowhere`);
+      members.set(name, linked);
+    }
+  }
+  return members;
+}

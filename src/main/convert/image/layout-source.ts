@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Images in an OCI layout, a directory or an archive of one: OCI image-layout specification. */
+
+import { CrfsError } from '../../errors/error.js';
+import { MANIFEST_LIMIT, OCI_INDEX, parseManifest } from '../../registry/manifest.js';
+import type { Descriptor, ImageIndex, ImageManifest, StreamSource } from '../../registry/types.js';
+import type { ImageSource } from './ends.js';
+import type { ImageFiles } from './files.js';
+import { readBlob } from './stream.js';
+
+export const refName = 'org.opencontainers.image.ref.name';
+
+/** The image with a tag in a layout; without a tag, the only one there is. Rejects with CRFS_NOT_FOUND, CRFS_USAGE. */
+export async function layoutSource(files: ImageFiles, tag: string | undefined): Promise<ImageSource> {
+  const index = await readIndex(files);
+  const chosen = choose(index, tag, files.name);
+  const read = async (descriptor: Descriptor): Promise<ImageManifest | ImageIndex> => {
+    const source = await files.open(blobPath(descriptor.digest));
+    try {
+      const bytes = await readBlob(source, descriptor, MANIFEST_LIMIT);
+      return parseManifest(bytes, descriptor.mediaType, source.name);
+    } finally {
+      await source.close();
+    }
+  };
+  return {
+    name: tag === undefined ? files.name : `${files.name}:${tag}`,
+    top: () => read(chosen),
+    async manifest(digest) {
+      const source = await files.open(blobPath(digest));
+      await source.close();
+      return await read({ mediaType: '', digest, size: source.size, annotations: {} });
+    },
+    openBlob: (descriptor) => files.open(blobPath(descriptor.digest)),
+    close: () => files.close(),
+  };
+}
+
+/** Where a layout keeps a blob. */
+export function blobPath(digest: string): string {
+  return `blobs/${digest.replace(':', '/')}`;
+}
+
+/** The index.json of a layout. Rejects with CRFS_NOT_FOUND, CRFS_BAD_LAYER. */
+async function readIndex(files: ImageFiles): Promise<ImageIndex> {
+  const source: StreamSource = await files.open('index.json');
+  try {
+    const bytes = await source.read(0, Math.min(source.size, MANIFEST_LIMIT));
+    return parseManifest(bytes, OCI_INDEX, source.name) as ImageIndex;
+  } finally {
+    await source.close();
+  }
+}
+
+function choose({ manifests }: ImageIndex, tag: string | undefined, name: string): Descriptor {
+  const fits = tag === undefined ? manifests : manifests.filter(({ annotations }) => annotations[refName] === tag);
+  const [first, ...others] = fits;
+  const tags = manifests.map(({ annotations }) => annotations[refName] ?? '(no tag)').join(', ');
+  if (!first) throw new CrfsError('CRFS_NOT_FOUND', `${name} holds no image ${tag ?? ''}; it holds: ${tags || 'none'}`);
+  if (others.length > 0 && tag === undefined) {
+    throw new CrfsError('CRFS_USAGE', `${name} holds several images, name one behind a colon: ${tags}`);
+  }
+  return first;
+}

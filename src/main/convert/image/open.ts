@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** From what a person writes to the ends of a conversion. */
+
+import { CrfsError } from '../../errors/error.js';
+import type { RegistryClient } from '../../registry/client.js';
+import { ociArchiveDestination } from './archive-destination.js';
+import { dockerArchiveSource } from './docker-archive.js';
+import type { ImageDestination, ImageSource } from './ends.js';
+import { archiveFiles, directoryFiles } from './files.js';
+import { layoutDestination } from './layout-destination.js';
+import { layoutSource } from './layout-source.js';
+import { registryDestination, registrySource } from './registry.js';
+
+/** `transport:PATH[:TAG]`; no path has a colon. */
+const local = /^(oci|oci-archive|docker-archive):([^:]+)(?::(.+))?$/;
+
+/** Whether a text names an image by a transport, so that it can be nothing else. */
+export function namesTransport(text: string): boolean {
+  return /^(oci|oci-archive|docker-archive|docker):/.test(text);
+}
+
+/** Opens `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:NAME]`, `docker://NAME` or a bare name. */
+export async function openSource(text: string, client: RegistryClient, signal: AbortSignal): Promise<ImageSource> {
+  const [, transport, path = '', tag] = local.exec(text) ?? [];
+  if (transport === undefined) return await registrySource(client, text, signal);
+  if (transport === 'oci') return await layoutSource(directoryFiles(path), tag);
+  const files = await archiveFiles(path);
+  try {
+    return await (transport === 'oci-archive' ? layoutSource(files, tag) : dockerArchiveSource(files, tag));
+  } catch (error) {
+    await files.close();
+    throw error;
+  }
+}
+
+/** Opens the same for writing, but for docker-archive, which has no place for the digests of TOCs. */
+export async function openDestination(
+  text: string,
+  client: RegistryClient,
+  signal: AbortSignal,
+): Promise<ImageDestination> {
+  const [, transport, path = '', tag] = local.exec(text) ?? [];
+  if (transport === undefined) return await registryDestination(client, text, signal);
+  if (transport === 'oci') return await layoutDestination(path, tag);
+  if (transport === 'oci-archive') return await ociArchiveDestination(path, tag);
+  throw new CrfsError(
+    'CRFS_USAGE',
+    `${text} cannot be written: a docker archive has no place for the digests of TOCs; write an oci-archive`,
+  );
+}

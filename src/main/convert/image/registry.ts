@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Images in registries. */
+
+import { CrfsError } from '../../errors/error.js';
+import type { RegistryClient } from '../../registry/client.js';
+import { formatReference } from '../../registry/reference.js';
+import type { Reference } from '../../registry/types.js';
+import { openWriter } from '../../registry/writer.js';
+import type { ImageDestination, ImageSource } from './ends.js';
+
+/** The image that a name stands for: of several places that a short one may mean, the first that has it. */
+export async function registrySource(client: RegistryClient, text: string, signal: AbortSignal): Promise<ImageSource> {
+  const candidates = await client.candidates(text);
+  for (const [index, reference] of candidates.entries()) {
+    try {
+      const top = await client.getManifestOrIndex(reference, { signal });
+      return sourceOf(client, reference, async () => top, signal);
+    } catch (error) {
+      const isLast = index === candidates.length - 1;
+      if (isLast || !(error instanceof CrfsError) || error.code !== 'CRFS_NOT_FOUND') throw error;
+    }
+  }
+  throw new CrfsError('CRFS_NOT_FOUND', `${text} stands for no image`);
+}
+
+function sourceOf(
+  client: RegistryClient,
+  reference: Reference,
+  top: ImageSource['top'],
+  signal: AbortSignal,
+): ImageSource {
+  return {
+    name: formatReference(reference),
+    repository: reference,
+    top,
+    manifest: (digest) => client.getManifestOrIndex({ ...reference, digest }, { signal }),
+    openBlob: (descriptor) => client.openBlob(reference, descriptor),
+    close: async () => undefined,
+  };
+}
+
+/** The repository and tag to write. Rejects with CRFS_USAGE for a name by digest. */
+export async function registryDestination(
+  client: RegistryClient,
+  text: string,
+  signal: AbortSignal,
+): Promise<ImageDestination> {
+  const [reference] = await client.candidates(text);
+  if (!reference || reference.digest !== undefined) {
+    throw new CrfsError('CRFS_USAGE', `${text} cannot be written: a digest names what is there already, give a tag`);
+  }
+  const writer = await openWriter(client, reference, { signal });
+  return {
+    name: formatReference(reference),
+    async hasBlob(digest, { repository }) {
+      if (await writer.hasBlob(digest)) return true;
+      const isNear = repository?.registry === reference.registry && repository.repository !== reference.repository;
+      return isNear && (await writer.mountBlob(digest, repository.repository));
+    },
+    beginBlob: () => writer.beginBlob(),
+    async putManifest(mediaType, bytes) {
+      await writer.putManifest(mediaType, bytes);
+    },
+    async publish(mediaType, bytes) {
+      await writer.putManifest(mediaType, bytes, reference.tag);
+    },
+    close: async () => undefined,
+  };
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Manifests, configs and indexes of an image whose layers have been converted. What is not the layers' stays as it is. */
+
+import { CrfsError } from '../../errors/error.js';
+import { digestOf, OCI_MANIFEST } from '../../registry/manifest.js';
+import type { Descriptor, ImageIndex, ImageManifest } from '../../registry/types.js';
+import type { LayerFormat } from '../footer.js';
+import type { LayerResult } from '../layer.js';
+
+export interface NewLayer {
+  readonly descriptor: Descriptor;
+  /** Undefined for a layer that is passed through: it keeps the one that it has. */
+  readonly diffId: string | undefined;
+}
+
+const tocDigest = 'containerd.io/snapshot/stargz/toc.digest';
+const uncompressedSize = 'io.containers.estargz.uncompressed-size';
+/** Annotations that say how a layer is laid out, and hold for that very blob alone. */
+const layoutAnnotations = ['containerd.io/snapshot/stargz/', 'io.containers.', 'io.github.containers.'];
+
+const gzipLayers = {
+  oci: 'application/vnd.oci.image.layer.v1.tar+gzip',
+  docker: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
+};
+
+/** What readers of layers take, whatever the layer is compressed with. */
+const layerTypes =
+  /^application\/vnd\.(oci\.image\.layer\.(nondistributable\.)?v1\.tar(\+gzip|\+zstd)?|docker\.image\.rootfs\.(foreign\.)?diff\.tar(\.gzip|\.zstd)?)$/;
+
+/** Throws CRFS_USAGE if a descriptor is not a layer of a container's file system. */
+export function requireLayer({ mediaType, digest }: Descriptor, name: string): void {
+  if (layerTypes.test(mediaType)) return;
+  const shown = JSON.stringify(mediaType.slice(0, 100));
+  throw new CrfsError('CRFS_USAGE', `${name}: ${digest} is of type ${shown}, not a layer that can be converted`);
+}
+
+/** The descriptor of a converted layer, in the family of types of its manifest. */
+export function layerDescriptor(
+  old: Descriptor,
+  result: LayerResult,
+  manifest: ImageManifest,
+  format: LayerFormat,
+): Descriptor {
+  const kept = Object.entries(old.annotations).filter(([key]) => !layoutAnnotations.some((own) => key.startsWith(own)));
+  // The TOC of the legacy form lacks the digests of chunks, which readers that are given its digest would look for.
+  const added = format === 'estargz' ? verifiable(result.tocDigest, result.uncompressedSize) : {};
+  return {
+    mediaType: manifest.mediaType === OCI_MANIFEST ? gzipLayers.oci : gzipLayers.docker,
+    digest: result.digest,
+    size: result.size,
+    annotations: { ...Object.fromEntries(kept), ...added },
+  };
+}
+
+/** The descriptor of a layer that is eStargz already. */
+export function passedDescriptor(old: Descriptor, toc: string): Descriptor {
+  return { ...old, annotations: { ...old.annotations, [tocDigest]: toc } };
+}
+
+/** The config with the new layers' DiffIDs. Throws CRFS_BAD_LAYER if it has not as many as there are layers. */
+export function rewriteConfig(config: Uint8Array, layers: readonly NewLayer[], name: string): Buffer {
+  const parsed = parseObject(config, `the config of ${name}`);
+  const rootfs = parsed['rootfs'] as { readonly diff_ids?: unknown } | undefined;
+  const diffIds = rootfs?.diff_ids;
+  if (!Array.isArray(diffIds) || diffIds.length !== layers.length) {
+    throw new CrfsError('CRFS_BAD_LAYER', `the config of ${name} does not list the ${layers.length} layers`);
+  }
+  const changed = layers.map(({ diffId }, index) => diffId ?? (diffIds[index] as unknown));
+  return Buffer.from(JSON.stringify({ ...parsed, rootfs: { ...rootfs, diff_ids: changed } }));
+}
+
+/** The manifest with the new config and layers; byte for byte the old one if they are the same. */
+export function rewriteManifest(manifest: ImageManifest, config: Uint8Array, layers: readonly NewLayer[]): Buffer {
+  const parsed = parseObject(manifest.bytes, manifest.digest);
+  const old = parsed as { config: object; layers: readonly object[] };
+  const same = layers.every(({ descriptor }, index) => isSame(descriptor, manifest.layers[index]));
+  if (same && digestOf(config) === manifest.config.digest) return Buffer.from(manifest.bytes);
+  return Buffer.from(
+    JSON.stringify({
+      ...parsed,
+      config: { ...old.config, digest: digestOf(config), size: config.length },
+      layers: layers.map(({ descriptor }) => withoutEmpty(descriptor)),
+    }),
+  );
+}
+
+/** The index with those manifests that were converted, by their old digests, in their new form. */
+export function rewriteIndex(index: ImageIndex, converted: ReadonlyMap<string, Uint8Array>): Buffer {
+  const parsed = parseObject(index.bytes, index.digest);
+  const manifests = parsed['manifests'] as readonly { readonly digest: string }[];
+  const changed = manifests.flatMap((entry) => {
+    const bytes = converted.get(entry.digest);
+    return bytes ? [{ ...entry, digest: digestOf(bytes), size: bytes.length }] : [];
+  });
+  return Buffer.from(JSON.stringify({ ...parsed, manifests: changed }));
+}
+
+function verifiable(toc: string, size: number): Readonly<Record<string, string>> {
+  return { [tocDigest]: toc, [uncompressedSize]: String(size) };
+}
+
+function isSame(one: Descriptor, other: Descriptor | undefined): boolean {
+  return one.digest === other?.digest && JSON.stringify(one.annotations) === JSON.stringify(other.annotations);
+}
+
+function withoutEmpty({ annotations, ...descriptor }: Descriptor): object {
+  return Object.keys(annotations).length === 0 ? descriptor : { ...descriptor, annotations };
+}
+
+function parseObject(bytes: Uint8Array, name: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(bytes).toString());
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch (error) {
+    throw new CrfsError('CRFS_BAD_LAYER', `${name} is not JSON`, { cause: error });
+  }
+  throw new CrfsError('CRFS_BAD_LAYER', `${name} is not a JSON object`);
+}
