@@ -49,7 +49,7 @@ async function startForwardProxy(t: ExecutionContext, target: string): Promise<F
 }
 
 async function read(t: ExecutionContext, home: Home, url: string): Promise<Buffer> {
-  const transport = new Transport({ surroundings: home.surroundings, stall: 2000 });
+  const transport = new Transport({ surroundings: home.surroundings, stall: 10_000 });
   t.teardown(async () => {
     await transport.close();
   });
@@ -95,7 +95,7 @@ registryTest('https goes through a tunnel, its certificate checked behind it', a
   const home = await makeHome(t);
   home.env['HTTPS_PROXY'] = proxy.url;
   const name = ref('registry.test', 'a');
-  const client = makeClient(t, home, { stall: 2000 });
+  const client = makeClient(t, home);
   await rejects(t, 'CRFS_DENIED', async () => await client.getManifest(name));
   await home.write('etc/ssl/certs/ca-certificates.crt', certificates.authority);
   await rejects(t, 'CRFS_NOT_FOUND', async () => await client.getManifest(name));

@@ -54,7 +54,7 @@ export function makeClient(t: ExecutionContext, home: Home, options: Partial<Cli
   const client = new RegistryClient({
     surroundings: home.surroundings,
     policy: hasty,
-    stall: 300,
+    stall: 10_000,
     spool: home.path,
     ...options,
   });

@@ -25,11 +25,11 @@ interface Setting {
   readonly open: (url?: string) => Promise<StreamSource>;
 }
 
-async function setting(t: ExecutionContext): Promise<Setting> {
+async function setting(t: ExecutionContext, stall = 10_000): Promise<Setting> {
   const content = randomBytes(SIZE);
   const origin = await startOrigin(content);
   const proxy = await startFaultProxy({ upstream: origin.url });
-  const transport = new Transport({ stall: 300 });
+  const transport = new Transport({ stall });
   const spool = await mkdtemp(join(tmpdir(), 'crfs-spool-'));
   t.teardown(async () => {
     await transport.close();
@@ -75,7 +75,7 @@ test('an empty blob has size 0', async (t) => {
 
 for (const kind of ['reset', 'truncate', 'stall'] as const) {
   test(`a transfer that ends in a ${kind} is continued where it broke off`, async (t) => {
-    const { content, proxy, open } = await setting(t);
+    const { content, proxy, open } = await setting(t, kind === 'stall' ? 1000 : undefined);
     const source = await open();
     proxy.fault = ({ number }) => (number < 4 ? { kind, after: 100_000 } : undefined);
     t.deepEqual(Buffer.from(await source.read(0, SIZE)), content);
@@ -83,7 +83,7 @@ for (const kind of ['reset', 'truncate', 'stall'] as const) {
   });
 
   test(`endless failing by ${kind} is an error after a bounded number of requests`, async (t) => {
-    const { proxy, open } = await setting(t);
+    const { proxy, open } = await setting(t, kind === 'stall' ? 1000 : undefined);
     const source = await open();
     proxy.reset();
     proxy.fault = () => ({ kind, after: 0 });

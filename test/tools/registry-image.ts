@@ -18,6 +18,7 @@ export interface Blob {
   readonly digest: string;
   readonly size: number;
   readonly bytes: Buffer;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 export interface TestImage {
@@ -25,7 +26,7 @@ export interface TestImage {
   readonly config: Blob;
 }
 
-function blobOf(mediaType: string, bytes: Buffer): Blob {
+export function blobOf(mediaType: string, bytes: Buffer): Blob {
   return { mediaType, digest: `sha256:${createHash('sha256').update(bytes).digest('hex')}`, size: bytes.length, bytes };
 }
 
@@ -45,8 +46,8 @@ export async function makeImage(count: number, size: number): Promise<TestImage>
   return { layers, config: blobOf('application/vnd.oci.image.config.v1+json', Buffer.from(text)) };
 }
 
-function described({ mediaType, digest, size }: Blob): Record<string, unknown> {
-  return { mediaType, digest, size };
+function described({ mediaType, digest, size, annotations }: Blob): Record<string, unknown> {
+  return { mediaType, digest, size, annotations };
 }
 
 /** Copies the image to `HOST/NAME:TAG` with skopeo, as Docker schema 2 if asked. */

@@ -82,8 +82,8 @@ export async function startTokenServer(signer: Pair): Promise<TokenServer> {
   const server: TokenServer = {
     url,
     auth: { realm: `${url}/token`, service, issuer: 'test issuer', certificate: signer.certificate },
-    life: 5,
-    told: 5,
+    life: 300,
+    told: 300,
     seen: [],
     async close() {
       http.closeAllConnections();
