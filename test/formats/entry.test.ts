@@ -149,7 +149,7 @@ for (const [fields, message] of [
     'linkName is "a\\u0000b", is empty, holds a NUL or is over 4095 bytes',
   ],
   [{ name: 'f', type: 'symlink', linkName: 7 }, 'linkName is 7, not a text'],
-  [{ name: 'f', type: 'hardlink', linkName: '../x' }, `name "../x" holds a '..' part`],
+  [{ name: 'f', type: 'hardlink', linkName: '../x' }, `linkName "../x" holds a '..' part`],
 ] as const) {
   test(`refuses the entry ${JSON.stringify(fields).slice(0, 120)}`, (t) => {
     t.throws(() => readEntry(fields), { instanceOf: LayerFault, message: `entry "f": ${message}` });
@@ -160,7 +160,7 @@ for (const [value, message] of [
   [{ type: 'reg' }, 'entry "": has no name'],
   [{ name: '', type: 'dir' }, 'entry "": has no name'],
   [{ name: 5, type: 'dir' }, 'name is 5, not a text'],
-  [{ name: '../f', type: 'reg' }, `entry "../f": name "../f" holds a '..' part`],
+  [{ name: '../f', type: 'reg' }, `entry "../f": name holds a '..' part`],
   [null, 'TOC: an entry is no object'],
   [[], 'TOC: an entry is no object'],
   ['f', 'TOC: an entry is no object'],

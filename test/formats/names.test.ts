@@ -37,30 +37,30 @@ for (const [name, path] of [
 
 for (const name of ['..', '../a', 'a/..', 'a/../b', '/..', './..', 'a/b/../../..']) {
   test(`refuses the name ${name}, for its '..' part`, (t) => {
-    t.throws(() => cleanPath(name), { message: `name "${name}" holds a '..' part` });
+    t.throws(() => cleanPath(name), { message: `name holds a '..' part` });
   });
 }
 
 test('refuses a NUL', (t) => {
-  t.throws(() => cleanPath('a\0b'), { message: 'name "a\\u0000b" holds a NUL' });
+  t.throws(() => cleanPath('a\0b'), { message: 'name holds a NUL' });
 });
 
 test('takes a part of 255 bytes and refuses one of 256', (t) => {
   t.is(cleanPath(`d/${'x'.repeat(255)}`).length, 257);
   t.throws(() => cleanPath(`d/${'x'.repeat(256)}/f`), {
-    message: /^name "d\/x{197}\.\.\. has a part longer than 255 bytes$/,
+    message: 'name has a part longer than 255 bytes',
   });
 });
 
 test('counts the bytes of a part, not its characters', (t) => {
   t.notThrows(() => cleanPath('é'.repeat(127)));
-  t.throws(() => cleanPath('é'.repeat(128)), { message: / has a part longer than 255 bytes$/ });
+  t.throws(() => cleanPath('é'.repeat(128)), { message: 'name has a part longer than 255 bytes' });
 });
 
 test('takes a path of 4095 bytes and refuses one of 4096', (t) => {
   const path = `${'x'.repeat(255)}/`.repeat(15) + 'y'.repeat(255);
   t.is(cleanPath(path).length, 4095);
   t.throws(() => cleanPath(`${'x'.repeat(255)}/`.repeat(15) + `y/${'y'.repeat(254)}`), {
-    message: / is longer than 4095 bytes$/,
+    message: 'name is longer than 4095 bytes',
   });
 });

@@ -136,7 +136,7 @@ function xattrs(fields: Fields): readonly Xattr[] {
 function link(fields: Fields, type: EntryType): string {
   const value = type === 'symlink' || type === 'hardlink' ? text(fields, 'linkName') : '';
   if (type === 'hardlink') {
-    return cleanPath(value);
+    return cleanPath(value, `linkName ${quote(value)}`);
   }
   if (type === 'symlink' && (value === '' || value.includes('\0') || Buffer.byteLength(value) > pathLimit)) {
     throw new LayerFault(`linkName is ${quote(value)}, is empty, holds a NUL or is over ${pathLimit} bytes`);

@@ -3,7 +3,7 @@
 /** Names of entries as layers write them, made into paths: relative, no empty, `.` or `..` parts. */
 
 import { addon } from '../../native/addon.js';
-import { LayerFault, quote } from './fault.js';
+import { LayerFault } from './fault.js';
 
 const { nameLimit, pathLimit } = addon.layout.constants;
 
@@ -22,25 +22,25 @@ function isPlain(name: string): boolean {
 
 /**
  * The path that an entry's name, or a hardlink's target, stands for: `./x`, `/x`, `x/` and `a//b` are cleaned, the root
- * is ''. Throws LayerFault for a `..` part, NUL, a part above 255 bytes, a path above 4095 bytes.
+ * is ''. Throws LayerFault for a `..` part, NUL, a part above 255 bytes, a path above 4095 bytes; `what` says of what.
  */
-export function cleanPath(name: string): string {
+export function cleanPath(name: string, what = 'name'): string {
   if (isPlain(name)) {
     return name;
   }
   if (name.includes('\0')) {
-    throw new LayerFault(`name ${quote(name)} holds a NUL`);
+    throw new LayerFault(`${what} holds a NUL`);
   }
   const parts = name.split('/').filter((part) => part !== '' && part !== '.');
   if (parts.includes('..')) {
-    throw new LayerFault(`name ${quote(name)} holds a '..' part`);
+    throw new LayerFault(`${what} holds a '..' part`);
   }
   if (parts.some((part) => Buffer.byteLength(part) > nameLimit)) {
-    throw new LayerFault(`name ${quote(name)} has a part longer than ${nameLimit} bytes`);
+    throw new LayerFault(`${what} has a part longer than ${nameLimit} bytes`);
   }
   const path = parts.join('/');
   if (Buffer.byteLength(path) > pathLimit) {
-    throw new LayerFault(`name ${quote(name)} is longer than ${pathLimit} bytes`);
+    throw new LayerFault(`${what} is longer than ${pathLimit} bytes`);
   }
   return path;
 }

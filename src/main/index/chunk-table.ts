@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { INFLATE_LIMIT } from '../formats/deflate-limit.js';
 import { LayerFault, quote } from '../formats/fault.js';
 import type { Contents } from './contents.js';
 import type { Numbering } from './numbering.js';
 import type { Tree } from './tree.js';
-
-/** Bytes that a byte of deflate yields at most: a match of 258 bytes takes two bits at least. */
-const INFLATE_LIMIT = 1032;
 
 /** The chunks of all files in the tree, as the index will hold them. */
 export interface ChunkTable {

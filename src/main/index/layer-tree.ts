@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { INFLATE_LIMIT } from '../formats/deflate-limit.js';
 import type { Entry, EntryType } from '../formats/entry.js';
 import { LayerFault } from '../formats/fault.js';
 import { Contents } from './contents.js';
@@ -18,6 +19,9 @@ const FORMATS: Readonly<Record<Exclude<EntryType, 'chunk'>, number>> = {
   fifo: S_IFIFO,
 };
 
+/** Each entry has a header of its own in the layer's tar. */
+const TAR_HEADER_BYTES = 512;
+
 const PREFETCH = '.prefetch.landmark';
 const NO_PREFETCH = '.no.prefetch.landmark';
 
@@ -30,13 +34,20 @@ export class LayerTree {
   /** Bytes of the blob that are wanted at start. */
   prefetchEnd = 0;
   #prefetchWanted = true;
+  readonly #tocOffset: number;
+  #entries = 0;
 
   constructor(tocOffset: number, blobIdentity: string) {
+    this.#tocOffset = tocOffset;
     this.contents = new Contents(this.tree.nodes, tocOffset, blobIdentity);
   }
 
   /** Takes the next entry of the TOC. Throws LayerFault if it does not fit to those before it. */
   add(entry: Entry): void {
+    this.#entries++;
+    if (this.#entries * TAR_HEADER_BYTES > this.#tocOffset * INFLATE_LIMIT) {
+      throw new LayerFault(`the TOC lists more entries than ${this.#tocOffset} bytes of content can hold`);
+    }
     if (entry.type === 'chunk') {
       this.contents.addChunk(entry);
     } else if (entry.path === PREFETCH || entry.path === NO_PREFETCH) {

@@ -12,6 +12,10 @@ import { Strings } from './strings.js';
 const { inodeLimit, pathLimit } = addon.layout.constants;
 
 const SLASH = 0x2f;
+/** Parents that a layer may leave out: some, and some more for each entry. Few layers leave out any. */
+const FREE_PARENTS = 1 << 16;
+const PARENTS_PER_ENTRY = 4;
+
 const FIRST_SLOTS = 1 << 16;
 
 /** Paths and their nodes: finds, adds, replaces as an extraction of the layer would. Paths are clean, the root is ''. */
@@ -28,6 +32,7 @@ export class Tree {
   readonly #hash = new Column(Uint32Array, inodeLimit);
   #slots = Tree.#emptySlots(FIRST_SLOTS);
   #used = 0;
+  #madeParents = 0;
 
   constructor() {
     this.nodes.add();
@@ -128,6 +133,10 @@ export class Tree {
     if (!this.nodes.isDirectory(parent)) {
       const path = this.#bytes.toString('utf8', 0, length);
       throw new LayerFault(`entry ${quote(path)}: ${quote(this.path(parent))} is no directory`);
+    }
+    this.#madeParents += missing.length;
+    if (this.#madeParents > FREE_PARENTS + PARENTS_PER_ENTRY * (this.nodes.count - this.#madeParents)) {
+      throw new LayerFault(`leaves out the parents of too many files: ${this.#madeParents}`);
     }
     for (const end of missing.toReversed()) {
       parent = this.#insert(parent, end);
