@@ -97,8 +97,9 @@ async function stargzify(source: string, destination: string, given: Given): Pro
 
 /** A layer is standard input or a file; what looks like a file and is none is not asked for at a registry. */
 function isLayer(source: string): boolean {
+  if (namesTransport(source)) return false;
   if (source === '-' || /^[./]/.test(source) || /\.(tar|tgz|tar\.\w+)$/.test(source)) return true;
-  return !namesTransport(source) && statSync(source, { throwIfNoEntry: false })?.isFile() === true;
+  return statSync(source, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 async function convertOneLayer(

@@ -3,12 +3,12 @@
 /** Writes an OCI archive: a tar of a layout, which is made beside it first. */
 
 import { createReadStream } from 'node:fs';
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { pack } from 'tar-stream';
+import { type Pack, pack } from 'tar-stream';
 import { CrfsError } from '../../errors/error.js';
 import { writeWhole } from '../file.js';
+import { writeFully } from '../spool.js';
 import type { ImageDestination } from './ends.js';
 import { layoutDestination } from './layout-destination.js';
 
@@ -20,6 +20,7 @@ export async function ociArchiveDestination(path: string, tag: string | undefine
   const layout = await layoutDestination(join(directory, 'layout'), tag);
   return {
     name: tag === undefined ? path : `${path}:${tag}`,
+    ociOnly: true,
     hasBlob: (digest, from) => layout.hasBlob(digest, from),
     beginBlob: () => layout.beginBlob(),
     putManifest: (mediaType, bytes) => layout.putManifest(mediaType, bytes),
@@ -35,14 +36,29 @@ async function packDirectory(directory: string, path: string): Promise<void> {
   const files = ['oci-layout', 'index.json', ...(await blobs(directory))];
   await writeWhole(path, async (file) => {
     const tar = pack();
-    const written = pipeline(tar, file.createWriteStream({ autoClose: false }));
-    for (const name of files) {
-      const { size } = await stat(join(directory, name));
-      const entry = tar.entry({ name, size, mode: 0o644, mtime: new Date(0) });
-      await pipeline(createReadStream(join(directory, name)), entry);
-    }
+    const written = writeAll(tar as AsyncIterable<Uint8Array>, file);
+    written.catch((error: Error) => tar.destroy(error));
+    for (const name of files) await addFile(tar, directory, name);
     tar.finalize();
     await written;
+  });
+}
+
+async function writeAll(pieces: AsyncIterable<Uint8Array>, file: FileHandle): Promise<void> {
+  let at = 0;
+  for await (const piece of pieces) {
+    await writeFully(file, piece, at);
+    at += piece.length;
+  }
+}
+
+async function addFile(tar: Pack, directory: string, name: string): Promise<void> {
+  const path = join(directory, name);
+  const { size } = await stat(path);
+  await new Promise<void>((resolve, reject) => {
+    const added = (error?: Error | null): void => (error ? reject(error) : resolve());
+    const entry = tar.entry({ name, size, mode: 0o644, mtime: new Date(0) }, added);
+    createReadStream(path).on('error', reject).pipe(entry);
   });
 }
 

@@ -15,9 +15,13 @@ import type { BlobSink } from '../members.js';
 import type { Progress } from '../progress.js';
 import type { ImageDestination, ImageSource } from './ends.js';
 import {
+  type Family,
+  familyOf,
   layerDescriptor,
   type NewLayer,
+  oci,
   passedDescriptor,
+  type Rewritten,
   requireLayer,
   rewriteConfig,
   rewriteIndex,
@@ -76,9 +80,9 @@ class Conversion {
 
   async run(): Promise<ImageResult> {
     const top = await this.#chosen();
-    const bytes = isIndex(top) ? await this.#index(top) : await this.#image(top);
+    const { mediaType, bytes } = isIndex(top) ? await this.#index(top) : await this.#image(top);
     this.#options.signal.throwIfAborted();
-    await this.#destination.publish(top.mediaType, bytes);
+    await this.#destination.publish(mediaType, bytes);
     const layers = [...this.#layers].map(async ([from, layer]) => {
       const { digest, size } = (await layer).descriptor;
       return { source: from, digest, size };
@@ -93,15 +97,18 @@ class Conversion {
 
   async #chosen(): Promise<ImageManifest | ImageIndex> {
     const { platform = machinePlatform() } = this.#options;
-    let found = await this.#source.top();
-    while (platform !== 'all' && isIndex(found)) {
-      found = await this.#source.manifest(choosePlatform(found, platform, this.#source.name).digest);
-    }
-    return found;
+    const top = await this.#source.top();
+    return platform === 'all' ? top : await this.#imageFor(platform, top);
   }
 
-  async #index(index: ImageIndex): Promise<Buffer> {
-    const converted = new Map<string, Uint8Array>();
+  async #imageFor(platform: Platform, found: ImageManifest | ImageIndex): Promise<ImageManifest> {
+    if (!isIndex(found)) return found;
+    const { digest } = choosePlatform(found, platform, this.#source.name);
+    return await this.#imageFor(platform, await this.#source.manifest(digest));
+  }
+
+  async #index(index: ImageIndex): Promise<Rewritten> {
+    const converted = new Map<string, Rewritten>();
     for (const { digest, platform } of index.manifests) {
       if (platform?.os === 'unknown') {
         this.#options.progress.note(`${digest} is left out: it is about an image, and not about the converted one`);
@@ -109,35 +116,41 @@ class Conversion {
       }
       const manifest = await this.#source.manifest(digest);
       if (platform) this.#options.progress.note(`${formatPlatform(platform)}: ${digest}`);
-      const bytes = isIndex(manifest) ? await this.#index(manifest) : await this.#image(manifest);
-      await this.#destination.putManifest(manifest.mediaType, bytes);
-      converted.set(digest, bytes);
+      const rewritten = isIndex(manifest) ? await this.#index(manifest) : await this.#image(manifest);
+      await this.#destination.putManifest(rewritten.mediaType, rewritten.bytes);
+      converted.set(digest, rewritten);
     }
-    return rewriteIndex(index, converted);
+    const to = this.#family(index);
+    return { mediaType: to.index, bytes: rewriteIndex(index, converted, to) };
   }
 
-  async #image(manifest: ImageManifest): Promise<Buffer> {
+  async #image(manifest: ImageManifest): Promise<Rewritten> {
     const { name } = this.#source;
+    const to = this.#family(manifest);
     for (const layer of manifest.layers) requireLayer(layer, name);
     const source = await this.#source.openBlob(manifest.config);
     const config = await readBlob(source, manifest.config, configLimit).finally(() => source.close());
-    const layers = await Promise.all(manifest.layers.map((layer) => this.#layer(layer, manifest)));
+    const layers = await Promise.all(manifest.layers.map((layer) => this.#layer(layer, to)));
     const rewritten = layers.some(({ diffId }) => diffId !== undefined) ? rewriteConfig(config, layers, name) : config;
     await this.#putSmall(rewritten);
-    const bytes = rewriteManifest(manifest, rewritten, layers);
+    const bytes = rewriteManifest(manifest, rewritten, layers, to);
     if (bytes.length > MANIFEST_LIMIT) throw new CrfsError('CRFS_BAD_LAYER', `${name}: its manifest grows too large`);
-    return bytes;
+    return { mediaType: to.manifest, bytes };
   }
 
-  #layer(layer: Descriptor, manifest: ImageManifest): Promise<NewLayer> {
+  #family(manifest: ImageManifest | ImageIndex): Family {
+    return this.#destination.ociOnly ? oci : familyOf(manifest);
+  }
+
+  #layer(layer: Descriptor, to: Family): Promise<NewLayer> {
     const known = this.#layers.get(layer.digest);
     if (known) return known;
-    const converted = this.#gate.pass(() => this.#convert(layer, manifest));
+    const converted = this.#gate.pass(() => this.#convert(layer, to));
     this.#layers.set(layer.digest, converted);
     return converted;
   }
 
-  async #convert(layer: Descriptor, manifest: ImageManifest): Promise<NewLayer> {
+  async #convert(layer: Descriptor, to: Family): Promise<NewLayer> {
     const { format = 'estargz', prioritize, progress, signal } = this.#options;
     signal.throwIfAborted();
     const source = await this.#source.openBlob(layer);
@@ -154,7 +167,7 @@ class Conversion {
       const result = await this.#writeBlob(async (sink) => await convertLayer(input, sink, options));
       step.done(`${formatBytes(result.size)}, ${result.entries} entries`);
       for (const warning of result.warnings) progress.note(`${layer.digest}: ${warning}`);
-      return { descriptor: layerDescriptor(layer, result, manifest, format), diffId: result.diffId };
+      return { descriptor: layerDescriptor(layer, result, format, to), diffId: result.diffId };
     } finally {
       await source.close();
     }

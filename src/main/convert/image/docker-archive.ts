@@ -26,16 +26,16 @@ const layerType = 'application/vnd.docker.image.rootfs.diff.tar.gzip';
 export async function dockerArchiveSource(files: ImageFiles, reference: string | undefined): Promise<ImageSource> {
   const { Config, Layers } = choose(await readImages(files), reference, files.name);
   const paths = new Map<string, string>();
-  const describe = async (path: string, mediaType: string, digest: string): Promise<Descriptor> => {
+  const describe = async (path: string, mediaType: string, digest: string): Promise<Omit<Descriptor, 'annotations'>> => {
     const source = await files.open(posix.normalize(path));
     await source.close();
     paths.set(digest, posix.normalize(path));
-    return { mediaType, digest, size: source.size, annotations: {} };
+    return { mediaType, digest, size: source.size };
   };
   const bytes = await readJson(files, Config);
   const diffIds = diffIdsOf(bytes, files.name);
   if (diffIds.length !== Layers.length) throw broken(files.name, 'its config lists another number of layers');
-  const layers: Descriptor[] = [];
+  const layers: Omit<Descriptor, 'annotations'>[] = [];
   // A layer is an uncompressed tar there, and so its DiffID is its digest.
   for (const [index, path] of Layers.entries()) layers.push(await describe(path, layerType, diffIds[index] ?? ''));
   const config = await describe(Config, configType, digestOf(bytes));
@@ -59,8 +59,11 @@ async function readImages(files: ImageFiles): Promise<readonly SavedImage[]> {
 
 function isSavedImage(value: unknown): value is SavedImage {
   const { Config, Layers, RepoTags } = (value ?? {}) as Partial<Record<keyof SavedImage, unknown>>;
-  const isStrings = (list: unknown): boolean => Array.isArray(list) && list.every((item) => typeof item === 'string');
   return typeof Config === 'string' && isStrings(Layers) && isStrings(RepoTags ?? []);
+}
+
+function isStrings(list: unknown): boolean {
+  return Array.isArray(list) && list.every((item) => typeof item === 'string');
 }
 
 function choose(images: readonly SavedImage[], reference: string | undefined, name: string): SavedImage {
@@ -74,8 +77,11 @@ function choose(images: readonly SavedImage[], reference: string | undefined, na
 
 /** Names are the same with and without the registry, and the tag, that they stand for. */
 function hasName(names: readonly string[], reference: string): boolean {
-  const canonical = (name: string): string => JSON.stringify(parseReference(`docker://${name}`));
   return names.some((name) => name === reference || canonical(name) === canonical(reference));
+}
+
+function canonical(name: string): string {
+  return JSON.stringify(parseReference(`docker://${name}`));
 }
 
 function diffIdsOf(config: Uint8Array, name: string): string[] {

@@ -29,6 +29,8 @@ export interface BlobWriter extends BlobSink {
 /** Where an image goes. Everything rejects with CrfsErrors that name it. */
 export interface ImageDestination {
   readonly name: string;
+  /** Readers of it do not look for Docker's media types. */
+  readonly ociOnly: boolean;
   /** Whether the blob is there, or could be taken over from the source without its bytes passing through here. */
   hasBlob(digest: string, from: ImageSource): Promise<boolean>;
   beginBlob(): Promise<BlobWriter>;

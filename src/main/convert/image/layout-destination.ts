@@ -27,6 +27,7 @@ export async function layoutDestination(directory: string, tag: string | undefin
 
 class LayoutDestination implements ImageDestination {
   readonly name: string;
+  readonly ociOnly = true;
   readonly #directory: string;
   readonly #tag: string | undefined;
   readonly #isNew: boolean;

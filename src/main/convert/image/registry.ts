@@ -53,6 +53,7 @@ export async function registryDestination(
   const writer = await openWriter(client, reference, { signal });
   return {
     name: formatReference(reference),
+    ociOnly: false,
     async hasBlob(digest, { repository }) {
       if (await writer.hasBlob(digest)) return true;
       const isNear = repository?.registry === reference.registry && repository.repository !== reference.repository;

@@ -3,7 +3,7 @@
 /** Manifests, configs and indexes of an image whose layers have been converted. What is not the layers' stays as it is. */
 
 import { CrfsError } from '../../errors/error.js';
-import { digestOf, OCI_MANIFEST } from '../../registry/manifest.js';
+import { DOCKER_LIST, DOCKER_MANIFEST, digestOf, OCI_INDEX, OCI_MANIFEST } from '../../registry/manifest.js';
 import type { Descriptor, ImageIndex, ImageManifest } from '../../registry/types.js';
 import type { LayerFormat } from '../footer.js';
 import type { LayerResult } from '../layer.js';
@@ -19,10 +19,32 @@ const uncompressedSize = 'io.containers.estargz.uncompressed-size';
 /** Annotations that say how a layer is laid out, and hold for that very blob alone. */
 const layoutAnnotations = ['containerd.io/snapshot/stargz/', 'io.containers.', 'io.github.containers.'];
 
-const gzipLayers = {
-  oci: 'application/vnd.oci.image.layer.v1.tar+gzip',
-  docker: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
+/** Media types that go together. */
+export interface Family {
+  readonly manifest: string;
+  readonly index: string;
+  readonly config: string;
+  readonly layer: string;
+}
+
+export const oci: Family = {
+  manifest: OCI_MANIFEST,
+  index: OCI_INDEX,
+  config: 'application/vnd.oci.image.config.v1+json',
+  layer: 'application/vnd.oci.image.layer.v1.tar+gzip',
 };
+
+const docker: Family = {
+  manifest: DOCKER_MANIFEST,
+  index: DOCKER_LIST,
+  config: 'application/vnd.docker.container.image.v1+json',
+  layer: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
+};
+
+/** The family of a manifest or an index. */
+export function familyOf({ mediaType }: { readonly mediaType: string }): Family {
+  return mediaType === oci.manifest || mediaType === oci.index ? oci : docker;
+}
 
 /** What readers of layers take, whatever the layer is compressed with. */
 const layerTypes =
@@ -35,18 +57,13 @@ export function requireLayer({ mediaType, digest }: Descriptor, name: string): v
   throw new CrfsError('CRFS_USAGE', `${name}: ${digest} is of type ${shown}, not a layer that can be converted`);
 }
 
-/** The descriptor of a converted layer, in the family of types of its manifest. */
-export function layerDescriptor(
-  old: Descriptor,
-  result: LayerResult,
-  manifest: ImageManifest,
-  format: LayerFormat,
-): Descriptor {
+/** The descriptor of a converted layer. */
+export function layerDescriptor(old: Descriptor, result: LayerResult, format: LayerFormat, to: Family): Descriptor {
   const kept = Object.entries(old.annotations).filter(([key]) => !layoutAnnotations.some((own) => key.startsWith(own)));
   // The TOC of the legacy form lacks the digests of chunks, which readers that are given its digest would look for.
   const added = format === 'estargz' ? verifiable(result.tocDigest, result.uncompressedSize) : {};
   return {
-    mediaType: manifest.mediaType === OCI_MANIFEST ? gzipLayers.oci : gzipLayers.docker,
+    mediaType: to.layer,
     digest: result.digest,
     size: result.size,
     annotations: { ...Object.fromEntries(kept), ...added },
@@ -71,29 +88,46 @@ export function rewriteConfig(config: Uint8Array, layers: readonly NewLayer[], n
 }
 
 /** The manifest with the new config and layers; byte for byte the old one if they are the same. */
-export function rewriteManifest(manifest: ImageManifest, config: Uint8Array, layers: readonly NewLayer[]): Buffer {
+export function rewriteManifest(
+  manifest: ImageManifest,
+  config: Uint8Array,
+  layers: readonly NewLayer[],
+  to: Family,
+): Buffer {
   const parsed = parseObject(manifest.bytes, manifest.digest);
-  const old = parsed as { config: object; layers: readonly object[] };
+  const isMoved = familyOf(manifest) !== to;
   const same = layers.every(({ descriptor }, index) => isSame(descriptor, manifest.layers[index]));
-  if (same && digestOf(config) === manifest.config.digest) return Buffer.from(manifest.bytes);
+  if (same && !isMoved && digestOf(config) === manifest.config.digest) return Buffer.from(manifest.bytes);
+  const { config: oldConfig } = parsed as { config: object };
   return Buffer.from(
     JSON.stringify({
       ...parsed,
-      config: { ...old.config, digest: digestOf(config), size: config.length },
-      layers: layers.map(({ descriptor }) => withoutEmpty(descriptor)),
+      ...(isMoved && { mediaType: to.manifest }),
+      config: { ...oldConfig, ...(isMoved && { mediaType: to.config }), digest: digestOf(config), size: config.length },
+      layers: layers.map(({ descriptor }) =>
+        withoutEmpty(isMoved ? { ...descriptor, mediaType: to.layer } : descriptor),
+      ),
     }),
   );
 }
 
+/** What a converted manifest or index has become. */
+export interface Rewritten {
+  readonly mediaType: string;
+  readonly bytes: Uint8Array;
+}
+
 /** The index with those manifests that were converted, by their old digests, in their new form. */
-export function rewriteIndex(index: ImageIndex, converted: ReadonlyMap<string, Uint8Array>): Buffer {
+export function rewriteIndex(index: ImageIndex, converted: ReadonlyMap<string, Rewritten>, to: Family): Buffer {
   const parsed = parseObject(index.bytes, index.digest);
   const manifests = parsed['manifests'] as readonly { readonly digest: string }[];
   const changed = manifests.flatMap((entry) => {
-    const bytes = converted.get(entry.digest);
-    return bytes ? [{ ...entry, digest: digestOf(bytes), size: bytes.length }] : [];
+    const found = converted.get(entry.digest);
+    if (!found) return [];
+    return [{ ...entry, mediaType: found.mediaType, digest: digestOf(found.bytes), size: found.bytes.length }];
   });
-  return Buffer.from(JSON.stringify({ ...parsed, manifests: changed }));
+  const type = familyOf(index) === to ? {} : { mediaType: to.index };
+  return Buffer.from(JSON.stringify({ ...parsed, ...type, manifests: changed }));
 }
 
 function verifiable(toc: string, size: number): Readonly<Record<string, string>> {
