@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import test, { type ExecutionContext } from 'ava';
+import type { ExecutionContext } from 'ava';
 import { engineNames } from '../../src/workers/inflate/engine.js';
 import { extractTar } from '../tools/extract.js';
 import { debian, makeLayer } from '../tools/layers.js';
-import { Machine, whyNoMounts } from '../tools/machine.js';
+import { Machine, mountingTest } from '../tools/machine.js';
 import { writeNastyTar } from '../tools/nasty-tar.js';
 import { compareTrees, describeTree } from '../tools/tree.js';
 
-const mounting = whyNoMounts() ? test.skip : test.serial;
+const mounting = mountingTest();
 
 /** What a mount of the layer shows is what GNU tar makes of the tar, to the last byte. */
 async function sameAsTar(

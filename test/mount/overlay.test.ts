@@ -27,15 +27,14 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import test from 'ava';
 import { extractTar } from '../tools/extract.js';
 import { debian, makeLayer } from '../tools/layers.js';
-import { Machine, whyNoMounts } from '../tools/machine.js';
+import { Machine, mountingTest } from '../tools/machine.js';
 import { writeNastyTar } from '../tools/nasty-tar.js';
 import { run } from '../tools/run.js';
 import { compareTrees, describeTree, type Tree } from '../tools/tree.js';
 
-const mounting = whyNoMounts() ? test.skip : test.serial;
+const mounting = mountingTest();
 
 type Operation = (at: (path: string) => string) => void;
 

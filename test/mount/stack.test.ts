@@ -4,14 +4,13 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test from 'ava';
 import { extractTar } from '../tools/extract.js';
 import { makeLayer } from '../tools/layers.js';
-import { Machine, whyNoMounts } from '../tools/machine.js';
+import { Machine, mountingTest } from '../tools/machine.js';
 import { writeNastyTar, writeWhiteoutTars } from '../tools/nasty-tar.js';
 import { compareTrees, describeTree } from '../tools/tree.js';
 
-const mounting = whyNoMounts() ? test.skip : test.serial;
+const mounting = mountingTest();
 
 type Part = 'upper' | 'lower' | 'nasty' | 'plain';
 

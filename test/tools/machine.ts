@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import test from 'ava';
 import type { Status } from '../../src/main/daemon/status.js';
 import { run } from './run.js';
 
@@ -41,6 +42,13 @@ export function whyNoMounts(): string | undefined {
   if (process.geteuid?.() !== 0) return 'mounts with owners of their own need root';
   if (statSync('/dev/fuse', { throwIfNoEntry: false }) === undefined) return 'there is no /dev/fuse';
   return undefined;
+}
+
+/** `test.serial` of ava where mounts can be made; else `test.skip`, once it has been told why. */
+export function mountingTest(why: string | undefined = whyNoMounts()): typeof test.serial | typeof test.skip {
+  if (why === undefined) return test.serial;
+  process.stderr.write(`tests that mount are skipped: ${why}\n`);
+  return test.skip;
 }
 
 /** Waits, with bounded patience, until something is so. `what` names it. */
@@ -89,13 +97,13 @@ export class Machine {
     return path;
   }
 
-  /** Mounts lower directories, the topmost first: paths of layer files (`*.esgz`, `*.stargz`), or of directories. */
+  /** Mounts lower directories, the topmost first: layer files (`*gz`), URLs, images, or plain directories. */
   async mount(lowers: readonly string[], options: MountOptions = {}): Promise<Mount> {
     const base = this.directory(`mount-${this.#count++}`);
     const [merged = '', upper = '', work = '', lower = ''] = ['merged', 'upper', 'work', 'lower'].map((name) =>
       this.directory(join(base.slice(this.root.length + 1), name)),
     );
-    const lowerdirs = lowers.map((path) => (path.endsWith('gz') ? lowerdir(path, lower) : path)).join(':');
+    const lowerdirs = lowers.map((path) => (/gz$|^\w+:\/\//.test(path) ? lowerdir(path, lower) : path)).join(':');
     const mountOptions = [
       ...(options.options ?? ['fast_ino=1']),
       `plugins=${plugin}`,
