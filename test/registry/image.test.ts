@@ -45,7 +45,7 @@ async function setting(t: ExecutionContext): Promise<Setting> {
       described.push({ mediaType: 'application/x', ...blob, annotations });
     }
     const [config, ...rest] = described;
-    const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers: rest }));
+    const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, config, layers: rest }));
     const digest = await writer.putManifest(OCI_MANIFEST, bytes, tag);
     proxy.reset();
     return { mediaType: OCI_MANIFEST, digest, size: bytes.length };

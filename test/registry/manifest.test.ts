@@ -31,9 +31,12 @@ for (const mediaType of [OCI_MANIFEST, DOCKER_MANIFEST]) {
   });
 }
 
-test('the type may stand in the header alone', (t) => {
+test('the type may stand in the header alone, or nowhere', (t) => {
   const { mediaType: _, ...rest } = IMAGE;
-  t.is(parse(rest, `${OCI_MANIFEST}; charset=utf-8`).mediaType, OCI_MANIFEST);
+  t.is(parse(rest, `${DOCKER_MANIFEST}; charset=utf-8`).mediaType, DOCKER_MANIFEST);
+  t.is(parse(rest, 'text/plain').mediaType, OCI_MANIFEST);
+  t.is(parse(rest).mediaType, OCI_MANIFEST);
+  t.is(parse({ schemaVersion: 2, manifests: [] }).mediaType, OCI_INDEX);
 });
 
 for (const [what, value] of [
@@ -43,7 +46,6 @@ for (const [what, value] of [
   ['is not UTF-8', Buffer.from([0x22, 0xff, 0x22]).toString('latin1')],
   ['has schema version 1', { ...IMAGE, schemaVersion: 1 }],
   ['is of another type', { ...IMAGE, mediaType: 'application/json' }],
-  ['has no type', { ...IMAGE, mediaType: 5 }],
   ['is both an image and an index', { ...IMAGE, manifests: [] }],
   ['has no layers', { ...IMAGE, layers: undefined }],
   ['has a layer that is null', { ...IMAGE, layers: [null] }],

@@ -107,8 +107,7 @@ export function parseManifest(
   const parser = new Parser(name);
   const top = parser.top(bytes);
   const stated = field(top, 'mediaType');
-  const mediaType =
-    typeof stated === 'string' && stated !== '' ? stated : (contentType?.split(';', 1)[0]?.trim() ?? '');
+  const mediaType = typeof stated === 'string' && stated !== '' ? stated : impliedType(top, contentType);
   if (field(top, 'schemaVersion') !== 2)
     throw parser.bad('its schema version is not 2; convert the image to a current format');
   if (
@@ -130,6 +129,13 @@ export function parseManifest(
   const config = parser.descriptor(field(top, 'config'), 'its config');
   const layers = parser.list(top, 'layers').map((layer, index) => parser.descriptor(layer, `layer ${index + 1}`));
   return { ...common, config, layers, annotations: parser.annotations(top) };
+}
+
+/** OCI manifests need not state their type: then the header tells, or, where it does not (or the manifest was kept), their shape. */
+function impliedType(top: Table, contentType: string | undefined): string {
+  const served = contentType?.split(';', 1)[0]?.trim() ?? '';
+  if (MANIFESTS.includes(served) || INDEXES.includes(served)) return served;
+  return field(top, 'manifests') === undefined ? OCI_MANIFEST : OCI_INDEX;
 }
 
 /** Whether it is an index, or manifest list. */
