@@ -26,7 +26,11 @@ const layerType = 'application/vnd.docker.image.rootfs.diff.tar.gzip';
 export async function dockerArchiveSource(files: ImageFiles, reference: string | undefined): Promise<ImageSource> {
   const { Config, Layers } = choose(await readImages(files), reference, files.name);
   const paths = new Map<string, string>();
-  const describe = async (path: string, mediaType: string, digest: string): Promise<Omit<Descriptor, 'annotations'>> => {
+  const describe = async (
+    path: string,
+    mediaType: string,
+    digest: string,
+  ): Promise<Omit<Descriptor, 'annotations'>> => {
     const source = await files.open(posix.normalize(path));
     await source.close();
     paths.set(digest, posix.normalize(path));

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { Deflater } from '../../src/main/convert/deflater.js';
+import { convertImage, type ImageOptions, type ImageResult } from '../../src/main/convert/image/convert-image.js';
+import { openDestination, openSource } from '../../src/main/convert/image/open.js';
+import { silent } from '../../src/main/convert/progress.js';
+import { CrfsError, type ErrorCode } from '../../src/main/errors/error.js';
+import { RegistryClient } from '../../src/main/registry/client.js';
+import { noise, text } from '../tools/nasty-tar.js';
+import { checkChunks, readLayer } from '../tools/read-layer.js';
+import { run } from '../tools/run.js';
+import type { TarEntry } from '../tools/tar-writer.js';
+import { type Config, history, Layout, type Manifest, types } from './layout.js';
+import { scratch } from './setting.js';
+
+const base: readonly TarEntry[] = [
+  { name: 'bin/', type: '5', mode: 0o755 },
+  { name: 'bin/tool', mode: 0o755, content: noise(50_000) },
+  { name: 'gone', content: 'gone\n' },
+];
+const second: readonly TarEntry[] = [{ name: '.wh.gone' }, { name: 'new', content: text(5000) }];
+
+async function convert(from: string, to: string, options: Partial<ImageOptions> = {}): Promise<ImageResult> {
+  const client = new RegistryClient({ spool: '/nonexistent' });
+  const { signal } = new AbortController();
+  const deflater = new Deflater({ workers: 2 });
+  const source = await openSource(from, client, signal);
+  try {
+    const destination = await openDestination(to, client, signal);
+    try {
+      return await convertImage(source, destination, { deflater, progress: silent, signal, ...options });
+    } finally {
+      await destination.close();
+    }
+  } finally {
+    await source.close();
+    await client.close();
+    await deflater.close();
+  }
+}
+
+function sourceLayout(t: ExecutionContext): { readonly directory: string; readonly layout: Layout } {
+  const directory = scratch(t);
+  const layout = new Layout(join(directory, 'from'));
+  layout.index({ one: layout.image([base, second]) });
+  return { directory, layout };
+}
+
+/** What must hold of every converted image. */
+function checkImage(t: ExecutionContext, layout: Layout, manifest: Manifest): void {
+  const { rootfs, ...config } = layout.read<Config>(manifest.config.digest);
+  t.deepEqual(config.history, history);
+  t.like(config.config, { Env: ['A=1'], Labels: { kept: 'yes' } });
+  t.deepEqual(
+    rootfs.diff_ids,
+    manifest.layers.map((layer) => layout.diffId(layer)),
+  );
+  for (const { digest, size, annotations } of manifest.layers) {
+    const layer = readLayer(layout.path(digest));
+    t.is(layer.blob.length, size);
+    t.is(annotations?.['containerd.io/snapshot/stargz/toc.digest'], layer.tocDigest);
+    t.deepEqual(checkChunks(layer), []);
+  }
+}
+
+async function refuses(t: ExecutionContext, code: ErrorCode, why: RegExp, work: () => Promise<unknown>): Promise<void> {
+  const error = await t.throwsAsync(work, { instanceOf: CrfsError });
+  t.is((error as CrfsError | undefined)?.code, code);
+  t.regex(error?.message ?? '', why);
+}
+
+test('layers, config and manifest of an OCI layout are right after a conversion, the rest is kept', async (t) => {
+  const { directory } = sourceLayout(t);
+  const to = join(directory, 'to');
+  const result = await convert(`oci:${directory}/from:one`, `oci:${to}:stargz`);
+  const layout = new Layout(to);
+  const manifest = layout.manifest('stargz');
+  checkImage(t, layout, manifest);
+  t.deepEqual(manifest.annotations, { 'org.example.image': 'yes' });
+  t.is(manifest.layers[0]?.annotations?.['org.example.kept'], 'yes');
+  t.deepEqual(
+    manifest.layers.map(({ mediaType }) => mediaType),
+    [types.layer, types.layer],
+  );
+  t.is(result.layers.length, 2);
+  t.deepEqual(readdirSync(join(to, 'blobs')), ['sha256']);
+});
+
+test('skopeo and umoci read what was written', async (t) => {
+  const { directory } = sourceLayout(t);
+  await convert(`oci:${directory}/from:one`, `oci:${directory}/to:stargz`);
+  const inspected = JSON.parse((await run('skopeo', ['inspect', `oci:${directory}/to:stargz`])).toString()) as object;
+  t.like(inspected, { Architecture: 'amd64', Env: ['A=1'] });
+  await run('umoci', ['unpack', '--rootless', '--image', `${directory}/to:stargz`, join(directory, 'bundle')]);
+  const root = join(directory, 'bundle/rootfs');
+  t.true(readFileSync(join(root, 'bin/tool')).equals(noise(50_000)));
+  t.true(existsSync(join(root, 'new')));
+  t.false(existsSync(join(root, 'gone')));
+});
+
+test('an image that is eStargz already is copied byte for byte', async (t) => {
+  const { directory } = sourceLayout(t);
+  const first = await convert(`oci:${directory}/from:one`, `oci:${directory}/to:a`);
+  const again = await convert(`oci:${directory}/to:a`, `oci:${directory}/again:b`);
+  t.is(again.digest, first.digest);
+});
+
+test('an eStargz layer without the digest of its TOC gets it, and stays as it is', async (t) => {
+  const { directory } = sourceLayout(t);
+  await convert(`oci:${directory}/from:one`, `oci:${directory}/to:a`);
+  const layout = new Layout(join(directory, 'to'));
+  const before = layout.manifest('a');
+  const layers = before.layers.map(({ annotations: _annotations, ...layer }) => layer);
+  layout.index({ bare: layout.putJson(types.manifest, { schemaVersion: 2, ...before, layers }) });
+  await convert(`oci:${directory}/to:bare`, `oci:${directory}/to:again`);
+  const after = layout.manifest('again');
+  checkImage(t, layout, after);
+  t.deepEqual(
+    after.layers.map(({ digest }) => digest),
+    before.layers.map(({ digest }) => digest),
+  );
+});
+
+test('the legacy form has no digests in annotations', async (t) => {
+  const { directory } = sourceLayout(t);
+  await convert(`oci:${directory}/from:one`, `oci:${directory}/to:legacy`, { format: 'stargz' });
+  const layout = new Layout(join(directory, 'to'));
+  const { config, layers } = layout.manifest('legacy');
+  t.deepEqual(
+    layout.read<Config>(config.digest).rootfs.diff_ids,
+    layers.map((layer) => layout.diffId(layer)),
+  );
+  t.deepEqual(layers[0]?.annotations, { 'org.example.kept': 'yes' });
+  t.deepEqual(checkChunks(readLayer(layout.path(layers[0]?.digest ?? ''))), []);
+});
+
+test('of an index one platform is converted, or all, and a layer that two share only once', async (t) => {
+  const directory = scratch(t);
+  const from = new Layout(join(directory, 'from'));
+  const images = ['amd64', 'riscv64'].map((architecture) => from.image([base, second], { os: 'linux', architecture }));
+  const attestation = { ...from.putJson(types.manifest, {}), platform: { os: 'unknown', architecture: 'unknown' } };
+  const content = { schemaVersion: 2, mediaType: types.index, manifests: [...images, attestation] };
+  from.index({ multi: from.putJson(types.index, content) });
+  const to = new Layout(join(directory, 'to'));
+  const source = `oci:${from.directory}:multi`;
+
+  await convert(source, `oci:${to.directory}:one`, { platform: { os: 'linux', architecture: 'riscv64' } });
+  const one = to.manifest('one');
+  checkImage(t, to, one);
+  t.like(to.read(one.config.digest), { architecture: 'riscv64' });
+
+  const result = await convert(source, `oci:${to.directory}:all`, { platform: 'all' });
+  t.is(result.layers.length, 2);
+  const { manifests } = to.manifest('all') as unknown as { manifests: { digest: string; platform: object }[] };
+  t.deepEqual(
+    manifests.map(({ platform }) => platform),
+    images.map(({ platform }) => platform),
+  );
+  for (const { digest } of manifests) checkImage(t, to, to.read(digest));
+
+  const platform = { os: 'linux', architecture: 's390x' };
+  await refuses(t, 'CRFS_NOT_FOUND', /linux\/amd64, linux\/riscv64/, () => convert(source, 'oci:no:no', { platform }));
+});
+
+test('OCI archives are read and written', async (t) => {
+  const { directory } = sourceLayout(t);
+  const direct = await convert(`oci:${directory}/from:one`, `oci:${directory}/to:a`);
+  await convert(`oci:${directory}/from:one`, `oci-archive:${directory}/a.tar:a`);
+  const back = await convert(`oci-archive:${directory}/a.tar`, `oci:${directory}/back:a`);
+  t.is(back.digest, direct.digest);
+  t.deepEqual(readdirSync(directory).sort(), ['a.tar', 'back', 'from', 'to']);
+  const raw = await run('skopeo', ['inspect', '--raw', `oci-archive:${directory}/a.tar:a`]);
+  t.deepEqual(JSON.parse(raw.toString()), new Layout(join(directory, 'to')).manifest('a'));
+});
+
+test('docker archives are read, also compressed ones', async (t) => {
+  const { directory } = sourceLayout(t);
+  await run('skopeo', ['copy', `oci:${directory}/from:one`, `docker-archive:${directory}/d.tar:my/app:1`]);
+  await run('gzip', ['--keep', join(directory, 'd.tar')]);
+  const layout = new Layout(join(directory, 'to'));
+  await convert(`docker-archive:${directory}/d.tar`, `oci:${directory}/to:plain`);
+  await convert(`docker-archive:${directory}/d.tar.gz:my/app:1`, `oci:${directory}/to:gzip`);
+  checkImage(t, layout, layout.manifest('plain'));
+  t.deepEqual(layout.manifest('gzip'), layout.manifest('plain'));
+  const other = `docker-archive:${directory}/d.tar:other`;
+  await refuses(t, 'CRFS_NOT_FOUND', /holds no image other/, () => convert(other, `oci:${directory}/to:x`));
+});
+
+test('images in a layout stay beside the new one, but for one of its tag', async (t) => {
+  const { directory } = sourceLayout(t);
+  for (const tag of ['a', 'b', 'a']) await convert(`oci:${directory}/from:one`, `oci:${directory}/to:${tag}`);
+  const { manifests } = JSON.parse(readFileSync(join(directory, 'to/index.json'), 'utf8')) as { manifests: unknown[] };
+  t.is(manifests.length, 2);
+});
+
+test('a corrupt layer ends a conversion, and nothing is left', async (t) => {
+  const { directory, layout } = sourceLayout(t);
+  const digest = layout.manifest('one').layers[0]?.digest ?? '';
+  const bytes = readFileSync(layout.path(digest));
+  bytes[4000] = (bytes[4000] ?? 0) ^ 1;
+  writeFileSync(layout.path(digest), bytes);
+  await t.throwsAsync(convert(`oci:${directory}/from:one`, `oci:${directory}/to:a`), { instanceOf: CrfsError });
+  t.deepEqual(readdirSync(directory), ['from']);
+  await t.throwsAsync(convert(`oci:${directory}/from:one`, `oci-archive:${directory}/to.tar`), {
+    instanceOf: CrfsError,
+  });
+  t.deepEqual(readdirSync(directory), ['from']);
+});
+
+test('a layer that is another file than its descriptor says is refused', async (t) => {
+  const { directory, layout } = sourceLayout(t);
+  const [first, other] = layout.manifest('one').layers;
+  writeFileSync(layout.path(first?.digest ?? ''), readFileSync(layout.path(other?.digest ?? '')));
+  await refuses(t, 'CRFS_DIGEST', /bytes, not/, () => convert(`oci:${directory}/from:one`, `oci:${directory}/to:a`));
+});
+
+test('what cannot be an image is refused, and says what there is', async (t) => {
+  const { directory, layout } = sourceLayout(t);
+  const from = `oci:${directory}/from`;
+  const to = `oci:${directory}/to:x`;
+  await refuses(t, 'CRFS_NOT_FOUND', /holds no image two; it holds: one/, () => convert(`${from}:two`, to));
+  layout.index({ a: layout.image([base]), b: layout.image([second]) });
+  await refuses(t, 'CRFS_USAGE', /several images.*a, b/, () => convert(from, to));
+  const config = layout.putJson(types.config, { rootfs: { diff_ids: [] } });
+  const layers = [{ ...config, mediaType: 'application/vnd.in-toto+json' }];
+  layout.index({ a: layout.putJson(types.manifest, { schemaVersion: 2, config, layers }) });
+  await refuses(t, 'CRFS_USAGE', /in-toto/, () => convert(`${from}:a`, to));
+  layout.index({
+    a: layout.putJson(types.manifest, { schemaVersion: 2, config, layers: [layout.put(types.layer, noise(9))] }),
+  });
+  await t.throwsAsync(convert(`${from}:a`, to), { instanceOf: CrfsError });
+  await refuses(t, 'CRFS_USAGE', /no OCI layout/, () => convert(from, `oci:${directory}`));
+  await refuses(t, 'CRFS_USAGE', /docker archive has no place/, () =>
+    convert(from, `docker-archive:${directory}/d.tar`),
+  );
+  t.false(existsSync(join(directory, 'to')));
+});
