@@ -54,6 +54,7 @@ export class Session {
   readonly #buffer = Buffer.allocUnsafe(messageLimit);
   readonly #questions: Question[] = [];
   readonly #sources: ResolvedLayer[][] = [];
+  readonly #asked: string[] = [];
   readonly #blobs = new Set<HeldFile>();
   readonly #layers = new Set<OpenLayer>();
   #ring: number | undefined;
@@ -150,6 +151,7 @@ export class Session {
 
   async #open({ text, files }: Question): Promise<void> {
     const [blob] = files;
+    this.#asked.push(text); // the mount itself says what it asked for
     const resolved = await this.#context.resolver.resolve(text, blob);
     this.#sources.push([...resolved.layers]);
     if (blob) this.#blobs.add(blob);
@@ -174,7 +176,7 @@ export class Session {
     const { message } = error as Error;
     const errno = error instanceof CrfsError ? ERRNO[error.code] : EIO;
     this.#context.log.warn({ mountpoint: this.mountpoint, pid: this.pid }, `refused a mount: ${message}`);
-    const name = this.#sources.flat().find((layer) => message.startsWith(`${layer.name}: `))?.name;
+    const name = this.#asked.find((text) => message.startsWith(`${text}: `));
     this.#send(protocol.error, { a: errno, text: name ? message.slice(name.length + 2) : message });
   }
 

@@ -15,6 +15,8 @@ export interface LayerSource {
   readonly name: string;
   /** Says which bytes the blob has: equal identities, equal bytes. */
   readonly identity: string;
+  /** Of the blob, where the manifest names it. */
+  readonly digest?: string;
   /** The digest that its TOC must have, where the manifest says so. */
   readonly tocDigest?: string;
   open(): Promise<StreamSource>;
@@ -68,6 +70,7 @@ export async function openRemote(
   const layers = image.layers.map(({ digest, tocDigest, open }) => ({
     name: `layer ${digest}`,
     identity: digest,
+    digest,
     ...(tocDigest === undefined ? {} : { tocDigest }),
     open,
     openToc: async () => await image.externalToc(digest),

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { extractTar } from '../tools/extract.js';
+import { type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
+import { pushTars } from '../tools/image.js';
+import { debian } from '../tools/layers.js';
+import { Machine, whyNoMounts } from '../tools/machine.js';
+import { writeNastyTar, writeWhiteoutTars } from '../tools/nasty-tar.js';
+import { missing, type Registry, startRegistry } from '../tools/registry.js';
+import { run } from '../tools/run.js';
+import { compareTrees, describeTree } from '../tools/tree.js';
+
+const remote = (whyNoMounts() ?? missing.length > 0) ? test.skip : test.serial;
+
+interface World {
+  readonly machine: Machine;
+  readonly registry: Registry;
+  readonly proxy: FaultProxy;
+  /** `docker://` name of an image, through the proxy. */
+  image(name: string): string;
+}
+
+async function world(t: ExecutionContext, settings: Record<string, string> = {}): Promise<World> {
+  const machine = new Machine(settings);
+  t.teardown(() => machine.dispose());
+  const registry = await startRegistry();
+  t.teardown(() => registry.stop());
+  const proxy = await startFaultProxy({ upstream: registry.url });
+  t.teardown(() => proxy.close());
+  return { machine, registry, proxy, image: (name) => `docker://${proxy.host}/${name}` };
+}
+
+/** The requests for bytes of layers. */
+function blobRequests({ seen }: FaultProxy): number {
+  return seen.filter(({ path }) => path.includes('/blobs/')).length;
+}
+
+remote('an image of two layers shows what fuse-overlayfs makes of its extracted layers', async (t) => {
+  const { machine, registry, image } = await world(t);
+  const { lower, upper } = writeWhiteoutTars(machine.directory('tars'));
+  await pushTars([lower, upper], `${registry.host}/pair:1`);
+  const below = machine.directory('below');
+  const above = machine.directory('above');
+  await extractTar(lower, below);
+  await extractTar(upper, above);
+  const plain = await machine.mount([above, below]);
+  const mount = await machine.mount([image('pair:1')]);
+  const [shown, expected] = [await describeTree(mount.merged), await describeTree(plain.merged)];
+  t.true(shown.size > 5);
+  // where a layer holds both a file and its whiteout, the file wins
+  t.deepEqual(compareTrees(shown, expected, { ignoreMtimeOf: ['.'] }), ['"both-at-once" should not be there']);
+});
+
+remote('a layer at a URL reads as GNU tar extracts it', async (t) => {
+  const { machine, registry, proxy } = await world(t);
+  const { path, impliedDirectories } = writeNastyTar(machine.directory('nasty'));
+  const { layers } = await pushTars([path], `${registry.host}/nasty:1`);
+  const expected = machine.directory('expected');
+  await extractTar(path, expected);
+  const mount = await machine.mount([`${proxy.url}/v2/nasty/blobs/${layers[0]?.digest}`]);
+  const differences = compareTrees(await describeTree(mount.merged, { readers: 16 }), await describeTree(expected), {
+    ignoreMtimeOf: ['.', ...impliedDirectories],
+  });
+  t.deepEqual(
+    differences.filter((line) => !line.startsWith('"dot"')),
+    [],
+  );
+});
+
+remote('podman runs a program in a mounted image, and little of it is fetched', async (t) => {
+  const { machine, registry, proxy, image } = await world(t, { CRFS_BACKGROUND: 'off' });
+  const { tar } = await debian();
+  await pushTars([tar], `${registry.host}/debian:1`);
+  const mount = await machine.mount([image('debian:1')], { upper: true });
+  const namespace = 'umount -R /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup';
+  const limits = '--ulimit nofile=1024:1024 --ulimit nproc=1024:1024';
+  const podman = `podman run --rm --network=none --cgroups=disabled ${limits} --rootfs ${mount.merged} echo hello`;
+  const said = await run('unshare', ['-m', 'sh', '-c', `${namespace}; ${podman}`], { env: machine.env });
+  t.is(String(said), 'hello\n');
+  t.true(proxy.sent < 20e6, `${proxy.sent} bytes were fetched`);
+});
+
+remote('a second mount, after a restart, asks for the manifest of the tag and nothing else', async (t) => {
+  const { machine, registry, proxy, image } = await world(t, { CRFS_BACKGROUND: 'off' });
+  const { lower, upper } = writeWhiteoutTars(machine.directory('tars'));
+  await pushTars([lower, upper], `${registry.host}/pair:1`);
+  const first = await machine.mount([image('pair:1')]);
+  const expected = await describeTree(first.merged);
+  await first.unmount();
+  await machine.crfs('stop');
+  proxy.reset();
+  const second = await machine.mount([image('pair:1')]);
+  t.deepEqual(compareTrees(await describeTree(second.merged), expected), []);
+  t.is(blobRequests(proxy), 0);
+  t.true(proxy.seen.some(({ path }) => path.endsWith('/manifests/1')));
+});
+
+remote('with the registry gone, a tag that was seen before mounts from the cache, and the log says so', async (t) => {
+  const { machine, registry, image } = await world(t);
+  const { lower, upper } = writeWhiteoutTars(machine.directory('tars'));
+  await pushTars([lower, upper], `${registry.host}/pair:1`);
+  const first = await machine.mount([image('pair:1')]);
+  const expected = await describeTree(first.merged);
+  await first.unmount();
+  await registry.stop();
+  const second = await machine.mount([image('pair:1')]);
+  t.deepEqual(compareTrees(await describeTree(second.merged), expected), []);
+  t.regex(machine.log, /mounted what was seen last/);
+});
+
+remote('no byte is fetched twice, by 16 readers and the background download together', async (t) => {
+  const { machine, registry, proxy, image } = await world(t);
+  const { tar } = await debian();
+  const { layers } = await pushTars([tar], `${registry.host}/debian:1`);
+  proxy.link = { rtt: 5 };
+  const mount = await machine.mount([image('debian:1')]);
+  const tree = await describeTree(join(mount.merged, 'usr/lib/python3.11'), { readers: 16 });
+  t.true(tree.size > 500);
+  t.true(proxy.sent <= (layers[0]?.size ?? 0) + 100_000, `${proxy.sent} bytes came for a layer of ${layers[0]?.size}`);
+});
+
+remote('a layer that is not stargz is refused, by its digest, with the command that converts it', async (t) => {
+  const { machine, registry, image } = await world(t);
+  const { makeImage, pushImage } = await import('../tools/registry-image.js');
+  const plain = await makeImage(1, 1000);
+  await pushImage(plain, `${registry.host}/plain:1`);
+  const error = await t.throwsAsync(machine.mount([image('plain:1')]));
+  t.regex(error?.message ?? '', new RegExp(`layer ${plain.layers[0]?.digest}.*crfs stargzify`));
+});
+
+remote('a layer whose TOC is not the one that the manifest names is refused', async (t) => {
+  const { machine, registry, image } = await world(t);
+  const { imageOf } = await import('../tools/image.js');
+  const { pushImage } = await import('../tools/registry-image.js');
+  const { lower, upper } = writeWhiteoutTars(machine.directory('tars'));
+  const honest = await imageOf([lower, upper]);
+  const [base, top] = honest.layers;
+  const swapped = [{ ...base, annotations: top?.annotations }, top] as typeof honest.layers;
+  await pushImage({ ...honest, layers: swapped }, `${registry.host}/swapped:1`);
+  const error = await t.throwsAsync(machine.mount([image('swapped:1')]));
+  t.regex(error?.message ?? '', /its TOC is not the one of the manifest/);
+});
+
+remote('a read goes on when the registry fails, and comes back', async (t) => {
+  const { machine, registry, proxy, image } = await world(t, { CRFS_BACKGROUND: 'off' });
+  const { path } = writeNastyTar(machine.directory('nasty'));
+  await pushTars([path], `${registry.host}/nasty:1`);
+  const mount = await machine.mount([image('nasty:1')]);
+  let failures = 0;
+  const kinds = [
+    { kind: 'status', status: 503 },
+    { kind: 'reset', after: 1000 },
+    { kind: 'truncate', after: 2000 },
+    { kind: 'status', status: 429, headers: { 'retry-after': '0' } },
+  ] as const;
+  proxy.fault = () => (failures < kinds.length ? kinds[failures++] : undefined);
+  const expected = machine.directory('expected');
+  await extractTar(path, expected);
+  const shown = await describeTree(mount.merged);
+  const wrong = compareTrees(shown, await describeTree(expected)).filter((line) => line.includes('sha256'));
+  t.deepEqual(wrong, []);
+  t.is(failures, kinds.length);
+});
+
+remote('a file whose bytes cannot be had gives EIO, others read, and all reads once they can', async (t) => {
+  const { machine, registry, proxy, image } = await world(t, { CRFS_BACKGROUND: 'off' });
+  const { path } = writeNastyTar(machine.directory('nasty'));
+  await pushTars([path], `${registry.host}/nasty:1`);
+  const mount = await machine.mount([image('nasty:1')]);
+  proxy.fault = () => ({ kind: 'status', status: 404 });
+  const large = join(mount.merged, 'sizes/noise');
+  await t.throwsAsync(readFile(large), { code: 'EIO' });
+  proxy.fault = () => undefined;
+  t.is((await readFile(large)).length, 9 << 20);
+});
