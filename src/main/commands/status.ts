@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { Command } from 'commander';
-import { askDaemon } from '../daemon/api.js';
+import { askDaemon } from '../daemon/ask.js';
 import type { Status } from '../daemon/status.js';
 import { formatBytes, formatTable } from '../output/text.js';
 

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { askDaemon } from '../daemon/api.js';
+import { askDaemon } from '../daemon/ask.js';
 import { CrfsError } from '../errors/error.js';
 
 const LOOK_EVERY_MS = 20;

@@ -57,6 +57,7 @@ export class Daemon {
     const { layout } = this.#cache;
     this.#objectsFd = openSync(layout.objects, constants.O_RDONLY | constants.O_DIRECTORY);
     this.#indexer = new Indexer(layout);
+    this.#indexer.warm(); // whoever starts a daemon mounts something
     this.#layers = new OpenLayers(settings, layout, this.#indexer, log);
     this.#resolver = new Resolver(layout, log);
     this.#socket = join(runtime, 'control.sock');

@@ -15,9 +15,14 @@ export class Indexer {
     filename: new URL('../../workers/index/worker.js', import.meta.url).href,
     minThreads: 0,
     maxThreads: 2,
-    idleTimeout: 1000,
+    idleTimeout: 5000,
   });
   #drafts = 0;
+
+  /** Has a thread ready by the time that the first TOC is at hand. */
+  warm(): void {
+    void this.#pool.run(null);
+  }
 
   constructor(layout: CacheLayout) {
     this.#layout = layout;

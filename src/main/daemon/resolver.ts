@@ -7,9 +7,10 @@ import type { Logger } from 'pino';
 import type { CacheLayout } from '../cache/layout.js';
 import { CrfsError } from '../errors/error.js';
 import type { Arrival } from '../fetch/fetcher.js';
-import { RegistryClient } from '../registry/client.js';
+import type { RegistryClient } from '../registry/client.js';
 import type { ManifestStore } from '../registry/types.js';
-import { type LayerSource, openRemote, type Place, placeOf } from '../sources/open.js';
+import type { LayerSource } from '../sources/open.js';
+import { type Place, placeOf } from '../sources/place.js';
 import { type HeldFile, type LayerBlob, localBlob, remoteBlob } from './blob.js';
 
 /** One layer of what a configuration names. */
@@ -36,14 +37,13 @@ export interface Resolved {
 export class Resolver {
   readonly #layout: CacheLayout;
   readonly #log: Logger;
-  readonly #client: RegistryClient;
   readonly #manifests: ManifestStore;
+  #client: Promise<RegistryClient> | undefined;
   #drafts = 0;
 
   constructor(layout: CacheLayout, log: Logger) {
     this.#layout = layout;
     this.#log = log;
-    this.#client = new RegistryClient({ spool: layout.tmp });
     this.#manifests = {
       get: (digest) => readOptional(layout.manifest(digest)),
       put: (digest, bytes) => this.#write(layout.manifest(digest), bytes),
@@ -66,8 +66,10 @@ export class Resolver {
 
   async #remote(text: string, place: Exclude<Place, { kind: 'file' }>): Promise<Resolved> {
     try {
-      const image = await openRemote(place, this.#client, { store: this.#manifests });
-      await this.#write(this.#layout.manifest(text), Buffer.from(image.resolved));
+      const client = await (this.#client ??= newClient(this.#layout.tmp));
+      const { openRemote } = await import('../sources/open.js');
+      const image = await openRemote(place, client, { store: this.#manifests });
+      if (place.kind === 'image') await this.#write(this.#layout.manifest(text), Buffer.from(image.resolved));
       return { text: image.resolved, layers: image.layers.map((layer) => this.#layer(layer)) };
     } catch (error) {
       const known = await this.#lastSeen(text, error);
@@ -102,6 +104,12 @@ export class Resolver {
     await writeFile(draft, bytes, { mode: 0o600 });
     await rename(draft, path);
   }
+}
+
+/** HTTP takes a good part of the daemon's start to load: mounts of local files do without. */
+async function newClient(spool: string): Promise<RegistryClient> {
+  const { RegistryClient: Client } = await import('../registry/client.js');
+  return new Client({ spool });
 }
 
 async function readOptional(path: string): Promise<Buffer | undefined> {

@@ -46,13 +46,16 @@ export class Fetcher {
   }
 
   /**
-   * Resolves when the bytes [offset, end) are in the file. Asks for more than that, along the blob, as the link makes it
-   * cheap. Rejects with what the source rejects with; what had arrived by then stays.
+   * Resolves when the bytes [offset, end) are in the file. Asks for more than that, on both sides along the blob, as the
+   * link makes it cheap. Rejects with what the source rejects with; what had arrived by then stays.
    */
   async need(offset: number, end: number): Promise<void> {
+    const unit = Math.ceil(this.#link.unit / BLOCK);
+    const first = Math.floor(offset / BLOCK);
     this.#demands++;
     try {
-      await this.#bring(Math.floor(offset / BLOCK), Math.ceil(end / BLOCK), Math.ceil(this.#link.unit / BLOCK));
+      if (this.#absent(first)) this.#bringBehind(first, unit);
+      await this.#bring(first, Math.ceil(end / BLOCK), unit);
     } finally {
       this.#demands--;
     }
@@ -95,8 +98,20 @@ export class Fetcher {
     }
   }
 
+  /**
+   * Starts to bring what lies before an absent block, as far as what lies behind it is there already: somebody reads the
+   * files of a directory from the last to the first.
+   */
+  #bringBehind(block: number, unit: number): void {
+    let end = block;
+    while (end - block < unit && this.#absent(end)) end++;
+    let first = block;
+    while (end - first < unit && this.#absent(first - 1)) first--;
+    if (first < block) setImmediate(() => this.prefetch(first * BLOCK, block * BLOCK).catch(() => undefined));
+  }
+
   #absent(block: number): boolean {
-    return block < this.#file.blocks.count && !this.#file.blocks.has(block) && !this.#flightOf(block);
+    return block >= 0 && block < this.#file.blocks.count && !this.#file.blocks.has(block) && !this.#flightOf(block);
   }
 
   #flightOf(block: number): Flight | undefined {

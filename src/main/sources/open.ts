@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { randomUUID } from 'node:crypto';
-import { isAbsolute } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { CrfsError } from '../errors/error.js';
 import type { ManifestOptions, RegistryClient } from '../registry/client.js';
 import { resolveImage } from '../registry/image.js';
 import type { StreamSource } from '../registry/types.js';
 import { openHttpSource } from './http.js';
+import type { Place } from './place.js';
 
 /** A layer that can be opened. */
 export interface LayerSource {
@@ -32,27 +30,6 @@ export interface RemoteImage {
   readonly layers: readonly LayerSource[];
 }
 
-/** A configuration of a mount, by where its layers are. */
-export type Place =
-  | { readonly kind: 'file'; readonly path: string }
-  | { readonly kind: 'url'; readonly url: string }
-  | { readonly kind: 'image'; readonly name: string };
-
-/**
- * Tells what a configuration names: `/path` or `file:///path`, `https://…` or `http://…`, `docker://…`.
- * Throws CRFS_USAGE for anything else.
- */
-export function placeOf(configuration: string): Place {
-  if (isAbsolute(configuration)) return { kind: 'file', path: configuration };
-  if (configuration.startsWith('file:') && URL.canParse(configuration)) {
-    return { kind: 'file', path: fileURLToPath(configuration) };
-  }
-  if (/^https?:\/\//.test(configuration)) return { kind: 'url', url: configuration };
-  if (configuration.startsWith('docker://')) return { kind: 'image', name: configuration };
-  const known = '/path, file:///path, https://host/path, http://host/path and docker://image';
-  throw new CrfsError('CRFS_USAGE', `${configuration} names no layer: known are ${known}`);
-}
-
 /** Finds the layers behind a URL or an image's name. Throws a CrfsError that says what is wrong with them. */
 export async function openRemote(
   place: Exclude<Place, { kind: 'file' }>,
@@ -62,8 +39,9 @@ export async function openRemote(
   if (place.kind === 'url') {
     const { transport, spool, policy } = client;
     const source = await openHttpSource(place.url, { transport, spool, policy });
-    const identity = `url ${place.url} ${source.size} ${source.validator ?? randomUUID()}`;
-    const layer = { name: place.url, identity, open: async () => source, openToc: async () => undefined };
+    const { name } = source; // without credentials
+    const identity = `url ${name} ${source.size} ${source.validator ?? randomUUID()}`;
+    const layer = { name, identity, open: async () => source, openToc: async () => undefined };
     return { resolved: place.url, layers: [layer] };
   }
   const image = await resolveImage(client, place.name, options);

@@ -24,8 +24,10 @@ export type IndexOutcome =
   | { readonly record: BlobRecord }
   | { readonly error: { readonly code: ErrorCode; readonly message: string } };
 
-/** Writes the index of a blob. */
-export default async function index({ fd, tocFd, name, identity, path }: IndexTask): Promise<IndexOutcome> {
+/** Writes the index of a blob; without one, only gets ready. */
+export default async function index(task: IndexTask | null): Promise<IndexOutcome | null> {
+  if (task === null) return null;
+  const { fd, tocFd, name, identity, path } = task;
   try {
     const toc = await openToc(fileSource(fd, name), tocFd === undefined ? undefined : fileSource(tocFd, name));
     const record: BlobRecord = await buildIndex({ toc, path, blobIdentity: identity });

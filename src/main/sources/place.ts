@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { isAbsolute } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { CrfsError } from '../errors/error.js';
+
+/** A configuration of a mount, by where its layers are. */
+export type Place =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'url'; readonly url: string }
+  | { readonly kind: 'image'; readonly name: string };
+
+/**
+ * Tells what a configuration names: `/path` or `file:///path`, `https://…` or `http://…`, `docker://…`.
+ * Throws CRFS_USAGE for anything else.
+ */
+export function placeOf(configuration: string): Place {
+  if (isAbsolute(configuration)) return { kind: 'file', path: configuration };
+  if (configuration.startsWith('file:') && URL.canParse(configuration)) {
+    return { kind: 'file', path: fileURLToPath(configuration) };
+  }
+  if (/^https?:\/\//.test(configuration)) return { kind: 'url', url: configuration };
+  if (configuration.startsWith('docker://')) return { kind: 'image', name: configuration };
+  const known = '/path, file:///path, https://host/path, http://host/path and docker://image';
+  throw new CrfsError('CRFS_USAGE', `${configuration} names no layer: known are ${known}`);
+}
