@@ -27,6 +27,8 @@ export interface MountOptions {
   readonly options?: readonly string[];
   /** Keep fuse-overlayfs in the foreground, as our child. */
   readonly foreground?: boolean;
+  /** A command that runs what follows it; default: none. */
+  readonly through?: readonly string[];
 }
 
 export interface Mount {
@@ -86,6 +88,7 @@ export class Machine {
     return join(this.root, 'cache/crfs-plugin/v1/objects');
   }
 
+  /** What the daemons have logged so far. */
   get log(): string {
     return readFileSync(join(this.root, 'state/crfs-plugin/daemon.log'), 'utf8');
   }
@@ -110,13 +113,15 @@ export class Machine {
       `lowerdir=${lowerdirs}`,
       ...(options.upper ? [`upperdir=${upper}`, `workdir=${work}`] : []),
     ];
-    const args = [...(options.foreground ? ['-f'] : []), '-o', mountOptions.join(','), merged];
+    const flags = options.foreground ? ['-f'] : [];
+    const command = [...(options.through ?? []), 'fuse-overlayfs', ...flags, '-o', mountOptions.join(','), merged];
+    const [program = '', ...args] = command;
     let host: ChildProcess | undefined;
     if (options.foreground) {
-      host = spawn('fuse-overlayfs', args, { env: this.env, stdio: ['ignore', 'inherit', 'inherit'] });
+      host = spawn(program, args, { env: this.env, stdio: ['ignore', 'inherit', 'inherit'] });
       await until(`${merged} is mounted`, () => statSync(merged).dev !== statSync(base).dev);
     } else {
-      await run('fuse-overlayfs', args, { env: this.env });
+      await run(program, args, { env: this.env });
     }
     const mount: Mount = {
       merged,

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** The daemon's life: started by mounts, once; ended when it idles, or by force, without a mount noticing. */
+
+import { readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ExecutionContext } from 'ava';
+import { makeLayer } from '../tools/layers.js';
+import { Machine, mountingTest, until } from '../tools/machine.js';
+import { noise, text, writeTar } from '../tools/nasty-tar.js';
+
+const mounting = mountingTest();
+
+const contents = {
+  'small-1': text(1000),
+  'small-2': text(2000),
+  'large-1': noise(9_000_000, 1),
+  'large-2': noise(9_000_000, 2),
+};
+type Name = keyof typeof contents;
+
+/** A machine with one layer, whose files are far enough apart that none brings in another. */
+async function prepare(t: ExecutionContext, settings: Record<string, string> = {}) {
+  const machine = new Machine({ CRFS_READAHEAD: '0', ...settings });
+  t.teardown(() => machine.dispose());
+  const tar = join(machine.directory('tars'), 'layer.tar');
+  writeTar(
+    tar,
+    Object.entries(contents).map(([name, content]) => ({ name, content })),
+  );
+  const layer = await makeLayer(tar);
+  const pid = async (): Promise<number> => (await machine.status())?.pid ?? 0;
+  const isRight = (merged: string, name: Name): boolean => readFileSync(join(merged, name)).equals(contents[name]);
+  const logged = (message: string): number => machine.log.split('\n').filter((line) => line.includes(message)).length;
+  return { machine, layer, pid, isRight, logged };
+}
+
+function lives(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+mounting('ten mounts that race start one daemon', async (t) => {
+  const { machine, layer, isRight, logged } = await prepare(t);
+  const mounts = await Promise.all(Array.from({ length: 10 }, () => machine.mount([layer])));
+  for (const { merged } of mounts) t.true(isRight(merged, 'large-1'));
+  t.is((await machine.status())?.mounts.length, 10);
+  t.is(logged('the daemon is ready'), 1);
+  t.is(logged('read the TOC of a layer'), 1);
+});
+
+mounting('the daemon is detached from the mount that starts it', async (t) => {
+  const { machine, layer, pid } = await prepare(t);
+  const marker = join(machine.root, 'marker');
+  writeFileSync(marker, '');
+  await machine.mount([layer], { through: ['sh', '-c', `exec 9<${marker}; exec "$@"`, 'sh'] });
+  const daemon = `/proc/${await pid()}`;
+  const open = readdirSync(`${daemon}/fd`).map((fd) => readlinkSync(`${daemon}/fd/${fd}`));
+  t.true(open.length > 3);
+  t.false(open.includes(marker));
+  t.deepEqual(open.slice(0, 2), ['/dev/null', '/dev/null']);
+  t.is(readlinkSync(`${daemon}/cwd`), '/');
+  const [, , , session, terminal] = statOf(daemon);
+  t.not(session, statOf('/proc/self')[3]);
+  t.is(terminal, '0');
+});
+
+/** The fields of /proc/PID/stat behind the command's name: state, parent, group, session, terminal, ... */
+function statOf(process: string): string[] {
+  return readFileSync(`${process}/stat`, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ');
+}
+
+mounting('the daemon ends when it has had no mount for a while, and not before', async (t) => {
+  const { machine, layer, pid, isRight, logged } = await prepare(t, { CRFS_IDLE_TIMEOUT: '1' });
+  const mount = await machine.mount([layer]);
+  const daemon = await pid();
+  await sleep(3000);
+  t.is(await pid(), daemon);
+  t.true(isRight(mount.merged, 'small-1'));
+  await mount.unmount();
+  await until('the daemon ends', () => !lives(daemon));
+  t.is(logged('the daemon ends: no mount for 1 s'), 1);
+  t.is(await machine.status(), null);
+});
+
+mounting('after `crfs stop` a mount starts a daemon anew, and reads on', async (t) => {
+  const { machine, layer, pid, isRight } = await prepare(t);
+  const { merged } = await machine.mount([layer], { upper: true });
+  t.true(isRight(merged, 'large-1'));
+  const first = await pid();
+  await machine.crfs('stop');
+  await until('the daemon has ended', () => !lives(first));
+  t.true(isRight(merged, 'large-2'));
+  t.true(lives(await pid()));
+  t.not(await pid(), first);
+});
+
+for (const threaded of ['threaded=0', 'threaded=1']) {
+  mounting(`a daemon that is killed is replaced when a cold file is read, ${threaded}`, async (t) => {
+    const { machine, layer, pid, isRight } = await prepare(t);
+    const { merged } = await machine.mount([layer], { options: ['fast_ino=1', threaded] });
+    for (const name of ['small-1', 'large-1', 'large-2', 'small-2'] as const) {
+      const daemon = await pid();
+      if (daemon !== 0) process.kill(daemon, 'SIGKILL');
+      await until('the daemon is dead', () => !lives(daemon));
+      t.true(isRight(merged, name), name);
+    }
+    t.is((await machine.status())?.mounts.length, 1);
+  });
+}
+
+mounting('a layer is mounted again, also by another daemon, without reading its TOC', async (t) => {
+  const { machine, layer, isRight, logged } = await prepare(t);
+  for (let round = 0; round < 3; round++) {
+    const mount = await machine.mount([layer]);
+    t.true(isRight(mount.merged, 'small-1'));
+    await mount.unmount();
+    if (round === 1) await machine.crfs('stop');
+  }
+  t.is(logged('the daemon is ready'), 2);
+  t.is(logged('read the TOC of a layer'), 1);
+});
+
+mounting('a layer file that is replaced is read anew by the next mount', async (t) => {
+  const { machine, layer, isRight, logged } = await prepare(t);
+  const first = await machine.mount([layer]);
+  const tar = join(machine.root, 'tars/other.tar');
+  writeTar(tar, [{ name: 'other', content: 'of the other layer\n' }]);
+  const other = await makeLayer(tar);
+  rmSync(layer);
+  writeFileSync(layer, readFileSync(other));
+  const second = await machine.mount([layer]);
+  t.is(readFileSync(join(second.merged, 'other'), 'utf8'), 'of the other layer\n');
+  t.true(isRight(first.merged, 'large-1'));
+  t.is(logged('read the TOC of a layer'), 2);
+});
