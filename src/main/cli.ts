@@ -1,23 +1,34 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { Command } from 'commander';
-import { addDaemon } from './commands/daemon.js';
-import { addStatus } from './commands/status.js';
-import { addStop } from './commands/stop.js';
+import { CommanderError } from 'commander';
 import { CrfsError } from './errors/error.js';
-import { version } from './version.js';
+import { escapeLine } from './output/terminal.js';
+import { createProgram } from './program.js';
 
-const program = new Command('crfs')
-  .description('Start containers without pulling them: stargz and eStargz layers as lower directories.')
-  .version(version)
-  .showHelpAfterError('(run with --help for usage)');
+const FAILED = 1;
+const USAGE = 2;
 
-for (const add of [addDaemon, addStatus, addStop]) add(program);
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(FAILED); // whoever read the output has enough of it
+});
 
 try {
-  await program.parseAsync();
+  await createProgram().parseAsync();
 } catch (error) {
-  if (!(error instanceof CrfsError)) throw error;
-  process.stderr.write(`crfs: ${error.message}\n`);
-  process.exitCode = error.code === 'CRFS_USAGE' ? 2 : 1;
+  if (error instanceof CommanderError)
+    process.exitCode = error.exitCode === 0 ? 0 : USAGE; // it has told why
+  else if (error instanceof CrfsError) fail(error.message, error.code === 'CRFS_USAGE' ? USAGE : FAILED);
+  else if (isSystemError(error)) fail(error.message, FAILED);
+  else throw error;
+}
+
+function fail(message: string, code: number): void {
+  process.stderr.write(`crfs: ${escapeLine(message)}\n`);
+  process.exitCode = code;
+}
+
+/** Of a system call, which says what a person needs to know: no space, no permission. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error;
 }

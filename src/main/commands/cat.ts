@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import type { Command } from 'commander';
+import { CrfsError } from '../errors/error.js';
+import { contentOf, isVerifiable } from '../inspect/content.js';
+import { type ViewOptions, withView } from '../inspect/session.js';
+import { barsOn, silent } from '../output/progress.js';
+import { escapeLine } from '../output/terminal.js';
+import { writeOut } from '../output/write.js';
+import { addViewOptions, configurationHelp } from './view-options.js';
+
+/** Smaller files are there before a bar could be read. */
+const PROGRESS_FROM = 4 << 20;
+
+/** `crfs cat` */
+export function addCat(program: Command): void {
+  const command = program
+    .command('cat')
+    .description('print the content of a file in an image or a layer, checked before it is printed')
+    .argument('<config>', configurationHelp)
+    .argument('<path>', 'the file; symlinks are followed within the image');
+  addViewOptions(command)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  crfs cat ./layer.esgz /etc/os-release\n  crfs cat fedora /usr/bin/bash | file -',
+    )
+    .action(async (config: string, path: string, given: ViewOptions) => {
+      await withView(config, given, async (view, workspace) => {
+        const node = view.find(path, true);
+        const { index } = node.layer;
+        if (!index.isFile(node.inode)) throw new CrfsError('CRFS_USAGE', `${JSON.stringify(path)} is no regular file`);
+        if (!isVerifiable(node)) {
+          process.stderr.write(
+            `crfs: ${escapeLine(path)}: the TOC holds no digest of it: the content is not checked\n`,
+          );
+        }
+        const size = index.size(node.inode);
+        const progress = process.stdout.isTTY || size < PROGRESS_FROM ? silent : barsOn(process.stderr);
+        const step = progress.start(path, size);
+        try {
+          for await (const piece of contentOf(node, workspace)) {
+            await writeOut(piece);
+            step.advance(piece.length);
+          }
+        } finally {
+          progress.close();
+        }
+      });
+    });
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import type { Command } from 'commander';
+import { canonicalConfiguration } from '../inspect/configuration.js';
+import { Workspace } from '../inspect/workspace.js';
+import { joinOptions, listedDirectory, lowerLayers } from '../mount/lowerdir.js';
+import { toJson } from '../output/terminal.js';
+import { parsePlatform } from '../registry/platform.js';
+import { configurationHelp, platformOption } from './view-options.js';
+
+/** `crfs lowerdir` */
+export function addLowerdir(program: Command): void {
+  program
+    .command('lowerdir')
+    .description('print the option that makes fuse-overlayfs mount layers')
+    .argument('<config>', configurationHelp)
+    .argument('<dir>', 'any directory: fuse-overlayfs wants one behind the layers, and shows nothing of it')
+    .option(...platformOption)
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      '\nExample:\n  fuse-overlayfs -o fast_ino=1,"$(crfs lowerdir ./layer.esgz /var/empty)",upperdir=u,workdir=w merged',
+    )
+    .action(async (written: string, directory: string, given: { platform?: string; json?: boolean }) => {
+      const lower = listedDirectory(directory, 'the directory');
+      const workspace = new Workspace();
+      try {
+        const platform = given.platform === undefined ? undefined : parsePlatform(given.platform);
+        const configuration = await canonicalConfiguration(written, () => workspace.client(), platform);
+        const option = joinOptions([`lowerdir=${lowerLayers(configuration, lower)}`]);
+        process.stdout.write(given.json ? `${toJson({ configuration, option })}\n` : `${option}\n`);
+      } finally {
+        await workspace.close();
+      }
+    });
+}

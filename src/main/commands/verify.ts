@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import type { Command } from 'commander';
+import { findImage } from '../inspect/image.js';
+import { type LayerReport, verifyImage } from '../inspect/verify.js';
+import { Workspace } from '../inspect/workspace.js';
+import { progressOn, silent } from '../output/progress.js';
+import { escapeLine, painterFor, toJson } from '../output/terminal.js';
+import { formatBytes } from '../output/text.js';
+import { configurationHelp, platformOption } from './view-options.js';
+
+interface Given {
+  platform?: string;
+  json?: boolean;
+}
+
+/** `crfs verify` */
+export function addVerify(program: Command): void {
+  program
+    .command('verify')
+    .description('prove every byte of a layer, or of all layers of an image: digests of blobs, TOCs, files and chunks')
+    .argument('<config>', configurationHelp)
+    .option(...platformOption)
+    .option('--json', 'print the result as JSON, and no progress')
+    .addHelpText(
+      'after',
+      '\nExits with 1 if anything is wrong.\n\nExamples:\n  crfs verify ./layer.esgz\n  crfs verify --json fedora',
+    )
+    .action(verify);
+}
+
+async function verify(config: string, { platform, json }: Given): Promise<void> {
+  const workspace = new Workspace();
+  const progress = json ? silent : progressOn(process.stderr);
+  try {
+    const image = await findImage(config, workspace, platform);
+    const reports: LayerReport[] = [];
+    await verifyImage(image, workspace, progress, (layer) => {
+      reports.push(layer);
+      if (!json) print(layer, image.layers.length);
+    });
+    const sound = reports.every(({ problems }) => problems.length === 0);
+    if (json) process.stdout.write(`${toJson({ resolved: image.resolved, sound, layers: reports })}\n`);
+    if (!sound) process.exitCode = 1;
+  } finally {
+    progress.close();
+    await workspace.close();
+  }
+}
+
+function print({ name, number, problems, files, contentSize, verifiable }: LayerReport, count: number): void {
+  const who = escapeLine(count === 1 ? name : `${number}/${count} ${name}`);
+  const [out, err] = [painterFor(process.stdout), painterFor(process.stderr)];
+  for (const problem of problems) process.stderr.write(`${err('red', 'crfs:')} ${who}: ${escapeLine(problem)}\n`);
+  const what = `${files} ${files === 1 ? 'file' : 'files'}, ${formatBytes(contentSize)}`;
+  const doubt = verifiable ? '' : ', not all of them have digests';
+  const summary = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
+  process.stdout.write(
+    problems.length === 0 ? `${who}: ${out('green', 'ok')}, ${what}${doubt}\n` : `${who}: ${out('red', summary)}\n`,
+  );
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import type { Command } from 'commander';
+
+export const configurationHelp =
+  'an image (docker://fedora, localhost:5000/img:tag), a URL or a path of a layer (./layer.esgz)';
+
+export const platformOption = [
+  '--platform <platform>',
+  'of an image for several: linux/arm64 (default: of this machine)',
+] as const;
+
+/** Options of all commands that look into layers. */
+export function addViewOptions(command: Command): Command {
+  return command
+    .option(...platformOption)
+    .option('--layer <layer>', 'look at one layer alone, with its whiteouts: its number, 1 is the base, or its digest');
+}

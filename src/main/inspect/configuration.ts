@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { CrfsError } from '../errors/error.js';
+import type { RegistryClient } from '../registry/client.js';
+import { resolveImage } from '../registry/image.js';
+import { formatReference } from '../registry/reference.js';
+import type { Platform } from '../registry/types.js';
+import { placeOf } from '../sources/place.js';
+
+/**
+ * The configuration that a person means: a path becomes absolute, an image's name gets its registry and tag, and with
+ * `platform` the digest of that platform's image. What starts with `/`, `./` or `../`, or is there as a file, is a path;
+ * what has no scheme otherwise, the name of an image. Throws CRFS_USAGE, and what looking an image up throws.
+ */
+export async function canonicalConfiguration(
+  written: string,
+  client: () => Promise<RegistryClient>,
+  platform?: Platform,
+): Promise<string> {
+  if (/^\.{0,2}\//.test(written)) return resolve(written);
+  if (/^(https?|file):/.test(written)) {
+    const place = placeOf(written);
+    return place.kind === 'file' ? place.path : written;
+  }
+  const image = written.startsWith('docker://');
+  if (!image && statSync(written, { throwIfNoEntry: false })?.isFile()) return resolve(written);
+  try {
+    return await canonicalImage(written, await client(), platform);
+  } catch (error) {
+    if (image || !(error instanceof CrfsError) || error.code !== 'CRFS_USAGE') throw error;
+    const message = `there is no file ${JSON.stringify(written)}, and it is no image: ${error.message}`;
+    throw new CrfsError(error.code, message, { cause: error });
+  }
+}
+
+async function canonicalImage(name: string, client: RegistryClient, platform: Platform | undefined): Promise<string> {
+  const [only, another] = await client.candidates(name);
+  if (only !== undefined && another === undefined && platform === undefined) return formatReference(only);
+  const { reference, manifest } = await resolveImage(client, name, platform && { platform });
+  return formatReference(platform ? { ...reference, digest: manifest.digest } : reference);
+}
+
+/** A configuration for people to see: without the credentials of a URL. */
+export function shownConfiguration(configuration: string): string {
+  if (!/^https?:/.test(configuration) || !URL.canParse(configuration)) return configuration;
+  const url = new URL(configuration);
+  url.username = '';
+  url.password = '';
+  return url.href;
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** The content of a file, fetched chunk by chunk, each checked before any byte of it is handed out. */
+
+import { createHash } from 'node:crypto';
+import { pipeline, Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { CrfsError } from '../errors/error.js';
+import { asFault, LayerFault, namingBlob, quote } from '../formats/fault.js';
+import type { IndexReader } from '../index/reader.js';
+import type { BlobSource } from '../sources/source.js';
+import type { OpenLayer } from './layer.js';
+import type { Part } from './view.js';
+import type { Workspace } from './workspace.js';
+
+const READ_BYTES = 4 << 20;
+const OUTPUT_BYTES = 1 << 18;
+/** What is larger waits for its digest in a file. */
+const MEMORY_BYTES = 16 << 20;
+
+/** Chunks of a file that one digest covers. */
+interface Unit {
+  readonly first: number;
+  readonly end: number;
+  readonly size: number;
+  readonly digest: Uint8Array | undefined;
+  readonly what: string;
+}
+
+/** Whether the TOC holds digests of all of a file's bytes. */
+export function isVerifiable({ layer: { index }, inode }: Part): boolean {
+  return unitsOf(index, inode).every(({ digest }) => digest !== undefined);
+}
+
+/** The content of a regular file. Throws CRFS_BAD_LAYER, CRFS_DIGEST, CRFS_NO_SPACE, and what the source throws. */
+export async function* contentOf({ layer, inode }: Part, workspace: Workspace): AsyncGenerator<Uint8Array> {
+  const { index } = layer;
+  const units = unitsOf(index, inode);
+  const whole = units.length > 1 && index.hasDigest(inode) ? createHash('sha256') : undefined;
+  for (const unit of units) {
+    for await (const piece of checked(layer, unit, workspace)) {
+      whole?.update(piece);
+      yield piece;
+    }
+  }
+  if (whole !== undefined) compare(layer, 'the file', whole.digest(), index.keyBytes(inode));
+}
+
+function unitsOf(index: IndexReader, inode: number): Unit[] {
+  const first = index.chunkFirst(inode);
+  const count = index.chunkCount(inode);
+  const chunks = Array.from({ length: count }, (_, i) => first + i);
+  const ofFile = index.hasDigest(inode) ? index.keyBytes(inode) : undefined;
+  if (ofFile !== undefined && chunks.some((chunk) => index.chunkDigest(chunk) === null)) {
+    return [{ first, end: first + count, size: index.size(inode), digest: ofFile, what: 'the file' }];
+  }
+  return chunks.map((chunk) => ({
+    first: chunk,
+    end: chunk + 1,
+    size: index.chunkSize(chunk),
+    digest: index.chunkDigest(chunk) ?? undefined,
+    what: `the chunk at ${index.chunkFileOffset(chunk)}`,
+  }));
+}
+
+async function* checked(layer: OpenLayer, unit: Unit, workspace: Workspace): AsyncGenerator<Uint8Array> {
+  if (unit.digest === undefined) {
+    yield* inflated(layer, unit);
+    return;
+  }
+  const hash = createHash('sha256');
+  const file = unit.size > MEMORY_BYTES ? await workspace.file() : undefined;
+  const held: Uint8Array[] = [];
+  try {
+    for await (const piece of inflated(layer, unit)) {
+      hash.update(piece);
+      if (file === undefined) held.push(piece);
+      else await file.appendFile(piece);
+    }
+    compare(layer, unit.what, hash.digest(), unit.digest);
+    if (file === undefined) yield* held;
+    else yield* file.createReadStream({ start: 0, autoClose: false }) as AsyncIterable<Uint8Array>;
+  } finally {
+    await file?.close();
+  }
+}
+
+function compare(layer: OpenLayer, what: string, found: Buffer, wanted: Uint8Array): void {
+  if (found.equals(wanted)) return;
+  const digests = `sha256 ${found.toString('hex')}, not ${Buffer.from(wanted).toString('hex')}`;
+  throw new CrfsError('CRFS_DIGEST', `${layer.name}: ${what} is not what the TOC says: ${digests}`);
+}
+
+async function* inflated(layer: OpenLayer, { first, end }: Unit): AsyncGenerator<Uint8Array> {
+  for (let chunk = first; chunk < end; chunk++) yield* inflatedChunk(layer, chunk);
+}
+
+/** The content of one chunk, out of its gzip member. */
+async function* inflatedChunk({ index, tocOffset, blob }: OpenLayer, chunk: number): AsyncGenerator<Uint8Array> {
+  const start = index.chunkOffset(chunk);
+  const output = createGunzip({ chunkSize: OUTPUT_BYTES });
+  pipeline(Readable.from(ranges(blob, start, Math.min(index.chunkEnd(chunk), tocOffset))), output, () => {
+    // The loop below meets the same error.
+  });
+  let skip = index.chunkInner(chunk);
+  let left = index.chunkSize(chunk);
+  try {
+    for await (const piece of output as AsyncIterable<Uint8Array>) {
+      const content = piece.subarray(skip, skip + left);
+      skip -= Math.min(skip, piece.length);
+      left -= content.length;
+      if (content.length > 0) yield content;
+      if (left === 0) return;
+    }
+  } catch (error) {
+    const fault = asFault(error, `the gzip member at ${start} does not inflate`);
+    await namingBlob(blob.name, () => Promise.reject(fault));
+  }
+  await namingBlob(blob.name, () =>
+    Promise.reject(new LayerFault(`the gzip member at ${quote(start)} holds less than the TOC says`)),
+  );
+}
+
+/** Bytes [start, end) of a blob; the next piece is on its way while one is used. */
+async function* ranges(blob: BlobSource, start: number, end: number): AsyncGenerator<Uint8Array> {
+  let next = blob.read(start, Math.min(READ_BYTES, end - start));
+  for (let at = start; at < end; at += READ_BYTES) {
+    const bytes = await next;
+    const after = at + READ_BYTES;
+    if (after < end) {
+      next = blob.read(after, Math.min(READ_BYTES, end - after));
+      next.catch(() => undefined); // met where it is awaited, if it still is
+    }
+    yield bytes;
+  }
+}

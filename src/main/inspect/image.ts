@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { CrfsError } from '../errors/error.js';
+import type { RegistryClient } from '../registry/client.js';
+import { parsePlatform } from '../registry/platform.js';
+import { openFileSource } from '../sources/file.js';
+import { type LayerSource, openRemote } from '../sources/open.js';
+import { placeOf } from '../sources/place.js';
+import type { BlobSource } from '../sources/source.js';
+import { canonicalConfiguration, shownConfiguration } from './configuration.js';
+import { type OpenLayer, readLayer } from './layer.js';
+import type { Workspace } from './workspace.js';
+
+/** A layer that can be opened, in a file or far away. */
+export interface AnyLayerSource extends Omit<LayerSource, 'open'> {
+  /** Of the file that it is. */
+  readonly path?: string;
+  open(): Promise<BlobSource>;
+}
+
+export interface FoundImage {
+  /** The configuration that leads to the very same layers again. */
+  readonly resolved: string;
+  /** Whether `resolved` names an image in a registry. */
+  readonly inRegistry: boolean;
+  /** The base layer first. */
+  readonly layers: readonly AnyLayerSource[];
+}
+
+/** Layers that are read at the same time. */
+const AT_ONCE = 16;
+
+/** Finds the layers that a person names; opens none. `platform` is written like linux/arm64. */
+export async function findImage(
+  written: string,
+  workspace: Workspace,
+  platform: string | undefined,
+): Promise<FoundImage> {
+  const client = (): Promise<RegistryClient> => workspace.client();
+  const place = placeOf(await canonicalConfiguration(written, client));
+  if (place.kind === 'file') {
+    const { path } = place;
+    const layer = {
+      name: path,
+      identity: path,
+      path,
+      open: async () => openFileSource(path),
+      openToc: async () => undefined,
+    };
+    return { resolved: path, inRegistry: false, layers: [layer] };
+  }
+  const wanted = platform === undefined ? {} : { platform: parsePlatform(platform) };
+  const image = await openRemote(place, await client(), { store: workspace.manifests, ...wanted });
+  return { ...image, resolved: shownConfiguration(image.resolved), inRegistry: place.kind === 'image' };
+}
+
+/** Reads the TOCs of an image's layers, several at a time: of all, or of the one that `only` names. The base comes first. */
+export async function openLayers(
+  image: FoundImage,
+  workspace: Workspace,
+  only: string | undefined,
+): Promise<OpenLayer[]> {
+  const wanted = only === undefined ? [...image.layers.keys()] : [chooseLayer(image, only)];
+  return await mapAtOnce(wanted, AT_ONCE, async (place) => {
+    const layer = image.layers[place] as AnyLayerSource;
+    return await readLayer(layer, place + 1, await layer.open(), workspace);
+  });
+}
+
+/** The place of the layer that a person names: its number, 1 for the base, or how its digest begins. Throws CRFS_USAGE. */
+function chooseLayer({ layers, resolved }: FoundImage, named: string): number {
+  const count = `${layers.length} ${layers.length === 1 ? 'layer' : 'layers'}`;
+  if (/^\d{1,5}$/.test(named)) {
+    const number = Number(named);
+    if (number >= 1 && number <= layers.length) return number - 1;
+    throw new CrfsError('CRFS_USAGE', `${resolved} has ${count}, from 1, the base: there is no layer ${named}`);
+  }
+  const start = named.startsWith('sha256:') ? named : `sha256:${named}`;
+  const fitting = [...layers.keys()].filter((place) => layers[place]?.digest?.startsWith(start));
+  if (fitting.length === 1) return fitting[0] as number;
+  const how = fitting.length === 0 ? 'none' : 'more than one';
+  throw new CrfsError('CRFS_USAGE', `${resolved}: of its ${count}, ${how} has a digest that begins with ${start}`);
+}
+
+/** Maps items by `work`, so many at the same time; the results are in the order of the items. */
+export async function mapAtOnce<T, R>(
+  items: readonly T[],
+  atOnce: number,
+  work: (item: T, place: number) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = [];
+  let next = 0;
+  const runner = async (): Promise<void> => {
+    for (let place = next++; place < items.length; place = next++) {
+      results[place] = await work(items[place] as T, place);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, runner));
+  return results;
+}

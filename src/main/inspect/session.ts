@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { findImage, openLayers } from './image.js';
+import { View } from './view.js';
+import { Workspace } from './workspace.js';
+
+export interface ViewOptions {
+  /** Like linux/arm64. */
+  readonly platform?: string;
+  /** Number or digest of the one layer to look at, as it is. */
+  readonly layer?: string;
+}
+
+/** Opens what a person names, hands its tree to `work`, and leaves nothing behind. */
+export async function withView<T>(
+  written: string,
+  { platform, layer }: ViewOptions,
+  work: (view: View, workspace: Workspace) => Promise<T>,
+): Promise<T> {
+  const workspace = new Workspace();
+  try {
+    const image = await findImage(written, workspace, platform);
+    const layers = await openLayers(image, workspace, layer);
+    return await work(new View(layers, layer !== undefined), workspace);
+  } finally {
+    await workspace.close();
+  }
+}

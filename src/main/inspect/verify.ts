@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Proves layers: everything that a manifest, an image's config, a TOC and gzip say of them is held against their bytes. */
+
+import { type FileHandle, open } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { Piscina } from 'piscina';
+import type { ChunksTask, FileProblem, WholeOutcome, WholeTask } from '../../workers/verify/worker.js';
+import { CrfsError } from '../errors/error.js';
+import type { IndexReader } from '../index/reader.js';
+import type { Progress } from '../output/progress.js';
+import { fileSource } from '../sources/file.js';
+import { diffIdsOf } from './config.js';
+import { type AnyLayerSource, type FoundImage, mapAtOnce } from './image.js';
+import { type OpenLayer, readLayer } from './layer.js';
+import type { Workspace } from './workspace.js';
+
+/** What was found of one layer. */
+export interface LayerReport {
+  /** 1 is the base. */
+  readonly number: number;
+  readonly name: string;
+  /** `sha256:…` each, of what was read; null where it did not come so far. */
+  readonly digest: string | null;
+  readonly diffId: string | null;
+  readonly tocDigest: string | null;
+  readonly kind: string | null;
+  /** Regular files with content, and the bytes of all files. */
+  readonly files: number;
+  readonly contentSize: number;
+  /** The TOC holds digests of all content. */
+  readonly verifiable: boolean;
+  /** One line each; the layer is proven if there is none. */
+  readonly problems: readonly string[];
+}
+
+/** Layers that are on the disk at the same time. */
+const LAYERS_AT_ONCE = 2;
+const FETCH_BYTES = 8 << 20;
+/** What one task checks, unless a single file is larger. */
+const PART_BYTES = 16 << 20;
+const PART_CHUNKS = 4096;
+
+/** Checks every layer of an image, and tells `report` of each, in order. Throws what keeps it from checking any. */
+export async function verifyImage(
+  image: FoundImage,
+  workspace: Workspace,
+  progress: Progress,
+  report: (layer: LayerReport) => void,
+): Promise<void> {
+  const pool = new Piscina({
+    filename: new URL('../../workers/verify/worker.js', import.meta.url).href,
+    minThreads: 0,
+    maxThreads: availableParallelism(),
+    resourceLimits: { maxYoungGenerationSizeMb: 4 },
+  });
+  try {
+    const diffIds = image.inRegistry ? await diffIdsOf(image.resolved, image.layers.length, workspace) : [];
+    const reports: LayerReport[] = [];
+    let next = 0;
+    await mapAtOnce(image.layers, LAYERS_AT_ONCE, async (layer, place) => {
+      const check = new LayerCheck(layer, place + 1, { workspace, progress, pool });
+      reports[place] = await check.run(diffIds[place]);
+      for (let done = reports[next]; done !== undefined; done = reports[next]) {
+        report(done);
+        next++;
+      }
+    });
+  } finally {
+    await pool.destroy();
+  }
+}
+
+interface Means {
+  readonly workspace: Workspace;
+  readonly progress: Progress;
+  readonly pool: Piscina;
+}
+
+class LayerCheck {
+  readonly #layer: AnyLayerSource;
+  readonly #number: number;
+  readonly #means: Means;
+  readonly #problems: string[] = [];
+
+  constructor(layer: AnyLayerSource, number: number, means: Means) {
+    this.#layer = layer;
+    this.#number = number;
+    this.#means = means;
+  }
+
+  /** Checks all there is to check. `diffId` is what the config of the image says. */
+  async run(diffId: string | undefined): Promise<LayerReport> {
+    const { pool } = this.#means;
+    const file = await this.#attempt(() => this.#fetch());
+    if (file === undefined) return this.#report();
+    try {
+      const task: WholeTask = { fd: file.fd, size: (await file.stat()).size };
+      const [whole, layer] = await Promise.all([
+        pool.run(task, { name: 'whole' }) as Promise<WholeOutcome>,
+        this.#attempt(() => this.#members(file)),
+      ]);
+      this.#compare('the digest of the blob', whole.digest, this.#layer.digest);
+      if (whole.diffId === null) this.#problems.push('the blob is no sound gzip stream');
+      else this.#compare('the diff ID', whole.diffId, diffId);
+      return this.#report(whole, layer);
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** The blob as a local file. */
+  async #fetch(): Promise<FileHandle> {
+    const { workspace, progress } = this.#means;
+    const { name, path } = this.#layer;
+    const blob = await this.#layer.open();
+    try {
+      if (path !== undefined) return await open(path);
+      const file = await workspace.file();
+      const step = progress.start(`${name}: fetching`, blob.size);
+      for (let at = 0; at < blob.size; at += FETCH_BYTES) {
+        const piece = await blob.read(at, Math.min(FETCH_BYTES, blob.size - at));
+        await file.appendFile(piece);
+        step.advance(piece.length);
+      }
+      step.done();
+      return file;
+    } finally {
+      await blob.close();
+    }
+  }
+
+  /** Holds the TOC against the manifest, and every file against the TOC. */
+  async #members({ fd }: FileHandle): Promise<OpenLayer> {
+    const { workspace, progress, pool } = this.#means;
+    const { name } = this.#layer;
+    const layer = await readLayer(this.#layer, this.#number, fileSource(fd, name), workspace);
+    const { index, indexFd, tocOffset } = layer;
+    const step = progress.start(`${name}: checking`, index.contentSize);
+    const found = await mapAtOnce([...partsOf(index)], pool.maxThreads * 2, async ({ first, end, bytes }) => {
+      const task: ChunksTask = { name, blobFd: fd, indexFd, tocOffset, first, end };
+      const problems = (await pool.run(task, { name: 'chunks' })) as FileProblem[];
+      step.advance(bytes);
+      return problems;
+    });
+    step.done();
+    for (const { path, message } of found.flat()) this.#problems.push(`${JSON.stringify(path)}: ${message}`);
+    return layer;
+  }
+
+  async #attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof CrfsError)) throw error;
+      const { name } = this.#layer;
+      const { message } = error;
+      this.#problems.push(message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message);
+      return undefined;
+    }
+  }
+
+  #compare(what: string, found: string, wanted: string | undefined): void {
+    if (wanted !== undefined && found !== wanted) this.#problems.push(`${what} is ${found}, not ${wanted}`);
+  }
+
+  #report(whole?: WholeOutcome, layer?: OpenLayer): LayerReport {
+    return {
+      number: this.#number,
+      name: this.#layer.name,
+      digest: whole?.digest ?? null,
+      diffId: whole?.diffId ?? null,
+      tocDigest: layer ? `sha256:${layer.index.tocDigest}` : null,
+      kind: layer?.kind ?? null,
+      files: layer ? countFiles(layer.index) : 0,
+      contentSize: layer?.index.contentSize ?? 0,
+      verifiable: layer ? !layer.index.unverified : false,
+      problems: this.#problems,
+    };
+  }
+}
+
+function countFiles(index: IndexReader): number {
+  let files = 0;
+  for (let inode = 0; inode < index.inodes; inode++) if (index.isFile(inode)) files++;
+  return files;
+}
+
+/** The chunks of a layer in parts of whole files, each enough for a task. */
+function* partsOf(index: IndexReader): Generator<{ first: number; end: number; bytes: number }> {
+  let [first, bytes] = [0, 0];
+  for (let chunk = 0; chunk < index.chunks; ) {
+    const inode = index.chunkInode(chunk);
+    chunk += index.chunkCount(inode);
+    bytes += index.size(inode);
+    if (bytes < PART_BYTES && chunk - first < PART_CHUNKS && chunk < index.chunks) continue;
+    yield { first, end: chunk, bytes };
+    [first, bytes] = [chunk, 0];
+  }
+}

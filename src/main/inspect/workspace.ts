@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import type { RegistryClient } from '../registry/client.js';
+import type { ManifestStore } from '../registry/types.js';
+
+/** Whole layers may lie here for a while: not in a directory that is often memory. */
+const DIRECTORY = process.env['TMPDIR'] || '/var/tmp';
+
+/** What one command uses while it looks at layers by itself: a directory that goes away with it, and a client. */
+export class Workspace {
+  readonly directory = mkdtempSync(join(DIRECTORY, 'crfs-'));
+  /** Manifests seen, so that none is asked for twice. */
+  readonly manifests: ManifestStore;
+  #client: Promise<RegistryClient> | undefined;
+
+  constructor() {
+    const seen = new Map<string, Uint8Array>();
+    this.manifests = {
+      get: async (digest) => seen.get(digest),
+      put: async (digest, bytes) => void seen.set(digest, bytes),
+    };
+    process.once('exit', () => this.#remove());
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.once(signal, () => process.exit(128 + constants.signals[signal]));
+    }
+  }
+
+  /** For what is not in local files: nothing of it is loaded before. */
+  client(): Promise<RegistryClient> {
+    this.#client ??= import('../registry/client.js').then(({ RegistryClient }) => {
+      return new RegistryClient({ spool: this.directory });
+    });
+    return this.#client;
+  }
+
+  /** A path of its own for a file. */
+  path(): string {
+    return join(this.directory, randomUUID());
+  }
+
+  /** A file without a name, to write and to read. The caller closes it. */
+  async file(): Promise<FileHandle> {
+    const path = this.path();
+    const file = await open(path, 'wx+', 0o600);
+    await unlink(path);
+    return file;
+  }
+
+  async close(): Promise<void> {
+    await (await this.#client)?.close();
+    this.#remove();
+  }
+
+  #remove(): void {
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}

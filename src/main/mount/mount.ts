@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CrfsError } from '../errors/error.js';
+import { checkHost, findPlugin, HOST } from './host.js';
+import { joinOptions, listedDirectory, lowerLayers, realDirectory } from './lowerdir.js';
+import { mountedAt } from './mountinfo.js';
+
+const LOOK_EVERY_MS = 20;
+/** Options of fuse-overlayfs that are made here, and what to write instead. */
+const OURS: Readonly<Record<string, string>> = {
+  lowerdir: '--lower',
+  upperdir: '--upper',
+  workdir: '--work',
+  plugins: 'the plugin that comes with crfs',
+};
+
+export interface MountRequest {
+  /** As canonicalConfiguration makes it. */
+  readonly configuration: string;
+  readonly merged: string;
+  /** Both or none; with none, the mount is read-only. */
+  readonly upper?: string | undefined;
+  readonly work?: string | undefined;
+  /** Directories below the layers, the topmost first. */
+  readonly lower: readonly string[];
+  /** Further `-o` options, as fuse-overlayfs takes them. */
+  readonly options: readonly string[];
+  readonly foreground: boolean;
+}
+
+export interface Mounted {
+  /** The absolute path of `merged`. */
+  readonly mountpoint: string;
+  /** In the foreground: resolves to whether fuse-overlayfs has ended well. */
+  readonly ended: Promise<boolean> | undefined;
+}
+
+/**
+ * Mounts layers, and waits until they are there. What fuse-overlayfs and the plugin say goes to stderr as it is.
+ * Throws CRFS_USAGE, CRFS_NOT_FOUND, CRFS_DENIED where it can be known beforehand, CRFS_INTERNAL if fuse-overlayfs fails.
+ */
+export async function mountLayers(request: MountRequest): Promise<Mounted> {
+  const { merged, foreground } = request;
+  if (process.geteuid?.() !== 0) {
+    const hint = 'put `podman unshare` or `unshare -Urm` in front of the command';
+    throw new CrfsError('CRFS_DENIED', `mounting takes root, or a user namespace in which you are root: ${hint}`);
+  }
+  const mountpoint = realDirectory(merged, 'the mountpoint');
+  if (mountedAt(mountpoint) === `fuse.${HOST}`) {
+    throw new CrfsError('CRFS_USAGE', `${JSON.stringify(mountpoint)} is mounted already: run \`crfs umount\` first`);
+  }
+  const options = mountOptions(request);
+  await checkHost();
+  const args = [...(foreground ? ['-f'] : []), '-o', options, mountpoint];
+  const host = spawn(HOST, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+  const ended = endOf(host);
+  if (!foreground) {
+    const well = await ended;
+    if (well && mountedAt(mountpoint) !== undefined) return { mountpoint, ended: undefined };
+    throw new CrfsError('CRFS_INTERNAL', `${HOST} has not mounted ${JSON.stringify(mountpoint)}`);
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => host.kill(signal));
+  while (mountedAt(mountpoint) !== `fuse.${HOST}`) {
+    await Promise.race([ended, sleep(LOOK_EVERY_MS)]);
+    if (host.exitCode !== null || host.signalCode !== null) {
+      throw new CrfsError('CRFS_INTERNAL', `${HOST} has not mounted ${JSON.stringify(mountpoint)}`);
+    }
+  }
+  return { mountpoint, ended };
+}
+
+async function endOf(host: ChildProcess): Promise<boolean> {
+  const [code] = (await once(host, 'exit')) as [number | null];
+  return code === 0;
+}
+
+function mountOptions(request: MountRequest): string {
+  const { configuration, upper, work, lower, options } = request;
+  if ((upper === undefined) !== (work === undefined)) {
+    throw new CrfsError('CRFS_USAGE', '--upper and --work go together: changes are kept in one, prepared in the other');
+  }
+  const given = options.flatMap((option) => option.split(','));
+  const names = given.map((option) => option.replace(/=.*/s, ''));
+  const ours = names.find((name) => Object.hasOwn(OURS, name));
+  if (ours !== undefined) throw new CrfsError('CRFS_USAGE', `-o ${ours}: crfs sets it by itself: ${OURS[ours]}`);
+  const lowers = [
+    lowerLayers(configuration, '/'),
+    ...lower.map((path) => listedDirectory(path, 'the lower directory')),
+  ];
+  const made = [
+    `plugins=${listedPlugin()}`,
+    `lowerdir=${lowers.join(':')}`,
+    ...(upper === undefined ? [] : [`upperdir=${listedDirectory(upper, 'the upper directory')}`]),
+    ...(work === undefined ? [] : [`workdir=${realDirectory(work, 'the work directory')}`]),
+    ...(names.includes('fast_ino') ? [] : ['fast_ino=1']),
+  ];
+  return [joinOptions(made), ...options].join(',');
+}
+
+function listedPlugin(): string {
+  const plugin = findPlugin();
+  if (!plugin.includes(':')) return plugin;
+  throw new CrfsError('CRFS_USAGE', `${plugin} has a colon in its path: fuse-overlayfs cannot take that`);
+}

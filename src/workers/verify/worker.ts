@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { createHash, type Hash } from 'node:crypto';
+import { readSync } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { CrfsError } from '../../main/errors/error.js';
+import { IndexReader } from '../../main/index/reader.js';
+import { addon } from '../../native/addon.js';
+import { libdeflate } from '../inflate/libdeflate.js';
+import { checkDigest, fileContent } from '../serve/digest.js';
+import type { Layer } from '../serve/layers.js';
+import { MemberReader } from '../serve/member.js';
+
+const PIECE = 1 << 20;
+
+/** A blob in a file, to hash as a whole; the descriptor stays the caller's. */
+export interface WholeTask {
+  readonly fd: number;
+  readonly size: number;
+}
+
+export interface WholeOutcome {
+  /** `sha256:…` of the blob. */
+  readonly digest: string;
+  /** `sha256:…` of what any gunzip makes of it; null: it does not inflate. */
+  readonly diffId: string | null;
+}
+
+/** Chunks [first, end) of a layer, those of whole files, to check; the descriptors stay the caller's. */
+export interface ChunksTask {
+  readonly name: string;
+  readonly blobFd: number;
+  readonly indexFd: number;
+  readonly tocOffset: number;
+  readonly first: number;
+  readonly end: number;
+}
+
+/** A file that is not what the TOC says. */
+export interface FileProblem {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** Hashes a blob, and what it inflates to as one stream. */
+export async function whole({ fd, size }: WholeTask): Promise<WholeOutcome> {
+  const digest = createHash('sha256');
+  const plain = createHash('sha256');
+  try {
+    await pipeline(hashing(fd, size, digest), createGunzip({ chunkSize: PIECE }), plain);
+    return { digest: `sha256:${digest.digest('hex')}`, diffId: `sha256:${plain.digest('hex')}` };
+  } catch {
+    const again = createHash('sha256'); // the stream may have ended anywhere
+    for (const piece of fileContent(fd, size)) again.update(piece);
+    return { digest: `sha256:${again.digest('hex')}`, diffId: null };
+  }
+}
+
+function* hashing(fd: number, size: number, hash: Hash): Generator<Buffer> {
+  for (let at = 0; at < size; ) {
+    const piece = Buffer.allocUnsafeSlow(Math.min(PIECE, size - at));
+    const read = readSync(fd, piece, 0, piece.length, at);
+    if (read === 0) return; // a file that has become shorter has another digest
+    at += read;
+    hash.update(piece.subarray(0, read));
+    yield piece.subarray(0, read);
+  }
+}
+
+/** Checks files one by one: one that fails does not keep the next from being checked. */
+export function chunks({ first, end, ...facts }: ChunksTask): FileProblem[] {
+  const mapping = addon.map(facts.indexFd, false);
+  const index = new IndexReader(mapping);
+  const layer: Layer = { ...facts, number: 0, regions: new SharedArrayBuffer(0), index, has: () => true };
+  const members = new MemberReader(libdeflate, () => undefined);
+  const problems: FileProblem[] = [];
+  for (let chunk = first; chunk < end; ) {
+    const inode = index.chunkInode(chunk);
+    try {
+      checkFile(members, layer, inode);
+    } catch (error) {
+      if (!(error instanceof CrfsError)) throw error;
+      problems.push({ path: index.path(inode), message: error.message });
+    }
+    chunk = index.chunkFirst(inode) + index.chunkCount(inode);
+  }
+  addon.unmap(mapping);
+  return problems;
+}
+
+/** Inflates all chunks of a file. Throws CRFS_BAD_LAYER and CRFS_DIGEST. */
+function checkFile(members: MemberReader, layer: Layer, inode: number): void {
+  const { index } = layer;
+  const content = checkedContent(members, layer, inode);
+  if (index.hasDigest(inode)) checkDigest(content, index.keyBytes(inode), 'the content');
+  else for (const _ of content);
+}
+
+/** The content of a file, in pieces that are valid until the next; a chunk with a digest of its own is checked first. */
+function* checkedContent(members: MemberReader, layer: Layer, inode: number): Generator<Uint8Array> {
+  const { index } = layer;
+  const first = index.chunkFirst(inode);
+  for (let chunk = first; chunk < first + index.chunkCount(inode); chunk++) {
+    const content = (): Iterable<Uint8Array> =>
+      members.fits(layer, chunk) ? [members.content(layer, chunk)] : members.pieces(layer, chunk);
+    const digest = index.chunkDigest(chunk);
+    if (digest) checkDigest(content(), digest, `the chunk at ${index.chunkFileOffset(chunk)}`);
+    yield* content();
+  }
+}
