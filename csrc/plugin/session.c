@@ -6,6 +6,7 @@
 #include "plugin/mapping.h"
 #include "plugin/scratch.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -232,6 +233,7 @@ struct crfs_source *crfs_session_source(const char *opaque) {
   struct crfs_failure failure;
   if (crfs_config_decode(&config, opaque, &failure) < 0) {
     crfs_report(opaque, &failure);
+    errno = failure.error;
     return NULL;
   }
   pthread_mutex_lock(&talk);
@@ -241,6 +243,8 @@ struct crfs_source *crfs_session_source(const char *opaque) {
   if (source == NULL && (source = make_source(&config, &failure)) == NULL)
     crfs_report(config.text, &failure);
   pthread_mutex_unlock(&talk);
+  if (source == NULL)
+    errno = failure.error; /* the host prints it after our line */
   return source;
 }
 

@@ -12,7 +12,8 @@
 /* Longest time that an open may wait, in nanoseconds: $CRFS_TIMEOUT in seconds, or 60 s. */
 uint64_t crfs_session_timeout(void);
 
-/* The source that OPAQUE describes, opened at first sight. Returns it, owned by the session, or NULL: reported. */
+/* The source that OPAQUE describes, opened at first sight. Returns it, owned by the session, or NULL and errno:
+ * reported. */
 struct crfs_source *crfs_session_source(const char *opaque);
 
 /* Has the daemon give LAYER (source and place are set) its number and its index, and keeps it in the session. Returns

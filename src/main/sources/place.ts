@@ -22,5 +22,5 @@ export function placeOf(configuration: string): Place {
   if (/^https?:\/\//.test(configuration)) return { kind: 'url', url: configuration };
   if (configuration.startsWith('docker://')) return { kind: 'image', name: configuration };
   const known = '/path, file:///path, https://host/path, http://host/path and docker://image';
-  throw new CrfsError('CRFS_USAGE', `${configuration} names no layer: known are ${known}`);
+  throw new CrfsError('CRFS_USAGE', `${configuration}: names no layer; known are ${known}`);
 }
