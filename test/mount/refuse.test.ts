@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** What a mount refuses, and what it says then: one line of ours. What it takes, in all spellings. */
+
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import type { ExecutionContext } from 'ava';
+import { makeLayer } from '../tools/layers.js';
+import { lowerdir, Machine, mountingTest } from '../tools/machine.js';
+import { writeTar } from '../tools/nasty-tar.js';
+
+const mounting = mountingTest();
+
+/** A machine with a layer and files that are none, in the directory FILES. */
+async function prepare(t: ExecutionContext, settings: Record<string, string> = {}) {
+  const machine = new Machine(settings);
+  t.teardown(() => machine.dispose());
+  const files = machine.directory('files');
+  const at = (name: string): string => join(files, name);
+  writeTar(at('layer.tar'), [{ name: 'file', content: 'content\n' }]);
+  const layer = await makeLayer(at('layer.tar'));
+  mkdirSync(at('directory'));
+  execFileSync('mkfifo', [at('fifo')]);
+  writeFileSync(at('empty'), '');
+  writeFileSync(at('text.gz'), gzipSync('text\n'));
+  writeFileSync(at('layer.tar.gz'), gzipSync(readFileSync(at('layer.tar'))));
+  copyFileSync(layer, at('truncated'));
+  truncateSync(at('truncated'), readFileSync(layer).length - 10);
+  return { machine, layer, files, lower: machine.directory('lower') };
+}
+
+const notStargz = 'is no stargz layer: no footer at its end; `crfs stargzify` converts a tar or tar.gz';
+const notRegular = 'not a regular file; give the path of a stargz or eStargz layer';
+const notOpen = (why: string): string => `cannot open it: ${why}; give the path of a layer file that you may read`;
+const notBase64 = "no base64 of a text; use base64url, which holds no '/' that would end it early";
+const notKnown =
+  'names no layer; known are /path, file:///path, https://host/path, http://host/path and docker://image';
+
+/** Configurations, and the line that each gets: FILES stands for the directory of the files. */
+const refusals: Readonly<Record<string, string>> = {
+  'FILES/missing': `FILES/missing: ${notOpen('No such file or directory')}`,
+  'FILES/empty/below': `FILES/empty/below: ${notOpen('Not a directory')}`,
+  'FILES/directory': `FILES/directory: ${notRegular}`,
+  'FILES/fifo': `FILES/fifo: ${notRegular}`,
+  '/dev/null': `/dev/null: ${notRegular}`,
+  'FILES/empty': `FILES/empty: ${notStargz}`,
+  'FILES/text.gz': `FILES/text.gz: ${notStargz}`,
+  'FILES/layer.tar.gz': `FILES/layer.tar.gz: ${notStargz}`,
+  'FILES/truncated': `FILES/truncated: ${notStargz}`,
+  'file://FILES/missing': `FILES/missing: ${notOpen('No such file or directory')}`,
+  'ftp://host/layer': `ftp://host/layer: ${notKnown}`,
+  'relative/path': `relative/path: ${notKnown}`,
+  'new\nline': `new?line: ${notKnown}`,
+};
+
+/** What is no base64 of a configuration, as it stands in lowerdir. */
+const malformed: Readonly<Record<string, string>> = {
+  '': ': no layer is named; give its path in base64url between //crfs/ and the directory',
+  '***': `***: ${notBase64}`,
+  A: `A: ${notBase64}`,
+  'YQ===': `YQ===: ${notBase64}`,
+  AAAA: `AAAA: ${notBase64}`,
+  [base64('file://host/layer')]:
+    `${base64('file://host/layer')}: file://host/layer names no local file; write file:///PATH`,
+  [base64('file:///a%zz')]:
+    `${base64('file:///a%zz')}: /a%zz holds a '%' without two hexadecimal digits of a byte; write %25 for '%'`,
+};
+
+function base64(text: string): string {
+  return Buffer.from(text).toString('base64url');
+}
+
+/** Our lines on stderr of a mount that fails. */
+async function linesOf(t: ExecutionContext, machine: Machine, lower: string): Promise<string[]> {
+  const error = await t.throwsAsync(machine.mount([lower]));
+  return error?.message.match(/\bcrfs: .*$/gm) ?? [];
+}
+
+mounting('what is no layer is refused at mount, in one line that says why', async (t) => {
+  const { machine, files, lower } = await prepare(t);
+  for (const [configuration, line] of Object.entries(refusals)) {
+    const named = configuration.replace('FILES', files);
+    const lines = await linesOf(t, machine, lowerdir(named, lower));
+    t.deepEqual(lines, [`crfs: ${line.replace('FILES', files)}`], configuration);
+  }
+  t.deepEqual((await machine.status())?.layers, []);
+});
+
+mounting('what names no configuration is refused at mount, and starts no daemon', async (t) => {
+  const { machine, lower } = await prepare(t);
+  for (const [opaque, line] of Object.entries(malformed)) {
+    t.deepEqual(await linesOf(t, machine, `//crfs/${opaque}/${lower}`), [`crfs: ${line}`], opaque);
+  }
+  t.is(await machine.status(), null);
+});
+
+mounting('a lower directory that is not there is refused', async (t) => {
+  const { machine, layer } = await prepare(t);
+  t.deepEqual(await linesOf(t, machine, lowerdir(layer, '/nowhere')), [
+    `crfs: ${layer}: the directory /nowhere behind it: No such file or directory; name one that exists, by its absolute path`,
+  ]);
+});
+
+mounting('a daemon that cannot start says why in the line of the mount', async (t) => {
+  const { machine, layer, lower } = await prepare(t, { CRFS_WORKERS: 'many' });
+  t.deepEqual(await linesOf(t, machine, lowerdir(layer, lower)), [
+    `crfs: ${layer}: the daemon did not start: crfs: CRFS_WORKERS: workers is "many"; it must be a whole number from 1 to 256`,
+  ]);
+});
+
+mounting('base64 and base64url, padded or not, and file URLs name layers', async (t) => {
+  const { machine, layer, files, lower } = await prepare(t);
+  const odd = join(files, 'ü~? >'); // needs all that the two alphabets differ in
+  mkdirSync(odd);
+  const path = join(odd, 'layer %.esgz');
+  copyFileSync(layer, path);
+  const url = `file://${encodeURI(files)}/${encodeURIComponent('ü~? >')}/layer%20%25.esgz`;
+  const standard = [0, 1, 2].map((more) => Buffer.from('/'.repeat(more) + path).toString('base64'));
+  const spellings = [
+    ...standard.flatMap((spelled) => [spelled, spelled.replaceAll('=', '')]),
+    ...standard.map((spelled) => spelled.replaceAll('+', '-').replaceAll('/', '_')),
+    base64(path),
+    base64(url),
+  ].filter((spelled) => !spelled.includes('/'));
+  t.true(spellings.some((spelled) => spelled.endsWith('=')));
+  t.true(spellings.some((spelled) => /[-_]/.test(spelled)));
+  for (const spelled of new Set(spellings)) {
+    const mount = await machine.mount([`//crfs/${spelled}/${lower}`]);
+    t.is(readFileSync(join(mount.merged, 'file'), 'utf8'), 'content\n', spelled);
+    await mount.unmount();
+  }
+});
