@@ -9,35 +9,56 @@ export interface CellsConstructor<A extends Cells> {
   new (buffer: ArrayBuffer): A;
 }
 
-const GROWTH_BYTES = 1 << 20;
+/** Memory is committed in steps of so many bytes. */
+const STEP_BYTES = 1 << 16;
+/** Address space for so many bytes is reserved at first, and then for so many times more. */
+const FIRST_BYTES = 1 << 20;
+const MORE_TIMES = 8;
 
 /**
- * One field of very many records, as a typed array that grows in place: address space is reserved at once, memory is
- * committed as it fills, and given back by release() at once, which no garbage collector promises.
+ * One field of very many records, as a typed array that grows, mostly in place: address space is reserved ahead, memory
+ * is committed as it fills, and given back at once when it is of no use any more, which no garbage collector promises.
  */
 export class Column<A extends Cells> {
-  /** The cells, zero until written; its length is the capacity. */
-  readonly at: A;
-  readonly #buffer: ArrayBuffer;
-  readonly #cellBytes: number;
+  /** The cells, zero until written; its length is the capacity. Another array after a reserve(). */
+  at: A;
+  readonly #cells: CellsConstructor<A>;
+  readonly #limitBytes: number;
+  #buffer: ArrayBuffer;
 
   /** A column of at most `limit` cells. */
   constructor(cells: CellsConstructor<A>, limit: number) {
-    this.#cellBytes = cells.BYTES_PER_ELEMENT;
-    this.#buffer = new ArrayBuffer(0, { maxByteLength: limit * this.#cellBytes });
+    this.#cells = cells;
+    this.#limitBytes = limit * cells.BYTES_PER_ELEMENT;
+    this.#buffer = new ArrayBuffer(0, { maxByteLength: Math.min(FIRST_BYTES, this.#limitBytes) });
     this.at = new cells(this.#buffer);
   }
 
   /** Makes room for `count` cells, which the caller keeps within the limit. */
   reserve(count: number): void {
     if (count > this.at.length) {
-      const bytes = Math.ceil((count * this.#cellBytes) / GROWTH_BYTES) * GROWTH_BYTES;
-      this.#buffer.resize(Math.min(bytes, this.#buffer.maxByteLength));
+      const bytes = Math.ceil((count * this.#cells.BYTES_PER_ELEMENT) / STEP_BYTES) * STEP_BYTES;
+      this.#grow(Math.min(bytes, this.#limitBytes));
+    }
+  }
+
+  #grow(bytes: number): void {
+    if (bytes > this.#buffer.maxByteLength) {
+      const old = this.at;
+      const most = Math.max(bytes, this.#buffer.maxByteLength * MORE_TIMES);
+      this.#buffer = new ArrayBuffer(bytes, { maxByteLength: Math.min(most, this.#limitBytes) });
+      this.at = new this.#cells(this.#buffer);
+      this.at.set(old);
+      (old.buffer as ArrayBuffer).resize(0);
+    } else {
+      this.#buffer.resize(bytes);
     }
   }
 
   /** Gives all memory back; the column is of no use from then on. */
   release(): void {
-    this.#buffer.resize(0);
+    if (this.at.length > 0) {
+      this.#buffer.resize(0);
+    }
   }
 }

@@ -6,7 +6,7 @@ import { type Cells, type CellsConstructor, Column } from './column.js';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFMT, S_IFREG } from './modes.js';
 
 const { inodeLimit } = addon.layout.constants;
-const RESERVE = 4096;
+const RESERVE = 2048;
 
 /** An object's name is a sha256, kept as words: bytes of it in the order of memory, little-endian. */
 export const KEY_WORDS = 8;

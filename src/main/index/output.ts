@@ -25,7 +25,7 @@ export class Output {
     const room = Math.floor(BUFFER_BYTES / recordBytes);
     for (let first = 0; first < count; first += room) {
       const records = Math.min(room, count - first);
-      this.#buffer.fill(0);
+      this.#buffer.fill(0, 0, records * recordBytes);
       for (let i = 0; i < records; i++) {
         fill(this.#view, i * recordBytes, first + i);
       }
