@@ -79,7 +79,10 @@ async function detach(args: readonly string[]): Promise<void> {
     return;
   }
   if (child.exitCode === null) await once(child, 'close');
-  if (child.exitCode !== 0) throw new CrfsError('CRFS_INTERNAL', said.trim().replace(/^crfs: /, ''));
+  if (child.exitCode !== 0) {
+    const code = child.exitCode === 2 ? 'CRFS_USAGE' : 'CRFS_INTERNAL'; // as our own exit code will tell
+    throw new CrfsError(code, said.trim().replace(/^crfs: /, ''));
+  }
   throw new CrfsError('CRFS_USAGE', 'a daemon of yours is running already: see `crfs status`');
 }
 
