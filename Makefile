@@ -8,7 +8,7 @@ runtime = $(DESTDIR)$(PREFIX)/lib/crfs-plugin
 bin = $(DESTDIR)$(PREFIX)/bin
 
 native = binding.gyp $(shell find csrc -type f)
-typescript = tsconfig.json $(shell find src test bench -name '*.ts')
+typescript = tsconfig.json $(shell find src test bench -name '*.ts' 2>/dev/null)
 
 all: crfs-plugin.so dist/.built
 

@@ -17,7 +17,7 @@ export async function imageOf(tars: readonly string[]): Promise<TestImage> {
   const layers: Blob[] = [];
   const diffs: string[] = [];
   for (const tar of tars) {
-    const { tocDigest, diffId } = await convertFile(tar, `${tar}.esgz`, { name: tar, deflater });
+    const { tocDigest, diffId } = await convertFile(tar, `${tar}.esgz`, { deflater });
     layers.push({ ...blobOf(LAYER, readFileSync(`${tar}.esgz`)), annotations: { [TOC_DIGEST]: tocDigest } });
     diffs.push(diffId);
   }
