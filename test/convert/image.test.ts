@@ -3,17 +3,13 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { Deflater } from '../../src/main/convert/deflater.js';
-import { convertImage, type ImageOptions, type ImageResult } from '../../src/main/convert/image/convert-image.js';
-import { openDestination, openSource } from '../../src/main/convert/image/open.js';
-import { silent } from '../../src/main/convert/progress.js';
 import { CrfsError, type ErrorCode } from '../../src/main/errors/error.js';
-import { RegistryClient } from '../../src/main/registry/client.js';
 import { noise, text } from '../tools/nasty-tar.js';
 import { checkChunks, readLayer } from '../tools/read-layer.js';
 import { run } from '../tools/run.js';
 import type { TarEntry } from '../tools/tar-writer.js';
-import { type Config, history, Layout, type Manifest, types } from './layout.js';
+import { checkImage, convertImageBetween as convert } from './image-setting.js';
+import { Layout, type Manifest, types } from './layout.js';
 import { scratch } from './setting.js';
 
 const base: readonly TarEntry[] = [
@@ -23,47 +19,11 @@ const base: readonly TarEntry[] = [
 ];
 const second: readonly TarEntry[] = [{ name: '.wh.gone' }, { name: 'new', content: text(5000) }];
 
-async function convert(from: string, to: string, options: Partial<ImageOptions> = {}): Promise<ImageResult> {
-  const client = new RegistryClient({ spool: '/nonexistent' });
-  const { signal } = new AbortController();
-  const deflater = new Deflater({ workers: 2 });
-  const source = await openSource(from, client, signal);
-  try {
-    const destination = await openDestination(to, client, signal);
-    try {
-      return await convertImage(source, destination, { deflater, progress: silent, signal, ...options });
-    } finally {
-      await destination.close();
-    }
-  } finally {
-    await source.close();
-    await client.close();
-    await deflater.close();
-  }
-}
-
 function sourceLayout(t: ExecutionContext): { readonly directory: string; readonly layout: Layout } {
   const directory = scratch(t);
   const layout = new Layout(join(directory, 'from'));
   layout.index({ one: layout.image([base, second]) });
   return { directory, layout };
-}
-
-/** What must hold of every converted image. */
-function checkImage(t: ExecutionContext, layout: Layout, manifest: Manifest): void {
-  const { rootfs, ...config } = layout.read<Config>(manifest.config.digest);
-  t.deepEqual(config.history, history);
-  t.like(config.config, { Env: ['A=1'], Labels: { kept: 'yes' } });
-  t.deepEqual(
-    rootfs.diff_ids,
-    manifest.layers.map((layer) => layout.diffId(layer)),
-  );
-  for (const { digest, size, annotations } of manifest.layers) {
-    const layer = readLayer(layout.path(digest));
-    t.is(layer.blob.length, size);
-    t.is(annotations?.['containerd.io/snapshot/stargz/toc.digest'], layer.tocDigest);
-    t.deepEqual(checkChunks(layer), []);
-  }
 }
 
 async function refuses(t: ExecutionContext, code: ErrorCode, why: RegExp, work: () => Promise<unknown>): Promise<void> {
@@ -128,9 +88,10 @@ test('the legacy form has no digests in annotations', async (t) => {
   const { directory } = sourceLayout(t);
   await convert(`oci:${directory}/from:one`, `oci:${directory}/to:legacy`, { format: 'stargz' });
   const layout = new Layout(join(directory, 'to'));
-  const { config, layers } = layout.manifest('legacy');
+  const manifest = layout.manifest('legacy');
+  const { layers } = manifest;
   t.deepEqual(
-    layout.read<Config>(config.digest).rootfs.diff_ids,
+    layout.config(manifest).rootfs.diff_ids,
     layers.map((layer) => layout.diffId(layer)),
   );
   t.deepEqual(layers[0]?.annotations, { 'org.example.kept': 'yes' });
@@ -150,7 +111,7 @@ test('of an index one platform is converted, or all, and a layer that two share 
   await convert(source, `oci:${to.directory}:one`, { platform: { os: 'linux', architecture: 'riscv64' } });
   const one = to.manifest('one');
   checkImage(t, to, one);
-  t.like(to.read(one.config.digest), { architecture: 'riscv64' });
+  t.like(to.config(one), { architecture: 'riscv64' });
 
   const result = await convert(source, `oci:${to.directory}:all`, { platform: 'all' });
   t.is(result.layers.length, 2);
@@ -159,7 +120,7 @@ test('of an index one platform is converted, or all, and a layer that two share 
     manifests.map(({ platform }) => platform),
     images.map(({ platform }) => platform),
   );
-  for (const { digest } of manifests) checkImage(t, to, to.read(digest));
+  for (const { digest } of manifests) checkImage(t, to, to.read(digest) as Manifest);
 
   const platform = { os: 'linux', architecture: 's390x' };
   await refuses(t, 'CRFS_NOT_FOUND', /linux\/amd64, linux\/riscv64/, () => convert(source, 'oci:no:no', { platform }));

@@ -23,6 +23,7 @@ export interface Manifest {
 }
 
 export interface Config {
+  readonly architecture: string;
   readonly rootfs: { readonly diff_ids: readonly string[] };
   readonly history: readonly object[];
   readonly config: object;
@@ -91,8 +92,12 @@ export class Layout {
     return join(this.directory, 'blobs', digest.replace(':', '/'));
   }
 
-  read<T>(digest: string): T {
-    return JSON.parse(readFileSync(this.path(digest), 'utf8')) as T;
+  read(digest: string): unknown {
+    return JSON.parse(readFileSync(this.path(digest), 'utf8'));
+  }
+
+  config({ config }: Manifest): Config {
+    return this.read(config.digest) as Config;
   }
 
   manifest(tag: string): Manifest {
@@ -100,7 +105,7 @@ export class Layout {
       manifests: Descriptor[];
     };
     const found = manifests.find(({ annotations }) => annotations?.['org.opencontainers.image.ref.name'] === tag);
-    return this.read(found?.digest ?? '');
+    return this.read(found?.digest ?? '') as Manifest;
   }
 
   /** What a layer inflates to has this digest. */

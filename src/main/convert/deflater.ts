@@ -3,6 +3,7 @@
 /** The pool of workers that deflate members, shared by all layers of a conversion. */
 
 import { availableParallelism } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import type { DeflateResult, DeflateTask, EngineName } from '../../workers/deflate/task.js';
@@ -18,12 +19,14 @@ export interface DeflaterOptions {
 export const defaultLevel = 6;
 /** Starting a worker costs as much as deflating 10 MB. */
 const keepIdleMs = 10_000;
+const loadWithinMs = 10_000;
 
 export class Deflater {
   readonly workers: number;
   readonly #pool: Piscina<DeflateTask, DeflateResult>;
   readonly #engine: EngineName;
   readonly #level: number;
+  readonly #loaded = new Set<number>();
 
   constructor(options: DeflaterOptions = {}) {
     this.workers = options.workers ?? availableParallelism();
@@ -31,11 +34,13 @@ export class Deflater {
     this.#level = options.level ?? defaultLevel;
     this.#pool = new Piscina({
       filename: fileURLToPath(new URL('../../workers/deflate/worker.js', import.meta.url)),
-      minThreads: 1,
+      minThreads: 0, // one that is made at once is not told of when it has loaded
       idleTimeout: keepIdleMs,
       maxThreads: this.workers,
       concurrentTasksPerWorker: 1,
     });
+    this.#pool.on('workerCreate', ({ id }: { id: number }) => this.#loaded.add(id));
+    this.#pool.on('workerDestroy', ({ id }: { id: number }) => this.#loaded.delete(id));
   }
 
   /** The level that the workers deflate at. */
@@ -49,8 +54,13 @@ export class Deflater {
     return this.#pool.run(task, { transferList: [input.buffer as ArrayBuffer] });
   }
 
-  /** Ends the workers, whatever they are doing. */
-  close(): Promise<void> {
-    return this.#pool.destroy();
+  /**
+   * Ends the workers, whatever they are deflating. Those that are still loading are waited for: Node.js aborts the
+   * process when a thread ends while it loads modules.
+   */
+  async close(): Promise<void> {
+    const deadline = Date.now() + loadWithinMs;
+    while (this.#loaded.size < this.#pool.threads.length && Date.now() < deadline) await sleep(1);
+    await this.#pool.destroy();
   }
 }

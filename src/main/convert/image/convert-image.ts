@@ -44,6 +44,7 @@ export interface ImageResult {
 
 /** Layers that are converted at the same time, as long as there are so many. */
 const layersAtOnce = 3;
+const writeAttempts = 3;
 const configLimit = 16 * 1024 * 1024;
 
 /** Converts what `source` stands for to `destination`. Rejects with CrfsErrors, and nothing is published then. */
@@ -155,7 +156,8 @@ class Conversion {
     signal.throwIfAborted();
     const source = await this.#source.openBlob(layer);
     const step = progress.start(layer.digest.slice(0, 19), layer.size);
-    const input = watched(verified(source, layer), signal, (bytes) => step.advance(bytes));
+    const input = (): AsyncIterable<Uint8Array> =>
+      watched(verified(source, layer), signal, (bytes) => step.advance(bytes));
     try {
       const toc = prioritize || format === 'stargz' ? undefined : await estargzToc(source);
       if (toc !== undefined) {
@@ -164,7 +166,7 @@ class Conversion {
         return { descriptor: passedDescriptor(layer, toc), diffId: undefined };
       }
       const options = { ...this.#options, name: source.name };
-      const result = await this.#writeBlob(async (sink) => await convertLayer(input, sink, options));
+      const result = await this.#writeBlob(async (sink) => await convertLayer(input(), sink, options));
       step.done(`${formatBytes(result.size)}, ${result.entries} entries`);
       for (const warning of result.warnings) progress.note(`${layer.digest}: ${warning}`);
       return { descriptor: layerDescriptor(layer, result, format, to), diffId: result.diffId };
@@ -174,10 +176,10 @@ class Conversion {
   }
 
   /** Copies a layer as it is. Resolves to whether it was there already. */
-  async #copy({ digest }: Descriptor, input: AsyncIterable<Uint8Array>): Promise<boolean> {
+  async #copy({ digest }: Descriptor, input: () => AsyncIterable<Uint8Array>): Promise<boolean> {
     if (await this.#destination.hasBlob(digest, this.#source)) return true;
     await this.#writeBlob(async (sink) => {
-      for await (const piece of input) await sink.write(piece);
+      for await (const piece of input()) await sink.write(piece);
       return { digest };
     });
     return false;
@@ -192,15 +194,19 @@ class Conversion {
     });
   }
 
+  /** Does `work` again from its beginning if the destination loses what was written: registries may. */
   async #writeBlob<T extends { readonly digest: string }>(work: (sink: BlobSink) => Promise<T>): Promise<T> {
-    const blob = await this.#destination.beginBlob();
-    try {
-      const result = await work(blob);
-      await blob.commit(result.digest);
-      return result;
-    } catch (error) {
-      await blob.cancel();
-      throw error;
+    for (let attempt = 1; ; attempt++) {
+      const blob = await this.#destination.beginBlob();
+      try {
+        const result = await work(blob);
+        await blob.commit(result.digest);
+        return result;
+      } catch (error) {
+        await blob.cancel();
+        const isLost = error instanceof CrfsError && error.code === 'CRFS_NOT_FOUND';
+        if (!isLost || attempt === writeAttempts) throw error;
+      }
     }
   }
 }
