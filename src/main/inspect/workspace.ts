@@ -11,11 +11,14 @@ import type { ManifestStore } from '../registry/types.js';
 /** Whole layers may lie here for a while: not in a directory that is often memory. */
 const DIRECTORY = process.env['TMPDIR'] || '/var/tmp';
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /** What one command uses while it looks at layers by itself: a directory that goes away with it, and a client. */
 export class Workspace {
   readonly directory = mkdtempSync(join(DIRECTORY, 'crfs-'));
   /** Manifests seen, so that none is asked for twice. */
   readonly manifests: ManifestStore;
+  readonly #remove = (): void => rmSync(this.directory, { recursive: true, force: true });
   #client: Promise<RegistryClient> | undefined;
 
   constructor() {
@@ -24,10 +27,8 @@ export class Workspace {
       get: async (digest) => seen.get(digest),
       put: async (digest, bytes) => void seen.set(digest, bytes),
     };
-    process.once('exit', () => this.#remove());
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.once(signal, () => process.exit(128 + constants.signals[signal]));
-    }
+    process.on('exit', this.#remove);
+    for (const signal of SIGNALS) process.on(signal, exitBy);
   }
 
   /** For what is not in local files: nothing of it is loaded before. */
@@ -54,9 +55,11 @@ export class Workspace {
   async close(): Promise<void> {
     await (await this.#client)?.close();
     this.#remove();
+    process.off('exit', this.#remove);
+    for (const signal of SIGNALS) process.off(signal, exitBy);
   }
+}
 
-  #remove(): void {
-    rmSync(this.directory, { recursive: true, force: true });
-  }
+function exitBy(signal: NodeJS.Signals): never {
+  process.exit(128 + constants.signals[signal]);
 }

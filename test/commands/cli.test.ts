@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { createProgram } from '../../src/main/program.js';
+import { Machine, top } from '../tools/machine.js';
+import { run } from '../tools/run.js';
+import { invoke, layerOf, makeMachine, SMALL } from './setting.js';
+
+const OURS = ['mount', 'umount', 'lowerdir', 'ls', 'stat', 'cat', 'verify'];
+
+test('what makes no sense exits with 2, and help with 0', async (t) => {
+  const machine = makeMachine(t);
+  const code = async (...args: string[]): Promise<number | null> => (await invoke(machine, args)).code;
+  t.is(await code(), 2);
+  t.is(await code('frobnicate'), 2);
+  t.is(await code('ls'), 2);
+  t.is(await code('ls', '--no-such-option', 'x'), 2);
+  t.is(await code('ls', '--platform', 'a/b/c/d', 'localhost:1/x'), 2);
+  t.is(await code('ls', '--help'), 0);
+  t.is(await code('--version'), 0);
+});
+
+test('messages with names of others in them cannot write to a terminal', async (t) => {
+  const machine = makeMachine(t);
+  const { code, stderr } = await invoke(machine, ['ls', './no\x1b[2Jsuch\u202efile']);
+  t.is(code, 1);
+  t.is(stderr, `crfs: ${machine.root}/no\\u001b[2Jsuch\\u202efile: cannot be opened: ENOENT\n`);
+});
+
+test('a reader that has enough ends a long listing quietly', async (t) => {
+  const machine = makeMachine(t);
+  const files = Array.from({ length: 20_000 }, (_, i) => ({ name: `a-rather-long-name-of-a-file-${i}` }));
+  const layer = await layerOf(machine, files);
+  const script = '"$0" ls "$1" 2>&1 | head -n 1';
+  const out = await run('sh', ['-c', script, join(top, 'bin/crfs'), layer], { env: machine.env });
+  t.is(String(out), 'a-rather-long-name-of-a-file-0\n');
+});
+
+test('no colours go into a pipe, and nothing is left behind', async (t) => {
+  const machine = makeMachine(t);
+  const layer = await layerOf(machine, SMALL);
+  const { stdout } = await invoke(machine, ['ls', '-l', layer], { FORCE_COLOR: '1' });
+  t.false(stdout.includes('\x1b'));
+  t.is(String(await run('ls', ['-A', join(machine.root, 'tmp')])), '');
+});
+
+test('docs/cli.md has every command, and every option of those that it describes', (t) => {
+  const text = readFileSync(join(top, 'docs/cli.md'), 'utf8');
+  const { commands } = createProgram();
+  t.true(commands.length > 8);
+  for (const command of commands) {
+    t.true(text.includes(`crfs ${command.name()}`), command.name());
+    if (!OURS.includes(command.name())) continue;
+    const start = text.indexOf(`\n\`crfs ${command.name()} `);
+    const paragraph = text.slice(start, text.indexOf('\n\n', start + 1));
+    t.true(start > 0, command.name());
+    for (const { long, short } of command.options) {
+      t.true(paragraph.includes(String(long ?? short)), `${command.name()} ${long ?? short}`);
+    }
+  }
+});
+
+test('a machine has no daemon after looking into layers', async (t) => {
+  const machine = new Machine();
+  t.teardown(() => machine.dispose());
+  const layer = await layerOf(machine, SMALL);
+  for (const args of [['ls'], ['stat', '/bin'], ['cat', '/bin/tool'], ['verify']]) {
+    const [name = '', ...rest] = args;
+    t.is((await invoke(machine, [name, layer, ...rest])).code, 0);
+  }
+  t.is(await machine.crfs('status', '--json'), 'null\n');
+});

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import type { Facts } from '../../src/main/inspect/facts.js';
+import { crfs, type Machine, mountingTest, until, whyNoMounts } from '../tools/machine.js';
+import { writeTar, writeWhiteoutTars } from '../tools/nasty-tar.js';
+import { missing } from '../tools/registry.js';
+import { run } from '../tools/run.js';
+import { imageOf, invoke, layerOf, makeMachine, SMALL } from './setting.js';
+
+const test = mountingTest();
+const remote = mountingTest(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
+
+/** A machine with directories to mount at; what is still mounted at its end goes first. */
+function place(t: ExecutionContext): Machine {
+  const machine = makeMachine(t);
+  const merged = machine.directory('merged');
+  for (const name of ['upper', 'work', 'lower']) machine.directory(name);
+  t.teardown(() => run('umount', ['-q', merged]).catch(() => undefined));
+  return machine;
+}
+
+/** A program that stands before fuse-overlayfs on PATH. */
+function fakeHost(machine: Machine, version: string): NodeJS.ProcessEnv {
+  const path = join(machine.directory('fake'), 'fuse-overlayfs');
+  writeFileSync(path, `#!/bin/sh\necho '${version}'\n`);
+  chmodSync(path, 0o755);
+  return { PATH: `${join(machine.root, 'fake')}:${process.env['PATH'] ?? ''}` };
+}
+
+test('mount shows a layer read-only, and umount takes it away', async (t) => {
+  const machine = place(t);
+  const layer = await layerOf(machine, SMALL);
+  const merged = join(machine.root, 'merged');
+  const mounted = await invoke(machine, ['mount', 'small.tar.esgz', 'merged']);
+  t.is(mounted.stdout, `${merged}: ${layer}, 1 layer, 17 B, read-only\n`);
+  t.is(mounted.code, 0);
+  t.is(readFileSync(join(merged, 'bin/tool'), 'utf8'), 'run\n');
+  t.throws(() => writeFileSync(join(merged, 'new'), ''), { code: 'EROFS' });
+  t.deepEqual(await invoke(machine, ['mount', layer, 'merged']), {
+    code: 2,
+    stdout: '',
+    stderr: `crfs: "${merged}" is mounted already: run \`crfs umount\` first\n`,
+  });
+  t.deepEqual(await invoke(machine, ['umount', 'merged']), { code: 0, stdout: `${merged}: unmounted\n`, stderr: '' });
+  t.deepEqual(readdirSync(merged), []);
+  t.deepEqual(await invoke(machine, ['umount', 'merged']), {
+    code: 1,
+    stdout: '',
+    stderr: `crfs: "${merged}" is no mount of fuse-overlayfs: nothing is mounted there\n`,
+  });
+});
+
+test('mount keeps changes in --upper, shows --lower below, and takes commas in paths', async (t) => {
+  const machine = place(t);
+  const layer = await layerOf(machine, SMALL);
+  const [upper, below] = [machine.directory('up,per\\x'), machine.directory('below')];
+  writeFileSync(join(machine.root, 'lower/from-lower'), 'lower');
+  writeFileSync(join(below, 'from-below'), 'below');
+  mkdirSync(join(below, 'bin'));
+  writeFileSync(join(below, 'bin/tool'), 'hidden');
+  const upperWork = [
+    '--upper',
+    upper,
+    '--work',
+    'work',
+    '--lower',
+    'lower',
+    '--lower',
+    below,
+    '-o',
+    'noatime,timeout=1',
+  ];
+  const { stdout, code } = await invoke(machine, ['mount', layer, 'merged', ...upperWork, '--json']);
+  t.is(code, 0);
+  const { layers, ...report } = JSON.parse(stdout) as { layers: { name: string }[] };
+  const merged = join(machine.root, 'merged');
+  t.deepEqual(report as unknown, { configuration: layer, mountpoint: merged, readOnly: false });
+  t.deepEqual(
+    layers.map(({ name }) => name),
+    [layer],
+  );
+  t.deepEqual(readdirSync(merged).sort(), ['bin', 'etc', 'from-below', 'from-lower', 'usr']);
+  t.is(readFileSync(join(merged, 'bin/tool'), 'utf8'), 'run\n');
+  writeFileSync(join(merged, 'bin/new'), 'new');
+  t.is(readFileSync(join(upper, 'bin/new'), 'utf8'), 'new');
+  t.is((await invoke(machine, ['umount', '--json', 'merged'])).stdout, `{"mountpoint":"${merged}"}\n`);
+});
+
+test('mount --foreground stays until the mount goes', async (t) => {
+  const machine = place(t);
+  const layer = await layerOf(machine, SMALL);
+  const child = spawn(crfs, ['mount', '--foreground', layer, 'merged'], {
+    cwd: machine.root,
+    env: machine.env,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const exit = once(child, 'exit');
+  await until('the layer is mounted', () => existsSync(join(machine.root, 'merged/bin/tool')));
+  t.is(child.exitCode, null);
+  await invoke(machine, ['umount', 'merged']);
+  t.deepEqual(await exit, [0, null]);
+});
+
+test('a signal ends a mount in the foreground', async (t) => {
+  const machine = place(t);
+  const layer = await layerOf(machine, SMALL);
+  const child = spawn(crfs, ['mount', '-f', layer, 'merged'], { cwd: machine.root, env: machine.env, stdio: 'ignore' });
+  const exit = once(child, 'exit');
+  await until('the layer is mounted', () => existsSync(join(machine.root, 'merged/bin/tool')));
+  child.kill('SIGTERM');
+  await exit;
+  t.deepEqual(readdirSync(join(machine.root, 'merged')), []);
+});
+
+test('mount refuses hosts that would leave the layers out', async (t) => {
+  const machine = place(t);
+  const layer = await layerOf(machine, SMALL);
+  const refused = async (env: NodeJS.ProcessEnv): Promise<string> => {
+    const { code, stdout, stderr } = await invoke(machine, ['mount', layer, 'merged'], env);
+    t.is(stdout, '');
+    return `${code} ${stderr}`;
+  };
+  t.is(
+    await refused(fakeHost(machine, 'fuse-overlayfs 2.0.1')),
+    '2 crfs: fuse-overlayfs 2.0.1 has no plugins: it would leave the layers out; install one from 0.7 to 1.x\n',
+  );
+  t.is(
+    await refused(fakeHost(machine, 'fuse-overlayfs: version 0.6.5')),
+    '2 crfs: fuse-overlayfs 0.6.5 is too old for plugins; install one from 0.7 to 1.x\n',
+  );
+  t.is(await refused(fakeHost(machine, 'hello')), '1 crfs: fuse-overlayfs --version tells no version\n');
+});
+
+test('what makes no sense is refused before anything is mounted', async (t) => {
+  const machine = place(t);
+  const layer = await layerOf(machine, SMALL);
+  const refused = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await invoke(machine, ['mount', layer, ...args]);
+    t.is(stdout, '');
+    return `${code} ${stderr}`;
+  };
+  machine.directory('a:b');
+  t.regex(await refused('merged', '--upper', 'upper'), /^2 crfs: --upper and --work go together/);
+  t.is(await refused('no'), '1 crfs: the mountpoint "no" is no directory that is there\n');
+  t.regex(await refused('merged', '--lower', 'a:b'), /^2 crfs: the lower directory .* has a colon in it/);
+  t.is(await refused('merged', '-o', 'x,upperdir=u'), '2 crfs: -o upperdir: crfs sets it by itself: --upper\n');
+});
+
+test('what the plugin says is passed on as it is', async (t) => {
+  const machine = place(t);
+  writeTar(join(machine.root, 'plain.tar'), SMALL);
+  const { code, stdout, stderr } = await invoke(machine, ['mount', './plain.tar', 'merged']);
+  t.is(`${code}${stdout}`, '1');
+  t.regex(stderr, /^crfs: \S+\/plain\.tar: .*no stargz layer.*stargzify.*$/m);
+  t.regex(stderr, /^crfs: fuse-overlayfs has not mounted "\S+\/merged"$/m);
+});
+
+test('an ordinary user is told how to mount', async (t) => {
+  const machine = place(t);
+  const layer = await layerOf(machine, SMALL);
+  chmodSync(machine.root, 0o777);
+  const tmp = machine.directory('nobody');
+  chmodSync(tmp, 0o777);
+  const as = ['--reuid=65534', '--regid=65534', '--clear-groups', crfs, 'mount', layer, 'merged'];
+  const failed = await t.throwsAsync(run('setpriv', as, { cwd: machine.root, env: { ...machine.env, TMPDIR: tmp } }));
+  t.regex(failed?.message ?? '', /crfs: mounting takes root, .* `podman unshare` or `unshare -Urm` in front/);
+});
+
+test('lowerdir prints the option that fuse-overlayfs takes', async (t) => {
+  const machine = place(t);
+  const layer = await layerOf(machine, SMALL);
+  const [lower, merged] = [join(machine.root, 'lower'), join(machine.root, 'merged')];
+  const { stdout, code } = await invoke(machine, ['lowerdir', 'small.tar.esgz', 'lower']);
+  t.is(code, 0);
+  t.is(stdout, `lowerdir=//crfs/${Buffer.from(layer).toString('base64url')}/${lower}\n`);
+  const plugins = join(crfs, '../../crfs-plugin.so');
+  await run('fuse-overlayfs', ['-o', `fast_ino=1,plugins=${plugins},${stdout.trim()}`, merged], { env: machine.env });
+  t.is(readFileSync(join(merged, 'usr/share/text'), 'utf8'), 'shared text\n');
+  const json = JSON.parse((await invoke(machine, ['lowerdir', '--json', layer, lower])).stdout) as unknown;
+  t.deepEqual(json, { configuration: layer, option: stdout.trim() });
+  t.is(
+    (await invoke(machine, ['lowerdir', 'localhost:5000/a/b', lower])).stdout,
+    `lowerdir=//crfs/${Buffer.from('docker://localhost:5000/a/b:latest').toString('base64url')}/${lower}\n`,
+  );
+});
+
+remote('a mounted image holds what crfs ls lists', async (t) => {
+  const machine = place(t);
+  const { lower, upper } = writeWhiteoutTars(machine.directory('tars'));
+  const { name } = await imageOf(t, [lower, upper]);
+  const mounted = await invoke(machine, ['mount', name, 'merged']);
+  t.is(mounted.code, 0, mounted.stderr);
+  t.regex(mounted.stdout, /^\S+\/merged: docker:\/\/127\.0\.0\.1:\d+\/img:1, 2 layers, \d+ B, read-only\n$/);
+  const merged = join(machine.root, 'merged');
+  const format = ['-mindepth', '1', '-printf', '%P %m %U %s\\n'];
+  const found = String(await run('find', [merged, ...format]))
+    .trim()
+    .split('\n');
+  const listed = JSON.parse((await invoke(machine, ['ls', '-R', '--json', name])).stdout) as Facts[];
+  const expected = listed.map(
+    ({ path, mode, uid, size }) => `${path} ${Number.parseInt(mode, 8).toString(8)} ${uid} ${size}`,
+  );
+  t.deepEqual(found.sort(), expected.sort());
+  await invoke(machine, ['umount', 'merged']);
+});
