@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { extractTar } from '../tools/extract.js';
 import { type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
-import { pushTars } from '../tools/image.js';
+import { imageOf, pushTars } from '../tools/image.js';
 import { debian } from '../tools/layers.js';
 import { Machine, whyNoMounts } from '../tools/machine.js';
 import { writeNastyTar, writeWhiteoutTars } from '../tools/nasty-tar.js';
 import { missing, type Registry, startRegistry } from '../tools/registry.js';
+import { blobOf, makeImage, pushImage } from '../tools/registry-image.js';
 import { run } from '../tools/run.js';
 import { compareTrees, describeTree } from '../tools/tree.js';
 
@@ -31,6 +32,21 @@ async function world(t: ExecutionContext, settings: Record<string, string> = {})
   const proxy = await startFaultProxy({ upstream: registry.url });
   t.teardown(() => proxy.close());
   return { machine, registry, proxy, image: (name) => `docker://${proxy.host}/${name}` };
+}
+
+/** An eStargz blob as one that keeps its TOC elsewhere, and that TOC. */
+function splitToc(blob: Buffer): { content: Buffer; toc: Buffer } {
+  const footer = 51;
+  const tocOffset = Number.parseInt(blob.toString('latin1', blob.length - 35, blob.length - 19), 16);
+  const extra = 'SG\x11\0STARGZEXTERNALTOC';
+  const head = Buffer.from('1f8b08040000000000ff1500', 'hex');
+  const external = Buffer.concat([
+    head,
+    Buffer.from(extra, 'latin1'),
+    Buffer.from('010000ffff0000000000000000', 'hex'),
+  ]);
+  const content = Buffer.concat([blob.subarray(0, tocOffset), external]);
+  return { content, toc: blob.subarray(tocOffset, blob.length - footer) };
 }
 
 /** The requests for bytes of layers. */
@@ -124,7 +140,6 @@ remote('no byte is fetched twice, by 16 readers and the background download toge
 
 remote('a layer that is not stargz is refused, by its digest, with the command that converts it', async (t) => {
   const { machine, registry, image } = await world(t);
-  const { makeImage, pushImage } = await import('../tools/registry-image.js');
   const plain = await makeImage(1, 1000);
   await pushImage(plain, `${registry.host}/plain:1`);
   const error = await t.throwsAsync(machine.mount([image('plain:1')]));
@@ -133,8 +148,6 @@ remote('a layer that is not stargz is refused, by its digest, with the command t
 
 remote('a layer whose TOC is not the one that the manifest names is refused', async (t) => {
   const { machine, registry, image } = await world(t);
-  const { imageOf } = await import('../tools/image.js');
-  const { pushImage } = await import('../tools/registry-image.js');
   const { lower, upper } = writeWhiteoutTars(machine.directory('tars'));
   const honest = await imageOf([lower, upper]);
   const [base, top] = honest.layers;
@@ -142,6 +155,29 @@ remote('a layer whose TOC is not the one that the manifest names is refused', as
   await pushImage({ ...honest, layers: swapped }, `${registry.host}/swapped:1`);
   const error = await t.throwsAsync(machine.mount([image('swapped:1')]));
   t.regex(error?.message ?? '', /its TOC is not the one of the manifest/);
+});
+
+remote('a layer whose TOC is kept in an image beside it mounts like any other', async (t) => {
+  const { machine, registry, image } = await world(t);
+  const { lower } = writeWhiteoutTars(machine.directory('tars'));
+  const { layers, config } = await imageOf([lower]);
+  const [layer] = layers;
+  if (layer === undefined) return t.fail();
+  const { content, toc } = splitToc(layer.bytes);
+  const bare = { ...blobOf(layer.mediaType, content), annotations: layer.annotations ?? {} };
+  const tocLayer = {
+    ...blobOf(layer.mediaType, toc),
+    annotations: { 'containerd.io/snapshot/stargz/layer.digest': bare.digest },
+  };
+  await pushImage({ layers: [bare], config }, `${registry.host}/external:1`);
+  await pushImage({ layers: [tocLayer], config }, `${registry.host}/external:1-esgztoc`);
+  const expected = machine.directory('expected');
+  await extractTar(lower, expected);
+  const plain = await machine.mount([expected]);
+  const mount = await machine.mount([image('external:1')]);
+  const [shown, wanted] = [await describeTree(mount.merged), await describeTree(plain.merged)];
+  t.true(shown.size > 3);
+  t.deepEqual(compareTrees(shown, wanted, { ignoreMtimeOf: ['.'] }), []);
 });
 
 remote('a read goes on when the registry fails, and comes back', async (t) => {
