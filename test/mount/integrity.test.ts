@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** What is wrong is never shown: corrupt layers, wrong digests, files that shrink, processes that die. */
+
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import type { ExecutionContext } from 'ava';
+import { extractTar } from '../tools/extract.js';
+import { makeLayer } from '../tools/layers.js';
+import { Machine, mountingTest, until } from '../tools/machine.js';
+import { noise, text, writeTar } from '../tools/nasty-tar.js';
+import { run } from '../tools/run.js';
+import { compareTrees, describeTree } from '../tools/tree.js';
+
+const mounting = mountingTest();
+
+const contents: Readonly<Record<string, Buffer>> = {
+  first: text(100_000),
+  small: noise(50_000, 1),
+  large: noise(9_000_000, 2),
+  last: text(200_000),
+};
+
+/** A machine that fills what is asked for and nothing else, with one layer. */
+async function prepare(t: ExecutionContext) {
+  const machine = new Machine({ CRFS_READAHEAD: '0', CRFS_BACKGROUND: 'off' });
+  t.teardown(() => machine.dispose());
+  return { machine, layer: await layerOf(machine, 'layer', contents) };
+}
+
+async function layerOf(machine: Machine, name: string, files: Readonly<Record<string, Buffer>>): Promise<string> {
+  const tar = join(machine.directory('tars'), `${name}.tar`);
+  writeTar(
+    tar,
+    Object.entries(files).map(([file, content]) => ({ name: file, content })),
+  );
+  return await makeLayer(tar);
+}
+
+/** Reads all files of the layer. Returns what came of each: 'right', 'wrong', or the code of the error. */
+function readAll(merged: string): Record<string, string> {
+  const outcomes = Object.entries(contents).map(([name, content]) => {
+    try {
+      return [name, readFileSync(join(merged, name)).equals(content) ? 'right' : 'wrong'];
+    } catch (error) {
+      return [name, (error as NodeJS.ErrnoException).code ?? String(error)];
+    }
+  });
+  return Object.fromEntries(outcomes) as Record<string, string>;
+}
+
+const allRight = { first: 'right', small: 'right', large: 'right', last: 'right' };
+
+/** The TOC of a layer, and where it stands: eStargz specification, "Footer". */
+function readToc(bytes: Buffer): { readonly at: number; readonly toc: string } {
+  const at = Number.parseInt(bytes.toString('latin1', bytes.length - 51 + 16, bytes.length - 51 + 32), 16);
+  return { at, toc: gunzipSync(bytes.subarray(at, bytes.length - 51)).toString('latin1') };
+}
+
+/** Replaces text in the TOC of a layer, by text of the same length. */
+function editToc(layer: string, edit: (toc: string) => string): void {
+  const bytes = readFileSync(layer);
+  const { at, toc } = readToc(bytes);
+  const edited = gzipSync(Buffer.from(edit(toc), 'latin1'));
+  writeFileSync(layer, Buffer.concat([bytes.subarray(0, at), edited, bytes.subarray(-51)]));
+}
+
+/** Changes one bit of the first member of a file. */
+function damage(layer: string, file: string): void {
+  const bytes = readFileSync(layer);
+  const [, offset] = new RegExp(`"name":"${file}".*?"offset":(\\d+)`).exec(readToc(bytes).toc) ?? [];
+  const place = Number(offset) + 20_000;
+  bytes.writeUInt8(bytes.readUInt8(place) ^ 1, place);
+  writeFileSync(layer, bytes);
+}
+
+for (const damaged of ['small', 'large'] as const) {
+  mounting(`a byte that is wrong inside a member fails its file alone: ${damaged}`, async (t) => {
+    const { machine, layer } = await prepare(t);
+    damage(layer, damaged);
+    const { merged } = await machine.mount([layer]);
+    for (let round = 1; round <= 2; round++) {
+      t.deepEqual(readAll(merged), { ...allRight, [damaged]: 'EIO' });
+      const status = await machine.status();
+      t.is((status?.counters.errors ?? 0) + (status?.counters.digestErrors ?? 0), round);
+      t.is(status?.mounts[0]?.ring?.errors, round);
+    }
+    const line = machine.log.split('\n').find((logged) => logged.includes('cannot serve')) ?? '{}';
+    t.like(JSON.parse(line), { layer, path: damaged });
+  });
+}
+
+const sha256 = (content: Uint8Array): string => createHash('sha256').update(content).digest('hex');
+
+const wrongDigests: Readonly<Record<string, readonly [file: string, part: Buffer]>> = {
+  'a file': ['small', contents['small'] as Buffer],
+  'a file in several chunks': ['large', contents['large'] as Buffer],
+  'a chunk': ['large', (contents['large'] as Buffer).subarray(4 << 20, 8 << 20)],
+};
+
+for (const [what, [file, part]] of Object.entries(wrongDigests)) {
+  mounting(`content that does not match the digest of ${what} is not served`, async (t) => {
+    const { machine, layer } = await prepare(t);
+    const digest = sha256(part);
+    editToc(layer, (toc) => {
+      t.true(toc.includes(digest));
+      return toc.replaceAll(
+        digest,
+        digest.replace(/^./, (digit) => (digit === '0' ? '1' : '0')),
+      );
+    });
+    const { merged } = await machine.mount([layer]);
+    t.deepEqual(readAll(merged), { ...allRight, [file]: 'EIO' });
+    t.like((await machine.status())?.counters, { errors: 0, digestErrors: 1 });
+    const line = machine.log.split('\n').find((logged) => logged.includes('cannot serve')) ?? '{}';
+    t.like(JSON.parse(line), { layer, path: file, code: 'CRFS_DIGEST' });
+  });
+}
+
+mounting('a layer file that is cut while it is mounted fails what was cut off', async (t) => {
+  const { machine, layer } = await prepare(t);
+  const { merged } = await machine.mount([layer]);
+  truncateSync(layer, 1_000_000);
+  t.deepEqual(readAll(merged), { ...allRight, large: 'EIO', last: 'EIO' });
+});
+
+mounting('a file that two layers have is filled once', async (t) => {
+  const { machine, layer } = await prepare(t);
+  const other = await layerOf(machine, 'other', { 'elsewhere/large': contents['large'] as Buffer });
+  const first = await machine.mount([layer]);
+  const second = await machine.mount([other]);
+  t.true(readFileSync(join(first.merged, 'large')).equals(contents['large'] as Buffer));
+  t.true(readFileSync(join(second.merged, 'elsewhere/large')).equals(contents['large'] as Buffer));
+  t.is((await machine.status())?.counters.objects, 1);
+  t.deepEqual(await objectsOf(machine), [sha256(contents['large'] as Buffer)]);
+});
+
+async function objectsOf(machine: Machine): Promise<string[]> {
+  const paths = String(await run('find', [machine.objects, '-type', 'f'])).split('\n');
+  return paths.filter((path) => path !== '').map((path) => basename(path));
+}
+
+mounting('daemons that are killed under 16 readers leave nothing wrong behind', async (t) => {
+  const machine = new Machine();
+  t.teardown(() => machine.dispose());
+  const files = Array.from({ length: 600 }, (_, n) => [
+    `file-${n}`,
+    noise(n % 100 === 0 ? 9_000_000 : 70_000, n & 255),
+  ]);
+  const tar = join(machine.root, 'tars/many.tar');
+  const layer = await layerOf(machine, 'many', Object.fromEntries(files) as Record<string, Buffer>);
+  const extracted = machine.directory('extracted');
+  await extractTar(tar, extracted);
+  const { merged } = await machine.mount([layer], { options: ['fast_ino=1', 'threaded=1'] });
+  const reading = { done: false };
+  const shown = describeTree(merged, { readers: 16 }).finally(() => {
+    reading.done = true;
+  });
+  const killed = new Set<number>();
+  for (; !reading.done && killed.size < 5; await sleep(200)) {
+    const ready = machine.log.split('\n').filter((line) => line.includes('the daemon is ready'));
+    const { pid } = JSON.parse(ready.at(-1) ?? '{}') as { pid: number };
+    if (!killed.has(pid)) process.kill(pid, 'SIGKILL');
+    killed.add(pid);
+  }
+  t.deepEqual(compareTrees(await shown, await describeTree(extracted), { ignoreMtimeOf: ['.'] }), []);
+  t.true(killed.size > 1);
+  const sums = String(await run('sh', ['-c', 'find "$1" -type f -exec sha256sum {} +', 'sh', machine.objects]));
+  for (const line of sums.trim().split('\n')) t.is(basename(line.slice(66)), line.slice(0, 64));
+});
+
+mounting('a mount that is killed while it reads disturbs no other', async (t) => {
+  const { machine, layer } = await prepare(t);
+  const doomed = await machine.mount([layer], { foreground: true, options: ['threaded=1'] });
+  const other = await machine.mount([layer]);
+  const readers = ['large', 'last'].map((name) => run('sha256sum', [join(doomed.merged, name)]).catch(() => undefined));
+  await until('it reads', async () => ((await machine.status())?.counters.requests ?? 0) > 0);
+  doomed.host?.kill('SIGKILL');
+  if (doomed.host) await once(doomed.host, 'exit');
+  await Promise.all(readers);
+  t.deepEqual(readAll(other.merged), allRight);
+  await until('the daemon has let go of the dead mount', async () => (await machine.status())?.mounts.length === 1);
+  t.deepEqual(
+    (await machine.status())?.layers.map(({ mounts }) => mounts),
+    [1],
+  );
+});
