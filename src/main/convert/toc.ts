@@ -37,7 +37,10 @@ export class FileContent {
 }
 
 interface Waiting {
-  readonly fields: Readonly<Record<string, unknown>>;
+  /** As JSON. */
+  readonly name: string;
+  /** What is known from the tar, as JSON with a comma before each field. */
+  readonly fields: string;
   readonly content: FileContent | undefined;
 }
 
@@ -68,32 +71,29 @@ export class TocWriter {
     const { type, name, linkName, size, mode, uid, gid, devMajor, devMinor } = entry;
     const clean = cleanName(this.#utf8(name));
     const link = this.#utf8(linkName);
-    this.#waiting.push({
-      content,
-      fields: {
-        name: type === 'directory' ? `${clean}/` : clean,
-        type: tocTypes[type],
-        size,
-        modtime: formatTime(entry.mtime),
-        linkName: type === 'hardlink' ? cleanName(link) : link,
-        mode,
-        uid,
-        gid,
-        userName: firstUse(this.#users, uid, entry.userName),
-        groupName: firstUse(this.#groups, gid, entry.groupName),
-        devMajor,
-        devMinor,
-        xattrs: encodeXattrs(entry.xattrs),
-      },
-    });
+    const fields = [
+      field('type', tocTypes[type]),
+      field('size', size),
+      field('modtime', formatTime(entry.mtime)),
+      field('linkName', type === 'hardlink' ? cleanName(link) : link),
+      field('mode', mode),
+      field('uid', uid),
+      field('gid', gid),
+      field('userName', firstUse(this.#users, uid, entry.userName)),
+      field('groupName', firstUse(this.#groups, gid, entry.groupName)),
+      field('devMajor', devMajor),
+      field('devMinor', devMinor),
+      xattrsField(entry.xattrs),
+    ].join('');
+    this.#waiting.push({ name: JSON.stringify(type === 'directory' ? `${clean}/` : clean), fields, content });
   }
 
   /** Writes the entries whose members are written. */
   async flush(): Promise<void> {
     let done = 0;
-    for (const { fields, content } of this.#waiting) {
-      if (content && !content.isComplete) break;
-      this.#write(fields, content);
+    for (const entry of this.#waiting) {
+      if (entry.content && !entry.content.isComplete) break;
+      this.#write(entry);
       done++;
       if (this.#text.length >= writeSize) await this.#spill();
     }
@@ -116,29 +116,24 @@ export class TocWriter {
     return [`${this.#lossyNames} names are not UTF-8, and mounts show them changed, as in ${example}`];
   }
 
-  #write(fields: Readonly<Record<string, unknown>>, content: FileContent | undefined): void {
+  #write({ name, fields, content }: Waiting): void {
     const [first, ...others] = content?.chunks ?? [];
-    const digest = content && (content.digest ?? first?.digest ?? emptyDigest);
-    this.#record({ ...fields, digest: digest && `sha256:${digest}`, ...this.#place(first, content) });
-    for (const chunk of others) this.#record({ name: fields['name'], type: 'chunk', ...this.#place(chunk, content) });
+    const digest = content && `sha256:${content.digest ?? first?.digest ?? emptyDigest}`;
+    this.#record(`{"name":${name}${fields}${field('digest', digest)}${this.#place(first, content)}}`);
+    for (const chunk of others) this.#record(`{"name":${name},"type":"chunk"${this.#place(chunk, content)}}`);
   }
 
   /** The fields that say where a chunk is; a file in one chunk, and a last chunk, need no size. */
-  #place(chunk: Chunk | undefined, content: FileContent | undefined): Readonly<Record<string, unknown>> {
-    if (!chunk) return {};
-    return {
-      offset: chunk.offset,
-      innerOffset: chunk.innerOffset,
-      chunkOffset: chunk.fileOffset,
-      chunkSize: chunk === content?.chunks.at(-1) ? 0 : chunk.size,
-      chunkDigest: this.#chunkDigests ? `sha256:${chunk.digest}` : undefined,
-    };
+  #place(chunk: Chunk | undefined, content: FileContent | undefined): string {
+    if (!chunk) return '';
+    const offsets = field('offset', chunk.offset) + field('innerOffset', chunk.innerOffset);
+    const size = chunk === content?.chunks.at(-1) ? 0 : chunk.size;
+    const digest = this.#chunkDigests ? field('chunkDigest', `sha256:${chunk.digest}`) : '';
+    return offsets + field('chunkOffset', chunk.fileOffset) + field('chunkSize', size) + digest;
   }
 
-  /** Zero and empty values are left out. */
-  #record(fields: Readonly<Record<string, unknown>>): void {
-    const kept = Object.entries(fields).filter(([, value]) => value !== 0 && value !== '' && value !== undefined);
-    this.#text += `${this.#first ? '' : ','}\n${JSON.stringify(Object.fromEntries(kept))}`;
+  #record(json: string): void {
+    this.#text += this.#first ? `\n${json}` : `,\n${json}`;
     this.#first = false;
   }
 
@@ -174,9 +169,15 @@ function firstUse(names: Map<number, string>, id: number, name: string): string 
   return name;
 }
 
-function encodeXattrs(xattrs: ReadonlyMap<string, Buffer>): Readonly<Record<string, string>> | undefined {
-  if (xattrs.size === 0) return undefined;
-  return Object.fromEntries([...xattrs].map(([name, value]) => [name, value.toString('base64')]));
+/** A field of an object behind others, as JSON. Zero and empty values are left out. */
+function field(key: string, value: string | number | undefined): string {
+  return value === undefined || value === 0 || value === '' ? '' : `,"${key}":${JSON.stringify(value)}`;
+}
+
+function xattrsField(xattrs: ReadonlyMap<string, Buffer>): string {
+  if (xattrs.size === 0) return '';
+  const values = [...xattrs].map(([name, value]) => [name, value.toString('base64')]);
+  return `,"xattrs":${JSON.stringify(Object.fromEntries(values))}`;
 }
 
 const earliest = Date.parse('0000-01-01T00:00:00Z') / 1000;

@@ -99,9 +99,22 @@ export function number(block: Buffer, at: number, length: number, what: string):
     }
     return Number(value);
   }
-  const digits = block.toString('latin1', at, at + length).replace(/^[ \0]+|[ \0].*$/gs, '');
-  if (!/^[0-7]*$/.test(digits)) throw new LayerFault(`a tar header holds ${quote(digits)} for a ${what}`);
-  return digits === '' ? 0 : Number.parseInt(digits, 8);
+  let value = 0;
+  let index = at;
+  const end = at + length;
+  while (index < end && isBlank(block[index])) index++;
+  for (; index < end && !isBlank(block[index]); index++) {
+    const digit = (block[index] ?? 0) - 0x30;
+    if (digit < 0 || digit > 7) {
+      throw new LayerFault(`a tar header holds ${quote(block.toString('latin1', at, end))} for a ${what}`);
+    }
+    value = value * 8 + digit;
+  }
+  return value;
+}
+
+function isBlank(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0;
 }
 
 function finishHeader(block: Buffer, typeFlag: string, size: number): Buffer {
