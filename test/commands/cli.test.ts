@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import test from 'ava';
 import { createProgram } from '../../src/main/program.js';
 import { Machine, top } from '../tools/machine.js';
+import { writeTar } from '../tools/nasty-tar.js';
 import { run } from '../tools/run.js';
-import { invoke, layerOf, makeMachine, SMALL } from './setting.js';
+import { imageOf, invoke, layerOf, makeMachine, registryTest, SMALL } from './setting.js';
 
 const OURS = ['mount', 'umount', 'lowerdir', 'ls', 'stat', 'cat', 'verify'];
 
@@ -46,9 +47,37 @@ test('no colours go into a pipe, and nothing is left behind', async (t) => {
   t.is(String(await run('ls', ['-A', join(machine.root, 'tmp')])), '');
 });
 
-test('docs/cli.md has every command, and every option of those that it describes', (t) => {
+test('a terminal gets colours unless NO_COLOR is set, a bar, and last the result', async (t) => {
+  const machine = makeMachine(t);
+  const layer = await layerOf(machine, SMALL);
+  const onTerminal = async (command: string, env: NodeJS.ProcessEnv): Promise<string> => {
+    const line = `${join(top, 'bin/crfs')} ${command} ${layer}`;
+    return String(await run('script', ['-qec', line, '/dev/null'], { env: { ...machine.env, TERM: 'xterm', ...env } }));
+  };
+  const verified = await onTerminal('verify', {});
+  t.true(verified.includes(`${layer}: checking [`));
+  t.true(verified.endsWith(`\x1b[2K${layer}: \x1b[32mok\x1b[39m, 4 files, 17 B\r\n`), JSON.stringify(verified));
+  t.true((await onTerminal('ls', {})).includes('\x1b[1m\x1b[34mbin'));
+  t.is(await onTerminal('ls', { NO_COLOR: '1' }), 'bin\r\netc\r\nusr\r\n');
+});
+
+registryTest('a layer at a URL is read as one in a file', async (t) => {
+  const machine = makeMachine(t);
+  const tar = join(machine.root, 'image.tar');
+  writeTar(tar, SMALL);
+  const { name, image } = await imageOf(t, [tar]);
+  const url = `http://${name.replace('/img:1', '')}/v2/img/blobs/${image.layers[0]?.digest}`;
+  t.is((await invoke(machine, ['ls', url, 'bin'])).stdout, 'alias\ntool\n');
+  t.is((await invoke(machine, ['cat', url, 'etc/link/text'])).stdout, 'shared text\n');
+  t.is((await invoke(machine, ['verify', url])).stdout, `${url}: ok, 4 files, 17 B\n`);
+  const { code, stderr } = await invoke(machine, ['ls', `${url}0`.replace('http://', 'http://me:secret@')]);
+  t.is(code, 1);
+  t.false(stderr.includes('secret'), stderr);
+});
+
+test('docs/cli.md has every command, and every option of those that it describes', async (t) => {
   const text = readFileSync(join(top, 'docs/cli.md'), 'utf8');
-  const { commands } = createProgram();
+  const { commands } = await createProgram();
   t.true(commands.length > 8);
   for (const command of commands) {
     t.true(text.includes(`crfs ${command.name()}`), command.name());

@@ -37,7 +37,9 @@ async function verify(config: string, { platform, json }: Given): Promise<void> 
     const reports: LayerReport[] = [];
     await verifyImage(image, workspace, progress, (layer) => {
       reports.push(layer);
-      if (!json) print(layer, image.layers.length);
+      if (json) return;
+      progress.clear();
+      print(layer, image.layers.length);
     });
     const sound = reports.every(({ problems }) => problems.length === 0);
     if (json) process.stdout.write(`${toJson({ resolved: image.resolved, sound, layers: reports })}\n`);

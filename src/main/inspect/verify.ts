@@ -123,7 +123,6 @@ class LayerCheck {
         await file.appendFile(piece);
         step.advance(piece.length);
       }
-      step.done();
       return file;
     } finally {
       await blob.close();
@@ -143,7 +142,6 @@ class LayerCheck {
       step.advance(bytes);
       return problems;
     });
-    step.done();
     for (const { path, message } of found.flat()) this.#problems.push(`${JSON.stringify(path)}: ${message}`);
     return layer;
   }
