@@ -1,35 +1,30 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { Command } from 'commander';
-import { addCat } from './commands/cat.js';
-import { addDaemon } from './commands/daemon.js';
-import { addLowerdir } from './commands/lowerdir.js';
-import { addLs } from './commands/ls.js';
-import { addMount } from './commands/mount.js';
-import { addStargzify } from './commands/stargzify.js';
-import { addStat } from './commands/stat.js';
-import { addStatus } from './commands/status.js';
-import { addStop } from './commands/stop.js';
-import { addUmount } from './commands/umount.js';
-import { addVerify } from './commands/verify.js';
 import { version } from './version.js';
 
-const COMMANDS = [
-  addMount,
-  addUmount,
-  addLowerdir,
-  addLs,
-  addStat,
-  addCat,
-  addVerify,
-  addStargzify,
-  addDaemon,
-  addStatus,
-  addStop,
-];
+type Add = (program: Command) => void;
 
-/** The command line. What it throws when it is parsed: CommanderError, and what the commands throw. */
-export function createProgram(): Command {
+/** The commands, in the order of --help. Each is loaded when it is needed: the daemon, for one, starts on its own. */
+const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
+  mount: async () => (await import('./commands/mount.js')).addMount,
+  umount: async () => (await import('./commands/umount.js')).addUmount,
+  lowerdir: async () => (await import('./commands/lowerdir.js')).addLowerdir,
+  ls: async () => (await import('./commands/ls.js')).addLs,
+  stat: async () => (await import('./commands/stat.js')).addStat,
+  cat: async () => (await import('./commands/cat.js')).addCat,
+  verify: async () => (await import('./commands/verify.js')).addVerify,
+  stargzify: async () => (await import('./commands/stargzify.js')).addStargzify,
+  daemon: async () => (await import('./commands/daemon.js')).addDaemon,
+  status: async () => (await import('./commands/status.js')).addStatus,
+  stop: async () => (await import('./commands/stop.js')).addStop,
+};
+
+/**
+ * The command line: all of it, or with the one command `name` if there is such a command. What it throws when it is
+ * parsed: CommanderError, and what the commands throw.
+ */
+export async function createProgram(name = ''): Promise<Command> {
   const program = new Command('crfs')
     .description('Start containers without pulling them: stargz and eStargz layers as lower directories.')
     .version(version)
@@ -39,6 +34,7 @@ export function createProgram(): Command {
       'after',
       '\nExits with 0 if all went well, 1 if it failed, 2 if it was asked for what makes no sense.',
     );
-  for (const add of COMMANDS) add(program);
+  const one = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  for (const load of one ? [one] : Object.values(COMMANDS)) (await load())(program);
   return program;
 }
