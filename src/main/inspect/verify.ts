@@ -25,7 +25,7 @@ export interface LayerReport {
   readonly diffId: string | null;
   readonly tocDigest: string | null;
   readonly kind: string | null;
-  /** Regular files with content, and the bytes of all files. */
+  /** Regular files, and their bytes together. */
   readonly files: number;
   readonly contentSize: number;
   /** The TOC holds digests of all content. */
