@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { engineNames } from '../../workers/deflate/task.js';
 import { Deflater, type DeflaterOptions, defaultLevel } from '../convert/deflater.js';
@@ -9,6 +9,7 @@ import type { LayerFormat } from '../convert/footer.js';
 import { convertImage, type ImageOptions, type ImageResult } from '../convert/image/convert-image.js';
 import { namesTransport, openDestination, openSource } from '../convert/image/open.js';
 import { defaultChunkSize, type LayerOptions, type LayerResult } from '../convert/layer.js';
+import { readPatterns } from '../convert/patterns.js';
 import { type Progress, progressOn, type Step, silent } from '../convert/progress.js';
 import { spoolDirectory } from '../convert/spool.js';
 import { CrfsError } from '../errors/error.js';
@@ -159,20 +160,6 @@ function interruptible(): { readonly signal: AbortSignal; end(): void } {
       for (const name of signals) process.off(name, abort);
     },
   };
-}
-
-/** Lines of a file: blank ones, and comments after #, say nothing. Throws CRFS_NOT_FOUND, CRFS_USAGE. */
-function readPatterns(path: string): string[] {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new CrfsError('CRFS_NOT_FOUND', `cannot read ${path}: ${(error as Error).message}`, { cause: error });
-  }
-  const patterns = text.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#'));
-  const leaving = patterns.find((line) => line.includes('\0') || line.split('/').includes('..'));
-  if (leaving !== undefined) throw new CrfsError('CRFS_USAGE', `${path}: ${JSON.stringify(leaving)} leaves the layer`);
-  return patterns;
 }
 
 function integer(low: number, high: number): (given: string) => number {

@@ -8,6 +8,7 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { CrfsError } from '../errors/error.js';
 import { convertLayer, type LayerOptions, type LayerResult } from './layer.js';
 import { writeFully } from './spool.js';
+import { watched } from './watch.js';
 
 const readSize = 1024 * 1024;
 
@@ -34,7 +35,7 @@ export async function convertFile(source: string, destination: string, options: 
       },
     };
     const name = source === '-' ? 'standard input' : source;
-    return await convertLayer(watched(input, options), sink, { ...options, name });
+    return await convertLayer(watched(input, options.signal, options.onProgress), sink, { ...options, name });
   });
 }
 
@@ -63,16 +64,6 @@ async function openInput(source: string): Promise<AsyncIterable<Uint8Array>> {
     throw new CrfsError('CRFS_NOT_FOUND', `cannot read ${source}: ${error.message}`, { cause: error });
   });
   return createReadStream('', { fd: file, highWaterMark: readSize });
-}
-
-async function* watched(input: AsyncIterable<Uint8Array>, options: FileOptions): AsyncGenerator<Uint8Array> {
-  let bytes = 0;
-  for await (const piece of input) {
-    options.signal?.throwIfAborted();
-    bytes += piece.length;
-    options.onProgress?.(bytes);
-    yield piece;
-  }
 }
 
 /** Says it plainly when the disk is full. */

@@ -12,8 +12,9 @@ import {
   prefetchLandmark,
 } from './landmark.js';
 import { Spool } from './spool.js';
+import type { TarEntry } from './tar/entry.js';
 import type { PaxRecords } from './tar/pax.js';
-import { type TarEntry, TarReader } from './tar/reader.js';
+import { TarReader } from './tar/reader.js';
 import { cleanName } from './toc.js';
 
 export interface Item {

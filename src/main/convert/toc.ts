@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { LayerFault, quote } from '../formats/fault.js';
 import type { Chunk } from './members.js';
 import type { Spool } from './spool.js';
-import type { TarEntry } from './tar/reader.js';
+import type { TarEntry } from './tar/entry.js';
 
 const tocTypes = {
   file: 'reg',

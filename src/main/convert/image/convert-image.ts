@@ -2,18 +2,18 @@
 
 /** Converts an image: its layers, several at once, then what names them, from the bottom up. */
 
-import { createHash } from 'node:crypto';
 import { CrfsError } from '../../errors/error.js';
-import { readFooter } from '../../formats/footer.js';
-import { openToc } from '../../formats/toc.js';
 import { formatBytes } from '../../output/text.js';
 import { digestOf, isIndex, MANIFEST_LIMIT } from '../../registry/manifest.js';
 import { choosePlatform, formatPlatform, machinePlatform } from '../../registry/platform.js';
-import type { Descriptor, ImageIndex, ImageManifest, Platform, StreamSource } from '../../registry/types.js';
+import type { Descriptor, ImageIndex, ImageManifest, Platform } from '../../registry/types.js';
 import { convertLayer, type LayerOptions } from '../layer.js';
 import type { BlobSink } from '../members.js';
 import type { Progress } from '../progress.js';
+import { watched } from '../watch.js';
 import type { ImageDestination, ImageSource } from './ends.js';
+import { estargzToc } from './estargz.js';
+import { Gate } from './gate.js';
 import {
   type Family,
   familyOf,
@@ -207,55 +207,6 @@ class Conversion {
         const isLost = error instanceof CrfsError && error.code === 'CRFS_NOT_FOUND';
         if (!isLost || attempt === writeAttempts) throw error;
       }
-    }
-  }
-}
-
-/** The digest of the TOC of a layer that is eStargz already, undefined for any other. */
-async function estargzToc(source: StreamSource): Promise<string | undefined> {
-  try {
-    if ((await readFooter(source)).kind !== 'estargz') return undefined;
-  } catch (error) {
-    if (error instanceof CrfsError && error.code === 'CRFS_NOT_STARGZ') return undefined;
-    throw error;
-  }
-  const hash = createHash('sha256');
-  for await (const piece of (await openToc(source)).json) hash.update(piece);
-  return `sha256:${hash.digest('hex')}`;
-}
-
-async function* watched(
-  input: AsyncIterable<Uint8Array>,
-  signal: AbortSignal,
-  advance: (bytes: number) => void,
-): AsyncGenerator<Uint8Array> {
-  let bytes = 0;
-  for await (const piece of input) {
-    signal.throwIfAborted();
-    bytes += piece.length;
-    advance(bytes);
-    yield piece;
-  }
-}
-
-/** Lets only so many pass at a time. */
-class Gate {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(width: number) {
-    this.#free = width;
-  }
-
-  async pass<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#free === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#free--;
-    try {
-      return await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#free++;
     }
   }
 }

@@ -10,56 +10,13 @@
 
 import { LayerFault, quote } from '../../formats/fault.js';
 import { ByteReader } from './bytes.js';
-import { blockSize, changedHeader, type Header, octalSizeLimit, paddingLength, parseHeader } from './header.js';
-import { type PaxRecord, type PaxRecords, parseDecimal, parsePax, parseTime, paxHeader, xattrName } from './pax.js';
+import { type Described, describe, type Extensions, folded, rewrittenHeaders, type TarEntry } from './entry.js';
+import { blockSize, type Header, paddingLength, parseHeader } from './header.js';
+import { type PaxRecord, type PaxRecords, parseDecimal, parsePax } from './pax.js';
 import { expand, readDataMap, readOldMap, readPaxMap, type Sparse, storedSize } from './sparse.js';
 
-export interface TarEntry {
-  /** Where its first header starts in the tar. */
-  readonly start: number;
-  /** What stands before the content: the entry's own bytes, or others with the same meaning and the file not sparse. */
-  readonly headers: readonly Uint8Array[];
-  readonly type: 'file' | 'directory' | 'symlink' | 'hardlink' | 'char' | 'block' | 'fifo';
-  readonly name: Buffer;
-  readonly linkName: Buffer;
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly userName: string;
-  readonly groupName: string;
-  /** Bytes of content, the holes of a sparse file counted; 0 for all but files. */
-  readonly size: number;
-  readonly mtime: { readonly seconds: number; readonly nanoseconds: number };
-  readonly devMajor: number;
-  readonly devMinor: number;
-  readonly xattrs: PaxRecords;
-}
-
-const types: Readonly<Record<string, TarEntry['type']>> = {
-  '\0': 'file',
-  '0': 'file',
-  '1': 'hardlink',
-  '2': 'symlink',
-  '3': 'char',
-  '4': 'block',
-  '5': 'directory',
-  '6': 'fifo',
-  '7': 'file',
-  S: 'file',
-};
-
 const headerLimit = 1024 * 1024;
-const idLimit = 2 ** 32;
-const xattrPrefix = 'SCHILY.xattr.';
-const slash = 0x2f;
-
-/** The headers that precede an entry's own. */
-interface Extensions {
-  readonly raw: Uint8Array[];
-  records: PaxRecord[];
-  longName?: Buffer;
-  longLink?: Buffer;
-}
+const extensionLimit = 16;
 
 export class TarReader {
   readonly #bytes: ByteReader;
@@ -102,7 +59,7 @@ export class TarReader {
       }
       const copy = Buffer.from(block);
       if (header.typeFlag === 'g') {
-        this.#globals = folded(this.#globals, await this.#extension(header, []));
+        this.#globals = folded(this.#globals, parsePax(await this.#extension(header, [])));
       } else if (header.typeFlag === 'V') {
         await this.#extension(header, []); // GNU tar's label of the whole tar
       } else if (!(await this.#extend(header, copy, extensions))) {
@@ -129,6 +86,7 @@ export class TarReader {
   /** Takes in a header that only says something about the next one. */
   async #extend(header: Header, block: Buffer, extensions: Extensions): Promise<boolean> {
     if (!['x', 'X', 'L', 'K'].includes(header.typeFlag)) return false;
+    if (extensions.raw.length > extensionLimit) throw new LayerFault('extended headers of extended headers, too many');
     extensions.raw.push(block);
     const body = await this.#extension(header, extensions.raw);
     if (header.typeFlag === 'L') extensions.longName = untilNul(body);
@@ -149,75 +107,24 @@ export class TarReader {
   }
 
   async #entry(start: number, header: Header, block: Buffer, extensions: Extensions): Promise<TarEntry> {
-    const records = new Map([...this.#globals, ...folded(new Map(), extensions.records)]);
-    const value = (keyword: string): Buffer | undefined => {
-      const found = records.get(keyword);
-      return found && found.length > 0 ? found : undefined;
-    };
-    const decimal = (keyword: string, otherwise: number): number => {
-      const found = value(keyword);
-      return found ? parseDecimal(found, keyword) : otherwise;
-    };
-    const name = value('GNU.sparse.name') ?? value('path') ?? extensions.longName ?? header.name;
-    this.#name = quote(name.toString());
-    const linkName = value('linkpath') ?? extensions.longLink ?? header.linkName;
-    const type = this.#type(header, name);
-    const mtime = value('mtime');
-    const stored = type === 'file' ? decimal('size', header.size) : 0;
-    if (stored < 0) throw new LayerFault(`${this.#name} has a size of ${stored}`);
-    await this.#locate(header, block, stored, extensions.records, records);
+    const entry = describe(header, extensions, this.#globals);
+    this.#name = quote(entry.name.toString());
+    await this.#locate(header, block, entry, extensions.records);
+    const { records: _records, stored, ...described } = entry;
     const size = this.#sparse?.size ?? stored;
-    const changed = this.#sparse !== undefined || this.#globals.size > 0;
-    return {
-      start,
-      headers: changed
-        ? rewritten(block, size, records, { name, linkName }, this.#sparse !== undefined)
-        : [...extensions.raw, block],
-      type,
-      name,
-      linkName: type === 'symlink' || type === 'hardlink' ? linkName : Buffer.alloc(0),
-      mode: header.mode,
-      uid: this.#id(decimal('uid', header.uid)),
-      gid: this.#id(decimal('gid', header.gid)),
-      userName: value('uname')?.toString() ?? header.userName,
-      groupName: value('gname')?.toString() ?? header.groupName,
-      size,
-      mtime: mtime ? parseTime(mtime) : { seconds: header.mtime, nanoseconds: 0 },
-      devMajor: type === 'char' || type === 'block' ? header.devMajor : 0,
-      devMinor: type === 'char' || type === 'block' ? header.devMinor : 0,
-      xattrs: new Map(
-        [...records]
-          .filter(([keyword]) => keyword.startsWith(xattrPrefix))
-          .map(([keyword, bytes]) => [xattrName(keyword.slice(xattrPrefix.length)), bytes]),
-      ),
-    };
-  }
-
-  #type(header: Header, name: Buffer): TarEntry['type'] {
-    const type = types[header.typeFlag];
-    if (!type) throw new LayerFault(`${this.#name} is of a type that layers do not have: ${quote(header.typeFlag)}`);
-    // Before there was a type for directories, a slash told them.
-    return type === 'file' && name.at(-1) === slash && header.size === 0 ? 'directory' : type;
-  }
-
-  #id(id: number): number {
-    if (id >= 0 && id < idLimit) return id;
-    throw new LayerFault(`${this.#name} has the owner ${id}, which is no 32-bit number`);
+    const isChanged = this.#sparse !== undefined || this.#globals.size > 0;
+    const headers = isChanged ? rewrittenHeaders(block, entry, size) : [...extensions.raw, block];
+    return { ...described, start, headers, size };
   }
 
   /** Finds out where the content is, and the holes in it. */
-  async #locate(
-    header: Header,
-    block: Buffer,
-    stored: number,
-    own: readonly PaxRecord[],
-    all: PaxRecords,
-  ): Promise<void> {
+  async #locate(header: Header, block: Buffer, entry: Described, own: readonly PaxRecord[]): Promise<void> {
+    const { records, stored } = entry;
     this.#sparse = undefined;
     this.#stored = stored;
     this.#padding = paddingLength(stored);
-    if (all.get('GNU.sparse.major')?.toString() === '1') {
-      const size = parseDecimal(all.get('GNU.sparse.realsize') ?? Buffer.alloc(0), 'size');
+    if (records.get('GNU.sparse.major')?.toString() === '1') {
+      const size = parseDecimal(records.get('GNU.sparse.realsize') ?? Buffer.alloc(0), 'size');
       const { map, taken } = await readDataMap(size, this.#bytes);
       this.#sparse = map;
       this.#stored -= taken;
@@ -259,26 +166,4 @@ function truncated(position: number, length: number): string {
 function untilNul(bytes: Buffer): Buffer {
   const end = bytes.indexOf(0);
   return end < 0 ? bytes : bytes.subarray(0, end);
-}
-
-/** Later records replace earlier ones. Comments and what belongs to the header alone are left out. */
-function folded(before: PaxRecords, records: Buffer | readonly PaxRecord[]): PaxRecords {
-  const list = Buffer.isBuffer(records) ? parsePax(records) : records;
-  return new Map([...before, ...list.filter(([keyword]) => keyword !== 'comment')]);
-}
-
-/** Headers with the same meaning that need no global header, no long-name entry and no sparse map. */
-function rewritten(
-  block: Buffer,
-  size: number,
-  records: PaxRecords,
-  names: { readonly name: Buffer; readonly linkName: Buffer },
-  sparse: boolean,
-): Uint8Array[] {
-  const kept = new Map([...records].filter(([keyword]) => !keyword.startsWith('GNU.sparse.') && keyword !== 'size'));
-  kept.set('path', names.name);
-  if (names.linkName.length > 0) kept.set('linkpath', names.linkName);
-  if (size >= octalSizeLimit) kept.set('size', Buffer.from(String(size)));
-  const typeFlag = sparse ? '0' : String.fromCharCode(block[156] ?? 0);
-  return [...paxHeader(kept), changedHeader(block, typeFlag, size)];
 }

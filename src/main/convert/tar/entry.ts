@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** What the headers of one entry say together. */
+
+import { LayerFault, quote } from '../../formats/fault.js';
+import { changedHeader, type Header, octalSizeLimit } from './header.js';
+import { type PaxRecord, type PaxRecords, parseDecimal, parseTime, paxHeader, xattrName } from './pax.js';
+
+export interface TarEntry {
+  /** Where its first header starts in the tar. */
+  readonly start: number;
+  /** What stands before the content: the entry's own bytes, or others with the same meaning and the file not sparse. */
+  readonly headers: readonly Uint8Array[];
+  readonly type: 'file' | 'directory' | 'symlink' | 'hardlink' | 'char' | 'block' | 'fifo';
+  readonly name: Buffer;
+  readonly linkName: Buffer;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly userName: string;
+  readonly groupName: string;
+  /** Bytes of content, the holes of a sparse file counted; 0 for all but files. */
+  readonly size: number;
+  readonly mtime: { readonly seconds: number; readonly nanoseconds: number };
+  readonly devMajor: number;
+  readonly devMinor: number;
+  readonly xattrs: PaxRecords;
+}
+
+const types: Readonly<Record<string, TarEntry['type']>> = {
+  '\0': 'file',
+  '0': 'file',
+  '1': 'hardlink',
+  '2': 'symlink',
+  '3': 'char',
+  '4': 'block',
+  '5': 'directory',
+  '6': 'fifo',
+  '7': 'file',
+  S: 'file',
+};
+
+const idLimit = 2 ** 32;
+const xattrPrefix = 'SCHILY.xattr.';
+const slash = 0x2f;
+
+/** The headers that precede an entry's own. */
+export interface Extensions {
+  readonly raw: Uint8Array[];
+  readonly records: PaxRecord[];
+  longName?: Buffer;
+  longLink?: Buffer;
+}
+
+/** An entry before its content is looked at. */
+export interface Described extends Omit<TarEntry, 'start' | 'headers' | 'size'> {
+  /** All PAX records that hold for it. */
+  readonly records: PaxRecords;
+  /** Bytes of content in the tar; 0 for all but files, whatever their headers say. */
+  readonly stored: number;
+}
+
+/** Puts together what a header, the headers before it and the global ones say. Throws LayerFault. */
+export function describe(header: Header, extensions: Extensions, globals: PaxRecords): Described {
+  const records = folded(globals, extensions.records);
+  const value = (keyword: string): Buffer | undefined => {
+    const found = records.get(keyword);
+    return found && found.length > 0 ? found : undefined;
+  };
+  const decimal = (keyword: string, otherwise: number): number => {
+    const found = value(keyword);
+    return found ? parseDecimal(found, keyword) : otherwise;
+  };
+  const name = value('GNU.sparse.name') ?? value('path') ?? extensions.longName ?? header.name;
+  const linkName = value('linkpath') ?? extensions.longLink ?? header.linkName;
+  const type = typeOf(header, name);
+  const isDevice = type === 'char' || type === 'block';
+  const mtime = value('mtime');
+  const stored = type === 'file' ? decimal('size', header.size) : 0;
+  if (stored < 0) throw new LayerFault(`${quote(name.toString())} has a size of ${stored}`);
+  return {
+    records,
+    stored,
+    type,
+    name,
+    linkName: type === 'symlink' || type === 'hardlink' ? linkName : Buffer.alloc(0),
+    mode: header.mode,
+    uid: checkedId(decimal('uid', header.uid), name),
+    gid: checkedId(decimal('gid', header.gid), name),
+    userName: value('uname')?.toString() ?? header.userName,
+    groupName: value('gname')?.toString() ?? header.groupName,
+    mtime: mtime ? parseTime(mtime) : { seconds: header.mtime, nanoseconds: 0 },
+    devMajor: isDevice ? header.devMajor : 0,
+    devMinor: isDevice ? header.devMinor : 0,
+    xattrs: xattrsOf(records),
+  };
+}
+
+/** Later records replace earlier ones; comments say nothing. */
+export function folded(before: PaxRecords, records: readonly PaxRecord[]): PaxRecords {
+  if (records.length === 0) return before;
+  return new Map([...before, ...records.filter(([keyword]) => keyword !== 'comment')]);
+}
+
+/** Headers with the same meaning that need no global header, no long-name entry and no sparse map. */
+export function rewrittenHeaders(block: Buffer, entry: Described, size: number): Uint8Array[] {
+  const { records, name, linkName, type } = entry;
+  const kept = new Map([...records].filter(([keyword]) => !keyword.startsWith('GNU.sparse.') && keyword !== 'size'));
+  kept.set('path', name);
+  if (linkName.length > 0) kept.set('linkpath', linkName);
+  if (size >= octalSizeLimit) kept.set('size', Buffer.from(String(size)));
+  const typeFlag = type === 'file' ? '0' : String.fromCharCode(block[156] ?? 0);
+  return [...paxHeader(kept), changedHeader(block, typeFlag, size)];
+}
+
+function typeOf(header: Header, name: Buffer): TarEntry['type'] {
+  const type = types[header.typeFlag];
+  if (!type) {
+    throw new LayerFault(`${quote(name.toString())} is of a type that layers do not have: ${quote(header.typeFlag)}`);
+  }
+  // Before there was a type for directories, a slash told them.
+  return type === 'file' && name.at(-1) === slash && header.size === 0 ? 'directory' : type;
+}
+
+function checkedId(id: number, name: Buffer): number {
+  if (id >= 0 && id < idLimit) return id;
+  throw new LayerFault(`${quote(name.toString())} has the owner ${id}, which is no 32-bit number`);
+}
+
+function xattrsOf(records: PaxRecords): PaxRecords {
+  const xattrs = new Map<string, Buffer>();
+  for (const [keyword, value] of records) {
+    if (keyword.startsWith(xattrPrefix)) xattrs.set(xattrName(keyword.slice(xattrPrefix.length)), value);
+  }
+  return xattrs;
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Passes an input on, until the signal aborts, and tells how many bytes have passed. */
+export async function* watched(
+  input: AsyncIterable<Uint8Array>,
+  signal: AbortSignal | undefined,
+  advance: ((bytes: number) => void) | undefined,
+): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const piece of input) {
+    signal?.throwIfAborted();
+    bytes += piece.length;
+    advance?.(bytes);
+    yield piece;
+  }
+}
