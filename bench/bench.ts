@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** What every workload is given. */
+
+import type { Data } from './data/data.js';
+import { type Contender, extracted, product } from './machines/contenders.js';
+import { Machine } from './machines/machine.js';
+import type { Native } from './native/build.js';
+import type { Plan } from './plan.js';
+import { type Question, Samples } from './samples.js';
+import type { Undo } from './undo.js';
+
+export class Bench {
+  readonly samples = new Samples();
+  /** What could not be measured, and why. */
+  readonly failures: string[] = [];
+  readonly plan: Plan;
+  readonly data: Data;
+  readonly native: Native;
+  readonly peers: readonly Contender[];
+  readonly undo: Undo;
+
+  constructor(plan: Plan, data: Data, native: Native, peers: readonly Contender[], undo: Undo) {
+    this.plan = plan;
+    this.data = data;
+    this.native = native;
+    this.peers = peers;
+    this.undo = undo;
+  }
+
+  /** The floor, the product and the peers. */
+  get contenders(): readonly Contender[] {
+    return [extracted, product, ...this.peers];
+  }
+
+  get plugins(): readonly Contender[] {
+    return [product, ...this.peers];
+  }
+
+  say(line: string): void {
+    process.stdout.write(`${line}\n`);
+  }
+
+  /** Notes a value, and shows it. */
+  record(question: Question, contender: string, value: number): void {
+    this.samples.add(question, contender, value);
+    const { what, metric, unit, readers, files, layers, link } = question;
+    const how = [
+      files && `${files} files`,
+      layers && `${layers} ${layers === 1 ? 'layer' : 'layers'}`,
+      readers && `${readers} ${readers === 1 ? 'reader' : 'readers'}`,
+      link,
+    ].filter(Boolean);
+    const title = [what, ...how, metric].join(', ');
+    this.say(`  ${contender.padEnd(30)} ${title.padEnd(66)} ${shown(value).padStart(9)} ${unit}`);
+  }
+
+  /**
+   * Has each contender do something on a machine of its own, in turn, so many times over. One that fails is left out from
+   * then on, and the reason noted.
+   */
+  async inTurn(
+    contenders: readonly Contender[],
+    repetitions: number,
+    measure: (machine: Machine) => Promise<void>,
+  ): Promise<void> {
+    const out = new Set<Contender>();
+    for (let turn = 0; turn < repetitions; turn++) {
+      for (const contender of contenders) {
+        if (out.has(contender)) continue;
+        if (!(await this.onMachine(contender, measure))) out.add(contender);
+      }
+    }
+  }
+
+  /** Has a contender do something on a machine of its own. Returns false, and notes why, if that fails. */
+  async onMachine(contender: Contender, measure: (machine: Machine) => Promise<void>): Promise<boolean> {
+    const machine = new Machine(contender, this.undo);
+    try {
+      await measure(machine);
+      return true;
+    } catch (error) {
+      const [reason = ''] = (error as Error).message.split('\n');
+      this.failures.push(`${contender.name}: ${reason}`);
+      this.say(`  ${contender.name} fails: ${reason}`);
+      return false;
+    } finally {
+      await machine.end();
+    }
+  }
+}
+
+/** Three significant digits. */
+export function shown(value: number): string {
+  if (value === 0 || Math.abs(value) >= 1000) return value.toFixed(0);
+  return value.toPrecision(3);
+}

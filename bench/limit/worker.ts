@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** One thread of the limit: inflates members until none is left. */
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { addon } from '../../src/native/addon.js';
+import { GO, type LimitTask, NEXT } from './limit.js';
+
+const { blob, starts, room, words: shared } = workerData as LimitTask;
+const words = new Int32Array(shared);
+const compressed = new Uint8Array(blob);
+const output = new Uint8Array(room);
+
+parentPort?.postMessage('ready');
+Atomics.wait(words, GO, 0);
+for (let n = Atomics.add(words, NEXT, 1); n < starts.length - 1; n = Atomics.add(words, NEXT, 1)) {
+  if (addon.inflate(compressed.subarray(starts[n], starts[n + 1]), output) < 0)
+    throw new Error(`member ${n} does not inflate`);
+}
+parentPort?.postMessage('done');

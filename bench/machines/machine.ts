@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** A machine that has just been set up: one contender, directories of its own, nothing cached. */
+
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Status } from '../../src/main/daemon/status.js';
+import { run } from '../../test/tools/run.js';
+import { crfs } from '../paths.js';
+import type { Undo } from '../undo.js';
+import type { Contender } from './contenders.js';
+
+/** A lower directory in both of its forms. */
+export interface Lower {
+  /** A directory with the extracted tree. */
+  readonly tree: string;
+  /** The layer as plugins name it: `file:///path`, `http://…`, `docker://…`. */
+  readonly layer: string;
+}
+
+export interface Mount {
+  readonly merged: string;
+  /** From the start of fuse-overlayfs until the mount was there. */
+  readonly seconds: number;
+  unmount(): Promise<void>;
+}
+
+export class Machine {
+  readonly contender: Contender;
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #root: string;
+  readonly #undo: Undo;
+  readonly #mounts = new Set<Mount>();
+  readonly #end: () => Promise<void>;
+  #count = 0;
+
+  constructor(contender: Contender, undo: Undo) {
+    this.contender = contender;
+    this.#undo = undo;
+    this.#root = mkdtempSync(join(tmpdir(), 'crfs-bench-'));
+    this.#env = { ...process.env, ...contender.settings, HOME: this.#directory('home') };
+    for (const name of ['cache', 'state', 'config', 'data', 'runtime']) {
+      this.#env[name === 'runtime' ? 'XDG_RUNTIME_DIR' : `XDG_${name.toUpperCase()}_HOME`] = this.#directory(name);
+    }
+    this.#end = undo.add(async () => {
+      for (const mount of this.#mounts) await mount.unmount();
+      if (contender.ours) await run(crfs, ['stop'], { env: this.#env });
+      rmSync(this.#root, { recursive: true, force: true });
+    });
+  }
+
+  /** Where our daemon keeps the contents of files. */
+  get objects(): string {
+    return join(this.#root, 'cache/crfs-plugin/v1/objects');
+  }
+
+  /** Mounts one lower directory; `writable`: with an upper directory, as a container has it. */
+  async mount(lower: Lower, { writable = false } = {}): Promise<Mount> {
+    const { plugin } = this.contender;
+    const base = `mount-${this.#count++}`;
+    const merged = this.#directory(base, 'merged');
+    const upper = `upperdir=${this.#directory(base, 'upper')},workdir=${this.#directory(base, 'work')}`;
+    const lowerdir = plugin ? named(lower.layer, this.#directory(base, 'lower')) : lower.tree;
+    const options = ['fast_ino=1', ...(plugin ? [`plugins=${plugin}`] : []), `lowerdir=${lowerdir}`];
+    if (writable) options.push(upper);
+    const started = performance.now();
+    await run('fuse-overlayfs', ['-o', options.join(','), merged], { env: this.#env });
+    const seconds = (performance.now() - started) / 1000;
+    const unmount = this.#undo.add(async () => {
+      await run('umount', [merged]).catch(() => run('umount', ['-l', merged]));
+      this.#mounts.delete(mount);
+    });
+    const mount = { merged, seconds, unmount };
+    this.#mounts.add(mount);
+    return mount;
+  }
+
+  /** What our daemon tells of itself. */
+  async status(): Promise<Status> {
+    return JSON.parse(String(await run(crfs, ['status', '--json'], { env: this.#env }))) as Status;
+  }
+
+  /** Unmounts what is mounted, ends the daemon, and removes all that was cached. */
+  async end(): Promise<void> {
+    await this.#end();
+  }
+
+  #directory(...names: string[]): string {
+    const path = join(this.#root, ...names);
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    return path;
+  }
+}
+
+/** A layer as a lower directory. Standard base64 is what all plugins read; where it has a `/`, only base64url can do. */
+function named(layer: string, directory: string): string {
+  const standard = Buffer.from(layer).toString('base64');
+  return `//crfs/${standard.includes('/') ? Buffer.from(layer).toString('base64url') : standard}/${directory}`;
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** How much of everything is done. */
+export interface Plan {
+  readonly name: 'full' | 'quick';
+  readonly repetitions: number;
+  /** Entries of the synthetic layer. */
+  readonly entries: number;
+  readonly readers: readonly number[];
+  /** Readers with whom engines and numbers of workers are compared. */
+  readonly compared: number;
+  readonly links: readonly LinkPlan[];
+  /** Repetitions of what takes the longest: downloads of everything, conversions. */
+  readonly few: number;
+  readonly idleSeconds: number;
+  /** Rounds of reading after which a daemon should be as large as before. */
+  readonly rounds: number;
+}
+
+export interface LinkPlan {
+  readonly name: string;
+  readonly rttMs: number;
+  /** Bytes a second. */
+  readonly rate: number;
+}
+
+const far: LinkPlan = { name: '20 ms, 25 MB/s', rttMs: 20, rate: 25e6 };
+const near: LinkPlan = { name: '5 ms, 100 MB/s', rttMs: 5, rate: 100e6 };
+
+export const full: Plan = {
+  name: 'full',
+  repetitions: 5,
+  entries: 1_000_000,
+  readers: [1, 2, 4, 8, 16],
+  compared: 8,
+  links: [far, near],
+  few: 3,
+  idleSeconds: 60,
+  rounds: 20,
+};
+
+export const quick: Plan = {
+  name: 'quick',
+  repetitions: 2,
+  entries: 100_000,
+  readers: [1, 8],
+  compared: 8,
+  links: [far],
+  few: 1,
+  idleSeconds: 5,
+  rounds: 5,
+};

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** What the product must reach, and whether it does. */
+
+import { extracted, product } from '../machines/contenders.js';
+import type { Samples, Wanted } from '../samples.js';
+
+export interface Goal {
+  readonly what: string;
+  readonly goal: string;
+  /** Undefined: its workload did not run. */
+  readonly measured: string | undefined;
+  readonly met: boolean | undefined;
+}
+
+type Value = number | undefined;
+
+export function evaluate(samples: Samples): Goal[] {
+  const of = (contender: string, wanted: Wanted): Value => samples.median({ ...wanted, contender });
+  const ours = (wanted: Wanted): Value => of(product.name, wanted);
+  const floor = (wanted: Wanted): Value => of(extracted.name, wanted);
+  const toFloor = (wanted: Wanted): Value => ratio(ours(wanted), floor(wanted));
+  const pulled = least(samples, { workload: 4, what: 'pull and extract', metric: 'time', link: far });
+  const started = (what: string, metric: string): Value => ours({ workload: 4, what, metric, link: far });
+  const firstByte = { workload: 3, what: 'read all files, cold', files: 'small', readers: 1, layers: 1 } as const;
+  const mounts = second(samples);
+  return [
+    atMost('walk, first', 0.9, times, toFloor({ workload: 1, what: 'walk, first' })),
+    atMost('walk, again', 0.9, times, toFloor({ workload: 1, what: 'walk, again' })),
+    atMost('read everything, cold', 1.5, times, toFloor({ workload: 2, what: 'read everything, cold' })),
+    atMost('read everything, again', 1.05, times, toFloor({ workload: 2, what: 'read everything, again' })),
+    atMost(
+      'read everything, second mount',
+      1.05,
+      times,
+      toFloor({ workload: 2, what: 'read everything, second mount' }),
+    ),
+    atLeast(
+      '8 parallel readers of large files, cold',
+      0.7,
+      'x the libdeflate limit',
+      ratio(
+        ours({ workload: 3, metric: 'throughput', files: 'large', readers: 8, layers: 1 }),
+        samples.median({ workload: 3, what: 'inflate all members in memory', files: 'large' }),
+      ),
+    ),
+    ...(['p50', 'p99'] as const).map((share) => {
+      const wanted = { ...firstByte, metric: `first byte, ${share}` };
+      const unit = 'us over the extracted tree';
+      return atMost(
+        `first byte of a cold 4 KB file, ${share}`,
+        bounds[share],
+        unit,
+        difference(ours(wanted), floor(wanted)),
+      );
+    }),
+    atMost('python3 -c print over a link', 0.08, pull, ratio(started('python3 -c print, first start', 'time'), pulled)),
+    atMost(
+      'python3 -c print over a link',
+      12,
+      'round trips in sequence',
+      started('python3 -c print, first start', 'round trips in sequence'),
+    ),
+    atMost(
+      'large imports over a link',
+      0.15,
+      pull,
+      ratio(started('python3, large imports, first start', 'time'), pulled),
+    ),
+    atMost('second mount of very many entries', 50, 'ms over a plain mount', scaled(mounts, 1000)),
+    atMost('memory of the idle daemon', 120, 'MB', ours({ workload: 6, metric: 'memory when idle' })),
+    atMost('growth of the daemon', 0.5, 'MB a round', ours({ workload: 6, metric: 'growth' })),
+  ];
+}
+
+const far = '20 ms, 25 MB/s';
+const times = "x the extracted tree's time";
+const pull = 'x pull and extract';
+const bounds = { p50: 150, p99: 1000 } as const;
+
+/** By how much the second mount of the synthetic layer takes longer than a plain one. */
+function second(samples: Samples): Value {
+  const what = samples.rows.find((row) => /^mount of .* entries, second$/.test(row.what))?.what;
+  if (what === undefined) return undefined;
+  return difference(
+    samples.median({ workload: 1, what, contender: product.name }),
+    samples.median({ workload: 1, what: 'mount of any tree, second', contender: extracted.name }),
+  );
+}
+
+/** The median of whoever is the fastest. */
+function least(samples: Samples, wanted: Wanted): Value {
+  const contenders = new Set(samples.rows.map(({ contender }) => contender));
+  const medians = [...contenders].flatMap((contender) => samples.median({ ...wanted, contender }) ?? []);
+  return medians.length === 0 ? undefined : Math.min(...medians);
+}
+
+function atMost(what: string, bound: number, unit: string, value: Value): Goal {
+  const met = value === undefined ? undefined : value <= bound;
+  return { what, goal: `<= ${bound} ${unit}`, measured: value === undefined ? undefined : rounded(value), met };
+}
+
+function atLeast(what: string, bound: number, unit: string, value: Value): Goal {
+  const met = value === undefined ? undefined : value >= bound;
+  return { what, goal: `>= ${bound} ${unit}`, measured: value === undefined ? undefined : rounded(value), met };
+}
+
+function rounded(value: number): string {
+  return Math.abs(value) < 10 ? value.toFixed(2) : value.toFixed(0);
+}
+
+function ratio(value: Value, base: Value): Value {
+  return value === undefined || base === undefined ? undefined : value / base;
+}
+
+function difference(value: Value, base: Value): Value {
+  return value === undefined || base === undefined ? undefined : value - base;
+}
+
+function scaled(value: Value, by: number): Value {
+  return value === undefined ? undefined : value * by;
+}

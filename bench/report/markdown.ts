@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** The results as Markdown: goals, a table per workload, charts, settings. */
+
+import { shown } from '../bench.js';
+import type { Question, Samples, Summary } from '../samples.js';
+import type { Settings } from '../settings.js';
+import { workloads } from '../workloads/workloads.js';
+import type { Goal } from './goals.js';
+import { markdownTable } from './table.js';
+
+export interface Chart {
+  readonly title: string;
+  /** Name of the SVG file, beside the Markdown. */
+  readonly file: string;
+  readonly workload: number;
+}
+
+export function markdown(
+  samples: Samples,
+  goals: readonly Goal[],
+  charts: readonly Chart[],
+  failures: readonly string[],
+  settings: Settings,
+): string {
+  const sections = [`# Benchmark of ${(settings['date'] ?? '').slice(0, 10)}`, goalsTable(goals)];
+  const summaries = samples.summaries();
+  for (const [number, { title }] of Object.entries(workloads)) {
+    const rows = summaries.filter(({ workload }) => workload === Number(number));
+    if (rows.length === 0) continue;
+    sections.push(`## ${number}. ${title}`);
+    for (const { title: name, file, workload } of charts) {
+      if (workload === Number(number)) sections.push(`![${name}](${file})`);
+    }
+    sections.push(table(rows));
+  }
+  if (failures.length > 0) sections.push('## What failed', failures.map((failure) => `- ${failure}`).join('\n'));
+  sections.push('## Settings', markdownTable(['', ''], Object.entries(settings)));
+  return `${sections.join('\n\n')}\n`;
+}
+
+export function goalsTable(goals: readonly Goal[]): string {
+  const verdict = ({ met }: Goal): string => (met === undefined ? 'not measured' : met ? 'yes' : '**no**');
+  const rows = goals.map((goal) => [goal.what, goal.goal, goal.measured ?? '', verdict(goal)]);
+  return markdownTable(['what', 'goal', 'measured', 'met'], rows);
+}
+
+/** A line per question; who answers it, in columns: the median, and its ratio to the first column that has one. */
+function table(rows: readonly Summary[]): string {
+  const contenders = [...new Set(rows.map(({ contender }) => contender))];
+  const questions = new Map<string, Summary[]>();
+  for (const row of rows) {
+    const key = describe(row).join('\0');
+    questions.set(key, [...(questions.get(key) ?? []), row]);
+  }
+  const lines = [...questions.values()].map((answers) => {
+    const [base] = contenders.flatMap((name) => answers.find(({ contender }) => contender === name) ?? []);
+    const cells = contenders.map((name) =>
+      cell(
+        answers.find(({ contender }) => contender === name),
+        base,
+      ),
+    );
+    return [...describe(base as Summary), ...cells];
+  });
+  return markdownTable(['what', 'how', 'unit', ...contenders], lines);
+}
+
+function describe({ what, metric, unit, readers, files, layers, link }: Question): string[] {
+  const how = [
+    files && `${files} files`,
+    layers && `${layers} ${layers === 1 ? 'layer' : 'layers'}`,
+    readers && `${readers} ${readers === 1 ? 'reader' : 'readers'}`,
+    link,
+  ].filter(Boolean);
+  return [what, [...how, metric].join(', '), unit];
+}
+
+function cell(answer: Summary | undefined, base: Summary | undefined): string {
+  if (answer === undefined) return '';
+  if (base === undefined || answer === base || base.median === 0) return shown(answer.median);
+  return `${shown(answer.median)} (${(answer.median / base.median).toFixed(2)}x)`;
+}

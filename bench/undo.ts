@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** What must be undone before the process ends, however it ends: mounts, daemons, servers, directories. */
+export class Undo {
+  readonly #steps = new Set<() => Promise<void>>();
+
+  /** Notes a step. Returns a function that takes it, once. */
+  add(step: () => Promise<void>): () => Promise<void> {
+    const once = async (): Promise<void> => {
+      if (this.#steps.delete(once)) await step();
+    };
+    this.#steps.add(once);
+    return once;
+  }
+
+  /** Takes the steps that are left, the newest first; one that fails is reported, and stops no other. */
+  async all(): Promise<void> {
+    for (const step of [...this.#steps].reverse()) {
+      try {
+        await step();
+      } catch (error) {
+        process.stderr.write(`cannot clean up: ${(error as Error).message}\n`);
+      }
+    }
+  }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Workload 4: containers that start over a link, next to a pull and an extraction over the same link. */
+
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { run } from '../../test/tools/run.js';
+import type { Bench } from '../bench.js';
+import { filesOpened } from '../data/opened.js';
+import { Link } from '../link/link.js';
+import { type Images, imageName, serveImages, type Tag } from '../link/registry.js';
+import { extracted } from '../machines/contenders.js';
+import type { Machine } from '../machines/machine.js';
+import type { LinkPlan } from '../plan.js';
+import { timed } from '../time.js';
+import { sameBytes, warm } from '../verify.js';
+
+/** What is run in the containers. */
+export const programs = {
+  'sh -c echo': ['/bin/sh', '-c', 'echo hello'],
+  'python3 -c print': ['/usr/bin/python3', '-c', 'print("hello")'],
+  'python3, large imports': [
+    '/usr/bin/python3',
+    '-c',
+    'import argparse, asyncio, concurrent.futures, ctypes, decimal, email.message, http.client, json, logging.config, ' +
+      'multiprocessing, sqlite3, ssl, tarfile, unittest, urllib.request, xml.etree.ElementTree, zipfile; print("hello")',
+  ],
+} as const;
+
+type ProgramName = keyof typeof programs;
+
+export async function start(bench: Bench): Promise<void> {
+  const debian = await bench.data.debian();
+  await warm(debian.path, debian.tree);
+  const opened = await filesOpened(bench, debian, Object.values(programs));
+  bench.say(`  ${opened.length} files are opened by the programs: they come first in the prioritized image`);
+  const layers = {
+    estargz: debian.path,
+    prioritized: await bench.data.prioritized(opened),
+    gzip: await bench.data.gzipped(),
+  };
+  const images = await serveImages(layers, debian.tar, bench.undo);
+  for (const plan of bench.plan.links) {
+    const link = await Link.open(plan, images.port);
+    const close = bench.undo.add(() => link.close());
+    await sameBytes(bench, [extracted, ...bench.plugins], { ...debian, layer: layerOf(link, 'estargz') });
+    for (let turn = 0; turn < bench.plan.few; turn++) await pull(bench, plan, link, images);
+    for (const tag of ['estargz', 'prioritized'] as const) await startAll(bench, plan, link, tag);
+    await close();
+  }
+  await images.stop();
+}
+
+function layerOf(link: Link, tag: Tag): string {
+  return `docker://${imageName(link.host, tag)}`;
+}
+
+async function startAll(bench: Bench, plan: LinkPlan, link: Link, tag: Tag): Promise<void> {
+  const kind = tag === 'prioritized' ? ', prioritized image' : '';
+  for (const program of Object.keys(programs) as ProgramName[]) {
+    await bench.inTurn(bench.plugins, bench.plan.repetitions, async (machine) => {
+      await startOne(bench, plan, link, machine, tag, program, `${program}${kind}, first start`);
+      await startOne(bench, plan, link, machine, tag, program, `${program}${kind}, second start`);
+    });
+  }
+}
+
+async function startOne(
+  bench: Bench,
+  plan: LinkPlan,
+  link: Link,
+  machine: Machine,
+  tag: Tag,
+  program: ProgramName,
+  what: string,
+): Promise<void> {
+  link.reset();
+  let unmount = async (): Promise<void> => undefined;
+  const seconds = await timed(async () => {
+    const mount = await machine.mount({ tree: '', layer: layerOf(link, tag) }, { writable: true });
+    unmount = mount.unmount;
+    const said = String(await run('chroot', [mount.merged, ...programs[program]]));
+    if (said !== 'hello\n') throw new Error(`${program} printed ${JSON.stringify(said)}`);
+  });
+  const { received, exchanges } = link;
+  const question = { workload: 4, what, link: plan.name } as const;
+  const { name } = machine.contender;
+  bench.record({ ...question, metric: 'time', unit: 's' }, name, seconds);
+  bench.record({ ...question, metric: 'requests', unit: 'count' }, name, exchanges.requests);
+  bench.record({ ...question, metric: 'round trips in sequence', unit: 'count' }, name, exchanges.inSequence);
+  bench.record({ ...question, metric: 'received', unit: 'MB' }, name, received / 1e6);
+  await unmount();
+}
+
+/**
+ * What there is without us: the ordinary image, pulled and unpacked by the tools for it; and the least that any such tool
+ * needs, the layer streamed from the socket into tar.
+ */
+async function pull(bench: Bench, plan: LinkPlan, link: Link, { blob }: Images): Promise<void> {
+  const image = imageName(link.host, 'gzip');
+  const ways = {
+    'skopeo + umoci': `skopeo copy -q --src-tls-verify=false docker://${image} oci:image:latest && umoci unpack --image image:latest bundle >/dev/null 2>&1`,
+    'curl | tar': `curl -sf http://${link.host}/v2/debian/blobs/${blob.gzip} | tar -C tree -xzf -`,
+  };
+  for (const [name, command] of Object.entries(ways)) {
+    const cwd = mkdtempSync(join(tmpdir(), 'crfs-bench-pull-'));
+    const remove = bench.undo.add(async () => rmSync(cwd, { recursive: true, force: true }));
+    mkdirSync(join(cwd, 'tree'));
+    link.reset();
+    const seconds = await timed(() => run('bash', ['-o', 'pipefail', '-c', command], { cwd }));
+    const question = { workload: 4, what: 'pull and extract', link: plan.name } as const;
+    bench.record({ ...question, metric: 'time', unit: 's' }, name, seconds);
+    bench.record({ ...question, metric: 'requests', unit: 'count' }, name, link.exchanges.requests);
+    bench.record({ ...question, metric: 'received', unit: 'MB' }, name, link.received / 1e6);
+    await remove();
+  }
+}

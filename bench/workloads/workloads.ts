@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import type { Bench } from '../bench.js';
+import { convert } from './convert.js';
+import { idle } from './idle.js';
+import { parallel } from './parallel.js';
+import { read } from './read.js';
+import { start } from './start.js';
+import { walk } from './walk.js';
+
+interface Workload {
+  readonly title: string;
+  readonly run: (bench: Bench) => Promise<void>;
+}
+
+export const workloads = {
+  1: { title: 'Walk', run: walk },
+  2: { title: 'Read everything, one reader', run: read },
+  3: { title: 'Parallel layer reads', run: parallel },
+  4: { title: 'Container start over a link', run: start },
+  5: { title: 'Convert', run: convert },
+  6: { title: 'What the daemon costs', run: idle },
+} as const satisfies Record<number, Workload>;
