@@ -78,22 +78,18 @@ async function stargzify(source: string, destination: string, given: Given): Pro
   const session = { progress, signal: interruption.signal };
   const deflater = new Deflater(given);
   const options = { deflater, format, chunkSize, minChunkSize, ...prioritize };
+  let result: LayerResult | ImageResult;
   try {
-    const result = isLayer(source)
+    const which = allPlatforms ? { platform: 'all' as const } : platform && { platform };
+    result = isLayer(source)
       ? await convertOneLayer(source, destination, options, session)
-      : await convertWholeImage(
-          source,
-          destination,
-          { ...options, ...(allPlatforms ? { platform: 'all' as const } : platform && { platform }) },
-          session,
-        );
-    progress.close();
-    process.stdout.write(json ? `${JSON.stringify(result)}\n` : `${destination}: ${result.digest}\n`);
+      : await convertWholeImage(source, destination, { ...options, ...which }, session);
   } finally {
     progress.close();
     interruption.end();
     await deflater.close();
   }
+  process.stdout.write(json ? `${JSON.stringify(result)}\n` : `${destination}: ${result.digest}\n`);
 }
 
 /** A layer is standard input or a file; what looks like a file and is none is not asked for at a registry. */

@@ -3,6 +3,7 @@
 /** How far a conversion is: bars where a person looks on, a line per layer where not. */
 
 import { MultiBar } from 'cli-progress';
+import { escapeLine } from '../output/terminal.js';
 import { formatBytes } from '../output/text.js';
 
 /** One layer on its way. */
@@ -34,10 +35,10 @@ export function progressOn(stream: NodeJS.WriteStream): Progress {
 function lines(stream: NodeJS.WriteStream): Progress {
   return {
     start(name, size) {
-      stream.write(`${name}: converting${size === undefined ? '' : ` ${formatBytes(size)}`}\n`);
-      return { advance: () => undefined, done: (what) => stream.write(`${name}: ${what}\n`) };
+      stream.write(`${escapeLine(name)}: converting${size === undefined ? '' : ` ${formatBytes(size)}`}\n`);
+      return { advance: () => undefined, done: (what) => stream.write(`${escapeLine(name)}: ${what}\n`) };
     },
-    note: (text) => stream.write(`${text}\n`),
+    note: (text) => stream.write(`${escapeLine(text)}\n`),
     close: () => undefined,
   };
 }
@@ -53,7 +54,11 @@ function bars(stream: NodeJS.WriteStream): Progress {
   });
   return {
     start(name, size) {
-      const payload = { name, read: formatBytes(0), state: size === undefined ? '' : ` of ${formatBytes(size)}` };
+      const payload = {
+        name: escapeLine(name),
+        read: formatBytes(0),
+        state: size === undefined ? '' : ` of ${formatBytes(size)}`,
+      };
       const bar = multi.create(size ?? 1, 0, payload);
       return {
         advance: (bytes) => bar.update(size === undefined ? 0 : bytes, { read: formatBytes(bytes) }),
@@ -63,7 +68,7 @@ function bars(stream: NodeJS.WriteStream): Progress {
         },
       };
     },
-    note: (text) => multi.log(`${text}\n`),
+    note: (text) => multi.log(`${escapeLine(text)}\n`),
     close: () => multi.stop(),
   };
 }
