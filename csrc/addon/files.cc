@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -24,7 +25,16 @@ Napi::Value ThrowErrno(Napi::Env env, const char *call, int error) {
 
 namespace {
 
-// map(fd, writable) -> ArrayBuffer over the whole file, shared. It stays mapped until unmap.
+thread_local std::map<void *, size_t> mappings; // of this thread's environment
+
+// A worker that dies leaves its mappings, which would hold the disk space of files that are long gone.
+void UnmapAll(void *) {
+  for (auto [data, size] : mappings)
+    munmap(data, size);
+  mappings.clear();
+}
+
+// map(fd, writable) -> ArrayBuffer over the whole file, shared. It stays mapped until unmap, or its thread ends.
 Napi::Value Map(const Napi::CallbackInfo &info) {
   int fd = info[0].As<Napi::Number>().Int32Value();
   int protection = info[1].As<Napi::Boolean>().Value() ? PROT_READ | PROT_WRITE : PROT_READ;
@@ -34,6 +44,7 @@ Napi::Value Map(const Napi::CallbackInfo &info) {
   void *map = mmap(nullptr, static_cast<size_t>(st.st_size), protection, MAP_SHARED, fd, 0);
   if (map == MAP_FAILED)
     return ThrowErrno(info.Env(), "mmap", errno);
+  mappings[map] = static_cast<size_t>(st.st_size);
   return Napi::ArrayBuffer::New(info.Env(), map, static_cast<size_t>(st.st_size));
 }
 
@@ -44,6 +55,7 @@ Napi::Value Unmap(const Napi::CallbackInfo &info) {
   size_t size = buffer.ByteLength();
   buffer.Detach();
   munmap(data, size);
+  mappings.erase(data);
   return info.Env().Undefined();
 }
 
@@ -90,6 +102,7 @@ Napi::Value SyncFileSystem(const Napi::CallbackInfo &info) {
 
 void AddFiles(Napi::Env env, Napi::Object exports) {
   InstallGuard();
+  napi_add_env_cleanup_hook(env, UnmapAll, nullptr);
   exports.Set("map", Napi::Function::New(env, Map));
   exports.Set("unmap", Napi::Function::New(env, Unmap));
   exports.Set("lock", Napi::Function::New(env, Lock));

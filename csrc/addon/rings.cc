@@ -167,7 +167,7 @@ Napi::Value Take(const Napi::CallbackInfo &info) {
   return Napi::Boolean::New(info.Env(), taken);
 }
 
-// complete(ring, position, errno): the result of a taken request.
+// complete(ring, position, errno): the result of a taken request. Only the first one counts.
 Napi::Value Complete(const Napi::CallbackInfo &info) {
   std::shared_ptr<Ring> ring = All().Find(Uint(info, 0));
   uint32_t position = Uint(info, 1);
@@ -188,7 +188,7 @@ Napi::Value Submit(const Napi::CallbackInfo &info) {
   request->inode = Uint(info, 2);
   request->chunk_first = Uint(info, 3);
   request->chunk_count = Uint(info, 4);
-  crfs_ring_abandon(request);
+  crfs_ring_abandon(request, position);
   crfs_ring_publish(request, position, rings.doorbell);
   return Napi::Boolean::New(info.Env(), true);
 }

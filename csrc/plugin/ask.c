@@ -34,12 +34,12 @@ int crfs_ask(struct crfs_connection *connection, uint32_t number, uint32_t inode
   request->chunk_count = chunks;
   crfs_ring_publish(request, position, connection->doorbell);
 
-  while ((result = crfs_ring_wait(request, slice(deadline_ns))) == CRFS_PENDING) {
+  while ((result = crfs_ring_wait(request, position, slice(deadline_ns))) == CRFS_PENDING) {
     if (crfs_control_is_gone(&connection->control))
       return CRFS_ASK_GONE;
     if (crfs_now_ns() < deadline_ns)
       continue;
-    result = crfs_ring_abandon(request);
+    result = crfs_ring_abandon(request, position);
     if (result == CRFS_ABANDONED)
       return ETIMEDOUT;
     break;

@@ -19,9 +19,10 @@
  * can disturb it. A producer that dies between reserving and publishing stops the tail, and thereby only its own ring,
  * which goes away with its control connection.
  *
- * `result` is the completion word, a futex: CRFS_PENDING until a worker stores CRFS_DONE or CRFS_DONE + errno. A
- * producer that gives up waiting stores CRFS_ABANDONED in the same way, by compare-and-swap from CRFS_PENDING;
- * whichever side comes second frees the request.
+ * `result` is the completion word, a futex: CRFS_PENDING + lap until a worker stores CRFS_DONE + errno. A producer that
+ * gives up waiting stores CRFS_ABANDONED + lap in the same way, by compare-and-swap from the pending word; whichever
+ * side comes second frees the request. The lap, p / CRFS_RING_SIZE, makes it harmless to complete a request twice, or
+ * long after: that is what whoever cleans up after a dead worker does.
  *
  * The doorbell is one page in a memfd of the daemon, shared with all its mounts: idle workers sleep on its `rings`.
  *
@@ -57,7 +58,7 @@ extern "C" {
 
 struct crfs_request {
   uint32_t turn;        /* whose turn it is, see above; also a futex for producers that wait for room */
-  uint32_t result;      /* CRFS_PENDING, CRFS_ABANDONED, CRFS_DONE + errno; a futex */
+  uint32_t result;      /* CRFS_PENDING or CRFS_ABANDONED + lap, CRFS_DONE + errno; a futex */
   uint32_t layer;       /* number that the daemon gave to the layer */
   uint32_t inode;       /* inode of the layer's index; CRFS_NO_INODE: the chunks are those of many files */
   uint32_t chunk_first; /* chunks wanted: those of the file, counted from its first; without inode, from the layer's */
@@ -98,10 +99,14 @@ CRFS_STATIC_ASSERT((CRFS_RING_SIZE & (CRFS_RING_SIZE - 1)) == 0, "a power of two
 
 #define CRFS_NO_INODE UINT32_MAX
 
-/* values of crfs_request.result */
-#define CRFS_PENDING 0u
-#define CRFS_ABANDONED 1u
-#define CRFS_DONE 2u
+/* values of crfs_request.result; the first two are flags above the 24 bits of a lap */
+#define CRFS_DONE 0u
+#define CRFS_ABANDONED 0x40000000u
+#define CRFS_PENDING 0x80000000u
+
+static inline uint32_t crfs_ring_lap(uint32_t position) {
+  return position / CRFS_RING_SIZE;
+}
 
 /* --- futexes ------------------------------------------------------------------------------------------------- */
 
@@ -167,7 +172,7 @@ static inline struct crfs_request *crfs_ring_reserve(struct crfs_ring *ring, uin
     if (lap == 0) {
       if (__atomic_compare_exchange_n(&ring->head, &p, p + 1, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
         *position = p;
-        __atomic_store_n(&r->result, CRFS_PENDING, __ATOMIC_RELAXED);
+        __atomic_store_n(&r->result, CRFS_PENDING | crfs_ring_lap(p), __ATOMIC_RELAXED);
         return r;
       }
     } else if (lap < 0) {
@@ -195,21 +200,24 @@ static inline void crfs_ring_free(struct crfs_request *r, uint32_t position) {
 }
 
 /* Waits for the result, at most until DEADLINE_NS. Returns CRFS_DONE + errno once it is there, else CRFS_PENDING. */
-static inline uint32_t crfs_ring_wait(const struct crfs_request *r, uint64_t deadline_ns) {
+static inline uint32_t crfs_ring_wait(const struct crfs_request *r, uint32_t position, uint64_t deadline_ns) {
+  const uint32_t pending = CRFS_PENDING | crfs_ring_lap(position);
   for (;;) {
     /* acquire, against the release in crfs_ring_complete: what the worker did happened before */
     uint32_t result = __atomic_load_n(&r->result, __ATOMIC_ACQUIRE);
-    if (result != CRFS_PENDING || crfs_now_ns() >= deadline_ns)
+    if (result != pending)
       return result;
-    crfs_futex_wait(&r->result, CRFS_PENDING, deadline_ns);
+    if (crfs_now_ns() >= deadline_ns)
+      return CRFS_PENDING;
+    crfs_futex_wait(&r->result, pending, deadline_ns);
   }
 }
 
 /* Gives up on a request. Returns the result if it came after all (the caller then frees the request), else
  * CRFS_ABANDONED: the consumer will free it. */
-static inline uint32_t crfs_ring_abandon(struct crfs_request *r) {
-  uint32_t result = CRFS_PENDING;
-  if (__atomic_compare_exchange_n(&r->result, &result, CRFS_ABANDONED, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+static inline uint32_t crfs_ring_abandon(struct crfs_request *r, uint32_t position) {
+  uint32_t lap = crfs_ring_lap(position), result = CRFS_PENDING | lap;
+  if (__atomic_compare_exchange_n(&r->result, &result, CRFS_ABANDONED | lap, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
     return CRFS_ABANDONED;
   return result;
 }
@@ -236,12 +244,13 @@ static inline struct crfs_request *crfs_ring_claim(struct crfs_ring *ring, uint3
   }
 }
 
-/* Completes a request with an errno, or 0. */
+/* Completes a request with an errno, or 0, unless that was done before. */
 static inline void crfs_ring_complete(struct crfs_request *r, uint32_t position, uint32_t error) {
-  uint32_t expected = CRFS_PENDING;
-  if (__atomic_compare_exchange_n(&r->result, &expected, CRFS_DONE + error, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+  uint32_t lap = crfs_ring_lap(position), found = CRFS_PENDING | lap;
+  if (__atomic_compare_exchange_n(&r->result, &found, CRFS_DONE + error, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
     crfs_futex_wake(&r->result, INT_MAX);
-  else
+  else if (found == (CRFS_ABANDONED | lap) &&
+           __atomic_compare_exchange_n(&r->result, &found, CRFS_DONE, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
     crfs_ring_free(r, position);
 }
 

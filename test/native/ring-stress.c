@@ -48,14 +48,14 @@ static void produce_one(uint32_t number) {
   r->chunk_count = 1;
   crfs_ring_publish(r, position, &s->bell);
   if (number % 5 == 0) {
-    result = crfs_ring_abandon(r);
+    result = crfs_ring_abandon(r, position);
     if (result == CRFS_ABANDONED) {
       add(&s->abandoned, 1);
       return;
     }
     add(&s->late, 1);
   } else {
-    result = crfs_ring_wait(r, FOREVER);
+    result = crfs_ring_wait(r, position, FOREVER);
   }
   CHECK(result == CRFS_DONE + errno_for(number));
   crfs_ring_free(r, position);
@@ -78,6 +78,7 @@ static void *consume(void *unused) {
       CHECK(__atomic_fetch_add(&s->seen[out.inode], 1, __ATOMIC_RELAXED) == 0);
       add(&s->served, 1);
       crfs_ring_complete(r, position, errno_for(out.inode));
+      crfs_ring_complete(r, position, EAGAIN); /* as for a worker that died after its answer: must not count */
     }
     crfs_doorbell_wait(&s->bell, count, crfs_now_ns() + 20000000);
   }

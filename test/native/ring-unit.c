@@ -53,9 +53,9 @@ static void a_request_is_claimed_and_answered_once(void) {
   CHECK(claim(&theirs, &out) == r && theirs == mine);
   CHECK(out.layer == 41 && out.inode == 40 && out.chunk_first == 42 && out.chunk_count == 43);
   CHECK(claim(&theirs, &out) == NULL);
-  CHECK(crfs_ring_wait(r, SOON) == CRFS_PENDING);
+  CHECK(crfs_ring_wait(r, mine, SOON) == CRFS_PENDING);
   crfs_ring_complete(r, mine, ENOSPC);
-  CHECK(crfs_ring_wait(r, SOON) == CRFS_DONE + ENOSPC);
+  CHECK(crfs_ring_wait(r, mine, SOON) == CRFS_DONE + ENOSPC);
   crfs_ring_free(r, mine);
   CHECK(crfs_ring_depth(&ring, tail) == 0);
 }
@@ -94,15 +94,38 @@ static void an_abandoned_request_is_freed_by_whoever_comes_second(void) {
   start_at(0);
   struct crfs_request *r = publish(1, &mine);
   CHECK(claim(&theirs, &out) == r);
-  CHECK(crfs_ring_abandon(r) == CRFS_ABANDONED);
+  CHECK(crfs_ring_abandon(r, mine) == CRFS_ABANDONED);
   CHECK(r->turn == mine + 1);
   crfs_ring_complete(r, theirs, 0);
-  CHECK(r->turn == mine + CRFS_RING_SIZE && r->result == CRFS_ABANDONED);
+  CHECK(r->turn == mine + CRFS_RING_SIZE);
   r = publish(2, &mine);
   CHECK(claim(&theirs, &out) == r);
   crfs_ring_complete(r, theirs, EIO);
-  CHECK(crfs_ring_abandon(r) == CRFS_DONE + EIO); /* too late: the producer has its result after all */
+  CHECK(crfs_ring_abandon(r, mine) == CRFS_DONE + EIO); /* too late: the producer has its result after all */
   CHECK(r->turn == mine + 1);
+}
+
+static void a_request_that_is_answered_twice_keeps_its_first_answer(void) {
+  struct crfs_request out;
+  uint32_t mine, theirs;
+  start_at(0);
+  struct crfs_request *r = publish(1, &mine);
+  CHECK(claim(&theirs, &out) == r);
+  crfs_ring_complete(r, theirs, 0);
+  crfs_ring_complete(r, theirs, EAGAIN);
+  CHECK(crfs_ring_wait(r, mine, SOON) == CRFS_DONE && r->turn == mine + 1);
+  crfs_ring_free(r, mine);
+  for (uint32_t i = 0; i < CRFS_RING_SIZE; i++)
+    publish(i, &mine);
+  CHECK(mine == CRFS_RING_SIZE);
+  crfs_ring_complete(r, theirs, EAGAIN); /* a lap too late */
+  CHECK(crfs_ring_wait(r, mine, SOON) == CRFS_PENDING && r->turn == mine + 1);
+  CHECK(crfs_ring_abandon(r, mine) == CRFS_ABANDONED);
+  crfs_ring_complete(r, theirs, EAGAIN);
+  CHECK(r->turn == mine + 1);
+  crfs_ring_complete(r, mine, 0);
+  crfs_ring_complete(r, mine, 0);
+  CHECK(r->turn == mine + CRFS_RING_SIZE);
 }
 
 static void positions_wrap_around(void) {
@@ -113,7 +136,7 @@ static void positions_wrap_around(void) {
     struct crfs_request *r = publish(i, &mine);
     CHECK(claim(&theirs, &out) == r && theirs == mine && out.inode == i);
     crfs_ring_complete(r, theirs, 0);
-    CHECK(crfs_ring_wait(r, SOON) == CRFS_DONE);
+    CHECK(crfs_ring_wait(r, mine, SOON) == CRFS_DONE);
     crfs_ring_free(r, mine);
   }
   for (uint32_t i = 0; i < CRFS_RING_SIZE; i++)
@@ -144,6 +167,7 @@ int main(void) {
   what_is_reserved_but_not_published_cannot_be_claimed();
   a_full_ring_refuses_in_time_and_takes_again();
   an_abandoned_request_is_freed_by_whoever_comes_second();
+  a_request_that_is_answered_twice_keeps_its_first_answer();
   positions_wrap_around();
   the_doorbell_wakes_a_sleeper_and_remembers_a_ring();
   printf("checks %lu\n", checks);

@@ -1,15 +1,26 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import test from 'ava';
-import { Board } from '../../src/workers/serve/board.js';
+import { Board, type Waiter } from '../../src/workers/serve/board.js';
 
 const key = (n: number): Uint8Array => new Uint8Array(32).fill(n);
 
+/** A worker takes a request, as the addon's `take` notes it. */
+const take = (board: Board, worker: number, ring: number, position: number): void =>
+  board.request(worker).set([ring, position]);
+
+/** Ends a job. Returns the requests that were answered. */
+function finish(board: Board, worker: number, job: number): Waiter[] {
+  const answered: Waiter[] = [];
+  board.finish(worker, job, (waiter) => answered.push(waiter));
+  return answered.sort((a, b) => a.ring - b.ring);
+}
+
 test('the first to ask for an object creates its job, the next one joins it', (t) => {
   const board = new Board(2);
-  board.hold(0, 7, 1);
+  take(board, 0, 7, 1);
   const first = board.join(0, key(1), 5, 6, 1);
-  board.hold(1, 8, 2);
+  take(board, 1, 8, 2);
   const second = board.join(1, key(1), 5, 6, 1);
   t.true(first.created);
   t.deepEqual(second, { job: first.job, created: false });
@@ -17,14 +28,13 @@ test('the first to ask for an object creates its job, the next one joins it', (t
 
 test('whoever leaves a job last finishes it, and answers all who wait', (t) => {
   const board = new Board(2);
-  board.hold(0, 7, 1);
+  take(board, 0, 7, 1);
   const { job } = board.join(0, key(1), 5, 6, 1);
-  board.hold(1, 8, 2);
+  take(board, 1, 8, 2);
   board.join(1, key(1), 5, 6, 1);
   t.is(board.claim(job), 0);
   t.true(board.leave(0, job));
-  const waiters = board.finish(job).sort((a, b) => a.ring - b.ring);
-  t.deepEqual(waiters, [
+  t.deepEqual(finish(board, 0, job), [
     { ring: 7, position: 1 },
     { ring: 8, position: 2 },
   ]);
@@ -35,9 +45,9 @@ test('the chunks of a job are claimed once each, by whoever helps', (t) => {
   const board = new Board(2);
   const { job } = board.join(0, key(1), 5, 6, 3);
   t.is(board.help(1), -1, 'a job without a file is not open to helpers');
-  board.share(job, 42);
+  board.share(job);
   t.is(board.help(1), job);
-  t.deepEqual(board.describe(job), { layer: 5, inode: 6, fd: 42, error: 0 });
+  t.deepEqual(board.describe(job), { layer: 5, inode: 6, error: 0 });
   t.deepEqual([board.claim(job), board.claim(job), board.claim(job), board.claim(job)], [0, 1, 2, -1]);
   t.is(board.help(1), -1, 'nothing is left to help with');
   t.false(board.leave(0, job));
@@ -47,7 +57,7 @@ test('the chunks of a job are claimed once each, by whoever helps', (t) => {
 test('nobody finishes a job that has unclaimed chunks', (t) => {
   const board = new Board(2);
   const { job } = board.join(0, key(1), 5, 6, 2);
-  board.share(job, 3);
+  board.share(job);
   t.is(board.help(1), job);
   t.is(board.claim(job), 0);
   t.false(board.leave(1, job), 'the other worker is still there');
@@ -74,48 +84,82 @@ test('a cancelled job has no chunk to claim', (t) => {
   t.true(board.leave(0, job));
 });
 
-test('a dead worker that was alone leaves its requests and its file to answer and close', (t) => {
+test('a dead worker that was alone leaves its requests to answer', (t) => {
   const board = new Board(2);
-  board.hold(0, 7, 1);
+  take(board, 0, 7, 1);
   const { job } = board.join(0, key(1), 5, 6, 4);
-  board.share(job, 42);
+  board.share(job);
   board.claim(job);
-  t.deepEqual(board.bury(0, 11), { waiters: [{ ring: 7, position: 1 }], fd: 42 });
+  t.deepEqual(board.bury(0, 11), [{ ring: 7, position: 1 }]);
   t.is(board.busy, 0);
 });
 
 test('a dead worker that had helpers leaves the job to them, failed', (t) => {
   const board = new Board(2);
-  board.hold(0, 7, 1);
+  take(board, 0, 7, 1);
   const { job } = board.join(0, key(1), 5, 6, 4);
-  board.share(job, 42);
+  board.share(job);
   t.is(board.help(1), job);
-  t.deepEqual(board.bury(0, 11), { waiters: [], fd: -1 });
+  t.deepEqual(board.bury(0, 11), []);
   t.is(board.describe(job).error, 11);
   t.true(board.leave(1, job));
-  t.deepEqual(board.finish(job), [{ ring: 7, position: 1 }]);
+  t.deepEqual(finish(board, 1, job), [{ ring: 7, position: 1 }]);
 });
 
 test('a request that was taken but not joined is answered for a dead worker', (t) => {
   const board = new Board(1);
-  board.hold(0, 7, 3);
-  t.deepEqual(board.bury(0, 11).waiters, [{ ring: 7, position: 3 }]);
+  take(board, 0, 7, 3);
+  t.deepEqual(board.bury(0, 11), [{ ring: 7, position: 3 }]);
+});
+
+test('a worker that dies before it has ended the job that it left last ends it by that', (t) => {
+  const board = new Board(1);
+  take(board, 0, 7, 1);
+  const { job } = board.join(0, key(1), 5, 6, 1);
+  board.claim(job);
+  t.true(board.leave(0, job));
+  t.deepEqual(board.bury(0, 11), [{ ring: 7, position: 1 }]);
+  t.is(board.busy, 0);
+});
+
+test('a worker that dies over its answers leaves them all to give', (t) => {
+  const board = new Board(2);
+  take(board, 0, 7, 1);
+  const { job } = board.join(0, key(1), 5, 6, 1);
+  take(board, 1, 8, 2);
+  board.join(1, key(1), 5, 6, 1);
+  board.claim(job);
+  board.leave(0, job);
+  t.throws(() =>
+    board.finish(0, job, () => {
+      throw new Error('death');
+    }),
+  );
+  t.is(board.bury(0, 11).length, 2);
+  t.deepEqual(board.bury(0, 11), []);
+});
+
+test('a request that was answered is not answered for a dead worker', (t) => {
+  const board = new Board(1);
+  take(board, 0, 7, 3);
+  board.answered(0);
+  t.deepEqual(board.bury(0, 11), []);
 });
 
 test('a full board says so, and takes requests again once some are answered', (t) => {
   const board = new Board(1);
-  board.hold(0, 0, 0);
+  take(board, 0, 0, 0);
   const { job } = board.join(0, key(1), 5, 6, 1);
   let joined = 1;
   for (; ; joined++) {
-    board.hold(0, 0, joined);
+    take(board, 0, 0, joined);
     if (board.join(0, key(1), 5, 6, 1).job < 0) break;
   }
-  board.release(0);
+  board.answered(0);
   board.claim(job);
   board.leave(0, job);
-  t.is(board.finish(job).length, joined);
-  board.hold(0, 0, 1);
+  t.is(finish(board, 0, job).length, joined);
+  take(board, 0, 0, 1);
   t.true(board.join(0, key(2), 5, 6, 1).created);
 });
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import { Piscina } from 'piscina';
 import { addon } from '../../native/addon.js';
@@ -11,9 +10,11 @@ import { Board } from '../../workers/serve/board.js';
 import type { LayerFacts, Order, Report } from '../../workers/serve/layers.js';
 import type { WorkerTask } from '../../workers/serve/worker.js';
 import type { CacheLayout } from '../cache/layout.js';
+import { CrfsError } from '../errors/error.js';
 import type { Settings } from '../settings/options.js';
 
 const RESTART_PAUSE_MS = 100;
+const START_WITHIN_MS = 30_000;
 
 /** A request that waits for the chunks of a file. */
 export type Want = Extract<Report, { want: unknown }>['want'];
@@ -27,7 +28,8 @@ export class Crew {
   readonly #layout: CacheLayout;
   readonly #log: Logger;
   readonly #pool: Piscina;
-  readonly #ports: MessagePort[] = [];
+  readonly #ports = new Map<number, MessagePort>();
+  readonly #starting = new Map<number, NodeJS.Timeout>();
   readonly #runs: Promise<void>[] = [];
   readonly #layers = new Map<number, LayerFacts>();
   readonly #wanted: (want: Want) => void;
@@ -46,6 +48,7 @@ export class Crew {
       maxThreads: settings.workers,
       resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 128 },
     });
+    process.once('exit', () => this.#letGo()); // a thread that sleeps in the addon would keep the process
     for (let worker = 0; worker < settings.workers; worker++) this.#runs.push(this.#keepRunning(worker));
   }
 
@@ -58,6 +61,7 @@ export class Crew {
   /** Takes a layer from every worker. Resolves when none uses its descriptors any more. */
   async drop(number: number): Promise<void> {
     this.#layers.delete(number);
+    if (this.#ports.size === 0) return;
     await new Promise<void>((done) => {
       this.#dropping.set(number, { missing: new Set(this.#ports.keys()), done });
       this.#tell({ drop: number });
@@ -67,14 +71,19 @@ export class Crew {
 
   /** Ends the workers, after the requests that they have in hand. */
   async stop(): Promise<void> {
-    this.board.stop();
-    addon.doorbellRing(this.#settings.workers);
+    for (const timer of this.#starting.values()) clearTimeout(timer);
+    this.#letGo();
     await Promise.all(this.#runs);
     await this.#pool.destroy();
   }
 
+  #letGo(): void {
+    this.board.stop();
+    addon.doorbellRing(this.#settings.workers);
+  }
+
   #tell(order: Order): void {
-    for (const port of this.#ports) port.postMessage(order);
+    for (const port of this.#ports.values()) port.postMessage(order);
     addon.doorbellRing(this.#settings.workers);
   }
 
@@ -91,9 +100,10 @@ export class Crew {
     }
   }
 
-  #run(worker: number): Promise<void> {
+  /** Resolves when the worker has ended, as it was told. Rejects when it dies. */
+  async #run(worker: number): Promise<void> {
     const { port1, port2 } = new MessageChannel();
-    this.#ports[worker] = port1;
+    this.#ports.set(worker, port1);
     port1.on('message', (report: Report) => this.#hear(worker, report));
     for (const layer of this.#layers.values()) port1.postMessage({ add: layer } satisfies Order);
     const task: WorkerTask = {
@@ -106,16 +116,34 @@ export class Crew {
       tmp: this.#layout.tmp,
       readahead: this.#settings.readahead,
     };
-    return this.#pool.run(task, { transferList: [port2] }) as Promise<void>;
+    this.#watchStart(worker);
+    await this.#pool.run(task, { transferList: [port2] });
+  }
+
+  /** A pool whose threads cannot start (no memory, no processes left) says nothing: then another daemon has to try. */
+  #watchStart(worker: number): void {
+    clearTimeout(this.#starting.get(worker));
+    const late = (): never => {
+      throw new CrfsError('CRFS_INTERNAL', `worker ${worker} does not start`);
+    };
+    this.#starting.set(worker, setTimeout(late, START_WITHIN_MS).unref());
   }
 
   #hear(worker: number, report: Report): void {
+    if ('serves' in report) {
+      clearTimeout(this.#starting.get(worker));
+      return;
+    }
     if ('dropped' in report) {
       this.#dropped(report.dropped, worker);
       return;
     }
     if ('want' in report) {
       this.#wanted(report.want);
+      return;
+    }
+    if ('died' in report) {
+      this.#log.error({ worker, error: report.died }, 'a worker fails');
       return;
     }
     this.#log.warn(report.fault, `cannot serve ${report.fault.path}: ${report.fault.message}`);
@@ -127,12 +155,17 @@ export class Crew {
     if (dropping?.missing.size === 0) dropping.done();
   }
 
-  /** Answers what a dead worker left: whoever waited asks again. */
+  /** Answers what a dead worker left: whoever waited asks again. Throws where it left the board in doubt. */
   #bury(worker: number): void {
-    this.#ports[worker]?.close();
-    const { waiters, fd } = this.board.bury(worker, constants.errno.EAGAIN);
-    if (fd >= 0) closeSync(fd);
-    for (const { ring, position } of waiters) addon.complete(ring, position, constants.errno.EAGAIN);
+    const port = this.#ports.get(worker);
+    this.#ports.delete(worker);
+    for (let last = port && receiveMessageOnPort(port); last; last = port && receiveMessageOnPort(port)) {
+      this.#hear(worker, last.message as Report);
+    }
+    port?.close();
+    for (const { ring, position } of this.board.bury(worker, constants.errno.EAGAIN)) {
+      addon.complete(ring, position, constants.errno.EAGAIN);
+    }
     for (const number of this.#dropping.keys()) this.#dropped(number, worker);
   }
 }

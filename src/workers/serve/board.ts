@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { CrfsError } from '../../main/errors/error.js';
+
 /**
  * The board: memory that all workers of a daemon share, where a worker posts the file that it fills, so that
  * the others help with its chunks, and so that one file that many ask for is filled once.
@@ -8,6 +10,10 @@
  * has unclaimed chunks, finished by the worker that leaves it last. Requests for the same file meanwhile join as waiters.
  *
  * Everything is guarded by one lock, held for a few words' worth of work; chunks are claimed without it.
+ *
+ * A worker can die between any two instructions. So whatever it owes stands on the board at any time: the request that
+ * it took, the job that it is in, the requests that it is about to answer. Only one who dies with the lock in hand leaves
+ * the board in doubt: that ends the daemon, and mounts start another.
  */
 
 const LOCK = 0;
@@ -23,7 +29,7 @@ const CHUNKS = 3;
 const NEXT = 4; // chunks claimed so far; may run past CHUNKS
 const ERROR = 5; // errno of the first failure
 const ACTIVE = 6; // workers on it
-const FD = 7; // 1 + descriptor of the file being filled; 0: not open to helpers
+const SHARED = 7; // 1: open to helpers
 const WAITER = 8; // 1 + first waiter; 0: none
 const KEY = 12; // 8 words
 
@@ -34,8 +40,13 @@ const FINISHING = 2;
 const WAITER_WORDS = 3; // ring, position, 1 + next
 const WAITERS = 2048;
 
-const WORKER_WORDS = 4; // 1 + job, 1 + ring, position of a request not yet joined
+const WORKER_WORDS = 8;
+const JOB = 0; // 1 + job
+const ANSWERING = 1; // 1 + first waiter of a job that it has ended
+const REQUEST = 2; // what `take` of the addon fills in: ring and position first
+const NO_RING = -1;
 const KEY_WORDS = 8;
+const LOCK_PATIENCE_MS = 1000;
 
 /** What a worker counts; in the order of the words. */
 export const COUNTERS = [
@@ -53,14 +64,6 @@ export type Counter = (typeof COUNTERS)[number];
 export interface Waiter {
   readonly ring: number;
   readonly position: number;
-}
-
-/** What a dead worker left behind. */
-export interface Remains {
-  /** Requests to answer. */
-  readonly waiters: Waiter[];
-  /** Descriptor of a half-filled file that nobody else works on, or -1. */
-  readonly fd: number;
 }
 
 export class Board {
@@ -82,9 +85,10 @@ export class Board {
     this.#words = new Int32Array(this.buffer, 0, words);
     this.#counters = new BigUint64Array(this.buffer, counterBase, COUNTERS.length);
     if (buffer === undefined) {
-      for (let w = 0; w < WAITERS; w++) this.#words[this.#waiterBase + w * WAITER_WORDS + 2] = w + 2;
-      this.#words[this.#waiterBase + (WAITERS - 1) * WAITER_WORDS + 2] = 0;
+      for (let w = 0; w < WAITERS; w++) this.#words[this.#waiter(w + 1) + 2] = w + 2;
+      this.#words[this.#waiter(WAITERS) + 2] = 0;
       this.#words[FREE_WAITER] = 1;
+      for (let worker = 0; worker < workers; worker++) this.#words[this.#worker(worker) + REQUEST] = NO_RING;
     }
   }
 
@@ -112,20 +116,19 @@ export class Board {
     return busy;
   }
 
-  /** Notes the request that a worker has taken, until it joins a job or is answered. */
-  hold(worker: number, ring: number, position: number): void {
-    this.#words[this.#worker(worker) + 1] = ring + 1;
-    this.#words[this.#worker(worker) + 2] = position;
+  /** Where a worker notes the request that it takes, in the words that the addon's `take` writes. */
+  request(worker: number): Uint32Array {
+    return new Uint32Array(this.buffer, (this.#worker(worker) + REQUEST) * 4, WORKER_WORDS - REQUEST);
   }
 
-  /** The request noted by `hold` was answered. */
-  release(worker: number): void {
-    this.#words[this.#worker(worker) + 1] = 0;
+  /** The request that the worker took is answered, or handed on. */
+  answered(worker: number): void {
+    Atomics.store(this.#words, this.#worker(worker) + REQUEST, NO_RING);
   }
 
   /**
-   * Joins the job that fills the object `key` (32 bytes), or creates it with this worker in it. The request noted by
-   * `hold`, if any, becomes one of its waiters.
+   * Joins the job that fills the object `key` (32 bytes), or creates it with this worker in it. The request that the
+   * worker took, if any, becomes one of its waiters.
    * Returns the job and whether it was created; a job of -1: there is no room for another waiter.
    */
   join(
@@ -155,14 +158,14 @@ export class Board {
       this.#words.set(words, at + KEY);
       if (!this.#wait(worker, free)) return { job: -1, created: false };
       Atomics.store(this.#words, at + STATE, OPEN);
-      this.#words[this.#worker(worker)] = free + 1;
+      this.#words[this.#worker(worker) + JOB] = free + 1;
       return { job: free, created: true };
     });
   }
 
-  /** Opens a job to helpers: `fd` is the file that all of them fill. */
-  share(job: number, fd: number): void {
-    Atomics.store(this.#words, this.#job(job) + FD, fd + 1);
+  /** Opens a job to helpers. */
+  share(job: number): void {
+    Atomics.store(this.#words, this.#job(job) + SHARED, 1);
   }
 
   /** Enters a job that has chunks to claim; -1: there is none. */
@@ -170,9 +173,9 @@ export class Board {
     return this.#locked(() => {
       for (let job = 0; job < this.#jobs; job++) {
         const at = this.#job(job);
-        if (this.#words[at + STATE] !== OPEN || this.#words[at + FD] === 0 || !this.#unclaimed(at)) continue;
+        if (this.#words[at + STATE] !== OPEN || this.#words[at + SHARED] === 0 || !this.#unclaimed(at)) continue;
         this.#add(at + ACTIVE, 1);
-        this.#words[this.#worker(worker)] = job + 1;
+        this.#words[this.#worker(worker) + JOB] = job + 1;
         return job;
       }
       return -1;
@@ -180,14 +183,9 @@ export class Board {
   }
 
   /** Facts of a job that the worker is in. */
-  describe(job: number): { layer: number; inode: number; fd: number; error: number } {
+  describe(job: number): { layer: number; inode: number; error: number } {
     const at = this.#job(job);
-    return {
-      layer: this.#load(at + LAYER),
-      inode: this.#load(at + INODE),
-      fd: this.#load(at + FD) - 1,
-      error: this.#load(at + ERROR),
-    };
+    return { layer: this.#load(at + LAYER), inode: this.#load(at + INODE), error: this.#load(at + ERROR) };
   }
 
   /** The next chunk of the job that nobody works on, counted from the file's first; -1: there is none. */
@@ -208,76 +206,101 @@ export class Board {
     Atomics.compareExchange(this.#words, this.#job(job) + ERROR, 0, errno);
   }
 
-  /** Leaves a job. Returns true to the last one, who must finish it. */
+  /** Leaves a job. Returns true to the last one, who stays in it and must finish it. */
   leave(worker: number, job: number): boolean {
     return this.#locked(() => this.#leave(worker, job));
   }
 
-  /** Ends a job. Returns the requests to answer. */
-  finish(job: number): Waiter[] {
-    return this.#locked(() => this.#finish(job));
+  /** Ends a job, and has every request that waits for it answered. */
+  finish(worker: number, job: number, answer: (waiter: Waiter) => void): void {
+    const row = this.#worker(worker);
+    this.#locked(() => {
+      this.#words[row + ANSWERING] = this.#load(this.#job(job) + WAITER);
+      this.#free(worker, job);
+    });
+    for (const waiter of this.#waiters(this.#load(row + ANSWERING))) answer(waiter);
+    this.#locked(() => {
+      this.#release(this.#load(row + ANSWERING));
+      this.#words[row + ANSWERING] = 0;
+    });
   }
 
-  /** Takes a dead worker off the board: what it was filling fails with `errno` for all. */
-  bury(worker: number, errno: number): Remains {
+  /**
+   * Takes a dead worker off the board: what it was filling fails with `errno` for all. Returns the requests to answer;
+   * some of them it may have answered itself. Throws CRFS_INTERNAL if it died with the lock in hand.
+   */
+  bury(worker: number, errno: number): Waiter[] {
     return this.#locked(() => {
-      const at = this.#worker(worker);
-      const waiters: Waiter[] = [];
-      let fd = -1;
-      const ring = this.#load(at + 1) - 1;
-      if (ring >= 0) waiters.push({ ring, position: this.#load(at + 2) });
-      const job = this.#load(at) - 1;
+      const row = this.#worker(worker);
+      const waiters = this.#waiters(this.#load(row + ANSWERING));
+      this.#release(this.#load(row + ANSWERING));
+      const ring = this.#load(row + REQUEST);
+      if (ring !== NO_RING) waiters.push({ ring, position: this.request(worker)[1] ?? 0 });
+      const job = this.#load(row + JOB) - 1;
       if (job >= 0) {
         this.fail(job, errno);
-        if (this.#leave(worker, job)) {
-          fd = this.#load(this.#job(job) + FD) - 1;
-          waiters.push(...this.#finish(job));
+        if (this.#load(this.#job(job) + STATE) === FINISHING || this.#leave(worker, job)) {
+          waiters.push(...this.#waiters(this.#load(this.#job(job) + WAITER)));
+          this.#release(this.#load(this.#job(job) + WAITER));
+          this.#free(worker, job);
         }
       }
-      this.#words.fill(0, at, at + WORKER_WORDS);
-      return { waiters, fd };
-    });
+      this.#words.fill(0, row, row + WORKER_WORDS);
+      this.#words[row + REQUEST] = NO_RING;
+      return waiters;
+    }, LOCK_PATIENCE_MS);
   }
 
   #leave(worker: number, job: number): boolean {
     const at = this.#job(job);
-    this.#words[this.#worker(worker)] = 0;
     this.#add(at + ACTIVE, -1);
-    if (this.#load(at + ACTIVE) > 0 || this.#unclaimed(at)) return false;
-    Atomics.store(this.#words, at + STATE, FINISHING);
-    return true;
+    const last = this.#load(at + ACTIVE) === 0 && !this.#unclaimed(at);
+    if (last) Atomics.store(this.#words, at + STATE, FINISHING);
+    else this.#words[this.#worker(worker) + JOB] = 0;
+    return last;
   }
 
-  #finish(job: number): Waiter[] {
-    const at = this.#job(job);
+  #free(worker: number, job: number): void {
+    this.#words[this.#worker(worker) + JOB] = 0;
+    Atomics.store(this.#words, this.#job(job) + STATE, FREE);
+  }
+
+  /** The list of waiters that starts with `first`. */
+  #waiters(first: number): Waiter[] {
     const waiters: Waiter[] = [];
-    for (let next = this.#load(at + WAITER); next !== 0; ) {
-      const waiter = this.#waiterBase + (next - 1) * WAITER_WORDS;
-      waiters.push({ ring: this.#load(waiter), position: this.#load(waiter + 1) });
-      const after = this.#load(waiter + 2);
-      this.#words[waiter + 2] = this.#load(FREE_WAITER);
-      this.#words[FREE_WAITER] = next;
-      next = after;
+    for (let next = first; next !== 0; next = this.#load(this.#waiter(next) + 2)) {
+      const at = this.#waiter(next);
+      waiters.push({ ring: this.#load(at), position: this.#load(at + 1) });
     }
-    Atomics.store(this.#words, at + STATE, FREE);
     return waiters;
   }
 
-  /** Moves the request that the worker holds to the job's waiters. */
+  /** Gives the list of waiters that starts with `first` back. */
+  #release(first: number): void {
+    for (let next = first; next !== 0; ) {
+      const at = this.#waiter(next);
+      const after = this.#load(at + 2);
+      this.#words[at + 2] = this.#load(FREE_WAITER);
+      this.#words[FREE_WAITER] = next;
+      next = after;
+    }
+  }
+
+  /** Moves the request that the worker took to the job's waiters. */
   #wait(worker: number, job: number): boolean {
-    const held = this.#worker(worker);
-    const ring = this.#load(held + 1) - 1;
-    if (ring < 0) return true;
+    const request = this.#worker(worker) + REQUEST;
+    const ring = this.#load(request);
+    if (ring === NO_RING) return true;
     const free = this.#load(FREE_WAITER);
     if (free === 0) return false;
-    const waiter = this.#waiterBase + (free - 1) * WAITER_WORDS;
+    const waiter = this.#waiter(free);
     const at = this.#job(job);
     this.#words[FREE_WAITER] = this.#load(waiter + 2);
     this.#words[waiter] = ring;
-    this.#words[waiter + 1] = this.#load(held + 2);
+    this.#words[waiter + 1] = this.#load(request + 1);
     this.#words[waiter + 2] = this.#load(at + WAITER);
     this.#words[at + WAITER] = free;
-    this.#words[held + 1] = 0;
+    this.#words[request] = NO_RING;
     return true;
   }
 
@@ -293,6 +316,11 @@ export class Board {
     return this.#workerBase + worker * WORKER_WORDS;
   }
 
+  /** `number`: counted from 1, as in lists. */
+  #waiter(number: number): number {
+    return this.#waiterBase + (number - 1) * WAITER_WORDS;
+  }
+
   #load(at: number): number {
     return Atomics.load(this.#words, at);
   }
@@ -301,12 +329,17 @@ export class Board {
     Atomics.add(this.#words, at, by);
   }
 
-  #locked<T>(critical: () => T): T {
+  /** `patience`: milliseconds after which the lock is taken for that of a dead worker. */
+  #locked<T>(critical: () => T, patience = Number.POSITIVE_INFINITY): T {
     // 0: free, 1: held, 2: held and waited for
     let seen = Atomics.compareExchange(this.#words, LOCK, 0, 1);
+    const end = seen === 0 ? 0 : performance.now() + patience;
     while (seen !== 0) {
-      if (seen === 2 || Atomics.compareExchange(this.#words, LOCK, 1, 2) !== 0) Atomics.wait(this.#words, LOCK, 2);
+      if (seen === 2 || Atomics.compareExchange(this.#words, LOCK, 1, 2) !== 0) {
+        Atomics.wait(this.#words, LOCK, 2, patience);
+      }
       seen = Atomics.compareExchange(this.#words, LOCK, 0, 2);
+      if (seen !== 0 && performance.now() > end) throw new CrfsError('CRFS_INTERNAL', 'a worker died over the board');
     }
     try {
       return critical();

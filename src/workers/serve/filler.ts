@@ -45,19 +45,11 @@ export class Filler {
   /** Sees to a request that this worker took: fills its file, joins those who do, or has its chunks fetched first. */
   serve(ring: number, position: number, layer: Layer | undefined, inode: number): void {
     this.#board.count('requests', 1);
-    if (layer === undefined || !hasContent(layer, inode)) {
-      addon.complete(ring, position, EINVAL);
-      return;
-    }
-    if (!layer.has(inode) && !this.#store.has(layer.index.key(inode))) {
+    if (layer === undefined || !hasContent(layer, inode)) addon.complete(ring, position, EINVAL);
+    else if (!layer.has(inode) && !this.#store.has(layer.index.key(inode))) {
       this.#report({ want: { layer: layer.number, inode, ring, position } });
-      return;
-    }
-    this.#board.hold(this.#worker, ring, position);
-    if (this.fill(layer, inode) === 'full') {
-      this.#board.release(this.#worker);
-      addon.complete(ring, position, EAGAIN);
-    }
+    } else if (this.fill(layer, inode) === 'full') addon.complete(ring, position, EAGAIN);
+    this.#board.answered(this.#worker);
   }
 
   /**
@@ -71,16 +63,16 @@ export class Filler {
     const { job, created } = this.#board.join(this.#worker, key, layer.number, inode, chunks);
     if (job < 0) return 'full';
     if (!created) return 'joined';
+    let fd = -1;
     this.#attempt(job, layer, inode, () => {
       if (this.#store.has(index.key(inode))) this.#board.cancel(job);
-      else if (chunks > 1) {
-        const fd = this.#store.create(job);
-        this.#store.resize(fd, index.size(inode) + SLACK);
-        this.#board.share(job, fd);
-        addon.doorbellRing(Math.min(chunks, this.#workers) - 1);
-      }
+      else fd = this.#store.create(job, chunks > 1);
+      if (fd < 0 || chunks === 1) return;
+      this.#store.resize(fd, index.size(inode) + SLACK);
+      this.#board.share(job);
+      addon.doorbellRing(Math.min(chunks, this.#workers) - 1);
     });
-    this.#work(job, layer, inode);
+    this.#work(job, layer, inode, fd);
     return 'filled';
   }
 
@@ -90,43 +82,37 @@ export class Filler {
     if (job < 0) return false;
     const { layer: number, inode } = this.#board.describe(job);
     const layer = this.#layers.get(number);
-    if (layer) this.#work(job, layer, inode);
-    else if (this.#board.leave(this.#worker, job)) this.#end(job, EAGAIN); // its mount is gone
+    let fd = -1;
+    if (layer === undefined)
+      this.#board.fail(job, EAGAIN); // its mount is gone
+    else
+      this.#attempt(job, layer, inode, () => {
+        fd = this.#store.open(job);
+      });
+    if (layer) this.#work(job, layer, inode, fd);
+    else if (this.#board.leave(this.#worker, job)) this.#end(job, fd);
     return true;
   }
 
-  #work(job: number, layer: Layer, inode: number): void {
-    const first = layer.index.chunkFirst(inode);
+  /** Does what there is to do of a job. `fd` is this worker's own on its draft: a worker that dies takes only its own. */
+  #work(job: number, layer: Layer, inode: number, fd: number): void {
+    const { index } = layer;
+    const first = index.chunkFirst(inode);
     let mapping: ArrayBuffer | undefined;
     for (let n = this.#board.claim(job); n >= 0; n = this.#board.claim(job)) {
       this.#attempt(job, layer, inode, () => {
         const chunk = first + n;
-        const { fd } = this.#board.describe(job);
-        if (fd < 0) this.#whole(job, layer, chunk);
-        else if (this.#mappable(layer, chunk)) this.#mapped(layer, chunk, (mapping ??= addon.map(fd, true)));
-        else this.#written(layer, chunk, fd);
-        this.#board.count('inflatedBytes', layer.index.chunkSize(chunk));
+        if (this.#mappable(layer, chunk)) {
+          if (index.chunkCount(inode) === 1) this.#store.resize(fd, index.size(inode) + SLACK);
+          mapping ??= addon.map(fd, true);
+          this.#mapped(layer, chunk, mapping);
+        } else this.#written(layer, chunk, fd);
+        this.#board.count('inflatedBytes', index.chunkSize(chunk));
       });
     }
     if (mapping) addon.unmap(mapping);
-    if (this.#board.leave(this.#worker, job)) this.#finish(job, layer, inode);
-  }
-
-  /** A file of one chunk: nobody can help, and one digest says it all. */
-  #whole(job: number, layer: Layer, chunk: number): void {
-    const fd = this.#store.create(job);
-    this.#board.share(job, fd);
-    if (this.#mappable(layer, chunk)) {
-      this.#store.resize(fd, layer.index.chunkSize(chunk) + SLACK);
-      const mapping = addon.map(fd, true);
-      try {
-        this.#mapped(layer, chunk, mapping);
-      } finally {
-        addon.unmap(mapping);
-      }
-    } else {
-      this.#written(layer, chunk, fd);
-    }
+    if (this.#board.leave(this.#worker, job)) this.#finish(job, layer, inode, fd);
+    else if (fd >= 0) this.#store.close(fd);
   }
 
   #mappable(layer: Layer, chunk: number): boolean {
@@ -175,9 +161,8 @@ export class Filler {
     else if (!(content instanceof Uint8Array)) for (const _ of content);
   }
 
-  #finish(job: number, layer: Layer, inode: number): void {
+  #finish(job: number, layer: Layer, inode: number, fd: number): void {
     const { index } = layer;
-    const { fd } = this.#board.describe(job);
     const size = index.size(inode);
     if (this.#board.describe(job).error === 0 && fd >= 0) {
       this.#attempt(job, layer, inode, () => {
@@ -189,14 +174,15 @@ export class Filler {
         this.#board.count('objectBytes', size);
       });
     }
-    this.#end(job, this.#board.describe(job).error);
+    this.#end(job, fd);
   }
 
   /** Answers all who wait for a job; what it has filled, unless it is published, goes. */
-  #end(job: number, error: number): void {
-    const { fd } = this.#board.describe(job);
-    if (error !== 0 && fd >= 0) this.#store.discard(job, fd);
-    for (const { ring, position } of this.#board.finish(job)) addon.complete(ring, position, error);
+  #end(job: number, fd: number): void {
+    const { error } = this.#board.describe(job);
+    if (fd >= 0) this.#store.close(fd);
+    if (error !== 0) this.#store.discard(job);
+    this.#board.finish(this.#worker, job, ({ ring, position }) => addon.complete(ring, position, error));
   }
 
   /** Does one step of a job. If it throws, the job fails, and the fault is told. */

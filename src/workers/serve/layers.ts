@@ -26,7 +26,11 @@ export type Order = { readonly add: LayerFacts } | { readonly drop: number };
 
 /** What a worker tells the main thread. */
 export type Report =
+  /** The worker serves from now on. */
+  | { readonly serves: true }
   | { readonly dropped: number }
+  /** The worker meets with an error that it has no answer to, and ends. */
+  | { readonly died: string }
   /** A request that cannot be served before its file's chunks are fetched: whoever fetches them answers it. */
   | { readonly want: { layer: number; inode: number; ring: number; position: number } }
   | { readonly fault: { layer: string; path: string; code: string; message: string } };

@@ -4,6 +4,7 @@ import {
   closeSync,
   constants,
   existsSync,
+  fchmodSync,
   fstatSync,
   ftruncateSync,
   openSync,
@@ -15,6 +16,7 @@ import { join } from 'node:path';
 
 const CREATE = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const READ_ONLY = 0o400;
+const WRITABLE = 0o600;
 
 /** Where objects come to be: half-filled files in one directory, renamed into another when they are whole. */
 export class Store {
@@ -30,10 +32,15 @@ export class Store {
     return existsSync(this.#path(key));
   }
 
-  /** A new file for a job. Returns its descriptor. */
-  create(job: number): number {
+  /** A new file for a job, which others can open if it is `shared`. Returns its descriptor. */
+  create(job: number, shared: boolean): number {
     rmSync(this.#draft(job), { force: true });
-    return openSync(this.#draft(job), CREATE, READ_ONLY);
+    return openSync(this.#draft(job), CREATE, shared ? WRITABLE : READ_ONLY);
+  }
+
+  /** A descriptor of one's own on the file of a job. */
+  open(job: number): number {
+    return openSync(this.#draft(job), constants.O_RDWR | constants.O_NOFOLLOW);
   }
 
   /** Makes a file this long, without taking space for it. */
@@ -47,16 +54,20 @@ export class Store {
     }
   }
 
-  /** Makes the whole and checked file of a job the object `key`, and closes it. */
+  /** Makes the whole and checked file of a job the object `key`. */
   publish(job: number, fd: number, key: string, size: number): void {
-    if (fstatSync(fd).size !== size) ftruncateSync(fd, size);
+    const found = fstatSync(fd);
+    if (found.size !== size) ftruncateSync(fd, size);
+    if ((found.mode & WRITABLE) !== READ_ONLY) fchmodSync(fd, READ_ONLY);
     renameSync(this.#draft(job), this.#path(key));
+  }
+
+  close(fd: number): void {
     closeSync(fd);
   }
 
   /** Throws the file of a job away. */
-  discard(job: number, fd: number): void {
-    closeSync(fd);
+  discard(job: number): void {
     rmSync(this.#draft(job), { force: true });
   }
 

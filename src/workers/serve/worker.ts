@@ -5,7 +5,7 @@ import { addon } from '../../native/addon.js';
 import { type EngineName, engines } from '../inflate/engine.js';
 import { Board } from './board.js';
 import { Filler, hasContent } from './filler.js';
-import { Layers } from './layers.js';
+import { Layers, type Report } from './layers.js';
 import { MemberReader } from './member.js';
 import { Readahead } from './readahead.js';
 import { Store } from './store.js';
@@ -42,7 +42,7 @@ export default function serve(task: WorkerTask): void {
   const report = task.port.postMessage.bind(task.port);
   const filler = new Filler(task.worker, task.workers, board, layers, store, members, report);
   const readahead = new Readahead(task.readahead);
-  const request = new Uint32Array(6);
+  const request = board.request(task.worker);
   const word = (n: number): number => request[n] ?? 0;
 
   const serveMount = (): void => {
@@ -64,6 +64,7 @@ export default function serve(task: WorkerTask): void {
     const first = word(CHUNK_FIRST);
     const end = first + word(CHUNK_COUNT);
     addon.complete(word(RING), word(POSITION), 0);
+    board.answered(task.worker);
     for (let chunk = first; chunk < end && !board.stopping; chunk++) {
       layers.update();
       const layer = layers.get(number);
@@ -74,13 +75,19 @@ export default function serve(task: WorkerTask): void {
     }
   };
 
-  while (!board.stopping) {
-    const count = addon.doorbellCount();
-    layers.update();
-    if (filler.help()) continue;
-    if (!addon.take(request, false)) addon.doorbellWait(count);
-    else if (word(RING) <= addon.ownRings.background) serveRange();
-    else serveMount();
+  report({ serves: true } satisfies Report);
+  try {
+    while (!board.stopping) {
+      const count = addon.doorbellCount();
+      layers.update();
+      if (filler.help()) continue;
+      if (!addon.take(request, false)) addon.doorbellWait(count);
+      else if (word(RING) <= addon.ownRings.background) serveRange();
+      else serveMount();
+    }
+  } catch (error) {
+    report({ died: (error as Error).stack ?? String(error) } satisfies Report);
+    process.exit(1); // of this thread, and with it goes every descriptor that it opened
   }
   task.port.close();
 }

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** What the fault tests share: a layer whose content is known, readers that check every byte, and what may not be left. */
+
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { makeLayer } from '../tools/layers.js';
+import { type Machine, until } from '../tools/machine.js';
+import { run } from '../tools/run.js';
+
+export const READERS = 16;
+
+/** How often a fault is forced: a few times in CI, many in the long form (CRFS_TEST_LONG=1). */
+export function times(few: number, many: number): number {
+  return process.env['CRFS_TEST_LONG'] ? many : few;
+}
+
+export interface Known {
+  readonly layer: string;
+  /** sha256 by path. */
+  readonly digests: ReadonlyMap<string, string>;
+}
+
+/** A layer of small files, and of some of many chunks, which several workers fill together. */
+export async function knownLayer(machine: Machine, { small = 160, large = 4, name = 'known' } = {}): Promise<Known> {
+  const tree = machine.directory(name);
+  const digests = new Map<string, string>();
+  const write = (path: string, content: Uint8Array): void => {
+    writeFileSync(join(tree, path), content);
+    digests.set(path, createHash('sha256').update(content).digest('hex'));
+  };
+  for (let n = 0; n < small; n++) {
+    const directory = `d${n % 10}`;
+    mkdirSync(join(tree, directory), { recursive: true });
+    write(`${directory}/small-${n}`, randomBytes(1 + ((n * 977) % 60_000)));
+  }
+  for (let n = 0; n < large; n++) {
+    write(`large-${n}`, Buffer.concat([randomBytes(900_000), Buffer.alloc(1_200_000, n), randomBytes(900_000)]));
+  }
+  const tar = `${tree}.tar`;
+  await run('tar', ['-C', tree, '-cf', tar, '.']);
+  return { layer: await makeLayer(tar, { chunkSize: 300_000 }), digests };
+}
+
+export interface Reading {
+  /** Files that could not be read, and why. */
+  readonly failed: string[];
+  /** Files that were read, and wrong: there may never be one. */
+  readonly wrong: string[];
+}
+
+/** Has 16 processes read all files at the same time, each in an order of its own. Resolves when all have ended. */
+export async function readAll(merged: string, { digests }: Known, readers = READERS): Promise<Reading> {
+  const reading: Reading = { failed: [], wrong: [] };
+  const paths = [...digests.keys()];
+  await Promise.all(
+    Array.from({ length: readers }, async (_, reader) => {
+      const start = Math.floor((reader * paths.length) / readers);
+      const order = [...paths.slice(start), ...paths.slice(0, start)];
+      const script = 'sha256sum "$@" 2>&1 || true';
+      const output = await run('sh', ['-c', script, 'reader', ...order], { cwd: merged });
+      for (const line of output.toString().trim().split('\n')) {
+        const [, digest, path] = /^([0-9a-f]{64}) [ *](.*)$/.exec(line) ?? [];
+        if (digest === undefined) reading.failed.push(line);
+        else if (digests.get(path ?? '') !== digest) reading.wrong.push(line);
+      }
+    }),
+  );
+  return reading;
+}
+
+/** Empties the cache of contents, so that everything has to be filled anew. */
+export function dropObjects(machine: Machine): void {
+  for (const two of readdirSync(machine.objects)) {
+    for (const name of readdirSync(join(machine.objects, two)))
+      rmSync(join(machine.objects, two, name), { force: true });
+  }
+}
+
+export function objectsOf(machine: Machine): string[] {
+  return readdirSync(machine.objects).flatMap((two) =>
+    readdirSync(join(machine.objects, two)).map((name) => join(machine.objects, two, name)),
+  );
+}
+
+/** Drafts, staged files and the like; a mount's own directory and a worker's half-filled files may be there. */
+export function temporaries(machine: Machine): string[] {
+  return readdirSync(join(machine.objects, '../tmp')).filter((name) => !/^mount-/.test(name));
+}
+
+/** What the descriptors of a process stand for. */
+export function descriptors(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
+    } catch {
+      return []; // closed since
+    }
+  });
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+export async function gone(pid: number): Promise<void> {
+  await until(`process ${pid} is gone`, () => !isAlive(pid));
+}
+
+/** The daemon of a machine. */
+export async function daemonOf(machine: Machine): Promise<number> {
+  const status = await machine.status();
+  if (status === null) throw new Error('no daemon runs');
+  return status.pid;
+}
