@@ -58,7 +58,6 @@ async function main(given: Given): Promise<void> {
 async function measure(given: Given, undo: Undo): Promise<void> {
   const started = new Date();
   const plan = given.quick ? quick : full;
-  const say = (line: string): void => void process.stdout.write(`${line}\n`);
   const settings = await readSettings(started, plan, process.argv.slice(2));
   say(settingsText(settings));
   const data = new Data(given.data, join(top, 'bench/work'), given.format, say);
@@ -69,6 +68,10 @@ async function measure(given: Given, undo: Undo): Promise<void> {
     await run(bench);
   }
   await report(bench, settings, given.results);
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
 }
 
 /** ^C ends the benchmark, and leaves no mount, daemon or file behind. */

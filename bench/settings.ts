@@ -53,8 +53,8 @@ async function said(program: string, args: readonly string[]): Promise<string> {
 }
 
 function osName(): string {
-  const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
-  return /^PRETTY_NAME="(.*)"$/m.exec(release)?.[1] ?? 'unknown';
+  const known = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
+  return /^PRETTY_NAME="(.*)"$/m.exec(known)?.[1] ?? 'unknown';
 }
 
 function sourceOfTime(): string {

@@ -15,7 +15,7 @@ export class Undo {
 
   /** Takes the steps that are left, the newest first; one that fails is reported, and stops no other. */
   async all(): Promise<void> {
-    for (const step of [...this.#steps].reverse()) {
+    for (const step of [...this.#steps].toReversed()) {
       try {
         await step();
       } catch (error) {

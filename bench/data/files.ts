@@ -4,6 +4,7 @@
 
 import { closeSync, fstatSync, mkdirSync, openSync, readSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { run } from '../../test/tools/run.js';
 import { shuffled } from './random.js';
 
 const KINDS = {
@@ -29,4 +30,6 @@ export async function writeFiles(directory: string, tar: string, kind: keyof typ
     writeFileSync(join(directory, String(n % DIRECTORIES), `file-${String(n).padStart(4, '0')}`), content);
   }
   closeSync(fd);
+  // whole seconds: a TOC made of a plain tar has no others
+  await run('find', [directory, '-exec', 'touch', '-h', '-d', '@1700000000', '{}', '+']);
 }

@@ -2,7 +2,7 @@
 
 /** One thread of the limit: inflates members until none is left. */
 
-import { parentPort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { addon } from '../../src/native/addon.js';
 import { GO, type LimitTask, NEXT } from './limit.js';
 
@@ -11,10 +11,12 @@ const words = new Int32Array(shared);
 const compressed = new Uint8Array(blob);
 const output = new Uint8Array(room);
 
-parentPort?.postMessage('ready');
+const tell = (parentPort as MessagePort).postMessage.bind(parentPort);
+
+tell('ready');
 Atomics.wait(words, GO, 0);
 for (let n = Atomics.add(words, NEXT, 1); n < starts.length - 1; n = Atomics.add(words, NEXT, 1)) {
   if (addon.inflate(compressed.subarray(starts[n], starts[n + 1]), output) < 0)
     throw new Error(`member ${n} does not inflate`);
 }
-parentPort?.postMessage('done');
+tell('done');

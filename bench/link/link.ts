@@ -30,64 +30,61 @@ class Lane {
   }
 }
 
-/** Moves the bytes of one socket to another, each piece when it is due. */
+/** Bytes on their way from one socket to another, each piece handed over when it is due. */
 class Pipe {
+  readonly #from: Socket;
   readonly #to: Socket;
   readonly #queue: { readonly bytes: Buffer; readonly due: number }[] = [];
-  readonly #onDelivery: (bytes: number) => void;
+  readonly #onArrival: (bytes: number) => void;
+  #under = 0;
   #waiting = false;
 
-  /** `earliest`: when the first byte may be sent. */
-  constructor(
-    from: Socket,
-    to: Socket,
-    lane: Lane,
-    window: number,
-    earliest: number,
-    onDelivery: (bytes: number) => void,
-  ) {
+  constructor(from: Socket, to: Socket, onArrival: (bytes: number) => void) {
+    this.#from = from;
     this.#to = to;
-    this.#onDelivery = onDelivery;
-    let under = 0;
-    from.on('data', (bytes: Buffer) => {
-      under += bytes.length;
-      if (under > window) from.pause();
-      this.#queue.push({ bytes, due: lane.arrival(Math.max(performance.now(), earliest), bytes.length) });
-      this.#pump(() => {
-        under = this.#queue.reduce((sum, piece) => sum + piece.bytes.length, 0);
-        if (under <= window) from.resume();
-      });
-    });
-    from.on('end', () => {
-      this.#queue.push({ bytes: Buffer.alloc(0), due: lane.arrival(performance.now(), 0) });
-      this.#pump(() => undefined);
-    });
+    this.#onArrival = onArrival;
   }
 
-  #pump(moved: () => void): void {
-    if (this.#waiting) return;
-    for (let head = this.#queue[0]; head !== undefined; head = this.#queue[0]) {
+  /** `window`: bytes under way before the sender must wait; `earliest`: when the first byte leaves. */
+  open(lane: Lane, window: number, earliest: number): void {
+    this.#from.on('data', (bytes: Buffer) => {
+      this.#under += bytes.length;
+      this.#push(bytes, lane.arrival(Math.max(performance.now(), earliest), bytes.length));
+      if (this.#under > window) this.#from.pause();
+    });
+    this.#from.on('end', () => this.#push(Buffer.alloc(0), lane.arrival(performance.now(), 0)));
+  }
+
+  #push(bytes: Buffer, due: number): void {
+    this.#queue.push({ bytes, due });
+    if (!this.#waiting) this.#pump();
+  }
+
+  #pump(): void {
+    this.#waiting = false;
+    for (let head = this.#queue[0]; head !== undefined && !this.#waiting; head = this.#queue[0]) {
       const left = head.due - performance.now();
       if (left > EARLY_MS) {
         this.#waiting = true;
-        setTimeout(() => this.#again(moved), left);
-        return;
-      }
-      this.#queue.shift();
-      this.#onDelivery(head.bytes.length);
-      if (head.bytes.length === 0) this.#to.end();
-      else if (!this.#to.write(head.bytes)) {
-        this.#waiting = true;
-        this.#to.once('drain', () => this.#again(moved));
-        break;
+        setTimeout(() => this.#pump(), left);
+      } else {
+        this.#queue.shift();
+        this.#deliver(head.bytes);
       }
     }
-    moved();
   }
 
-  #again(moved: () => void): void {
-    this.#waiting = false;
-    this.#pump(moved);
+  /** Hands a piece over; an empty one is the end. */
+  #deliver(bytes: Buffer): void {
+    this.#under -= bytes.length;
+    this.#from.resume();
+    this.#onArrival(bytes.length);
+    if (bytes.length === 0) {
+      this.#to.end();
+    } else if (!this.#to.write(bytes)) {
+      this.#waiting = true;
+      this.#to.once('drain', () => this.#pump());
+    }
   }
 }
 
@@ -162,10 +159,11 @@ export class Link {
         exchange = this.#exchanges.begin(Math.max(performance.now(), now + rttMs));
     });
     const window = Math.max(LEAST_WINDOW, (2 * rate * rttMs) / 1000);
-    new Pipe(client, upstream, this.#up, window, now + rttMs, () => undefined);
-    new Pipe(upstream, client, this.#down, window, now, (bytes) => {
+    new Pipe(client, upstream, () => undefined).open(this.#up, window, now + rttMs);
+    const answers = new Pipe(upstream, client, (bytes) => {
       this.received += bytes;
       exchange?.answer(performance.now());
     });
+    answers.open(this.#down, window, now);
   }
 }

@@ -23,7 +23,7 @@ export interface Mount {
   readonly merged: string;
   /** From the start of fuse-overlayfs until the mount was there. */
   readonly seconds: number;
-  unmount(): Promise<void>;
+  readonly unmount: () => Promise<void>;
 }
 
 export class Machine {

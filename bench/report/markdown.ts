@@ -40,9 +40,13 @@ export function markdown(
 }
 
 export function goalsTable(goals: readonly Goal[]): string {
-  const verdict = ({ met }: Goal): string => (met === undefined ? 'not measured' : met ? 'yes' : '**no**');
   const rows = goals.map((goal) => [goal.what, goal.goal, goal.measured ?? '', verdict(goal)]);
   return markdownTable(['what', 'goal', 'measured', 'met'], rows);
+}
+
+function verdict({ met }: Goal): string {
+  if (met === undefined) return 'not measured';
+  return met ? 'yes' : '**no**';
 }
 
 /** A line per question; who answers it, in columns: the median, and its ratio to the first column that has one. */
