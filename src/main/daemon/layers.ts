@@ -8,6 +8,7 @@ import { regionsOf } from '../../workers/serve/readahead.js';
 import type { CacheLayout } from '../cache/layout.js';
 import { type BlobRecord, readRecord, writeRecord } from '../cache/records.js';
 import { CrfsError } from '../errors/error.js';
+import { isNoSpace } from '../errors/no-space.js';
 import { download } from '../fetch/background.js';
 import { IndexReader } from '../index/reader.js';
 import type { Settings } from '../settings/options.js';
@@ -152,13 +153,14 @@ export class OpenLayers {
   /** Fetches the chunks that a request waits for, and has it asked again. */
   async #fetch({ layer: number, inode, ring, position }: Want): Promise<void> {
     const layer = this.#open.get(number);
+    const path = layer?.index.path(inode);
+    const ranges = layer ? rangesOf(layer, inode) : [];
     try {
-      if (layer) await needFile(layer, inode);
+      for (const [offset, end] of ranges) await layer?.blob.remote?.fetcher.need(offset, end);
       addon.complete(ring, position, constants.errno.EAGAIN);
     } catch (error) {
-      const path = layer?.index.path(inode);
       this.#log.warn({ layer: layer?.name, path }, `cannot fetch ${path}: ${(error as Error).message}`);
-      addon.complete(ring, position, constants.errno.EIO);
+      addon.complete(ring, position, isNoSpace(error) ? constants.errno.ENOSPC : constants.errno.EIO);
     }
   }
 
@@ -182,16 +184,16 @@ export class OpenLayers {
   }
 }
 
-/** Brings in the chunks of a file: in one go where they lie together. */
-async function needFile({ index, blob, record }: Entered, inode: number): Promise<void> {
+/** Where the chunks of a file lie in the blob: one range where they lie together. */
+function rangesOf({ index, record }: Entered, inode: number): [offset: number, end: number][] {
+  const ranges: [number, number][] = [];
   const first = index.chunkFirst(inode);
-  const last = first + index.chunkCount(inode) - 1;
-  const end = (chunk: number): number => Math.min(index.chunkEnd(chunk), record.tocOffset);
-  if (last < first || blob.remote === undefined) return;
-  let start = first;
-  for (let chunk = first; chunk <= last; chunk++) {
-    if (chunk < last && index.chunkOffset(chunk + 1) === end(chunk)) continue;
-    await blob.remote.fetcher.need(index.chunkOffset(start), end(chunk));
-    start = chunk + 1;
+  for (let chunk = first; chunk < first + index.chunkCount(inode); chunk++) {
+    const offset = index.chunkOffset(chunk);
+    const end = Math.min(index.chunkEnd(chunk), record.tocOffset);
+    const last = ranges.at(-1);
+    if (last && last[1] === offset) last[1] = end;
+    else ranges.push([offset, end]);
   }
+  return ranges;
 }
