@@ -108,6 +108,7 @@ Napi::Object Layout(Napi::Env env) {
                                         {"controlVersion", CRFS_CONTROL_VERSION},
                                         {"controlTextLimit", CRFS_CONTROL_TEXT_LIMIT},
                                         {"busyIntervalMs", CRFS_BUSY_INTERVAL_MS},
+                                        {"beatIntervalMs", CRFS_BEAT_INTERVAL_MS},
                                         {"hello", CRFS_HELLO},
                                         {"open", CRFS_OPEN},
                                         {"layer", CRFS_LAYER},

@@ -198,6 +198,12 @@ Napi::Value DoorbellFd(const Napi::CallbackInfo &info) {
   return Napi::Number::New(info.Env(), All().doorbell_fd);
 }
 
+// doorbellBeat(): shows mounts that the daemon lives.
+Napi::Value DoorbellBeat(const Napi::CallbackInfo &info) {
+  crfs_doorbell_beat(All().doorbell);
+  return info.Env().Undefined();
+}
+
 // doorbellRing(times): wakes as many sleepers.
 Napi::Value DoorbellRing(const Napi::CallbackInfo &info) {
   for (uint32_t i = 0, times = Uint(info, 0); i < times; i++)
@@ -231,6 +237,7 @@ void AddRings(Napi::Env env, Napi::Object exports) {
   exports.Set("complete", Napi::Function::New(env, Complete));
   exports.Set("submit", Napi::Function::New(env, Submit));
   exports.Set("doorbellFd", Napi::Function::New(env, DoorbellFd));
+  exports.Set("doorbellBeat", Napi::Function::New(env, DoorbellBeat));
   exports.Set("doorbellRing", Napi::Function::New(env, DoorbellRing));
   exports.Set("doorbellCount", Napi::Function::New(env, DoorbellCount));
   exports.Set("doorbellWait", Napi::Function::New(env, DoorbellWait));

@@ -16,10 +16,12 @@ static int errno_of(uint32_t result) {
 }
 
 /* A request in the ring of a daemon that is gone is simply left there: its ring serves no other daemon. */
-int crfs_ask(struct crfs_connection *connection, uint32_t number, uint32_t inode, uint32_t chunks,
-             uint64_t deadline_ns) {
+int crfs_ask(struct crfs_connection *connection, uint32_t number, uint32_t inode, uint32_t chunks, uint64_t deadline_ns,
+             uint64_t patience_ns) {
   uint32_t position, result;
   struct crfs_request *request;
+  if (crfs_doorbell_silence(connection->doorbell) >= patience_ns)
+    deadline_ns = slice(deadline_ns);
   if (crfs_control_is_gone(&connection->control))
     return CRFS_ASK_GONE;
   while ((request = crfs_ring_reserve(connection->ring, &position, slice(deadline_ns))) == NULL) {

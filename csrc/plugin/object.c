@@ -57,7 +57,7 @@ static int attempt(struct crfs_connection *connection, const struct crfs_layer *
                    uint64_t deadline_ns) {
   const struct crfs_inode *i = &layer->index.inodes[inode];
   struct crfs_failure failure;
-  int error = crfs_ask(connection, number, inode, i->count, deadline_ns);
+  int error = crfs_ask(connection, number, inode, i->count, deadline_ns, crfs_session_timeout());
   if (error == 0) {
     int fd = open_published(connection->objects, i);
     if (fd >= 0 || errno != ENOENT)

@@ -103,20 +103,29 @@ static enum crfs_outcome ask_layer(struct crfs_connection *connection, struct cr
   return result == 0 ? CRFS_ANSWERED : CRFS_REFUSED;
 }
 
-/* Connects to a daemon and tells it all that the one before knew. */
-static struct crfs_connection *replace(uint64_t deadline_ns, struct crfs_failure *failure) {
+/* Connects to a daemon and tells it all that the one before knew. CRFS_GONE: it ended over that. */
+static enum crfs_outcome attempt(struct crfs_connection **result, uint64_t deadline_ns, struct crfs_failure *failure) {
   struct crfs_connection *connection = crfs_connection_open(deadline_ns, failure);
   if (connection == NULL)
-    return NULL;
+    return CRFS_REFUSED;
   enum crfs_outcome outcome = CRFS_ANSWERED;
   for (struct crfs_source *s = sources; s != NULL && outcome == CRFS_ANSWERED; s = s->next)
     outcome = ask_open(connection, s, deadline_ns, failure);
   for (struct crfs_layer *l = layers; l != NULL && outcome == CRFS_ANSWERED; l = l->next)
     outcome = ask_layer(connection, l, deadline_ns, failure);
   if (outcome == CRFS_ANSWERED)
-    return connection;
-  crfs_connection_close(connection);
-  return NULL;
+    *result = connection;
+  else
+    crfs_connection_close(connection);
+  return outcome;
+}
+
+static struct crfs_connection *replace(uint64_t deadline_ns, struct crfs_failure *failure) {
+  struct crfs_connection *connection = NULL;
+  for (int i = 0; i <= RENEWALS; i++)
+    if (attempt(&connection, deadline_ns, failure) != CRFS_GONE)
+      break;
+  return connection;
 }
 
 /* With `talk` held. */

@@ -24,7 +24,8 @@
  * side comes second frees the request. The lap, p / CRFS_RING_SIZE, makes it harmless to complete a request twice, or
  * long after: that is what whoever cleans up after a dead worker does.
  *
- * The doorbell is one page in a memfd of the daemon, shared with all its mounts: idle workers sleep on its `rings`.
+ * The doorbell is one page in a memfd of the daemon, shared with all its mounts: idle workers sleep on its `rings`. The
+ * daemon's main thread notes there every CRFS_BEAT_INTERVAL_MS that it lives.
  *
  * Compiles as C11 and C++17, hence __atomic builtins in inline functions rather than _Atomic.
  */
@@ -55,6 +56,7 @@ extern "C" {
 #define CRFS_RING_MAGIC 0x474e495253465243ull /* "CRFSRING" */
 #define CRFS_RING_VERSION 1u
 #define CRFS_RING_SIZE 256u /* requests; a power of two */
+#define CRFS_BEAT_INTERVAL_MS 1000
 
 struct crfs_request {
   uint32_t turn;        /* whose turn it is, see above; also a futex for producers that wait for room */
@@ -87,7 +89,8 @@ struct crfs_ring {
 struct crfs_doorbell {
   uint32_t rings;    /* counts publications; a futex for idle workers */
   uint32_t sleepers; /* workers that are about to wait, or wait */
-  uint8_t reserved[4088];
+  uint64_t beat_ns;  /* the daemon's last sign of life, as of crfs_now_ns; 0: it gives none */
+  uint8_t reserved[4080];
 };
 
 CRFS_STATIC_ASSERT(sizeof(struct crfs_request) == 64, "layout");
@@ -136,6 +139,16 @@ static inline void crfs_doorbell_ring(struct crfs_doorbell *bell) {
   __atomic_fetch_add(&bell->rings, 1, __ATOMIC_SEQ_CST);
   if (__atomic_load_n(&bell->sleepers, __ATOMIC_SEQ_CST) != 0)
     crfs_futex_wake(&bell->rings, 1);
+}
+
+static inline void crfs_doorbell_beat(struct crfs_doorbell *bell) {
+  __atomic_store_n(&bell->beat_ns, crfs_now_ns(), __ATOMIC_RELAXED);
+}
+
+/* Nanoseconds since the daemon's last sign of life; 0 where it gives none. */
+static inline uint64_t crfs_doorbell_silence(const struct crfs_doorbell *bell) {
+  uint64_t beat = __atomic_load_n(&bell->beat_ns, __ATOMIC_RELAXED), now = crfs_now_ns();
+  return beat == 0 || beat > now ? 0 : now - beat;
 }
 
 /* The count to hand to crfs_doorbell_wait; read it before looking for work. */

@@ -65,6 +65,7 @@ export interface Layout {
       | 'controlVersion'
       | 'controlTextLimit'
       | 'busyIntervalMs'
+      | 'beatIntervalMs'
       | 'hello'
       | 'open'
       | 'layer'
@@ -159,6 +160,8 @@ export interface Addon {
   submit(ownRing: number, layer: number, inode: number, chunkFirst: number, chunkCount: number): boolean;
   /** The doorbell's descriptor, to hand to mounts; it stays the addon's. */
   doorbellFd(): number;
+  /** Shows mounts that the daemon lives: due every `beatIntervalMs`. */
+  doorbellBeat(): void;
   /** Wakes up to `times` sleepers. */
   doorbellRing(times: number): void;
   doorbellCount(): number;

@@ -49,7 +49,7 @@ if (!isMainThread && die !== undefined && resourceLimits.maxOldGenerationSizeMb 
     sabotage(addon, ['take', 'unmap', 'doorbellCount'], die); // an error out of any other is a fault of the file
   } else {
     sabotage(addon, ['take', 'complete', 'map', 'unmap', 'inflate', 'doorbellCount', 'doorbellRing'], die);
-    sabotage(fs, ['existsSync', 'openSync', 'closeSync', 'readSync', 'writeSync', 'renameSync', 'rmSync'], die);
+    sabotage(fs, ['statSync', 'openSync', 'closeSync', 'readSync', 'writeSync', 'renameSync', 'rmSync'], die);
     sabotage(Atomics, ['add', 'load', 'store', 'exchange', 'compareExchange'], die, rate / 20); // mostly under a lock
     syncBuiltinESMExports();
   }

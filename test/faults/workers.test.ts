@@ -40,6 +40,6 @@ mounting('what dead workers had open is closed, and nothing else', async (t) => 
     return;
   }
   await until('no draft is open any more', () => open() === 0);
-  const drafts = temporaries(machine).filter((name) => !/^job-/.test(name));
+  const drafts = temporaries(machine).filter((name) => !name.startsWith('job-'));
   t.deepEqual(drafts, []);
 });

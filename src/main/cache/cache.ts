@@ -3,6 +3,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -14,6 +15,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { addon } from '../../native/addon.js';
+import { isNoSpace } from '../errors/no-space.js';
 import { CacheLayout, fanOut } from './layout.js';
 
 const TAG = 'Signature: 8a477f597d28d172789f06886806bc55\n# This is a cache: see https://bford.info/cachedir/\n';
@@ -38,6 +40,7 @@ interface Synced {
 export class Cache {
   readonly layout: CacheLayout;
   readonly #directory: number;
+  readonly #objectsInode: number;
   #syncedBefore: number;
 
   /** Opens the cache: the caller holds its lock. Leaves it without drafts, and without doubtful objects. */
@@ -47,12 +50,20 @@ export class Cache {
     for (const top of this.layout.spread) {
       for (const two of fanOut) mkdirSync(join(top, two), { recursive: true, mode: 0o700 });
     }
-    writeFileSync(join(cacheDirectory, 'CACHEDIR.TAG'), TAG);
+    const tag = join(cacheDirectory, 'CACHEDIR.TAG');
+    if (!existsSync(tag)) writeFileSync(tag, TAG);
     rmSync(tmp, { recursive: true, force: true });
     mkdirSync(tmp, { mode: 0o700 });
     this.#directory = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
+    this.#objectsInode = statSync(this.layout.objects).ino;
     this.#syncedBefore = this.#recover();
     this.#note(false);
+  }
+
+  /** Whether the directories are still those that this daemon uses. */
+  isThere(): boolean {
+    const { objects, tmp } = this.layout;
+    return existsSync(tmp) && statSync(objects, { throwIfNoEntry: false })?.ino === this.#objectsInode;
   }
 
   /** Waits until all that is published now is on the disk, and notes it. */
@@ -65,16 +76,23 @@ export class Cache {
 
   /** The last call: nothing is published any more. */
   async close(): Promise<void> {
-    await this.sync();
-    this.#note(true);
+    if (this.isThere()) {
+      await this.sync();
+      this.#note(true);
+    }
     closeSync(this.#directory);
   }
 
   #note(clean: boolean): void {
     const synced: Synced = { bootId: bootId(), before: this.#syncedBefore, clean };
     const draft = join(this.layout.tmp, 'synced.json');
-    writeFileSync(draft, JSON.stringify(synced), { flush: true });
-    renameSync(draft, this.layout.synced);
+    try {
+      writeFileSync(draft, JSON.stringify(synced), { flush: true });
+      renameSync(draft, this.layout.synced);
+    } catch (error) {
+      if (!isNoSpace(error)) throw error;
+      rmSync(this.layout.synced, { force: true }); // no note at all: nothing is certain
+    }
   }
 
   /** Drops what is doubtful. Returns before when all that is left was published to the disk for certain. */

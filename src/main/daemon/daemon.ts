@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { closeSync, constants, openSync, rmSync } from 'node:fs';
+import { closeSync, constants, type FSWatcher, openSync, rmSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { addon, type Watcher } from '../../native/addon.js';
@@ -34,6 +34,8 @@ export class Daemon {
   readonly #started = new Date();
   readonly #sessions = new Set<Session>();
   readonly #sync: NodeJS.Timeout;
+  readonly #beat: NodeJS.Timeout;
+  readonly #watch: FSWatcher;
   readonly #socket: string;
   readonly #listener: Watcher;
   readonly #api: ApiServer;
@@ -67,6 +69,10 @@ export class Daemon {
     this.#api = listenApi(runtime, { status: () => this.status(), stop: () => void this.stop('asked to') });
     this.#sync = setInterval(() => void this.#syncCache(), SYNC_EVERY_MS);
     this.#sync.unref();
+    addon.doorbellBeat();
+    this.#beat = setInterval(() => addon.doorbellBeat(), addon.layout.constants.beatIntervalMs);
+    this.#beat.unref();
+    this.#watch = watch(layout.root, { persistent: false }, () => this.#look());
     this.#watchIdle();
     log.info({ version, ...settings }, 'the daemon is ready');
   }
@@ -114,6 +120,8 @@ export class Daemon {
     this.#stopping = true;
     this.#log.info(`the daemon ends: ${why}`);
     clearInterval(this.#sync);
+    clearInterval(this.#beat);
+    this.#watch.close();
     clearTimeout(this.#idle);
     rmSync(this.#socket, { force: true });
     this.#listener.close();
@@ -153,6 +161,11 @@ export class Daemon {
     const timeout = this.#settings['idle-timeout'];
     clearTimeout(this.#idle);
     this.#idle = setTimeout(() => void this.stop(`no mount for ${timeout} s`), timeout * 1000);
+  }
+
+  /** A daemon whose cache was removed ends: the next one makes it anew, and mounts get its directories. */
+  #look(): void {
+    if (!this.#stopping && !this.#cache.isThere()) void this.stop('its cache was removed');
   }
 
   async #syncCache(): Promise<void> {

@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { addon, type Connection, type RingStatus, type Watcher } from '../../native/addon.js';
 import type { CacheLayout } from '../cache/layout.js';
 import { CrfsError, type ErrorCode } from '../errors/error.js';
+import { isNoSpace } from '../errors/no-space.js';
 import { HeldFile } from './blob.js';
 import type { OpenLayer, OpenLayers } from './layers.js';
 import { decodeMessage, encodeMessage, type Message, messageLimit } from './message.js';
@@ -174,7 +175,7 @@ export class Session {
 
   #refuse(error: unknown): void {
     const { message } = error as Error;
-    const errno = error instanceof CrfsError ? ERRNO[error.code] : EIO;
+    const errno = error instanceof CrfsError ? ERRNO[error.code] : isNoSpace(error) ? ENOSPC : EIO;
     this.#context.log.warn({ mountpoint: this.mountpoint, pid: this.pid }, `refused a mount: ${message}`);
     const name = this.#asked.find((text) => message.startsWith(`${text}: `));
     this.#send(protocol.error, { a: errno, text: name ? message.slice(name.length + 2) : message });

@@ -2,6 +2,7 @@
 
 import { constants } from 'node:os';
 import { CrfsError } from '../../main/errors/error.js';
+import { isNoSpace } from '../../main/errors/no-space.js';
 import { addon } from '../../native/addon.js';
 import type { Board } from './board.js';
 import { checkDigest, fileContent } from './digest.js';
@@ -11,6 +12,9 @@ import type { Store } from './store.js';
 
 /** Chunks from this size on are inflated straight into the mapped object; below, writing them is cheaper. */
 const MAP_FROM = 256 << 10;
+
+/** Before a request is asked again because the cache lacks a directory. */
+const AGAIN_PAUSE_MS = 200;
 
 const { EAGAIN, EIO, EINVAL, ENOSPC } = constants.errno;
 
@@ -46,7 +50,7 @@ export class Filler {
   serve(ring: number, position: number, layer: Layer | undefined, inode: number): void {
     this.#board.count('requests', 1);
     if (layer === undefined || !hasContent(layer, inode)) addon.complete(ring, position, EINVAL);
-    else if (!layer.has(inode) && !this.#store.has(layer.index.key(inode))) {
+    else if (!layer.has(inode) && !this.#store.has(layer.index.key(inode), layer.index.size(inode))) {
       this.#report({ want: { layer: layer.number, inode, ring, position } });
     } else if (this.fill(layer, inode) === 'full') addon.complete(ring, position, EAGAIN);
     this.#board.answered(this.#worker);
@@ -65,7 +69,7 @@ export class Filler {
     if (!created) return 'joined';
     let fd = -1;
     this.#attempt(job, layer, inode, () => {
-      if (this.#store.has(index.key(inode))) this.#board.cancel(job);
+      if (this.#store.has(index.key(inode), index.size(inode))) this.#board.cancel(job);
       else fd = this.#store.create(job, chunks > 1);
       if (fd < 0 || chunks === 1) return;
       this.#store.resize(fd, index.size(inode) + SLACK);
@@ -191,6 +195,7 @@ export class Filler {
       step();
     } catch (error) {
       const { errno, code, message } = describeFault(error);
+      if (errno === EAGAIN) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, AGAIN_PAUSE_MS);
       this.#board.fail(job, errno);
       this.#board.count(code === 'CRFS_DIGEST' ? 'digestErrors' : 'errors', 1);
       this.#report({ fault: { layer: layer.name, path: layer.index.path(inode), code, message } });
@@ -206,8 +211,9 @@ export function hasContent({ index }: Layer, inode: number): boolean {
 function describeFault(error: unknown): { errno: number; code: string; message: string } {
   if (error instanceof CrfsError) {
     const { code, message } = error;
-    return { errno: code === 'CRFS_NO_SPACE' ? ENOSPC : EIO, code, message };
+    return { errno: isNoSpace(error) ? ENOSPC : EIO, code, message };
   }
   const { code = 'CRFS_INTERNAL', message } = error as NodeJS.ErrnoException;
-  return { errno: code === 'ENOSPC' || code === 'EDQUOT' ? ENOSPC : EIO, code, message };
+  if (code === 'ENOENT') return { errno: EAGAIN, code, message }; // the cache was removed: the daemon is about to notice
+  return { errno: isNoSpace(error) ? ENOSPC : EIO, code, message };
 }

@@ -3,13 +3,13 @@
 import {
   closeSync,
   constants,
-  existsSync,
   fchmodSync,
   fstatSync,
   ftruncateSync,
   openSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -28,14 +28,21 @@ export class Store {
     this.#tmp = tmp;
   }
 
-  has(key: string): boolean {
-    return existsSync(this.#path(key));
+  /** Whether the object is there, and whole. */
+  has(key: string, size: number): boolean {
+    return statSync(this.#path(key), { throwIfNoEntry: false })?.size === size;
   }
 
   /** A new file for a job, which others can open if it is `shared`. Returns its descriptor. */
   create(job: number, shared: boolean): number {
-    rmSync(this.#draft(job), { force: true });
-    return openSync(this.#draft(job), CREATE, shared ? WRITABLE : READ_ONLY);
+    const mode = shared ? WRITABLE : READ_ONLY;
+    try {
+      return openSync(this.#draft(job), CREATE, mode);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    rmSync(this.#draft(job)); // a worker died over it
+    return openSync(this.#draft(job), CREATE, mode);
   }
 
   /** A descriptor of one's own on the file of a job. */

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { Machine, mountingTest, until } from '../tools/machine.js';
+import { run } from '../tools/run.js';
+import { knownLayer, objectsOf, readAll, temporaries } from './world.js';
+
+const mounting = mountingTest();
+
+/** A machine whose cache lies on a tmpfs of its own, mounted with these options. */
+async function small(t: ExecutionContext, options: string): Promise<{ machine: Machine; cache: string }> {
+  const machine = new Machine();
+  const cache = machine.directory('cache');
+  await run('mount', ['-t', 'tmpfs', '-o', `mode=700,${options}`, 'none', cache]);
+  t.teardown(async () => {
+    await run('umount', ['-l', cache]); // lazily: the daemon ends first
+    await machine.dispose();
+  });
+  return { machine, cache };
+}
+
+const failures = (failed: readonly string[]): Set<string | undefined> =>
+  new Set(failed.map((line) => line.split(': ').at(-1)));
+
+for (const [what, options, more] of [
+  ['bytes', 'size=12M', 'size=80M'],
+  ['inodes', 'nr_inodes=1400', 'nr_inodes=9000'],
+] as const) {
+  mounting(`a cache that runs out of ${what} gives ENOSPC, never wrong bytes, and recovers`, async (t) => {
+    const { machine, cache } = await small(t, options);
+    const known = await knownLayer(machine, { small: 160, large: 6 });
+    const mount = await machine.mount([known.layer]);
+    const short = await readAll(mount.merged, known, 4);
+    t.deepEqual(short.wrong, []);
+    t.deepEqual(failures(short.failed), new Set(['No space left on device']));
+    t.deepEqual(
+      temporaries(machine).filter((name) => !name.startsWith('job-')),
+      [],
+    );
+    await run('mount', ['-o', `remount,mode=700,${more}`, cache]);
+    t.deepEqual(await readAll(mount.merged, known, 4), { failed: [], wrong: [] });
+  });
+}
+
+mounting(
+  'with a read-only cache a mount is refused in one line, and mounts again once it can be written',
+  async (t) => {
+    const { machine, cache } = await small(t, 'size=80M');
+    const known = await knownLayer(machine, { small: 20, large: 1 });
+    await run('mount', ['-o', 'remount,ro', cache]);
+    const error = await t.throwsAsync(machine.mount([known.layer]));
+    t.regex(error?.message ?? '', /crfs: .*the daemon did not start: .*read-only file system/i);
+    await run('mount', ['-o', 'remount,rw', cache]);
+    const mount = await machine.mount([known.layer]);
+    t.deepEqual(await readAll(mount.merged, known, 1), { failed: [], wrong: [] });
+  },
+);
+
+mounting('without room for the cache a mount is refused in one line', async (t) => {
+  const { machine } = await small(t, 'nr_inodes=100');
+  const known = await knownLayer(machine, { small: 1, large: 0 });
+  const error = await t.throwsAsync(machine.mount([known.layer]));
+  t.regex(error?.message ?? '', /crfs: .*the daemon did not start: .*no space left on device/i);
+});
+
+mounting('an object that was cut short is not served, but filled anew', async (t) => {
+  const machine = new Machine();
+  t.teardown(() => machine.dispose());
+  const known = await knownLayer(machine, { small: 20, large: 1 });
+  const mount = await machine.mount([known.layer]);
+  await readAll(mount.merged, known, 1);
+  for (const object of objectsOf(machine)) {
+    const content = readFileSync(object);
+    rmSync(object);
+    writeFileSync(object, content.subarray(0, content.length - 1));
+  }
+  t.deepEqual(await readAll(mount.merged, known, 2), { failed: [], wrong: [] });
+});
+
+mounting('a layer file that is cut short under its mount gives EIO, and never wrong bytes', async (t) => {
+  const machine = new Machine({ CRFS_READAHEAD: '0' });
+  t.teardown(() => machine.dispose());
+  const known = await knownLayer(machine, { small: 20, large: 1 });
+  const mount = await machine.mount([known.layer]);
+  await run('truncate', ['-s', '1000', known.layer]);
+  const reading = await readAll(mount.merged, known, 2);
+  t.deepEqual(reading.wrong, []);
+  t.deepEqual([...failures(reading.failed)], ['Input/output error']);
+  await until('the log tells', () => machine.log.includes('has become shorter'));
+  await t.throwsAsync(readFile(join(mount.merged, 'large-0')), { code: 'EIO' });
+});
