@@ -3,12 +3,15 @@
 import { rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
+import type { Trimmed } from '../cache/trim.js';
 import type { Status } from './status.js';
 
 /** What the command line asks of the daemon: HTTP on a unix socket that only its user can reach. */
 export interface Api {
   status(): Status;
   stop(): void;
+  /** Makes the cache smaller, to so many bytes. */
+  trim(limit: number): Promise<Trimmed>;
 }
 
 export interface ApiServer {
@@ -25,6 +28,11 @@ export function listenApi(runtimeDirectory: string, api: Api): ApiServer {
     if (route === 'GET /status') {
       response.setHeader('content-type', 'application/json');
       response.end(JSON.stringify(api.status()));
+    } else if (/^POST \/cache\/trim\?to=\d{1,15}$/.test(route)) {
+      api.trim(Number(route.split('=')[1])).then(
+        (trimmed) => response.end(JSON.stringify(trimmed)),
+        (error: Error) => response.destroy(error),
+      );
     } else if (route === 'POST /stop') {
       response.end();
       api.stop();

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { addon, type Watcher } from '../../native/addon.js';
 import { Cache } from '../cache/cache.js';
-import { CrfsError } from '../errors/error.js';
+import { sizeLimit, type Trimmed, trim } from '../cache/trim.js';
 import { cacheDirectory, runtimeDirectory } from '../settings/directories.js';
 import type { Settings } from '../settings/options.js';
 import { version } from '../version.js';
@@ -19,6 +19,9 @@ import { Session } from './session.js';
 import type { Status } from './status.js';
 
 const SYNC_EVERY_MS = 60_000;
+const MEASURE_EVERY_MS = 5000;
+/** The cache is made smaller than its limit by this share, so that not every new object needs another one to go. */
+const HEADROOM = 0.1;
 
 /** The daemon of a user: serves all mounts of that user until it is stopped, or has had none for a while. */
 export class Daemon {
@@ -35,12 +38,17 @@ export class Daemon {
   readonly #sessions = new Set<Session>();
   readonly #sync: NodeJS.Timeout;
   readonly #beat: NodeJS.Timeout;
+  readonly #measure: NodeJS.Timeout;
   readonly #watch: FSWatcher;
   readonly #socket: string;
   readonly #listener: Watcher;
   readonly #api: ApiServer;
   #idle: NodeJS.Timeout | undefined;
   #objectsSynced = 0;
+  #trimming = false;
+  /** What the cache took when it was last measured, and what had been added to it since the start by then. */
+  #measured: number | undefined;
+  #measuredAt = 0;
   #stopping = false;
   #end: () => void = () => undefined;
 
@@ -66,12 +74,18 @@ export class Daemon {
     rmSync(this.#socket, { force: true });
     const listening = addon.controlListen(this.#socket);
     this.#listener = new addon.Watcher(listening, () => this.#accept(listening));
-    this.#api = listenApi(runtime, { status: () => this.status(), stop: () => void this.stop('asked to') });
+    this.#api = listenApi(runtime, {
+      status: () => this.status(),
+      stop: () => void this.stop('asked to'),
+      trim: (limit) => this.#trim(limit),
+    });
     this.#sync = setInterval(() => void this.#syncCache(), SYNC_EVERY_MS);
     this.#sync.unref();
     addon.doorbellBeat();
     this.#beat = setInterval(() => addon.doorbellBeat(), addon.layout.constants.beatIntervalMs);
     this.#beat.unref();
+    this.#measure = setInterval(() => void this.#keepLimit(), MEASURE_EVERY_MS);
+    this.#measure.unref();
     this.#watch = watch(layout.root, { persistent: false }, () => this.#look());
     this.#watchIdle();
     log.info({ version, ...settings }, 'the daemon is ready');
@@ -121,6 +135,7 @@ export class Daemon {
     this.#log.info(`the daemon ends: ${why}`);
     clearInterval(this.#sync);
     clearInterval(this.#beat);
+    clearInterval(this.#measure);
     this.#watch.close();
     clearTimeout(this.#idle);
     rmSync(this.#socket, { force: true });
@@ -168,6 +183,36 @@ export class Daemon {
     if (!this.#stopping && !this.#cache.isThere()) void this.stop('its cache was removed');
   }
 
+  /** Measures the cache only when it may have outgrown its limit since it was last measured. */
+  async #keepLimit(): Promise<void> {
+    if (this.#trimming) return;
+    const grown = this.#layers.crew.board.counters().objectBytes + this.#layers.fetchedBytes - this.#measuredAt;
+    try {
+      const limit = sizeLimit(this.#cache.layout, this.#settings['max-size']);
+      if (this.#measured === undefined) await this.#trim(limit);
+      else if (this.#measured + grown > limit) await this.#trim(limit * (1 - HEADROOM));
+    } catch (error) {
+      this.#log.error(`cannot keep the cache within its limit: ${(error as Error).message}`);
+    }
+  }
+
+  async #trim(limit: number): Promise<Trimmed> {
+    this.#trimming = true;
+    try {
+      const measuredAt = this.#layers.crew.board.counters().objectBytes + this.#layers.fetchedBytes;
+      const trimmed = await trim(this.#cache.layout, limit, this.#layers.pinned());
+      this.#measured = trimmed.left;
+      this.#measuredAt = measuredAt;
+      if (trimmed.removed > 0) {
+        this.#layers.forgetReadahead();
+        this.#log.info({ ...trimmed, limit }, 'made the cache smaller');
+      }
+      return trimmed;
+    } finally {
+      this.#trimming = false;
+    }
+  }
+
   async #syncCache(): Promise<void> {
     const { objects } = this.#layers.crew.board.counters();
     if (objects === this.#objectsSynced) return;
@@ -178,26 +223,6 @@ export class Daemon {
       this.#log.error(`cannot sync the cache: ${(error as Error).message}`);
     }
   }
-}
-
-/** Takes the locks that make a daemon the only one. Returns false if another daemon has the first of them. */
-export function lockDaemon(): boolean {
-  if (!lock(join(runtimeDirectory(), 'daemon.lock'))) return false;
-  const cache = cacheDirectory();
-  if (lock(join(cache, 'daemon.lock'))) return true;
-  const hint = 'is XDG_RUNTIME_DIR set for some of your processes only?';
-  throw new CrfsError(
-    'CRFS_USAGE',
-    `the cache ${cache} is in use by another daemon of yours, with other sockets: ${hint}`,
-  );
-}
-
-/** The lock is held until the process ends. */
-function lock(path: string): boolean {
-  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
-  const mine = addon.lock(fd);
-  if (!mine) closeSync(fd);
-  return mine;
 }
 
 function verifiedBy(unverified: boolean, pinned: boolean): string {

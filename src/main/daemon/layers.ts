@@ -34,6 +34,7 @@ export interface OpenLayer {
 interface Entered extends OpenLayer {
   readonly index: IndexReader;
   readonly mapping: ArrayBuffer;
+  readonly regions: SharedArrayBuffer;
   readonly background: AbortController;
 }
 
@@ -54,6 +55,25 @@ export class OpenLayers {
     this.#indexer = indexer;
     this.#log = log;
     this.crew = new Crew(settings, layout, log, (want) => void this.#fetch(want));
+  }
+
+  /** Files of the cache that layers in use need. */
+  pinned(): ReadonlySet<string> {
+    const files = this.list().flatMap(({ identity, record: { key } }) => {
+      const blob = this.#layout.blob(identity);
+      return [this.#layout.index(key), this.#layout.record(identity), blob, `${blob}.blocks`];
+    });
+    return new Set(files);
+  }
+
+  /** Bytes that came over the network for the layers in use. */
+  get fetchedBytes(): number {
+    return this.list().reduce((sum, { blob }) => sum + (blob.remote?.fetcher.bytes ?? 0), 0);
+  }
+
+  /** To be called when objects were removed: what was filled ahead may have to be again. */
+  forgetReadahead(): void {
+    for (const { regions } of this.#open.values()) new Uint8Array(regions).fill(0);
   }
 
   list(): OpenLayer[] {
@@ -93,7 +113,7 @@ export class OpenLayers {
     try {
       const layer = await this.#describe(number, resolved, blob);
       this.#open.set(number, layer);
-      const { indexFd, name, record } = layer;
+      const { indexFd, name, record, regions } = layer;
       this.crew.add({
         number,
         name,
@@ -101,7 +121,7 @@ export class OpenLayers {
         blobFd: blob.fd,
         tocOffset: record.tocOffset,
         ...(blob.remote ? { blocks: blob.remote.blocks.shared } : {}),
-        regions: new SharedArrayBuffer(regionsOf(blob.size, this.#settings.readahead)),
+        regions,
       });
       if (blob.remote) void this.#download(layer);
       return layer;
@@ -126,7 +146,8 @@ export class OpenLayers {
     const index = new IndexReader(mapping);
     const pinned = tocDigest !== undefined;
     const background = new AbortController();
-    return { number, name, identity, record, pinned, indexFd, blob, users: 0, index, mapping, background };
+    const regions = new SharedArrayBuffer(regionsOf(blob.size, this.#settings.readahead));
+    return { number, name, identity, record, pinned, indexFd, blob, users: 0, index, mapping, background, regions };
   }
 
   #known(identity: string): BlobRecord | undefined {

@@ -37,7 +37,8 @@ export function runtimeDirectory(): string {
 
 /** The directory, made if missing. Throws CRFS_DENIED if it could be anybody else's. */
 function privateDirectory(path: string): string {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+  // only if it is missing: of a read-only file system, mkdir would say that it does not exist
+  if (!lstatSync(path, { throwIfNoEntry: false })) mkdirSync(path, { recursive: true, mode: 0o700 });
   const { mode, uid } = lstatSync(path);
   if ((mode & 0o170000) !== 0o040000 || uid !== geteuid?.() || (mode & 0o077) !== 0) {
     const hint = 'it must be a directory of yours that nobody else can enter (mode 0700)';

@@ -89,6 +89,12 @@ export const options = {
     fallback: 0,
     parse: bytes,
   },
+  'max-size': {
+    description: 'bytes that the cache may take; 0: a tenth of its file system',
+    value: 'BYTES',
+    fallback: 0,
+    parse: bytes,
+  },
   'idle-timeout': {
     description: 'time without a mount after which the daemon ends',
     value: 'TIME',

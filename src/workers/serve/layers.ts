@@ -75,7 +75,8 @@ export class Layers {
     const entry = this.#layers.get(number);
     this.#layers.delete(number);
     if (entry) addon.unmap(entry.mapping);
-    this.#port.postMessage({ dropped: number } satisfies Report);
+    const port = this.#port;
+    port.postMessage({ dropped: number } satisfies Report);
   }
 }
 

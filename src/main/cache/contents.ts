@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type CacheLayout, fanOut } from './layout.js';
+
+export const kinds = ['objects', 'index', 'records', 'blobs', 'manifests'] as const;
+export type Kind = (typeof kinds)[number];
+
+/** One file of the cache. */
+export interface CacheFile {
+  readonly kind: Kind;
+  readonly path: string;
+  /** What it takes on the disk. */
+  readonly bytes: number;
+  /** Its length: more than `bytes` where it is sparse. */
+  readonly size: number;
+  /** When it was last used, in ms since the epoch, as far as the file system notes it. */
+  readonly used: number;
+}
+
+/** Every file that is whole, a directory after the other. What goes away meanwhile is left out. */
+export async function* cacheFiles(layout: CacheLayout): AsyncGenerator<CacheFile> {
+  for (const kind of kinds) {
+    for (const two of fanOut) {
+      const directory = join(layout.root, kind, two);
+      const names = await readdir(directory).catch(orNothing);
+      const files = await Promise.all((names ?? []).map((name) => describe(kind, join(directory, name))));
+      for (const file of files) if (file) yield file;
+    }
+  }
+}
+
+async function describe(kind: Kind, path: string): Promise<CacheFile | undefined> {
+  const found = await stat(path).catch(orNothing);
+  if (found === undefined) return undefined;
+  const { blocks, size, atimeMs, mtimeMs } = found;
+  return { kind, path, size, bytes: blocks * 512, used: Math.max(atimeMs, mtimeMs) };
+}
+
+function orNothing(error: NodeJS.ErrnoException): undefined {
+  if (error.code === 'ENOENT') return undefined;
+  throw error;
+}
+
+/** Files and bytes on the disk, by kind. */
+export type Usage = Readonly<Record<Kind, { readonly files: number; readonly bytes: number }>>;
+
+export async function usageOf(layout: CacheLayout): Promise<Usage> {
+  const usage = Object.fromEntries(kinds.map((kind) => [kind, { files: 0, bytes: 0 }])) as Record<
+    Kind,
+    { files: number; bytes: number }
+  >;
+  for await (const { kind, bytes } of cacheFiles(layout)) {
+    usage[kind].files++;
+    usage[kind].bytes += bytes;
+  }
+  return usage;
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { statfsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { type CacheFile, cacheFiles } from './contents.js';
+import type { CacheLayout } from './layout.js';
+
+const SHARE = 10;
+/** What a mount may be about to use: it was found a moment ago, and is not open yet. */
+const FRESH_MS = 60_000;
+
+/** The limit that `max-size` stands for: 0 is a tenth of the file system. */
+export function sizeLimit(layout: CacheLayout, maxSize: number): number {
+  if (maxSize > 0) return maxSize;
+  const { blocks, bsize } = statfsSync(layout.root);
+  return Math.floor((blocks * bsize) / SHARE);
+}
+
+export interface Trimmed {
+  readonly removed: number;
+  readonly freed: number;
+  /** Bytes that are left. */
+  readonly left: number;
+}
+
+/**
+ * Removes what was not used for longest until the cache takes at most `limit` bytes. Files in `pinned` stay; contents of
+ * files may go at any time: whoever has one open keeps it, and whoever wants it next has it filled again.
+ */
+export async function trim(layout: CacheLayout, limit: number, pinned: ReadonlySet<string>): Promise<Trimmed> {
+  const removable: CacheFile[] = [];
+  const fresh = Date.now() - FRESH_MS;
+  let left = 0;
+  for await (const file of cacheFiles(layout)) {
+    left += file.bytes;
+    if (file.kind === 'objects' || (!pinned.has(file.path) && file.used < fresh)) removable.push(file);
+  }
+  removable.sort((a, b) => a.used - b.used);
+  let removed = 0;
+  let freed = 0;
+  for (const { path, bytes } of removable) {
+    if (left <= limit) break;
+    await rm(path, { force: true });
+    removed++;
+    freed += bytes;
+    left -= bytes;
+  }
+  return { removed, freed, left };
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { addon } from '../../native/addon.js';
+import { BLOCK } from '../fetch/blocks.js';
+import { IndexReader } from '../index/reader.js';
+import { type CacheFile, cacheFiles } from './contents.js';
+import type { CacheLayout } from './layout.js';
+
+export interface Verified {
+  readonly checked: number;
+  /** Objects without any digest to check them by: only their size was. */
+  readonly unverifiable: number;
+  /** What was bad, and is removed. */
+  readonly removed: readonly { readonly path: string; readonly why: string }[];
+}
+
+/** How to check an object: by one digest of all, or by those of its chunks. */
+interface Expected {
+  readonly size: number;
+  readonly chunks: readonly { readonly offset: number; readonly size: number; readonly digest: string | null }[];
+}
+
+/**
+ * Reads the whole cache: checks every index, holds every object against its digests, and every map of blocks against its
+ * blob. Removes what is bad, which will be made or fetched again when it is wanted.
+ */
+export async function verifyCache(layout: CacheLayout): Promise<Verified> {
+  const removed: { path: string; why: string }[] = [];
+  const expected = new Map<string, Expected>();
+  const sizes = new Map<string, number>();
+  const rest: CacheFile[] = [];
+  let checked = 0;
+  let unverifiable = 0;
+  const judge = async (file: CacheFile, why: string | undefined): Promise<void> => {
+    checked++;
+    if (why === undefined) return;
+    await rm(file.path, { force: true });
+    removed.push({ path: file.path, why });
+  };
+  for await (const file of cacheFiles(layout)) {
+    sizes.set(file.path, file.size);
+    if (file.kind === 'index') await judge(file, await checkIndex(file, expected));
+    else if (file.kind === 'objects' || file.path.endsWith('.blocks')) rest.push(file);
+  }
+  for (const file of rest) {
+    if (file.kind === 'blobs') {
+      await judge(file, await checkBlocks(file, sizes.get(file.path.replace(/\.blocks$/, ''))));
+      continue;
+    }
+    const known = expected.get(basename(file.path));
+    await judge(file, await checkObject(file, known));
+    if (known?.chunks.some(({ digest }) => digest === null)) unverifiable++;
+  }
+  return { checked, unverifiable, removed };
+}
+
+async function checkIndex({ path }: CacheFile, expected: Map<string, Expected>): Promise<string | undefined> {
+  const bytes = await readFile(path);
+  const wrong = addon.indexCheck(bytes);
+  if (wrong !== null) return wrong;
+  const index = new IndexReader(bytes);
+  for (let inode = 0; inode < index.inodes; inode++) {
+    if (index.isFile(inode) && index.chunkCount(inode) > 0) expected.set(index.key(inode), expectedOf(index, inode));
+  }
+  return undefined;
+}
+
+function expectedOf(index: IndexReader, inode: number): Expected {
+  const size = index.size(inode);
+  if (index.hasDigest(inode)) return { size, chunks: [{ offset: 0, size, digest: index.key(inode) }] };
+  const first = index.chunkFirst(inode);
+  const chunks = Array.from({ length: index.chunkCount(inode) }, (_, n) => {
+    const digest = index.chunkDigest(first + n);
+    return {
+      offset: index.chunkFileOffset(first + n),
+      size: index.chunkSize(first + n),
+      digest: digest ? Buffer.from(digest).toString('hex') : null,
+    };
+  });
+  return { size, chunks };
+}
+
+/** An object that no index speaks of is named by its content, or nobody can say what it should be. */
+async function checkObject({ path, size }: CacheFile, known: Expected | undefined): Promise<string | undefined> {
+  const { size: wanted, chunks } = known ?? { size, chunks: [{ offset: 0, size, digest: basename(path) }] };
+  if (size !== wanted) return `${size} bytes, not ${wanted}`;
+  for (const chunk of chunks) {
+    if (chunk.digest === null) continue;
+    const hash = createHash('sha256');
+    const end = chunk.offset + chunk.size - 1;
+    for await (const piece of createReadStream(path, { start: chunk.offset, end })) hash.update(piece as Buffer);
+    const found = hash.digest('hex');
+    if (found !== chunk.digest) return `sha256 ${found}, not ${chunk.digest}`;
+  }
+  return undefined;
+}
+
+/** The blob itself is checked where it is read: every chunk has its digest. */
+async function checkBlocks({ path, size }: CacheFile, blob: number | undefined): Promise<string | undefined> {
+  if (blob === undefined) return 'its blob is not there';
+  if (size !== Math.ceil(blob / BLOCK)) return `${size} blocks for a blob of ${blob} bytes`;
+  const map = await readFile(path);
+  return map.every((byte) => byte <= 1) ? undefined : 'a block that is neither there nor not';
+}

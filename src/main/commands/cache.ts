@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import type { Command } from 'commander';
+import { kinds, usageOf } from '../cache/contents.js';
+import { CacheLayout } from '../cache/layout.js';
+import { sizeLimit, type Trimmed, trim } from '../cache/trim.js';
+import { verifyCache } from '../cache/verify.js';
+import { askDaemon } from '../daemon/ask.js';
+import { lockDaemon } from '../daemon/lock.js';
+import { CrfsError } from '../errors/error.js';
+import { formatBytes, formatTable } from '../output/text.js';
+import { cacheDirectory } from '../settings/directories.js';
+import { loadSettings } from '../settings/settings.js';
+
+interface Given {
+  json?: boolean;
+}
+
+/** `crfs cache du|gc|verify|clear` */
+export function addCache(program: Command): void {
+  const cache = program.command('cache').description('look at the cache, check it, make it smaller');
+  const add = (name: string, description: string, run: (layout: CacheLayout) => Promise<[object, string]>): void => {
+    cache
+      .command(name)
+      .description(description)
+      .option('--json', 'print JSON')
+      .action(async ({ json }: Given) => {
+        const [value, text] = await run(new CacheLayout(cacheDirectory()));
+        process.stdout.write(json ? `${JSON.stringify(value)}\n` : text);
+      });
+  };
+  add('du', 'show what the cache takes on the disk', du);
+  add('gc', 'remove what was not used for longest, until max-size is kept', async (layout) => {
+    return describe(await trimTo(layout, sizeLimit(layout, loadSettings({})['max-size'])));
+  });
+  add('verify', 'hold everything against its digests, and remove what is bad', verify);
+  add('clear', 'remove all that no mount uses', async (layout) => describe(await trimTo(layout, 0)));
+}
+
+async function du(layout: CacheLayout): Promise<[object, string]> {
+  const usage = await usageOf(layout);
+  const rows = kinds.map((kind) => [kind, String(usage[kind].files), formatBytes(usage[kind].bytes)]);
+  const limit = sizeLimit(layout, loadSettings({})['max-size']);
+  const total = kinds.reduce((sum, kind) => sum + usage[kind].bytes, 0);
+  return [
+    { ...usage, total, limit },
+    `${formatTable([['KIND', 'FILES', 'SIZE'], ...rows])}${formatBytes(total)} of ${formatBytes(limit)}\n`,
+  ];
+}
+
+/** The daemon does it, since it knows what mounts use; without one there are none, and none starts while this runs. */
+async function trimTo(layout: CacheLayout, limit: number): Promise<Trimmed> {
+  const answer = await askDaemon('POST', `/cache/trim?to=${limit}`);
+  if (answer !== undefined) return JSON.parse(answer) as Trimmed;
+  if (!lockDaemon()) throw new CrfsError('CRFS_UNREACHABLE', 'a daemon is just starting: try again');
+  return await trim(layout, limit, new Set());
+}
+
+function describe(trimmed: Trimmed): [object, string] {
+  const { removed, freed, left } = trimmed;
+  return [trimmed, `Removed ${removed} files of ${formatBytes(freed)}; ${formatBytes(left)} are left.\n`];
+}
+
+async function verify(layout: CacheLayout): Promise<[object, string]> {
+  const verified = await verifyCache(layout);
+  const { checked, unverifiable, removed } = verified;
+  const lines = removed.map(({ path, why }) => `removed ${path}: ${why}\n`);
+  if (removed.length > 0) process.exitCode = 1;
+  const note = unverifiable > 0 ? `, ${unverifiable} of them by their size alone` : '';
+  return [verified, `${lines.join('')}Checked ${checked} files${note}; ${removed.length} were bad.\n`];
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { closeSync, openSync, readFileSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Machine, mountingTest, until } from '../tools/machine.js';
+import { run } from '../tools/run.js';
+import { knownLayer, objectsOf, readAll } from './world.js';
+
+const mounting = mountingTest();
+
+function bytesOf(machine: Machine): number {
+  return objectsOf(machine).reduce(
+    (sum, path) => sum + (statSync(path, { throwIfNoEntry: false })?.blocks ?? 0) * 512,
+    0,
+  );
+}
+
+function damage(path: string, content: Buffer): void {
+  rmSync(path);
+  writeFileSync(path, content);
+}
+
+mounting('the cache is kept within max-size while readers go on, and what is open stays readable', async (t) => {
+  const limit = 6 << 20;
+  const machine = new Machine({ CRFS_MAX_SIZE: String(limit) });
+  t.teardown(() => machine.dispose());
+  const known = await knownLayer(machine);
+  const mount = await machine.mount([known.layer]);
+  const held = openSync(join(mount.merged, 'large-0'), 'r');
+  t.deepEqual(await readAll(mount.merged, known), { failed: [], wrong: [] });
+  await until('the cache is within its limit', () => bytesOf(machine) <= limit);
+  t.deepEqual(await readAll(mount.merged, known, 4), { failed: [], wrong: [] });
+  t.is(readSync(held, Buffer.alloc(100), 0, 100, 2_000_000), 100);
+  closeSync(held);
+  t.true(machine.log.includes('made the cache smaller'));
+});
+
+mounting('crfs cache du, gc and clear tell and do what they say, with a daemon and without one', async (t) => {
+  const machine = new Machine();
+  t.teardown(() => machine.dispose());
+  const known = await knownLayer(machine, { small: 30, large: 1 });
+  const mount = await machine.mount([known.layer]);
+  await readAll(mount.merged, known, 1);
+  const usage = JSON.parse(await machine.crfs('cache', 'du', '--json')) as Record<string, { files: number }>;
+  t.is(usage['objects']?.files, known.digests.size);
+  t.is(usage['index']?.files, 1);
+  t.regex(await machine.crfs('cache', 'gc'), /^Removed 0 files/);
+  t.regex(await machine.crfs('cache', 'clear'), new RegExp(`^Removed ${known.digests.size} files`));
+  t.deepEqual(await readAll(mount.merged, known, 1), { failed: [], wrong: [] });
+  await mount.unmount();
+  await machine.crfs('stop');
+  await run('find', [join(machine.objects, '..'), '-type', 'f', '-exec', 'touch', '-d', '1 hour ago', '{}', '+']);
+  const { removed, left } = JSON.parse(await machine.crfs('cache', 'clear', '--json')) as Record<string, number>;
+  t.is(removed, known.digests.size + 2, 'the index and the record go too');
+  t.is(left, 0);
+  t.regex(await machine.crfs('cache', 'du'), /^objects +0 +0 B$/m);
+});
+
+mounting('crfs cache verify finds flipped bits, cut and swapped files, and all is made anew', async (t) => {
+  const machine = new Machine();
+  t.teardown(() => machine.dispose());
+  const known = await knownLayer(machine, { small: 30, large: 2 });
+  const mount = await machine.mount([known.layer]);
+  await readAll(mount.merged, known, 1);
+  t.regex(await machine.crfs('cache', 'verify'), /^Checked \d+ files; 0 were bad\.$/m);
+  const [flipped = '', cut = '', swapped = '', other = ''] = objectsOf(machine);
+  const bits = readFileSync(flipped);
+  bits[bits.length >> 1]! ^= 4;
+  damage(flipped, bits);
+  damage(cut, readFileSync(cut).subarray(1));
+  damage(swapped, readFileSync(other));
+  const error = await t.throwsAsync(machine.crfs('cache', 'verify', '--json'));
+  t.regex(error?.message ?? '', /ended with 1/);
+  for (const path of [flipped, cut, swapped]) t.throws(() => statSync(path), { code: 'ENOENT' });
+  t.regex(await machine.crfs('cache', 'verify'), /; 0 were bad\.$/m);
+  await mount.unmount();
+  const again = await machine.mount([known.layer]);
+  t.deepEqual(await readAll(again.merged, known, 4), { failed: [], wrong: [] });
+});
