@@ -3,6 +3,7 @@
 /** What every workload is given. */
 
 import type { Data } from './data/data.js';
+import { howText, shown } from './format.js';
 import { type Contender, extracted, product } from './machines/contenders.js';
 import { Machine } from './machines/machine.js';
 import type { Native } from './native/build.js';
@@ -44,14 +45,8 @@ export class Bench {
   /** Notes a value, and shows it. */
   record(question: Question, contender: string, value: number): void {
     this.samples.add(question, contender, value);
-    const { what, metric, unit, readers, files, layers, link } = question;
-    const how = [
-      files && `${files} files`,
-      layers && `${layers} ${layers === 1 ? 'layer' : 'layers'}`,
-      readers && `${readers} ${readers === 1 ? 'reader' : 'readers'}`,
-      link,
-    ].filter(Boolean);
-    const title = [what, ...how, metric].join(', ');
+    const { what, metric, unit } = question;
+    const title = [what, howText(question), metric].filter(Boolean).join(', ');
     this.say(`  ${contender.padEnd(30)} ${title.padEnd(66)} ${shown(value).padStart(9)} ${unit}`);
   }
 
@@ -88,10 +83,4 @@ export class Bench {
       await machine.end();
     }
   }
-}
-
-/** Three significant digits. */
-export function shown(value: number): string {
-  if (value === 0 || Math.abs(value) >= 1000) return value.toFixed(0);
-  return value.toPrecision(3);
 }

@@ -13,6 +13,7 @@ import { top } from './paths.js';
 import { full, quick } from './plan.js';
 import { report } from './report/report.js';
 import { readSettings, settingsText } from './settings.js';
+import { timed } from './time.js';
 import { Undo } from './undo.js';
 import { workloads } from './workloads/workloads.js';
 
@@ -65,7 +66,8 @@ async function measure(given: Given, undo: Undo): Promise<void> {
   for (const number of given.only) {
     const { title, run } = workloads[number as keyof typeof workloads];
     say(`\n${number}. ${title}`);
-    await run(bench);
+    const seconds = await timed(() => run(bench));
+    say(`  (${seconds.toFixed(0)} s)`);
   }
   await report(bench, settings, given.results);
 }

@@ -2,7 +2,7 @@
 
 /** The results as Markdown: goals, a table per workload, charts, settings. */
 
-import { shown } from '../bench.js';
+import { howText, shown } from '../format.js';
 import type { Question, Samples, Summary } from '../samples.js';
 import type { Settings } from '../settings.js';
 import { workloads } from '../workloads/workloads.js';
@@ -67,17 +67,12 @@ function table(rows: readonly Summary[]): string {
     );
     return [...describe(base as Summary), ...cells];
   });
-  return markdownTable(['what', 'how', 'unit', ...contenders], lines);
+  return markdownTable(['what', 'how', 'of it', 'unit', ...contenders], lines);
 }
 
-function describe({ what, metric, unit, readers, files, layers, link }: Question): string[] {
-  const how = [
-    files && `${files} files`,
-    layers && `${layers} ${layers === 1 ? 'layer' : 'layers'}`,
-    readers && `${readers} ${readers === 1 ? 'reader' : 'readers'}`,
-    link,
-  ].filter(Boolean);
-  return [what, [...how, metric].join(', '), unit];
+function describe(question: Question): string[] {
+  const { what, metric, unit } = question;
+  return [what, howText(question), metric, unit];
 }
 
 function cell(answer: Summary | undefined, base: Summary | undefined): string {

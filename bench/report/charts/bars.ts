@@ -2,76 +2,114 @@
 
 /** Bars: how long things take, next to each other. */
 
-import { shown } from '../../bench.js';
+import { shown } from '../../format.js';
 import type { Summary } from '../../samples.js';
 import type { ChartSpec } from '../charts.js';
 import { colours, type Spec } from './style.js';
 
-type Row = Summary & { readonly label: string };
+export function barCharts(summaries: readonly Summary[]): ChartSpec[] {
+  const charts: ChartSpec[] = [];
+  const add = (id: string, workload: number, title: string, spec: Spec | undefined): void => {
+    if (spec) charts.push({ id, workload, title, spec });
+  };
+  const time = summaries.filter(({ metric }) => metric === 'time');
+  const walks = time.filter(({ what }) => what === 'walk, first' || what === 'walk, again');
+  add('walk', 1, 'find -ls of a Debian root file system', groups(walks, 'seconds'));
+  const reads = time.filter(({ workload }) => workload === 2);
+  add('read', 2, 'tar of a Debian root file system, by one reader', groups(reads, 'seconds'));
+  const engines = summaries.filter(
+    ({ workload, files, metric, contender }) =>
+      workload === 3 && files === 'large' && metric === 'throughput' && /^crfs-plugin, |libdeflate on/.test(contender),
+  );
+  const each = engines.map((row) => ({ ...row, what: row.contender }));
+  add('engines', 3, 'Engines and workers: 8 readers of cold 64 MB files, and the limit', groups(each, 'MB/s'));
+  for (const link of new Set(time.flatMap((row) => row.link ?? []))) {
+    const id = `start-${link.replaceAll(/[^0-9a-z]+/gi, '-').toLowerCase()}`;
+    const title = `From nothing to a program's end over a link of ${link}`;
+    add(id, 4, title, groups(inOrder(time.filter((row) => row.link === link)), 'seconds'));
+  }
+  const converted = summaries.filter(({ workload }) => workload === 5);
+  add('convert', 5, 'A Debian root file system of 273 MB made a layer', panels(converted));
+  return charts;
+}
 
-/** One bar per row of a group, groups below each other. */
-function grouped(rows: readonly Summary[], axis: string): Spec {
-  const values: Row[] = rows.map((row) => ({ ...row, label: shown(row.median) }));
-  const names = [...new Set(values.map(({ contender }) => contender))];
+/** Pulls by their tools, then each program's first starts and its second ones. */
+function inOrder(rows: readonly Summary[]): Summary[] {
+  const pulls = rows.filter(({ what }) => what === 'pull and extract');
+  const starts = rows.filter(({ what }) => what !== 'pull and extract');
+  const programs = [...new Set(starts.map(program))];
+  const rank = (row: Summary): number =>
+    programs.indexOf(program(row)) * 4 +
+    (row.what.includes('second') ? 2 : 0) +
+    (row.what.includes('prioritized') ? 1 : 0);
+  return [
+    ...pulls.map((row) => ({ ...row, what: `pull and extract, ${row.contender}` })),
+    ...starts.toSorted((a, b) => rank(a) - rank(b)),
+  ];
+}
+
+function program({ what }: Summary): string {
+  return what.replace(/, (prioritized image, )?(first|second) start$/, '');
+}
+
+/** A group of bars for each question, one bar for each who answered. */
+function groups(rows: readonly Summary[], axis: string, width = 440): Spec | undefined {
+  if (rows.length === 0) return undefined;
+  const values = rows.map((row) => ({ ...row, label: shown(row.median) }));
+  const names = [...new Set(rows.map(({ contender }) => contender))];
+  const whats = [...new Set(rows.map(({ what }) => what))];
+  const many = whats.length < rows.length; // several bars in a group
+  const offset = many ? { yOffset: { field: 'contender', sort: names } } : {};
   return {
+    width,
+    height: { step: many ? 18 : 24, for: many ? 'offset' : 'position' },
     data: { values },
-    facet: { row: { field: 'what', type: 'nominal', sort: null, title: null, header: sideHeader } },
-    spec: {
-      width: 420,
-      height: { step: 20 },
-      layer: [
-        { mark: { type: 'bar', cornerRadiusEnd: 2, height: 15 }, encoding: { x: { field: 'median' } } },
-        {
-          mark: { type: 'rule', color: '#495057' },
-          encoding: { x: { field: 'least' }, x2: { field: 'most' }, color: {} },
-        },
-        {
-          mark: { type: 'text', align: 'left', dx: 5 },
-          encoding: { x: { field: 'most' }, text: { field: 'label' }, color: { value: '#212529' } },
-        },
-      ],
-      encoding: {
-        y: { field: 'contender', type: 'nominal', sort: names, axis: null },
-        x: { type: 'quantitative', title: axis },
-        color: { field: 'contender', type: 'nominal', scale: colours(names) },
+    encoding: {
+      y: {
+        field: 'what',
+        type: 'nominal',
+        sort: whats,
+        title: null,
+        axis: { ticks: false, domain: false, labelPadding: 8, labelLimit: 400 },
+        scale: { paddingInner: 0.25 },
       },
+      ...offset,
     },
-    spacing: 8,
+    layer: [
+      {
+        mark: { type: 'bar', cornerRadiusEnd: 2 },
+        encoding: {
+          x: { field: 'median', type: 'quantitative', title: axis },
+          color: {
+            field: 'contender',
+            type: 'nominal',
+            scale: colours(names),
+            ...(many || whats.every((what) => !names.includes(what)) ? {} : { legend: null }),
+          },
+        },
+      },
+      {
+        mark: { type: 'rule', color: '#495057' },
+        encoding: { x: { field: 'least', type: 'quantitative' }, x2: { field: 'most' } },
+      },
+      {
+        mark: { type: 'text', align: 'left', dx: 5 },
+        encoding: { x: { field: 'most', type: 'quantitative' }, text: { field: 'label' } },
+      },
+    ],
   };
 }
 
-const sideHeader = {
-  labelAngle: 0,
-  labelAlign: 'left',
-  labelAnchor: 'middle',
-  labelFontWeight: 'normal',
-  labelLimit: 260,
-};
-
-export function barCharts(summaries: readonly Summary[]): ChartSpec[] {
-  const time = summaries.filter(({ metric }) => metric === 'time');
-  const charts: ChartSpec[] = [];
-  const add = (id: string, workload: number, title: string, rows: readonly Summary[], axis = 'seconds'): void => {
-    if (rows.length > 0) charts.push({ id, workload, title, spec: grouped(rows, axis) });
+/** What has units of its own stands in a panel of its own. */
+function panels(rows: readonly Summary[]): Spec | undefined {
+  if (rows.length === 0) return undefined;
+  const metrics = [...new Set(rows.map(({ metric }) => metric))];
+  return {
+    columns: 2,
+    spacing: 28,
+    concat: metrics.map((metric) => {
+      const here = rows.filter((row) => row.metric === metric).map((row) => ({ ...row, what: row.contender }));
+      return groups(here, `${metric}, ${here[0]?.unit ?? ''}`, 240);
+    }),
   };
-  const walks = time.filter(({ what }) => what === 'walk, first' || what === 'walk, again');
-  add('walk', 1, 'find -ls over a Debian root file system', walks);
-  const reads = time.filter(({ workload }) => workload === 2);
-  add('read', 2, 'tar of a Debian root file system, one reader', reads);
-  const settings = summaries.filter(
-    ({ workload, metric, contender }) =>
-      workload === 3 && metric === 'throughput' && /^crfs-plugin, (?!no )|libdeflate on/.test(contender),
-  );
-  const bySize = settings.map((row) => ({ ...row, what: `${row.files} files` }));
-  add('engines', 3, 'Engines and workers: 8 readers of one cold layer, and the limit', bySize, 'MB/s');
-  for (const link of new Set(time.flatMap(({ link: name }) => name ?? []))) {
-    const starts = time.filter((row) => row.link === link);
-    const id = `start-${link.replaceAll(/[^0-9a-z]+/gi, '-').toLowerCase()}`;
-    add(id, 4, `Starts over a link of ${link}, and pulling everything first`, starts);
-  }
-  const converts = summaries
-    .filter(({ workload }) => workload === 5)
-    .map((row) => ({ ...row, what: `${row.metric}, ${row.unit}` }));
-  add('convert', 5, 'A Debian root file system of 273 MB made a layer', converts, '');
-  return charts;
 }

@@ -6,11 +6,8 @@ import { parse, View } from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
 import { extracted, product } from '../../machines/contenders.js';
 
-/** A Vega-Lite chart without what all of them share. */
-export type Spec = Omit<
-  Extract<TopLevelSpec, { mark: unknown }> | object,
-  '$schema' | 'config' | 'background' | 'title'
->;
+/** A Vega-Lite chart, without what all of them share. */
+export type Spec = object;
 
 const ours = '#0b7285';
 const floor = '#adb5bd';
@@ -21,10 +18,12 @@ const faint = '#868e96';
 /** A colour scale on which the product and the floor always look the same. */
 export function colours(contenders: readonly string[]): { domain: string[]; range: string[] } {
   const domain = [...new Set(contenders)];
-  const strangers = domain.filter((name) => name !== product.name && name !== extracted.name);
+  const strangers = domain.filter(
+    (name) => !name.startsWith('crfs') && !name.startsWith('libdeflate') && name !== extracted.name,
+  );
   const range = domain.map((name) => {
-    if (name === product.name) return ours;
-    if (name === extracted.name) return floor;
+    if (name === product.name || name.startsWith('crfs')) return ours;
+    if (name === extracted.name || name.startsWith('libdeflate')) return floor;
     return others[strangers.indexOf(name) % others.length] ?? ink;
   });
   return { domain, range };

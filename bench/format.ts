@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import type { Question } from './samples.js';
+
+/** Three significant digits. */
+export function shown(value: number): string {
+  if (value === 0 || Math.abs(value) >= 1000) return value.toFixed(0);
+  return value.toPrecision(3);
+}
+
+/** How something was done: `small files, 8 layers, 1 reader`. */
+export function howText({ readers, files, layers, link }: Question): string {
+  const how = [files && `${files} files`, layers && count(layers, 'layer'), readers && count(readers, 'reader'), link];
+  return how.filter(Boolean).join(', ');
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
+}
