@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* libFuzzer: whatever a daemon answers, the plugin takes it or gives up with an errno, and keeps no descriptor. A byte
+ * tells how many descriptors come with a packet, two its length, then follows the packet. */
+
+#include "plugin/control.h"
+
+#include "shared/ring.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define PACKETS 8
+
+static void send_packet(int socket, const uint8_t *bytes, size_t length, int fds) {
+  union {
+    struct cmsghdr align;
+    char bytes[CMSG_SPACE(8 * sizeof(int))];
+  } space = {0};
+  struct iovec part = {(void *)(uintptr_t)bytes, length};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+  if (fds > 0) {
+    message.msg_control = &space;
+    message.msg_controllen = CMSG_SPACE((size_t)fds * sizeof(int));
+    struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN((size_t)fds * sizeof(int));
+    for (int i = 0; i < fds; i++)
+      memcpy(CMSG_DATA(c) + (size_t)i * sizeof(int), &(int){socket}, sizeof(int));
+  }
+  sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  static const struct {
+    uint32_t type;
+    int fds;
+  } answers[] = {{CRFS_WELCOME, 3}, {CRFS_OPENED, 0}, {CRFS_LAYER, 1}};
+  static struct crfs_control control;
+  struct crfs_failure failure = {0};
+  int ends[2], fds[CRFS_CONTROL_FD_LIMIT];
+  if (size < 1 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+    return 0;
+  int which = data[0] % 3;
+  size_t at = 1;
+  for (int i = 0; i < PACKETS && size - at >= 3; i++) {
+    size_t length = data[at + 1] | (size_t)data[at + 2] << 8;
+    length = length < size - at - 3 ? length : size - at - 3;
+    send_packet(ends[1], data + at + 3, length, data[at] % 8);
+    at += 3 + length;
+  }
+  shutdown(ends[1], SHUT_WR);
+  control.socket = ends[0];
+  struct crfs_question question = {.head = {.type = CRFS_OPEN},
+                                   .text = "/layer",
+                                   .fd = -1,
+                                   .answer = answers[which].type,
+                                   .answer_fds = answers[which].fds};
+  enum crfs_outcome outcome = crfs_control_ask(&control, &question, fds, crfs_now_ns() + 1000000000ull, &failure);
+  for (int i = 0; outcome == CRFS_ANSWERED && i < question.answer_fds; i++)
+    close(fds[i]);
+  if (outcome != CRFS_ANSWERED && failure.error <= 0)
+    abort();
+  close(ends[0]);
+  close(ends[1]);
+  int next = dup(0); /* a descriptor that was kept would shift the next one */
+  static int first = -1;
+  first = first < 0 ? next : first;
+  if (next != first)
+    abort();
+  close(next);
+  return 0;
+}

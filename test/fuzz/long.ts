@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** `npm run fuzz -- --hours 1`: all targets for so long together, one after the other. Ends with 1 at the first crash. */
+
+import { parseArgs } from 'node:util';
+import { compileFuzzer, findClang, fuzzNative, native } from './targets.js';
+import { fuzz, targets } from './typescript.js';
+
+const { values } = parseArgs({ options: { hours: { type: 'string', default: '1' } } });
+const clang = await findClang();
+const names = [...(clang ? Object.keys(native) : []), ...Object.keys(targets)];
+const seconds = Math.max(1, Math.round((Number(values.hours) * 3600) / names.length));
+for (const name of clang ? Object.keys(native) : []) {
+  const runs = await fuzzNative(await compileFuzzer(clang ?? '', name), name, seconds);
+  process.stdout.write(`${name} (C): ${runs} runs in ${seconds} s\n`);
+}
+for (const name of Object.keys(targets)) {
+  const { runs, taken } = await fuzz(name, seconds, Date.now() % 1e6);
+  process.stdout.write(`${name}: ${runs} runs in ${seconds} s, ${taken} taken\n`);
+}
