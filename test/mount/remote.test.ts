@@ -21,7 +21,7 @@ interface World {
   readonly registry: Registry;
   readonly proxy: FaultProxy;
   /** `docker://` name of an image, through the proxy. */
-  image(name: string): string;
+  readonly image: (name: string) => string;
 }
 
 async function world(t: ExecutionContext, settings: Record<string, string> = {}): Promise<World> {
@@ -162,7 +162,7 @@ remote('a layer whose TOC is kept in an image beside it mounts like any other', 
   const { lower } = writeWhiteoutTars(machine.directory('tars'));
   const { layers, config } = await imageOf([lower]);
   const [layer] = layers;
-  if (layer === undefined) return t.fail();
+  if (layer === undefined) throw new Error('the image has no layer');
   const { content, toc } = splitToc(layer.bytes);
   const bare = { ...blobOf(layer.mediaType, content), annotations: layer.annotations ?? {} };
   const tocLayer = {

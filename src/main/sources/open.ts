@@ -45,13 +45,13 @@ export async function openRemote(
     return { resolved: place.url, layers: [layer] };
   }
   const image = await resolveImage(client, place.name, options);
-  const layers = image.layers.map(({ digest, tocDigest, open }) => ({
-    name: `layer ${digest}`,
-    identity: digest,
-    digest,
-    ...(tocDigest === undefined ? {} : { tocDigest }),
-    open,
-    openToc: async () => await image.externalToc(digest),
+  const layers = image.layers.map((layer) => ({
+    name: `layer ${layer.digest}`,
+    identity: layer.digest,
+    digest: layer.digest,
+    ...(layer.tocDigest === undefined ? {} : { tocDigest: layer.tocDigest }),
+    open: async () => await layer.open(),
+    openToc: async () => await image.externalToc(layer.digest),
   }));
   return { resolved: image.resolved, layers };
 }
