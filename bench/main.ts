@@ -52,7 +52,7 @@ async function main(given: Given): Promise<void> {
   try {
     await measure(given, undo);
   } finally {
-    await undo.all();
+    await undo.close();
   }
 }
 
@@ -81,7 +81,7 @@ function interruptible(undo: Undo): void {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
       process.stderr.write('\ninterrupted: cleaning up\n');
-      void undo.all().then(() => process.exit(130));
+      void undo.close().then(() => process.exit(130));
     });
   }
 }

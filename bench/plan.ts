@@ -48,5 +48,5 @@ export const quick: Plan = {
   links: [far],
   few: 1,
   idleSeconds: 5,
-  rounds: 5,
+  rounds: 4,
 };

@@ -3,9 +3,11 @@
 /** What must be undone before the process ends, however it ends: mounts, daemons, servers, directories. */
 export class Undo {
   readonly #steps = new Set<() => Promise<void>>();
+  #closed = false;
 
-  /** Notes a step. Returns a function that takes it, once. */
+  /** Notes a step. Returns a function that takes it, once. Throws when the end has begun. */
   add(step: () => Promise<void>): () => Promise<void> {
+    if (this.#closed) throw new Error('interrupted');
     const once = async (): Promise<void> => {
       if (this.#steps.delete(once)) await step();
     };
@@ -14,7 +16,8 @@ export class Undo {
   }
 
   /** Takes the steps that are left, the newest first; one that fails is reported, and stops no other. */
-  async all(): Promise<void> {
+  async close(): Promise<void> {
+    this.#closed = true;
     for (const step of [...this.#steps].toReversed()) {
       try {
         await step();

@@ -10,6 +10,7 @@ import { run } from '../../test/tools/run.js';
 import { crfs } from '../paths.js';
 import type { Undo } from '../undo.js';
 import type { Contender } from './contenders.js';
+import { hostOf } from './processes.js';
 
 /** A lower directory in both of its forms. */
 export interface Lower {
@@ -31,23 +32,23 @@ export class Machine {
   readonly #env: NodeJS.ProcessEnv;
   readonly #root: string;
   readonly #undo: Undo;
-  readonly #mounts = new Set<Mount>();
+  readonly #unmounts = new Set<() => Promise<void>>();
   readonly #end: () => Promise<void>;
   #count = 0;
 
   constructor(contender: Contender, undo: Undo) {
     this.contender = contender;
     this.#undo = undo;
+    this.#end = undo.add(async () => {
+      for (const unmount of this.#unmounts) await unmount();
+      if (contender.ours) await run(crfs, ['stop'], { env: this.#env });
+      rmSync(this.#root, { recursive: true, force: true });
+    });
     this.#root = mkdtempSync(join(tmpdir(), 'crfs-bench-'));
     this.#env = { ...process.env, ...contender.settings, HOME: this.#directory('home') };
     for (const name of ['cache', 'state', 'config', 'data', 'runtime']) {
       this.#env[name === 'runtime' ? 'XDG_RUNTIME_DIR' : `XDG_${name.toUpperCase()}_HOME`] = this.#directory(name);
     }
-    this.#end = undo.add(async () => {
-      for (const mount of this.#mounts) await mount.unmount();
-      if (contender.ours) await run(crfs, ['stop'], { env: this.#env });
-      rmSync(this.#root, { recursive: true, force: true });
-    });
   }
 
   /** Where our daemon keeps the contents of files. */
@@ -65,15 +66,19 @@ export class Machine {
     const options = ['fast_ino=1', ...(plugin ? [`plugins=${plugin}`] : []), `lowerdir=${lowerdir}`];
     if (writable) options.push(upper);
     const started = performance.now();
-    await run('fuse-overlayfs', ['-o', options.join(','), merged], { env: this.#env });
-    const seconds = (performance.now() - started) / 1000;
+    const mounting = run('fuse-overlayfs', ['-o', options.join(','), merged], { env: this.#env });
     const unmount = this.#undo.add(async () => {
-      await run('umount', [merged]).catch(() => run('umount', ['-l', merged]));
-      this.#mounts.delete(mount);
+      this.#unmounts.delete(unmount);
+      const mounted = await mounting.then(
+        () => true,
+        () => false,
+      );
+      if (mounted) await end(merged);
     });
-    const mount = { merged, seconds, unmount };
-    this.#mounts.add(mount);
-    return mount;
+    this.#unmounts.add(unmount);
+    await mounting;
+    const seconds = (performance.now() - started) / 1000;
+    return { merged, seconds, unmount };
   }
 
   /** What our daemon tells of itself. */
@@ -90,6 +95,16 @@ export class Machine {
     const path = join(this.#root, ...names);
     mkdirSync(path, { recursive: true, mode: 0o700 });
     return path;
+  }
+}
+
+/** Ends a mount: with its host, if somebody is still in it. */
+async function end(merged: string): Promise<void> {
+  try {
+    await run('umount', [merged]);
+  } catch {
+    process.kill(hostOf(merged), 'SIGKILL');
+    await run('umount', ['-l', merged]);
   }
 }
 

@@ -59,7 +59,7 @@ function layerOf(link: Link, tag: Tag): string {
 async function startAll(bench: Bench, plan: LinkPlan, link: Link, tag: Tag): Promise<void> {
   const kind = tag === 'prioritized' ? ', prioritized image' : '';
   for (const program of Object.keys(programs) as ProgramName[]) {
-    await bench.inTurn(bench.plugins, bench.plan.repetitions, async (machine) => {
+    await bench.inTurn(bench.plugins, bench.plan.few, async (machine) => {
       await startOne(bench, plan, link, machine, tag, program, `${program}${kind}, first start`);
       await startOne(bench, plan, link, machine, tag, program, `${program}${kind}, second start`);
     });
