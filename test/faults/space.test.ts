@@ -27,7 +27,7 @@ const failures = (failed: readonly string[]): Set<string | undefined> =>
 
 for (const [what, options, more] of [
   ['bytes', 'size=12M', 'size=80M'],
-  ['inodes', 'nr_inodes=1400', 'nr_inodes=9000'],
+  ['inodes', 'nr_inodes=1700', 'nr_inodes=9000'],
 ] as const) {
   mounting(`a cache that runs out of ${what} gives ENOSPC, never wrong bytes, and recovers`, async (t) => {
     const { machine, cache } = await small(t, options);

@@ -84,9 +84,10 @@ export function objectsOf(machine: Machine): string[] {
   );
 }
 
-/** Drafts, staged files and the like; a mount's own directory and a worker's half-filled files may be there. */
+/** Names of drafts and the like, but for what mounts stage in directories of their own. */
 export function temporaries(machine: Machine): string[] {
-  return readdirSync(join(machine.objects, '../tmp')).filter((name) => !name.startsWith('mount-'));
+  const entries = readdirSync(join(machine.objects, '../tmp'), { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile() && !entry.parentPath.includes('/tmp/mount-')).map(({ name }) => name);
 }
 
 /** What the descriptors of a process stand for. */

@@ -53,7 +53,7 @@ export class Cache {
     const tag = join(cacheDirectory, 'CACHEDIR.TAG');
     if (!existsSync(tag)) writeFileSync(tag, TAG);
     rmSync(tmp, { recursive: true, force: true });
-    mkdirSync(tmp, { mode: 0o700 });
+    for (const two of fanOut) mkdirSync(join(tmp, two), { recursive: true, mode: 0o700 });
     this.#directory = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
     this.#objectsInode = statSync(this.layout.objects).ino;
     this.#syncedBefore = this.#recover();

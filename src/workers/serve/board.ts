@@ -188,6 +188,12 @@ export class Board {
     return { layer: this.#load(at + LAYER), inode: this.#load(at + INODE), error: this.#load(at + ERROR) };
   }
 
+  /** The key of the object that a job fills, in hex. */
+  key(job: number): string {
+    const words = this.#words.slice(this.#job(job) + KEY, this.#job(job) + KEY + KEY_WORDS);
+    return Buffer.from(words.buffer).toString('hex');
+  }
+
   /** The next chunk of the job that nobody works on, counted from the file's first; -1: there is none. */
   claim(job: number): number {
     const at = this.#job(job);

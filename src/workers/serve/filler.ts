@@ -70,7 +70,7 @@ export class Filler {
     let fd = -1;
     this.#attempt(job, layer, inode, () => {
       if (this.#store.has(index.key(inode), index.size(inode))) this.#board.cancel(job);
-      else fd = this.#store.create(job, chunks > 1);
+      else fd = this.#store.create(job, index.key(inode), chunks > 1);
       if (fd < 0 || chunks === 1) return;
       this.#store.resize(fd, index.size(inode) + SLACK);
       this.#board.share(job);
@@ -91,7 +91,7 @@ export class Filler {
       this.#board.fail(job, EAGAIN); // its mount is gone
     else
       this.#attempt(job, layer, inode, () => {
-        fd = this.#store.open(job);
+        fd = this.#store.open(job, layer.index.key(inode));
       });
     if (layer) this.#work(job, layer, inode, fd);
     else if (this.#board.leave(this.#worker, job)) this.#end(job, fd);
@@ -185,7 +185,7 @@ export class Filler {
   #end(job: number, fd: number): void {
     const { error } = this.#board.describe(job);
     if (fd >= 0) this.#store.close(fd);
-    if (error !== 0) this.#store.discard(job);
+    if (error !== 0) this.#store.discard(job, this.#board.key(job));
     this.#board.finish(this.#worker, job, ({ ring, position }) => addon.complete(ring, position, error));
   }
 

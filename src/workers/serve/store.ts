@@ -34,20 +34,20 @@ export class Store {
   }
 
   /** A new file for a job, which others can open if it is `shared`. Returns its descriptor. */
-  create(job: number, shared: boolean): number {
+  create(job: number, key: string, shared: boolean): number {
     const mode = shared ? WRITABLE : READ_ONLY;
     try {
-      return openSync(this.#draft(job), CREATE, mode);
+      return openSync(this.#draft(job, key), CREATE, mode);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
-    rmSync(this.#draft(job)); // a worker died over it
-    return openSync(this.#draft(job), CREATE, mode);
+    rmSync(this.#draft(job, key)); // a worker died over it
+    return openSync(this.#draft(job, key), CREATE, mode);
   }
 
   /** A descriptor of one's own on the file of a job. */
-  open(job: number): number {
-    return openSync(this.#draft(job), constants.O_RDWR | constants.O_NOFOLLOW);
+  open(job: number, key: string): number {
+    return openSync(this.#draft(job, key), constants.O_RDWR | constants.O_NOFOLLOW);
   }
 
   /** Makes a file this long, without taking space for it. */
@@ -66,7 +66,7 @@ export class Store {
     const found = fstatSync(fd);
     if (found.size !== size) ftruncateSync(fd, size);
     if ((found.mode & WRITABLE) !== READ_ONLY) fchmodSync(fd, READ_ONLY);
-    renameSync(this.#draft(job), this.#path(key));
+    renameSync(this.#draft(job, key), this.#path(key));
   }
 
   close(fd: number): void {
@@ -74,15 +74,16 @@ export class Store {
   }
 
   /** Throws the file of a job away. */
-  discard(job: number): void {
-    rmSync(this.#draft(job), { force: true });
+  discard(job: number, key: string): void {
+    rmSync(this.#draft(job, key), { force: true });
   }
 
   #path(key: string): string {
     return join(this.#objects, key.slice(0, 2), key);
   }
 
-  #draft(job: number): string {
-    return join(this.#tmp, `job-${job}`);
+  /** Spread over as many directories as objects are: one alone would have all workers queue for its lock. */
+  #draft(job: number, key: string): string {
+    return join(this.#tmp, key.slice(0, 2), `job-${job}`);
   }
 }
