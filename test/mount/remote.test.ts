@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { extractTar } from '../tools/extract.js';
@@ -8,7 +8,7 @@ import { type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
 import { imageOf, pushTars } from '../tools/image.js';
 import { debian } from '../tools/layers.js';
 import { Machine, whyNoMounts } from '../tools/machine.js';
-import { writeNastyTar, writeWhiteoutTars } from '../tools/nasty-tar.js';
+import { writeNastyTar, writeTar, writeWhiteoutTars } from '../tools/nasty-tar.js';
 import { missing, type Registry, startRegistry } from '../tools/registry.js';
 import { blobOf, makeImage, pushImage } from '../tools/registry-image.js';
 import { run } from '../tools/run.js';
@@ -136,6 +136,56 @@ remote('no byte is fetched twice, by 16 readers and the background download toge
   const tree = await describeTree(join(mount.merged, 'usr/lib/python3.11'), { readers: 16 });
   t.true(tree.size > 500);
   t.true(proxy.sent <= (layers[0]?.size ?? 0) + 100_000, `${proxy.sent} bytes came for a layer of ${layers[0]?.size}`);
+});
+
+remote('thirty layers are opened at the same time, not one after the other', async (t) => {
+  const { machine, registry, proxy, image } = await world(t, { CRFS_BACKGROUND: 'off' });
+  const tars = Array.from({ length: 30 }, (_, n) => {
+    const path = join(machine.directory('tars'), `${n}.tar`);
+    writeTar(path, [{ name: `file-${n}`, mtime: 1_500_000_000, content: Buffer.from(`layer ${n}\n`) }]);
+    return path;
+  });
+  await pushTars(tars, `${registry.host}/many:1`);
+  let [now, most] = [0, 0];
+  proxy.fault = ({ path }) => {
+    if (!path.includes('/blobs/')) return undefined;
+    most = Math.max(most, ++now);
+    setTimeout(() => now--, 200);
+    return undefined;
+  };
+  proxy.link = { rtt: 200 };
+  const mount = await machine.mount([image('many:1')]);
+  t.is((await readdir(mount.merged)).length, 30);
+  t.true(most >= 8, `at most ${most} at the same time`);
+});
+
+remote('an image of five layers shows what umoci unpacks', async (t) => {
+  const { machine, registry, image } = await world(t);
+  const entry = (name: string, content: string) => ({ name, mtime: 1_500_000_000, content: Buffer.from(content) });
+  const directory = (name: string) => ({ name, type: '5' as const, mode: 0o755, mtime: 1_500_000_000 });
+  const layers = [
+    [directory('etc/'), entry('etc/kept', 'one'), entry('etc/gone', 'one'), directory('old/'), entry('old/a', 'one')],
+    [entry('etc/replaced', 'two'), entry('moved', 'two'), directory('type/'), entry('type/inside', 'two')],
+    [entry('etc/.wh.gone', ''), entry('etc/replaced', 'three'), entry('.wh.moved', ''), entry('etc/moved', 'two')],
+    [directory('old/'), entry('old/.wh..wh..opq', ''), entry('old/b', 'four')],
+    [entry('type', 'five'), directory('new/'), entry('new/file', 'five')],
+  ];
+  const tars = layers.map((entries, n) => {
+    const path = join(machine.directory('tars'), `${n}.tar`);
+    writeTar(path, entries);
+    return path;
+  });
+  await pushTars(tars, `${registry.host}/five:1`);
+  const oci = `${machine.directory('oci')}:1`;
+  await run('skopeo', ['copy', '-q', '--src-tls-verify=false', `docker://${registry.host}/five:1`, `oci:${oci}`]);
+  const bundle = join(machine.root, 'bundle');
+  await run('umoci', ['unpack', '--image', oci, bundle]);
+  const mount = await machine.mount([image('five:1')]);
+  const [shown, unpacked] = [await describeTree(mount.merged), await describeTree(join(bundle, 'rootfs'))];
+  t.true(shown.size > 8);
+  // these belong to the format, not to the tree; umoci does not know that
+  const ofTheFormat = ['".no.prefetch.landmark" is missing', '"stargz.index.json" is missing'];
+  t.deepEqual(compareTrees(shown, unpacked, { ignoreMtimeOf: ['.', 'etc'] }), ofTheFormat);
 });
 
 remote('a layer that is not stargz is refused, by its digest, with the command that converts it', async (t) => {

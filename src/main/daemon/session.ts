@@ -54,7 +54,8 @@ export class Session {
   readonly #watcher: Watcher;
   readonly #buffer = Buffer.allocUnsafe(messageLimit);
   readonly #questions: Question[] = [];
-  readonly #sources: ResolvedLayer[][] = [];
+  /** The layers of each source, all of them being opened from the moment that the source is known. */
+  readonly #sources: Promise<OpenLayer>[][] = [];
   readonly #asked: string[] = [];
   readonly #blobs = new Set<HeldFile>();
   readonly #layers = new Set<OpenLayer>();
@@ -154,20 +155,26 @@ export class Session {
     const [blob] = files;
     this.#asked.push(text); // the mount itself says what it asked for
     const resolved = await this.#context.resolver.resolve(text, blob);
-    this.#sources.push([...resolved.layers]);
     if (blob) this.#blobs.add(blob);
+    const layers = resolved.layers.map((layer) => this.#use(layer));
+    for (const layer of layers) layer.catch(() => undefined); // whoever asks for the layer is told
+    this.#sources.push(layers);
     this.#send(protocol.opened, { a: this.#sources.length - 1, b: resolved.layers.length, text: resolved.text });
   }
 
-  async #layer({ a, b, digest }: Question): Promise<void> {
-    const resolved = this.#sources[a]?.[b];
-    if (resolved === undefined) throw new CrfsError('CRFS_USAGE', `the mount has no layer ${b} of source ${a}`);
+  async #use(resolved: ResolvedLayer): Promise<OpenLayer> {
     const layer = await this.#context.layers.use(resolved);
     if (this.#layers.has(layer)) await this.#context.layers.release(layer);
     this.#layers.add(layer);
+    return layer;
+  }
+
+  async #layer({ a, b, digest }: Question): Promise<void> {
+    const layer = await this.#sources[a]?.[b];
+    if (layer === undefined) throw new CrfsError('CRFS_USAGE', `the mount has no layer ${b} of source ${a}`);
     const tocDigest = Buffer.from(layer.record.tocDigest, 'hex');
     if (digest.some((byte) => byte !== 0) && !tocDigest.equals(digest)) {
-      throw new CrfsError('CRFS_DIGEST', `${resolved.name}: the layer is not the one that was mounted: it has changed`);
+      throw new CrfsError('CRFS_DIGEST', `${layer.name}: the layer is not the one that was mounted: it has changed`);
     }
     this.#send(protocol.layer, { a: layer.number, digest: tocDigest }, [layer.indexFd]);
     this.#context.log.info({ mountpoint: this.mountpoint, pid: this.pid, layer: layer.name }, 'mounted a layer');
@@ -195,6 +202,7 @@ export class Session {
     for (const question of this.#questions) for (const file of question.files) file.release();
     for (const blob of this.#blobs) blob.release();
     if (this.#staging !== undefined) rmSync(this.#staging, { recursive: true, force: true });
+    await Promise.allSettled(this.#sources.flat());
     await Promise.all([...this.#layers].map((layer) => this.#context.layers.release(layer)));
     this.#context.ended(this);
   }
