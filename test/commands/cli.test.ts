@@ -52,7 +52,9 @@ test('a terminal gets colours unless NO_COLOR is set, a bar, and last the result
   const layer = await layerOf(machine, SMALL);
   const onTerminal = async (command: string, env: NodeJS.ProcessEnv): Promise<string> => {
     const line = `${join(top, 'bin/crfs')} ${command} ${layer}`;
-    return String(await run('script', ['-qec', line, '/dev/null'], { env: { ...machine.env, TERM: 'xterm', ...env } }));
+    const plain = { CI: undefined, FORCE_COLOR: undefined, NODE_DISABLE_COLORS: undefined, NO_COLOR: undefined };
+    const terminal = { ...machine.env, ...plain, TERM: 'xterm', ...env };
+    return String(await run('script', ['-qec', line, '/dev/null'], { env: terminal }));
   };
   const verified = await onTerminal('verify', {});
   t.true(verified.includes(`${layer}: checking [`));

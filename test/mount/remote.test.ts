@@ -159,10 +159,11 @@ remote('thirty layers are opened at the same time, not one after the other', asy
   t.true(most >= 8, `at most ${most} at the same time`);
 });
 
+const entry = (name: string, content: string) => ({ name, mtime: 1_500_000_000, content: Buffer.from(content) });
+const directory = (name: string) => ({ name, type: '5' as const, mode: 0o755, mtime: 1_500_000_000 });
+
 remote('an image of five layers shows what umoci unpacks', async (t) => {
   const { machine, registry, image } = await world(t);
-  const entry = (name: string, content: string) => ({ name, mtime: 1_500_000_000, content: Buffer.from(content) });
-  const directory = (name: string) => ({ name, type: '5' as const, mode: 0o755, mtime: 1_500_000_000 });
   const layers = [
     [directory('etc/'), entry('etc/kept', 'one'), entry('etc/gone', 'one'), directory('old/'), entry('old/a', 'one')],
     [entry('etc/replaced', 'two'), entry('moved', 'two'), directory('type/'), entry('type/inside', 'two')],
