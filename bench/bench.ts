@@ -5,6 +5,7 @@
 import type { Data } from './data/data.js';
 import { howText, shown } from './format.js';
 import { type Contender, extracted, product } from './machines/contenders.js';
+import { Discard } from './machines/discard.js';
 import { Machine } from './machines/machine.js';
 import type { Native } from './native/build.js';
 import type { Plan } from './plan.js';
@@ -20,6 +21,7 @@ export class Bench {
   readonly native: Native;
   readonly peers: readonly Contender[];
   readonly undo: Undo;
+  readonly discard: Discard;
 
   constructor(plan: Plan, data: Data, native: Native, peers: readonly Contender[], undo: Undo) {
     this.plan = plan;
@@ -27,6 +29,7 @@ export class Bench {
     this.native = native;
     this.peers = peers;
     this.undo = undo;
+    this.discard = new Discard(undo);
   }
 
   /** The floor, the product and the peers. */
@@ -70,7 +73,7 @@ export class Bench {
 
   /** Has a contender do something on a machine of its own. Returns false, and notes why, if that fails. */
   async onMachine(contender: Contender, measure: (machine: Machine) => Promise<void>): Promise<boolean> {
-    const machine = new Machine(contender, this.undo);
+    const machine = new Machine(contender, this.undo, this.discard);
     try {
       await measure(machine);
       return true;

@@ -3,6 +3,7 @@
 /** What must be undone before the process ends, however it ends: mounts, daemons, servers, directories. */
 export class Undo {
   readonly #steps = new Set<() => Promise<void>>();
+  readonly #last: (() => Promise<void>)[] = [];
   #closed = false;
 
   /** Notes a step. Returns a function that takes it, once. Throws when the end has begun. */
@@ -15,10 +16,15 @@ export class Undo {
     return once;
   }
 
+  /** Notes a step to be taken after all others. */
+  last(step: () => Promise<void>): void {
+    this.#last.push(step);
+  }
+
   /** Takes the steps that are left, the newest first; one that fails is reported, and stops no other. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const step of [...this.#steps].toReversed()) {
+    for (const step of [...[...this.#steps].toReversed(), ...this.#last.splice(0)]) {
       try {
         await step();
       } catch (error) {

@@ -15,6 +15,8 @@ export interface LimitTask {
   readonly starts: readonly number[];
   /** Bytes that the largest member may inflate to. */
   readonly room: number;
+  /** Compute the sha256 of what comes out, too. */
+  readonly digest: boolean;
   /** Two words: whether threads may start, and how many members are taken. */
   readonly words: SharedArrayBuffer;
 }
@@ -22,8 +24,8 @@ export interface LimitTask {
 export const GO = 0;
 export const NEXT = 1;
 
-/** Returns the bytes of file contents that come out in a second. */
-export async function inflateLimit(path: string, threads = availableParallelism()): Promise<number> {
+/** Returns the bytes of file contents that come out in a second. `digest`: their sha256 is computed, too. */
+export async function inflateLimit(path: string, digest: boolean): Promise<number> {
   const { blob, entries, tocOffset } = readLayer(path);
   const shared = new SharedArrayBuffer(blob.length);
   new Uint8Array(shared).set(blob);
@@ -37,9 +39,9 @@ export async function inflateLimit(path: string, threads = availableParallelism(
   }
   const starts = [...offsets].sort((a, b) => a - b);
   const words = new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT);
-  const task: LimitTask = { blob: shared, starts, room: room + (2 << 20), words };
+  const task: LimitTask = { blob: shared, starts, room: room + (2 << 20), digest, words };
   const program = new URL('worker.js', import.meta.url);
-  const workers = Array.from({ length: threads }, () => new Worker(program, { workerData: task }));
+  const workers = Array.from({ length: availableParallelism() }, () => new Worker(program, { workerData: task }));
   const seconds = await race(new Int32Array(words), workers);
   await Promise.all(workers.map((worker) => worker.terminate()));
   return content / seconds;

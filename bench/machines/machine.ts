@@ -2,7 +2,7 @@
 
 /** A machine that has just been set up: one contender, directories of its own, nothing cached. */
 
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Status } from '../../src/main/daemon/status.js';
@@ -10,6 +10,7 @@ import { run } from '../../test/tools/run.js';
 import { crfs } from '../paths.js';
 import type { Undo } from '../undo.js';
 import type { Contender } from './contenders.js';
+import type { Discard } from './discard.js';
 import { hostOf } from './processes.js';
 
 /** A lower directory in both of its forms. */
@@ -36,13 +37,13 @@ export class Machine {
   readonly #end: () => Promise<void>;
   #count = 0;
 
-  constructor(contender: Contender, undo: Undo) {
+  constructor(contender: Contender, undo: Undo, discard: Discard) {
     this.contender = contender;
     this.#undo = undo;
     this.#end = undo.add(async () => {
       for (const unmount of this.#unmounts) await unmount();
       if (contender.ours) await run(crfs, ['stop'], { env: this.#env });
-      rmSync(this.#root, { recursive: true, force: true });
+      discard.remove(this.#root);
     });
     this.#root = mkdtempSync(join(tmpdir(), 'crfs-bench-'));
     this.#env = { ...process.env, ...contender.settings, HOME: this.#directory('home') };

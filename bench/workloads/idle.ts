@@ -2,8 +2,6 @@
 
 /** Workload 6: what the daemon costs when nothing is asked of it, and whether it grows with what was asked before. */
 
-import { readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench } from '../bench.js';
 import { product } from '../machines/contenders.js';
@@ -23,7 +21,7 @@ export async function idle(bench: Bench): Promise<void> {
     const after: number[] = [];
     for (let round = 0; round < bench.plan.rounds; round++) {
       await readCold(bench, machine, [...small.eight, ...large.eight], bench.plan.compared);
-      empty(machine.objects);
+      bench.discard.empty(machine.objects);
       await sleep(SETTLE_MS);
       after.push(memoryOf(pid).resident);
       bench.record(
@@ -43,13 +41,6 @@ export async function idle(bench: Bench): Promise<void> {
     bench.record({ ...question, metric: 'growth', unit: 'MB/repetition' }, product.name, growth);
     await keep.unmount();
   });
-}
-
-/** Removes all objects, so that they have to be filled again. */
-function empty(objects: string): void {
-  for (const directory of readdirSync(objects)) {
-    for (const name of readdirSync(join(objects, directory))) rmSync(join(objects, directory, name));
-  }
 }
 
 /** Of the line through equidistant values: what one adds to the one before it. */

@@ -63,15 +63,18 @@ async function compareReaders(
 /** Engines, numbers of workers and readahead, on one layer; and what the processors could do at best. */
 async function compareSettings(bench: Bench, files: Files, data: ParallelData): Promise<void> {
   const { compared: readers, few } = bench.plan;
-  const contenders = [...engines, ...workers];
+  const contenders = files === 'large' || bench.plan.name === 'full' ? [...engines, ...workers] : [];
   for (let turn = 0; turn < few; turn++) {
-    const rate = await inflateLimit(data.one.path);
-    const what = 'inflate all members in memory';
-    bench.record(
-      { workload: 3, what, metric: 'throughput', unit: 'MB/s', files },
-      'libdeflate on all cores',
-      rate / 1e6,
-    );
+    for (const what of ['inflate', 'inflate and digest'] as const) {
+      const rate = await inflateLimit(data.one.path, what !== 'inflate');
+      const question = {
+        workload: 3,
+        what: `${what} all members in memory`,
+        metric: 'throughput',
+        unit: 'MB/s',
+      } as const;
+      bench.record({ ...question, files }, 'libdeflate on all cores', rate / 1e6);
+    }
   }
   await bench.inTurn(contenders, few, async (machine) => {
     recordReading(bench, machine, await readCold(bench, machine, [data.one], readers), { files, readers, layers: 1 });

@@ -2,7 +2,7 @@
 
 /** Workload 4: containers that start over a link, next to a pull and an extraction over the same link. */
 
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from '../../test/tools/run.js';
@@ -85,6 +85,7 @@ async function startOne(
   const question = { workload: 4, what, link: plan.name } as const;
   const { name } = machine.contender;
   bench.record({ ...question, metric: 'time', unit: 's' }, name, seconds);
+  bench.record({ ...question, metric: 'time until mounted', unit: 's' }, name, mount.seconds);
   bench.record({ ...question, metric: 'requests', unit: 'count' }, name, exchanges.requests);
   bench.record({ ...question, metric: 'round trips in sequence', unit: 'count' }, name, exchanges.inSequence);
   bench.record({ ...question, metric: 'received', unit: 'MB' }, name, received / 1e6);
@@ -103,7 +104,7 @@ async function pull(bench: Bench, plan: LinkPlan, link: Link, { blob }: Images):
   };
   for (const [name, command] of Object.entries(ways)) {
     const cwd = mkdtempSync(join(tmpdir(), 'crfs-bench-pull-'));
-    const remove = bench.undo.add(async () => rmSync(cwd, { recursive: true, force: true }));
+    const remove = bench.undo.add(async () => bench.discard.remove(cwd));
     mkdirSync(join(cwd, 'tree'));
     link.reset();
     const seconds = await timed(() => run('bash', ['-o', 'pipefail', '-c', command], { cwd }));

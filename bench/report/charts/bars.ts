@@ -21,7 +21,7 @@ export function barCharts(summaries: readonly Summary[]): ChartSpec[] {
     ({ workload, files, metric, contender }) =>
       workload === 3 && files === 'large' && metric === 'throughput' && /^crfs-plugin, |libdeflate on/.test(contender),
   );
-  const each = engines.map((row) => ({ ...row, what: row.contender }));
+  const each = engines.map((row) => ({ ...row, what: row.readers ? row.contender : row.what }));
   add('engines', 3, 'Engines and workers: 8 readers of cold 64 MB files, and the limit', groups(each, 'MB/s'));
   for (const link of new Set(time.flatMap((row) => row.link ?? []))) {
     const id = `start-${link.replaceAll(/[^0-9a-z]+/gi, '-').toLowerCase()}`;
