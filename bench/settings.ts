@@ -32,7 +32,8 @@ export async function readSettings(started: Date, plan: Plan, flags: readonly st
     skopeo: await said('skopeo', ['--version']),
     umoci: await said('umoci', ['--version']),
     tar: await said('tar', ['--version']),
-    'clock source': sourceOfTime(),
+    'clock source': line('/sys/devices/system/clocksource/clocksource0/current_clocksource'),
+    'DAMON reclaims': line('/sys/kernel/mm/damon/admin/kdamonds/0/state'),
   };
 }
 
@@ -57,13 +58,18 @@ function osName(): string {
   return /^PRETTY_NAME="(.*)"$/m.exec(known)?.[1] ?? 'unknown';
 }
 
-function sourceOfTime(): string {
-  const path = '/sys/devices/system/clocksource/clocksource0/current_clocksource';
-  return existsSync(path) ? readFileSync(path, 'utf8').trim() : 'unknown';
+/** What a file of the kernel says, or `no` where there is none. */
+function line(path: string): string {
+  return existsSync(path) ? readFileSync(path, 'utf8').trim() : 'no';
+}
+
+/** Of an ext4: without a journal it is slow to make files for minutes after others were removed. */
+function isJournaled(source: string, type: string): boolean {
+  return type !== 'ext4' || existsSync(`/proc/fs/jbd2/${source.slice('/dev/'.length)}-8`);
 }
 
 async function disk(directory: string): Promise<string> {
   const text = String(await run('df', ['--output=source,fstype,avail', '-BG', directory]));
   const [source = '', type = '', free = ''] = (text.trim().split('\n')[1] ?? '').trim().split(/\s+/);
-  return `${type} on ${source}, ${free} free`;
+  return `${type}${isJournaled(source, type) ? '' : ' without a journal'} on ${source}, ${free} free`;
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { run } from '../test/tools/run.js';
 import { compareTrees, describeTree, type Tree } from '../test/tools/tree.js';
 import type { Bench } from './bench.js';
 import type { Contender } from './machines/contenders.js';
@@ -25,14 +24,4 @@ export async function sameBytes(bench: Bench, contenders: readonly Contender[], 
   }
   bench.say(`  the same ${expected?.size ?? 0} entries and bytes: ${good.map(({ name }) => name).join(', ')}`);
   return good;
-}
-
-/** Has files in the page cache: a layer file, or all files of a tree. */
-export async function warm(...paths: readonly string[]): Promise<void> {
-  await run('sh', ['-c', 'find "$@" -type f -exec cat {} + >/dev/null', 'sh', ...paths]);
-}
-
-/** The file of a layer. */
-export function layerFile({ layer }: Lower): string {
-  return layer.replace(/^file:\/\//, '');
 }

@@ -12,6 +12,8 @@ export type Tag = 'estargz' | 'prioritized' | 'gzip';
 
 export interface Images {
   readonly port: number;
+  /** Where its blobs lie. */
+  readonly root: string;
   /** The digest of an image's only layer. */
   readonly blob: Readonly<Record<Tag, string>>;
   stop(): Promise<void>;
@@ -32,7 +34,7 @@ export async function serveImages(layers: Readonly<Record<Tag, string>>, tar: st
     await pushImage({ layers: [layer], config: configOf(await digestOf(tar)) }, imageName(registry.host, tag));
     blob[tag] = layer.digest;
   }
-  return { port: registry.port, blob, stop };
+  return { port: registry.port, root: registry.root, blob, stop };
 }
 
 async function digestOf(path: string): Promise<string> {

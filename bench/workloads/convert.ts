@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { checkChunks, readLayer } from '../../test/tools/read-layer.js';
 import { run } from '../../test/tools/run.js';
 import type { Bench } from '../bench.js';
+import { cat } from '../page-cache.js';
 import { crfs } from '../paths.js';
-import { warm } from '../verify.js';
 
 interface Way {
   readonly name: string;
@@ -29,13 +29,13 @@ const ways: readonly Way[] = [
 
 export async function convert(bench: Bench): Promise<void> {
   const { tar } = await bench.data.debian();
-  await warm(tar);
   const directory = mkdtempSync(join(tmpdir(), 'crfs-bench-convert-'));
   const remove = bench.undo.add(async () => rmSync(directory, { recursive: true, force: true }));
   const made = join(directory, 'layer');
   const used = join(directory, 'used');
   for (let turn = 0; turn < bench.plan.few; turn++) {
     for (const { name, command, check } of ways) {
+      await cat(tar);
       await run(bench.native.usage, [used, 'sh', '-c', command, 'sh', tar, made]);
       if (turn === 0) await check(tar, made);
       const [nanoseconds = 0, cpuMicroseconds = 0, kib = 0] = readFileSync(used, 'utf8').split(' ').map(Number);

@@ -11,8 +11,9 @@ import { shuffled } from '../data/random.js';
 import { inflateLimit } from '../limit/limit.js';
 import { type Contender, tuned } from '../machines/contenders.js';
 import type { Lower, Machine } from '../machines/machine.js';
+import { warm } from '../page-cache.js';
 import { type Question, quantile } from '../samples.js';
-import { layerFile, sameBytes, warm } from '../verify.js';
+import { sameBytes } from '../verify.js';
 
 type Files = 'small' | 'large';
 
@@ -33,7 +34,6 @@ const withoutReadahead = tuned('no readahead', { CRFS_READAHEAD: '0' });
 export async function parallel(bench: Bench): Promise<void> {
   for (const files of ['small', 'large'] as const) {
     const data = await bench.data.parallel(files);
-    await warm(data.one.tree, data.one.path, ...data.eight.map(layerFile));
     const contenders = await sameBytes(bench, bench.contenders, data.one);
     await compareReaders(bench, contenders, files, data);
     await compareSettings(bench, files, data);
@@ -92,6 +92,7 @@ export async function readCold(
   lowers: readonly Lower[],
   readers: number,
 ): Promise<Reading> {
+  await warm(machine.contender, lowers);
   const mounts = [];
   for (const lower of lowers) mounts.push(await machine.mount(lower));
   const files = mounts.flatMap(({ merged }, n) => filesOf(lowers[n]?.tree ?? '').map((path) => join(merged, path)));

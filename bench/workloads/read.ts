@@ -4,17 +4,18 @@
 
 import { run } from '../../test/tools/run.js';
 import type { Bench } from '../bench.js';
+import { warm } from '../page-cache.js';
 import { timed } from '../time.js';
-import { sameBytes, warm } from '../verify.js';
+import { sameBytes } from '../verify.js';
 
 const time = { workload: 2, metric: 'time', unit: 's' } as const;
 
 export async function read(bench: Bench): Promise<void> {
   const debian = await bench.data.debian();
-  await warm(debian.tree, debian.path);
   const contenders = await sameBytes(bench, bench.contenders, debian);
   await bench.inTurn(contenders, bench.plan.repetitions, async (machine) => {
     const { name } = machine.contender;
+    await warm(machine.contender, [debian]);
     const first = await machine.mount(debian);
     bench.record({ ...time, what: 'read everything, cold' }, name, await readAll(first.merged));
     bench.record({ ...time, what: 'read everything, again' }, name, await readAll(first.merged));

@@ -12,9 +12,10 @@ import { Link } from '../link/link.js';
 import { type Images, imageName, serveImages, type Tag } from '../link/registry.js';
 import { extracted } from '../machines/contenders.js';
 import type { Machine } from '../machines/machine.js';
+import { cat } from '../page-cache.js';
 import type { LinkPlan } from '../plan.js';
 import { timed } from '../time.js';
-import { sameBytes, warm } from '../verify.js';
+import { sameBytes } from '../verify.js';
 
 /** What is run in the containers. */
 export const programs = {
@@ -32,7 +33,6 @@ type ProgramName = keyof typeof programs;
 
 export async function start(bench: Bench): Promise<void> {
   const debian = await bench.data.debian();
-  await warm(debian.path, debian.tree);
   const opened = await filesOpened(bench, debian, Object.values(programs));
   bench.say(`  ${opened.length} files are opened by the programs: they come first in the prioritized image`);
   const layers = {
@@ -46,7 +46,7 @@ export async function start(bench: Bench): Promise<void> {
     const close = bench.undo.add(() => link.close());
     await sameBytes(bench, [extracted, ...bench.plugins], { ...debian, layer: layerOf(link, 'estargz') });
     for (let turn = 0; turn < bench.plan.few; turn++) await pull(bench, plan, link, images);
-    for (const tag of ['estargz', 'prioritized'] as const) await startAll(bench, plan, link, tag);
+    for (const tag of ['estargz', 'prioritized'] as const) await startAll(bench, plan, link, images, tag);
     await close();
   }
   await images.stop();
@@ -56,10 +56,11 @@ function layerOf(link: Link, tag: Tag): string {
   return `docker://${imageName(link.host, tag)}`;
 }
 
-async function startAll(bench: Bench, plan: LinkPlan, link: Link, tag: Tag): Promise<void> {
+async function startAll(bench: Bench, plan: LinkPlan, link: Link, images: Images, tag: Tag): Promise<void> {
   const kind = tag === 'prioritized' ? ', prioritized image' : '';
   for (const program of Object.keys(programs) as ProgramName[]) {
     await bench.inTurn(bench.plugins, bench.plan.few, async (machine) => {
+      await cat(images.root);
       await startOne(bench, plan, link, machine, tag, program, `${program}${kind}, first start`);
       await startOne(bench, plan, link, machine, tag, program, `${program}${kind}, second start`);
     });
@@ -96,7 +97,7 @@ async function startOne(
  * What there is without us: the ordinary image, pulled and unpacked by the tools for it; and the least that any such tool
  * needs, the layer streamed from the socket into tar.
  */
-async function pull(bench: Bench, plan: LinkPlan, link: Link, { blob }: Images): Promise<void> {
+async function pull(bench: Bench, plan: LinkPlan, link: Link, { root, blob }: Images): Promise<void> {
   const image = imageName(link.host, 'gzip');
   const ways = {
     'skopeo + umoci': `skopeo copy -q --src-tls-verify=false docker://${image} oci:image:latest && umoci unpack --image image:latest bundle >/dev/null 2>&1`,
@@ -106,6 +107,7 @@ async function pull(bench: Bench, plan: LinkPlan, link: Link, { blob }: Images):
     const cwd = mkdtempSync(join(tmpdir(), 'crfs-bench-pull-'));
     const remove = bench.undo.add(async () => bench.discard.remove(cwd));
     mkdirSync(join(cwd, 'tree'));
+    await cat(root);
     link.reset();
     const seconds = await timed(() => run('bash', ['-o', 'pipefail', '-c', command], { cwd }));
     const question = { workload: 4, what: 'pull and extract', link: plan.name } as const;

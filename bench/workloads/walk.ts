@@ -7,8 +7,9 @@ import type { Bench } from '../bench.js';
 import { extracted } from '../machines/contenders.js';
 import type { Machine } from '../machines/machine.js';
 import { hostOf, memoryOf } from '../machines/processes.js';
+import { warm } from '../page-cache.js';
 import { timed } from '../time.js';
-import { layerFile, sameBytes, warm } from '../verify.js';
+import { sameBytes } from '../verify.js';
 
 const time = { workload: 1, metric: 'time', unit: 's' } as const;
 
@@ -19,10 +20,10 @@ export async function walk(bench: Bench): Promise<void> {
 
 async function walkDebian(bench: Bench): Promise<void> {
   const debian = await bench.data.debian();
-  await warm(debian.tree, debian.path);
   const contenders = await sameBytes(bench, bench.contenders, debian);
   await bench.inTurn(contenders, bench.plan.repetitions, async (machine) => {
     const { name } = machine.contender;
+    await warm(machine.contender, [debian]);
     const { merged, unmount } = await machine.mount(debian);
     bench.record({ ...time, what: 'walk, first' }, name, await list(merged));
     bench.record({ ...time, what: 'walk, again' }, name, await list(merged));
@@ -35,11 +36,11 @@ async function walkSynthetic(bench: Bench): Promise<void> {
   const synthetic = await bench.data.synthetic(entries);
   const debian = await bench.data.debian();
   const many = `${entries.toLocaleString('en')} entries`;
-  await warm(layerFile(synthetic));
   await bench.inTurn([extracted, ...bench.plugins], few, async (machine) => {
     const { name, plugin } = machine.contender;
     const lower = plugin ? synthetic : debian;
     const what = plugin ? many : 'any tree';
+    await warm(machine.contender, [lower]);
     const first = await machine.mount(lower);
     bench.record({ ...time, what: `mount of ${what}, first` }, name, first.seconds);
     if (plugin) {
