@@ -43,11 +43,12 @@ export function settingsText(settings: Settings): string {
     .join('\n');
 }
 
-/** The first line that a program prints, without its name. */
+/** The version that a program prints: of the line that names the program, if there is one. */
 async function said(program: string, args: readonly string[]): Promise<string> {
   try {
-    const [line = ''] = String(await run(program, args)).split('\n');
-    return line.replace(/^.*\bversion:? /, '');
+    const lines = String(await run(program, args)).split('\n');
+    const own = lines.find((text) => text.startsWith(program)) ?? lines[0] ?? '';
+    return own.replace(/^.*\bversion:? /, '');
   } catch {
     return 'not found';
   }
