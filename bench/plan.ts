@@ -7,6 +7,10 @@ export interface Plan {
   /** Entries of the synthetic layer. */
   readonly entries: number;
   readonly readers: readonly number[];
+  /** Numbers of readers of eight layers at once. */
+  readonly readersOfEight: readonly number[];
+  /** Other engines and numbers of workers are measured. */
+  readonly settings: boolean;
   /** Readers with whom engines and numbers of workers are compared. */
   readonly compared: number;
   readonly links: readonly LinkPlan[];
@@ -32,6 +36,8 @@ export const full: Plan = {
   repetitions: 5,
   entries: 1_000_000,
   readers: [1, 2, 4, 8, 16],
+  readersOfEight: [1, 2, 4, 8, 16],
+  settings: true,
   compared: 8,
   links: [far, near],
   few: 3,
@@ -41,12 +47,14 @@ export const full: Plan = {
 
 export const quick: Plan = {
   name: 'quick',
-  repetitions: 2,
+  repetitions: 1,
   entries: 100_000,
   readers: [1, 8],
+  readersOfEight: [8],
+  settings: false,
   compared: 8,
   links: [far],
   few: 1,
   idleSeconds: 5,
-  rounds: 4,
+  rounds: 3,
 };

@@ -47,9 +47,10 @@ async function compareReaders(
   files: Files,
   data: ParallelData,
 ): Promise<void> {
+  const { plan } = bench;
   for (const lowers of [[data.one], data.eight]) {
-    for (const readers of bench.plan.readers) {
-      await bench.inTurn(contenders, bench.plan.few, async (machine) => {
+    for (const readers of lowers.length === 1 ? plan.readers : plan.readersOfEight) {
+      await bench.inTurn(contenders, plan.few, async (machine) => {
         recordReading(bench, machine, await readCold(bench, machine, lowers, readers), {
           files,
           readers,
@@ -63,7 +64,7 @@ async function compareReaders(
 /** Engines, numbers of workers and readahead, on one layer; and what the processors could do at best. */
 async function compareSettings(bench: Bench, files: Files, data: ParallelData): Promise<void> {
   const { compared: readers, few } = bench.plan;
-  const contenders = files === 'large' || bench.plan.name === 'full' ? [...engines, ...workers] : [];
+  const contenders = bench.plan.settings ? [...engines, ...workers] : [];
   for (let turn = 0; turn < few; turn++) {
     for (const what of ['inflate', 'inflate and digest'] as const) {
       const rate = await inflateLimit(data.one.path, what !== 'inflate');

@@ -21,7 +21,8 @@ export function barCharts(summaries: readonly Summary[]): ChartSpec[] {
     ({ workload, files, metric, contender }) =>
       workload === 3 && files === 'large' && metric === 'throughput' && /^crfs-plugin, |libdeflate on/.test(contender),
   );
-  const each = engines.map((row) => ({ ...row, what: row.readers ? row.contender : row.what }));
+  const tuned = engines.some(({ readers }) => readers !== undefined);
+  const each = (tuned ? engines : []).map((row) => ({ ...row, what: row.readers ? row.contender : row.what }));
   add('engines', 3, 'Engines and workers: 8 readers of cold 64 MB files, and the limit', groups(each, 'MB/s'));
   for (const link of new Set(time.flatMap((row) => row.link ?? []))) {
     const id = `start-${link.replaceAll(/[^0-9a-z]+/gi, '-').toLowerCase()}`;
