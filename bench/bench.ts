@@ -11,9 +11,11 @@ import type { Native } from './native/build.js';
 import type { Plan } from './plan.js';
 import { type Question, Samples } from './samples.js';
 import type { Undo } from './undo.js';
+import { Verified } from './verify.js';
 
 export class Bench {
   readonly samples = new Samples();
+  readonly verified = new Verified();
   /** What could not be measured, and why. */
   readonly failures: string[] = [];
   readonly plan: Plan;

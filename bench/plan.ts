@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import type { ProgramName, PullerName } from './workloads/start.js';
+
 /** How much of everything is done. */
 export interface Plan {
   readonly name: 'full' | 'quick';
@@ -14,6 +16,9 @@ export interface Plan {
   /** Readers with whom engines and numbers of workers are compared. */
   readonly compared: number;
   readonly links: readonly LinkPlan[];
+  /** Programs started over the links, and tools that pull: by their names. */
+  readonly programs: readonly ProgramName[];
+  readonly pullers: readonly PullerName[];
   /** Repetitions of what takes the longest: downloads of everything, conversions. */
   readonly few: number;
   readonly idleSeconds: number;
@@ -40,6 +45,8 @@ export const full: Plan = {
   settings: true,
   compared: 8,
   links: [far, near],
+  programs: ['sh -c echo', 'python3 -c print', 'python3, large imports'],
+  pullers: ['skopeo + umoci', 'curl | tar'],
   few: 3,
   idleSeconds: 60,
   rounds: 20,
@@ -48,13 +55,15 @@ export const full: Plan = {
 export const quick: Plan = {
   name: 'quick',
   repetitions: 1,
-  entries: 100_000,
+  entries: 20_000,
   readers: [1, 8],
   readersOfEight: [8],
   settings: false,
   compared: 8,
   links: [far],
+  programs: ['python3 -c print', 'python3, large imports'],
+  pullers: ['curl | tar'],
   few: 1,
   idleSeconds: 5,
-  rounds: 3,
+  rounds: 2,
 };

@@ -13,7 +13,6 @@ import { type Contender, tuned } from '../machines/contenders.js';
 import type { Lower, Machine } from '../machines/machine.js';
 import { warm } from '../page-cache.js';
 import { type Question, quantile } from '../samples.js';
-import { sameBytes } from '../verify.js';
 
 type Files = 'small' | 'large';
 
@@ -34,7 +33,7 @@ const withoutReadahead = tuned('no readahead', { CRFS_READAHEAD: '0' });
 export async function parallel(bench: Bench): Promise<void> {
   for (const files of ['small', 'large'] as const) {
     const data = await bench.data.parallel(files);
-    const contenders = await sameBytes(bench, bench.contenders, data.one);
+    const contenders = await bench.verified.sameBytes(bench, bench.contenders, data.one);
     await compareReaders(bench, contenders, files, data);
     await compareSettings(bench, files, data);
   }
@@ -64,7 +63,6 @@ async function compareReaders(
 /** Engines, numbers of workers and readahead, on one layer; and what the processors could do at best. */
 async function compareSettings(bench: Bench, files: Files, data: ParallelData): Promise<void> {
   const { compared: readers, few } = bench.plan;
-  const contenders = bench.plan.settings ? [...engines, ...workers] : [];
   for (let turn = 0; turn < few; turn++) {
     for (const what of ['inflate', 'inflate and digest'] as const) {
       const rate = await inflateLimit(data.one.path, what !== 'inflate');
@@ -77,7 +75,8 @@ async function compareSettings(bench: Bench, files: Files, data: ParallelData): 
       bench.record({ ...question, files }, 'libdeflate on all cores', rate / 1e6);
     }
   }
-  await bench.inTurn(contenders, few, async (machine) => {
+  if (!bench.plan.settings) return;
+  await bench.inTurn([...engines, ...workers], few, async (machine) => {
     recordReading(bench, machine, await readCold(bench, machine, [data.one], readers), { files, readers, layers: 1 });
   });
   if (files === 'large') return;

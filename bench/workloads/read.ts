@@ -6,13 +6,12 @@ import { run } from '../../test/tools/run.js';
 import type { Bench } from '../bench.js';
 import { warm } from '../page-cache.js';
 import { timed } from '../time.js';
-import { sameBytes } from '../verify.js';
 
 const time = { workload: 2, metric: 'time', unit: 's' } as const;
 
 export async function read(bench: Bench): Promise<void> {
   const debian = await bench.data.debian();
-  const contenders = await sameBytes(bench, bench.contenders, debian);
+  const contenders = await bench.verified.sameBytes(bench, bench.contenders, debian);
   await bench.inTurn(contenders, bench.plan.repetitions, async (machine) => {
     const { name } = machine.contender;
     await warm(machine.contender, [debian]);

@@ -15,7 +15,6 @@ import type { Machine } from '../machines/machine.js';
 import { cat } from '../page-cache.js';
 import type { LinkPlan } from '../plan.js';
 import { timed } from '../time.js';
-import { sameBytes } from '../verify.js';
 
 /** What is run in the containers. */
 export const programs = {
@@ -29,7 +28,8 @@ export const programs = {
   ],
 } as const;
 
-type ProgramName = keyof typeof programs;
+export type PullerName = 'skopeo + umoci' | 'curl | tar';
+export type ProgramName = keyof typeof programs;
 
 export async function start(bench: Bench): Promise<void> {
   const debian = await bench.data.debian();
@@ -44,7 +44,10 @@ export async function start(bench: Bench): Promise<void> {
   for (const plan of bench.plan.links) {
     const link = await Link.open(plan, images.port);
     const close = bench.undo.add(() => link.close());
-    await sameBytes(bench, [extracted, ...bench.plugins], { ...debian, layer: layerOf(link, 'estargz') });
+    await bench.verified.sameBytes(bench, [extracted, ...bench.plugins], {
+      ...debian,
+      layer: layerOf(link, 'estargz'),
+    });
     for (let turn = 0; turn < bench.plan.few; turn++) await pull(bench, plan, link, images);
     for (const tag of ['estargz', 'prioritized'] as const) await startAll(bench, plan, link, images, tag);
     await close();
@@ -58,7 +61,7 @@ function layerOf(link: Link, tag: Tag): string {
 
 async function startAll(bench: Bench, plan: LinkPlan, link: Link, images: Images, tag: Tag): Promise<void> {
   const kind = tag === 'prioritized' ? ', prioritized image' : '';
-  for (const program of Object.keys(programs) as ProgramName[]) {
+  for (const program of bench.plan.programs) {
     await bench.inTurn(bench.plugins, bench.plan.few, async (machine) => {
       await cat(images.root);
       await startOne(bench, plan, link, machine, tag, program, `${program}${kind}, first start`);
@@ -99,17 +102,17 @@ async function startOne(
  */
 async function pull(bench: Bench, plan: LinkPlan, link: Link, { root, blob }: Images): Promise<void> {
   const image = imageName(link.host, 'gzip');
-  const ways = {
+  const ways: Record<PullerName, string> = {
     'skopeo + umoci': `skopeo copy -q --src-tls-verify=false docker://${image} oci:image:latest && umoci unpack --image image:latest bundle >/dev/null 2>&1`,
     'curl | tar': `curl -sf http://${link.host}/v2/debian/blobs/${blob.gzip} | tar -C tree -xzf -`,
   };
-  for (const [name, command] of Object.entries(ways)) {
+  for (const name of bench.plan.pullers) {
     const cwd = mkdtempSync(join(tmpdir(), 'crfs-bench-pull-'));
     const remove = bench.undo.add(async () => bench.discard.remove(cwd));
     mkdirSync(join(cwd, 'tree'));
     await cat(root);
     link.reset();
-    const seconds = await timed(() => run('bash', ['-o', 'pipefail', '-c', command], { cwd }));
+    const seconds = await timed(() => run('bash', ['-o', 'pipefail', '-c', ways[name]], { cwd }));
     const question = { workload: 4, what: 'pull and extract', link: plan.name } as const;
     bench.record({ ...question, metric: 'time', unit: 's' }, name, seconds);
     bench.record({ ...question, metric: 'requests', unit: 'count' }, name, link.exchanges.requests);

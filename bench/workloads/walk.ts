@@ -9,7 +9,6 @@ import type { Machine } from '../machines/machine.js';
 import { hostOf, memoryOf } from '../machines/processes.js';
 import { warm } from '../page-cache.js';
 import { timed } from '../time.js';
-import { sameBytes } from '../verify.js';
 
 const time = { workload: 1, metric: 'time', unit: 's' } as const;
 
@@ -20,7 +19,7 @@ export async function walk(bench: Bench): Promise<void> {
 
 async function walkDebian(bench: Bench): Promise<void> {
   const debian = await bench.data.debian();
-  const contenders = await sameBytes(bench, bench.contenders, debian);
+  const contenders = await bench.verified.sameBytes(bench, bench.contenders, debian);
   await bench.inTurn(contenders, bench.plan.repetitions, async (machine) => {
     const { name } = machine.contender;
     await warm(machine.contender, [debian]);
