@@ -80,7 +80,7 @@ export class Bench {
       await measure(machine);
       return true;
     } catch (error) {
-      const [reason = ''] = (error as Error).message.split('\n');
+      const reason = (error as Error).message.trim().split('\n').at(-1) ?? '';
       this.failures.push(`${contender.name}: ${reason}`);
       this.say(`  ${contender.name} fails: ${reason}`);
       return false;

@@ -23,20 +23,17 @@ export class Discard {
 
   /** Takes away all files below a directory, which stays. */
   empty(directory: string): void {
-    this.#removeLarge(directory);
     const away = join(this.#place(), String(this.#count++));
     mkdirSync(away);
     for (const [n, path] of filesBelow(directory).entries()) renameSync(path, join(away, String(n)));
+    removeLarge(away);
   }
 
   /** Takes away a directory. */
   remove(directory: string): void {
-    this.#removeLarge(directory);
-    renameSync(directory, join(this.#place(), String(this.#count++)));
-  }
-
-  #removeLarge(directory: string): void {
-    for (const path of filesBelow(directory)) if (statSync(path).size >= LARGE) rmSync(path);
+    const away = join(this.#place(), String(this.#count++));
+    renameSync(directory, away);
+    removeLarge(away);
   }
 
   #place(): string {
@@ -47,6 +44,10 @@ export class Discard {
     }
     return this.#directory;
   }
+}
+
+function removeLarge(directory: string): void {
+  for (const path of filesBelow(directory)) if (statSync(path).size >= LARGE) rmSync(path);
 }
 
 function filesBelow(directory: string): string[] {

@@ -28,7 +28,7 @@ export const programs = {
   ],
 } as const;
 
-export type PullerName = 'skopeo + umoci' | 'curl | tar';
+export type PullerName = 'skopeo + umoci' | 'curl + tar';
 export type ProgramName = keyof typeof programs;
 
 export async function start(bench: Bench): Promise<void> {
@@ -104,7 +104,7 @@ async function pull(bench: Bench, plan: LinkPlan, link: Link, { root, blob }: Im
   const image = imageName(link.host, 'gzip');
   const ways: Record<PullerName, string> = {
     'skopeo + umoci': `skopeo copy -q --src-tls-verify=false docker://${image} oci:image:latest && umoci unpack --image image:latest bundle >/dev/null 2>&1`,
-    'curl | tar': `curl -sf http://${link.host}/v2/debian/blobs/${blob.gzip} | tar -C tree -xzf -`,
+    'curl + tar': `curl -sf http://${link.host}/v2/debian/blobs/${blob.gzip} | tar -C tree -xzf -`,
   };
   for (const name of bench.plan.pullers) {
     const cwd = mkdtempSync(join(tmpdir(), 'crfs-bench-pull-'));

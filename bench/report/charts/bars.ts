@@ -71,7 +71,7 @@ function groups(rows: readonly Summary[], axis: string, width = 440): Spec | und
         type: 'nominal',
         sort: whats,
         title: null,
-        axis: { ticks: false, domain: false, labelPadding: 8, labelLimit: 400 },
+        axis: { ticks: false, domain: false, labelPadding: 8, labelLimit: 0 },
         scale: { paddingInner: 0.25 },
       },
       ...offset,
