@@ -177,7 +177,13 @@ test('a file that changes is read again', async (t) => {
 
 for (const [what, text] of [
   ['is not TOML', 'a = '],
-  ['has version 1 of the format', '[registries.search]\nregistries = ["a.com"]'],
+  [
+    'mixes versions of the format',
+    'unqualified-search-registries = ["b.com"]\n[registries.search]\nregistries = ["a.com"]',
+  ],
+  ['has text for the lists of version 1', 'registries = "a.com"'],
+  ['has a path among the registries of version 1', '[registries.block]\nregistries = ["*"]'],
+  ['has a number for a credential helper', 'credential-helpers = [1]'],
   ['has a registry without a place', '[[registry]]\ninsecure = true'],
   ['has a prefix without a location', '[[registry]]\nprefix = "a.com"'],
   ['has a mirror without a location', '[[registry]]\nlocation = "a.com"\n[[registry.mirror]]\ninsecure = true'],

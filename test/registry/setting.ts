@@ -9,7 +9,7 @@ import anyTest, { type ExecutionContext } from 'ava';
 import { CrfsError, type ErrorCode } from '../../src/main/errors/error.js';
 import { type ClientOptions, RegistryClient } from '../../src/main/registry/client.js';
 import type { RetryPolicy } from '../../src/main/registry/retry.js';
-import type { Reference } from '../../src/main/registry/types.js';
+import type { Reference, Surroundings } from '../../src/main/registry/types.js';
 import { missing, PASSWORD, USER } from '../tools/registry.js';
 
 /** A test that needs a registry; skipped where there is none. */
@@ -22,7 +22,7 @@ export const hasty: RetryPolicy = { attempts: 4, first: 5, longest: 20, total: 2
 export interface Home {
   readonly path: string;
   readonly env: Record<string, string>;
-  readonly surroundings: { readonly env: Record<string, string>; readonly etc: string };
+  readonly surroundings: Surroundings & { readonly env: Record<string, string> };
   write(name: string, content: string): Promise<string>;
 }
 
@@ -40,7 +40,7 @@ export async function makeHome(t: ExecutionContext): Promise<Home> {
   return {
     path,
     env,
-    surroundings: { env, etc: join(path, 'etc') },
+    surroundings: { env, etc: join(path, 'etc'), cache: join(path, 'var-cache') },
     async write(name, content) {
       const file = join(path, name);
       await mkdir(dirname(file), { recursive: true });

@@ -3,8 +3,9 @@
 /** What to put into Authorization for one registry: basic credentials, or bearer tokens bought with them. */
 
 import { CrfsError } from '../errors/error.js';
-import type { AuthFiles, Credentials } from './auth-file.js';
+import type { Credentials } from './auth-file.js';
 import { type Challenge, parseChallenges } from './challenge.js';
+import type { CredentialStores } from './credential-stores.js';
 import { nameOf } from './http/failure.js';
 import type { Transport } from './http/transport.js';
 import { patient, type RetryPolicy, retrying } from './retry.js';
@@ -35,7 +36,7 @@ function splitScope(scope: string): [resource: string, actions: string[]] {
 
 export interface AuthorizerOptions {
   readonly transport: Transport;
-  readonly authFiles: AuthFiles;
+  readonly credentials: Pick<CredentialStores, 'find'>;
   /** `host[:port]`, as credentials are kept under it. */
   readonly registry: string;
   readonly insecure: boolean;
@@ -130,8 +131,8 @@ export class Authorizer {
   }
 
   async #credentials(scopes: readonly Scope[]): Promise<Credentials | undefined> {
-    const { authFiles, registry } = this.#options;
-    return await authFiles.find(registry, scopes[0]?.repository ?? '');
+    const { credentials, registry } = this.#options;
+    return await credentials.find(registry, scopes[0]?.repository ?? '');
   }
 
   /** Credentials will be sent to the realm: it must be as safe as the registry that names it. */

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { CrfsError } from '../errors/error.js';
 import { openRegistrySource } from '../sources/registry.js';
-import { AuthFiles } from './auth-file.js';
+import { CredentialStores } from './credential-stores.js';
 import { candidates, type Endpoint, pullEndpoints, pushEndpoint } from './endpoints.js';
 import { Host } from './host.js';
 import { refusal } from './http/status.js';
@@ -48,7 +48,7 @@ export class RegistryClient {
   readonly policy: RetryPolicy;
   readonly spool: string;
   readonly #registries: RegistriesFiles;
-  readonly #authFiles: AuthFiles;
+  readonly #credentials: CredentialStores;
   /** By registry and whether it may be insecure. */
   readonly #hosts = new Map<string, Host>();
 
@@ -58,7 +58,7 @@ export class RegistryClient {
     this.policy = options.policy ?? patient;
     this.spool = options.spool;
     this.#registries = new RegistriesFiles(surroundings);
-    this.#authFiles = new AuthFiles(surroundings);
+    this.#credentials = new CredentialStores(this.#registries, surroundings);
   }
 
   /** The references that a name written by a person may mean, in the order to try them. Rejects with CRFS_USAGE. */
@@ -80,7 +80,7 @@ export class RegistryClient {
     const key = `${endpoint.registry} ${endpoint.insecure}`;
     const host =
       this.#hosts.get(key) ??
-      new Host(endpoint, { transport: this.transport, authFiles: this.#authFiles, policy: this.policy });
+      new Host(endpoint, { transport: this.transport, credentials: this.#credentials, policy: this.policy });
     this.#hosts.set(key, host);
     return host;
   }

@@ -83,20 +83,19 @@ async function resolveReference(
 }
 
 /**
- * Finds an image by a name as a person writes it (`docker://…`, or bare), for one platform. Layers are not touched: they can be
- * opened all at once. Rejects as RegistryClient.getManifest does; where a short name is searched in several registries, with
- * what the last one answered.
+ * Tries what a name as a person writes it may stand for, in order, as podman does: whatever is wrong with one place, the next
+ * one is asked. Rejects with what all of them failed with, and the code of the last one.
  */
-export async function resolveImage(
+export async function firstOfCandidates<T>(
   client: RegistryClient,
   text: string,
-  options: ManifestOptions = {},
-): Promise<ResolvedImage> {
+  attempt: (reference: Reference) => Promise<T>,
+): Promise<T> {
   const references = await client.candidates(text);
   const failures: string[] = [];
   for (const reference of references) {
     try {
-      return await resolveReference(client, reference, options);
+      return await attempt(reference);
     } catch (error) {
       if (!(error instanceof CrfsError) || references.length === 1) throw error;
       failures.push(error.message);
@@ -104,4 +103,16 @@ export async function resolveImage(
     }
   }
   throw new CrfsError('CRFS_INTERNAL', `${text} stands for no name at all`);
+}
+
+/**
+ * Finds an image by a name (`docker://…`, or bare), for one platform. Layers are not touched: they can be opened all at once.
+ * Rejects as RegistryClient.getManifest does.
+ */
+export async function resolveImage(
+  client: RegistryClient,
+  text: string,
+  options: ManifestOptions = {},
+): Promise<ResolvedImage> {
+  return await firstOfCandidates(client, text, async (reference) => await resolveReference(client, reference, options));
 }

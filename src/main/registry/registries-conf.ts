@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** registries.conf, version 2, as containers-registries.conf(5) and containers-registries.conf.d(5) have it. */
+/** registries.conf, as containers-registries.conf(5) and containers-registries.conf.d(5) have it. */
 
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
 import { CrfsError } from '../errors/error.js';
-import { isRegistry } from './reference.js';
-import { ConfigFiles, configHomeOf, isMissing } from './surroundings.js';
+import { readVersion1 } from './registries-v1.js';
+import { ConfigFiles, configHomeOf, isMissing, shortNamesOf } from './surroundings.js';
 import { TomlTable } from './toml-table.js';
 import type { Surroundings } from './types.js';
+
+/** Among credential helpers: the files of containers-auth.json(5). */
+export const AUTH_FILES = 'containers-auth.json';
 
 export interface Mirror {
   /** `host[:port][/path]`: what stands in the place of the entry's prefix. */
@@ -36,12 +39,16 @@ export interface RegistriesConf {
   readonly entries: ReadonlyMap<string, RegistryEntry>;
   /** Short name to `registry/repository`; empty: taken away by a later file. */
   readonly aliases: ReadonlyMap<string, string>;
+  /** Who is asked for credentials, in order: names of helpers, and `containers-auth.json` for the files of that page. */
+  readonly credentialHelpers: readonly string[];
 }
 
 /** One file, in which any part may be missing. */
 interface Part {
+  readonly version: 1 | 2;
   readonly search: readonly string[] | undefined;
   readonly shortNameMode: RegistriesConf['shortNameMode'] | undefined;
+  readonly credentialHelpers: readonly string[] | undefined;
   readonly entries: readonly RegistryEntry[];
   readonly aliases: ReadonlyMap<string, string>;
 }
@@ -66,8 +73,16 @@ function readEntry(table: TomlTable): RegistryEntry {
   return { prefix, location: location === '' ? undefined : location, insecure, blocked, mirrors };
 }
 
+const VERSION_2_KEYS = [
+  'registry',
+  'unqualified-search-registries',
+  'credential-helpers',
+  'short-name-mode',
+  'aliases',
+];
+
 /** Parses one file. Throws CRFS_USAGE. */
-export function parsePart(text: string, path: string): Part {
+function parsePart(text: string, path: string): Part {
   let top: TomlTable;
   try {
     top = new TomlTable(parse(text), path);
@@ -75,15 +90,23 @@ export function parsePart(text: string, path: string): Part {
     const said = error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error);
     throw new CrfsError('CRFS_USAGE', `${path} is not TOML: ${said}`, { cause: error });
   }
-  if (top.has('registries'))
-    throw new CrfsError('CRFS_USAGE', `${path} has version 1 of the format: write [[registry]] tables instead`);
-  const search = top.list('unqualified-search-registries').map((host) => {
-    if (typeof host === 'string' && isRegistry(host)) return host;
-    throw top.wrong('unqualified-search-registries', `a list of host[:port], not ${JSON.stringify(host)}`);
-  });
+  const version1 = readVersion1(top);
+  if (version1 === undefined) return readVersion2(top);
+  const mixed = VERSION_2_KEYS.find((key) => top.has(key));
+  if (mixed === undefined) return { ...readVersion2(top), ...version1, version: 1 };
+  throw new CrfsError(
+    'CRFS_USAGE',
+    `${path} mixes versions of the format: [registries.…] is of version 1, ${mixed} is not`,
+  );
+}
+
+function readVersion2(top: TomlTable): Part {
+  const [search, helpers] = [top.hosts('unqualified-search-registries'), top.strings('credential-helpers')];
   return {
+    version: 2,
     search: top.has('unqualified-search-registries') ? search : undefined,
     shortNameMode: top.oneOf('short-name-mode', ['enforcing', 'permissive', 'disabled'] as const),
+    credentialHelpers: top.has('credential-helpers') ? helpers : undefined,
     entries: top.tables('registry').map(readEntry),
     aliases: new Map(top.texts('aliases')),
   };
@@ -113,27 +136,39 @@ export class RegistriesFiles {
 
   /** Rejects with CRFS_USAGE if a file cannot be read or makes no sense. */
   async load(): Promise<RegistriesConf> {
-    const parts = [];
-    for (const path of await this.#paths()) {
+    const { main, more } = await this.#paths();
+    const parts: Part[] = [];
+    for (const path of [main, ...more]) {
       const part = await this.#files.get(path);
+      if (part?.version === 1 && path !== main) {
+        throw new CrfsError('CRFS_USAGE', `${path} has version 1 of the format: a drop-in file must have version 2`);
+      }
       if (part !== undefined) parts.push(part);
     }
+    const recorded = await this.#files.get(shortNamesOf(this.#surroundings));
+    const helpers = last(parts, 'credentialHelpers') ?? [];
     return {
-      search: parts.findLast((part) => part.search !== undefined)?.search ?? [],
-      shortNameMode: parts.findLast((part) => part.shortNameMode !== undefined)?.shortNameMode ?? 'permissive',
+      search: last(parts, 'search') ?? [],
+      shortNameMode: last(parts, 'shortNameMode') ?? 'permissive',
+      credentialHelpers: helpers.length > 0 ? helpers : [AUTH_FILES],
       entries: new Map(parts.flatMap((part) => part.entries.map((entry) => [entry.prefix, entry]))),
-      aliases: new Map(parts.flatMap((part) => [...part.aliases])),
+      aliases: new Map([...parts, ...(recorded ? [recorded] : [])].flatMap((part) => [...part.aliases])),
     };
   }
 
-  /** In the order of reading: what a later file says replaces what an earlier one said. */
-  async #paths(): Promise<string[]> {
+  /** The main file, then others in the order of reading: what a later file says replaces what an earlier one said. */
+  async #paths(): Promise<{ main: string; more: string[] }> {
     const { env, etc } = this.#surroundings;
     const user = join(configHomeOf(this.#surroundings), 'containers', 'registries.conf');
     const system = join(etc, 'containers', 'registries.conf');
     const named = env['CONTAINERS_REGISTRIES_CONF'];
-    if (named) return [named, ...(await dropIns(`${system}.d`)), ...(await dropIns(`${user}.d`))];
-    if ((await this.#files.get(user)) !== undefined) return [user, ...(await dropIns(`${user}.d`))];
-    return [system, ...(await dropIns(`${system}.d`)), ...(await dropIns(`${user}.d`))];
+    const users = await dropIns(`${user}.d`);
+    if (!named && (await this.#files.get(user)) !== undefined) return { main: user, more: users };
+    return { main: named || system, more: [...(await dropIns(`${system}.d`)), ...users] };
   }
+}
+
+/** What the last file says that says anything of it. */
+function last<Key extends keyof Part>(parts: readonly Part[], key: Key): Part[Key] | undefined {
+  return parts.findLast((part) => part[key] !== undefined)?.[key];
 }

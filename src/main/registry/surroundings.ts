@@ -11,8 +11,8 @@ import type { Surroundings } from './types.js';
 /** No configuration file that a person keeps is larger, in bytes. */
 const FILE_LIMIT = 4 << 20;
 
-/** This process's environment, and the machine's /etc. */
-export const here: Surroundings = { env: process.env, etc: '/etc' };
+/** This process's environment, and the machine's directories. */
+export const here: Surroundings = { env: process.env, etc: '/etc', cache: '/var/cache' };
 
 export function homeOf({ env }: Surroundings): string {
   return env['HOME'] || homedir();
@@ -21,6 +21,15 @@ export function homeOf({ env }: Surroundings): string {
 /** `$XDG_CONFIG_HOME`, usually `~/.config`. */
 export function configHomeOf(surroundings: Surroundings): string {
   return surroundings.env['XDG_CONFIG_HOME'] || join(homeOf(surroundings), '.config');
+}
+
+/** The file in which podman records what short names were taken to mean: root's, or a user's own. */
+export function shortNamesOf(surroundings: Surroundings): string {
+  const { env, cache } = surroundings;
+  // Under `podman unshare` everybody is root, and podman goes by who it was before.
+  const isRoot = Number(env['_CONTAINERS_ROOTLESS_UID'] || process.geteuid?.()) === 0;
+  const home = env['XDG_CACHE_HOME'] || join(homeOf(surroundings), '.cache');
+  return join(isRoot ? cache : home, 'containers', 'short-name-aliases.conf');
 }
 
 /** Whether an error of the file system says that there is no such file. */

@@ -52,13 +52,34 @@ export class TomlTable {
     return value as unknown[];
   }
 
+  strings(key: string): string[] {
+    return this.list(key).map((value) => {
+      if (typeof value === 'string') return value;
+      throw this.wrong(key, 'a list of strings');
+    });
+  }
+
   tables(key: string): TomlTable[] {
     return this.list(key).map((table) => new TomlTable(table, `${this.#path}: ${key}`));
   }
 
+  /** An inner table, empty where there is none. */
+  table(key: string): TomlTable {
+    return new TomlTable(this.has(key) ? this.#table[key] : {}, `${this.#path}: ${key}`);
+  }
+
   texts(key: string): [string, string][] {
-    const inner = new TomlTable(this.has(key) ? this.#table[key] : {}, `${this.#path}: ${key}`);
+    const inner = this.table(key);
     return Object.keys(inner.#table).map((name) => [name, inner.text(name)]);
+  }
+
+  /** A list of `host[:port]`. */
+  hosts(key: string): string[] {
+    return this.list(key).map((host) => {
+      const name = typeof host === 'string' ? host.replace(/\/+$/, '') : '';
+      if (isRegistry(name)) return name;
+      throw this.wrong(key, `a list of host[:port], not ${JSON.stringify(host)}`);
+    });
   }
 
   /** `host[:port][/path]`. */

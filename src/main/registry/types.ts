@@ -70,4 +70,6 @@ export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The system's configuration directory: `/etc`. */
   readonly etc: string;
+  /** The system's directory of caches: `/var/cache`. */
+  readonly cache: string;
 }

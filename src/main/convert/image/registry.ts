@@ -4,6 +4,7 @@
 
 import { CrfsError } from '../../errors/error.js';
 import type { RegistryClient } from '../../registry/client.js';
+import { firstOfCandidates } from '../../registry/image.js';
 import { formatReference } from '../../registry/reference.js';
 import type { Reference } from '../../registry/types.js';
 import { openWriter } from '../../registry/writer.js';
@@ -11,17 +12,10 @@ import type { ImageDestination, ImageSource } from './ends.js';
 
 /** The image that a name stands for: of several places that a short one may mean, the first that has it. */
 export async function registrySource(client: RegistryClient, text: string, signal: AbortSignal): Promise<ImageSource> {
-  const candidates = await client.candidates(text);
-  for (const [index, reference] of candidates.entries()) {
-    try {
-      const top = await client.getManifestOrIndex(reference, { signal });
-      return sourceOf(client, reference, async () => top, signal);
-    } catch (error) {
-      const isLast = index === candidates.length - 1;
-      if (isLast || !(error instanceof CrfsError) || error.code !== 'CRFS_NOT_FOUND') throw error;
-    }
-  }
-  throw new CrfsError('CRFS_NOT_FOUND', `${text} stands for no image`);
+  return await firstOfCandidates(client, text, async (reference) => {
+    const top = await client.getManifestOrIndex(reference, { signal });
+    return sourceOf(client, reference, async () => top, signal);
+  });
 }
 
 function sourceOf(

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import test, { type ExecutionContext } from 'ava';
+import { CredentialStores } from '../../src/main/registry/credential-stores.js';
+import { RegistriesFiles } from '../../src/main/registry/registries-conf.js';
+import { logIn, makeHome, rejects } from './setting.js';
+
+const HELPER = `#!/bin/sh
+read -r server
+case "$server" in
+  one.com) echo '{"Username":"helped","Secret":"s"}' ;;
+  *) echo 'credentials not found in native keychain'; exit 1 ;;
+esac
+`;
+
+/** Stores of a user who is logged in to one.com and two.com, and whose registries.conf lists these helpers. */
+async function stores(t: ExecutionContext, helpers: readonly string[]): Promise<CredentialStores> {
+  const home = await makeHome(t);
+  await home.write('bin/docker-credential-test', HELPER);
+  await home.write('bin/docker-credential-fails', '#!/bin/sh\nexit 7\n');
+  await home.write('etc/containers/registries.conf', `credential-helpers = ${JSON.stringify(helpers)}`);
+  await logIn(home, 'two.com');
+  return new CredentialStores(new RegistriesFiles(home.surroundings), home.surroundings);
+}
+
+test('helpers of registries.conf are asked in order, the auth files in their place', async (t) => {
+  const found = await stores(t, ['test', 'containers-auth.json']);
+  t.deepEqual(await found.find('one.com', 'a/b'), { kind: 'basic', username: 'helped', password: 's' });
+  t.like(await found.find('two.com', 'a'), { username: 'alice' });
+  t.is(await found.find('three.com', 'a'), undefined);
+});
+
+test('auth files that are not listed are not read', async (t) => {
+  t.is(await (await stores(t, ['test'])).find('two.com', 'a'), undefined);
+});
+
+test('a helper that fails is passed over, and named where nobody else has credentials', async (t) => {
+  const found = await stores(t, ['fails', 'absent', 'containers-auth.json']);
+  t.like(await found.find('two.com', 'a'), { username: 'alice' });
+  t.regex((await rejects(t, 'CRFS_DENIED', () => found.find('one.com', 'a'))).message, /docker-credential-fails/);
+});
