@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { createServer, type IncomingMessage, request } from 'node:http';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { Transport } from '../../src/main/registry/http/transport.js';
 import { openHttpSource } from '../../src/main/sources/http.js';
@@ -82,6 +82,32 @@ test('hosts in NO_PROXY, and this machine, are asked without the proxy', async (
   home.env['no_proxy'] = 'example.com,.test';
   await rejects(t, 'CRFS_UNREACHABLE', async () => await read(t, home, 'http://files.test/layer'));
   t.deepEqual(proxy.seen, []);
+});
+
+test('a SOCKS proxy is told the name of the host', async (t) => {
+  const { port } = new URL((await origin(t)).url);
+  const names: string[] = [];
+  const server = createTcpServer((client) => {
+    client.once('data', () => {
+      client.write(Buffer.of(5, 0)); // RFC 1928: no authentication
+      client.once('data', (asked: Buffer) => {
+        names.push(asked.toString('latin1', 5, 5 + (asked[4] ?? 0)));
+        const onward = connect(Number(port), '127.0.0.1', () => {
+          client.write(Buffer.of(5, 0, 0, 1, 127, 0, 0, 1, 0, 0));
+          onward.pipe(client).pipe(onward);
+        });
+      });
+    });
+    client.on('error', () => client.destroy());
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  t.teardown(() => server.close());
+  const home = await makeHome(t);
+  home.env['http_proxy'] = `socks5://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  t.is((await read(t, home, 'http://files.test/layer')).toString(), 'content');
+  t.deepEqual([...new Set(names)], ['files.test']);
 });
 
 registryTest('https goes through a tunnel, its certificate checked behind it', async (t) => {

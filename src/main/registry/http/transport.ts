@@ -3,13 +3,14 @@
 /** One HTTP request and its answer: pools of connections, TLS, proxies. Neither redirects nor retries. */
 
 import type { SecureContext } from 'node:tls';
-import { type Dispatcher, EnvHttpProxyAgent } from 'undici';
+import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import { CrfsError } from '../../errors/error.js';
 import { certsDirectory, secureContext } from '../certs.js';
 import { here } from '../surroundings.js';
 import type { Surroundings } from '../types.js';
 import { failure, nameOf } from './failure.js';
 import { paced } from './paced.js';
+import { proxyFor } from './proxies.js';
 
 /** Connections to one host, at most. */
 const CONNECTIONS = 16;
@@ -108,7 +109,7 @@ export class Transport {
   readonly #stall: number;
   /** Directories of certificates, by host. */
   readonly #certs = new Map<string, Promise<string | undefined>>();
-  /** By what they trust. */
+  /** By what they trust, and the proxy that they go through. */
   readonly #agents = new Map<string, Promise<Dispatcher>>();
 
   constructor(options: TransportOptions = {}) {
@@ -121,9 +122,11 @@ export class Transport {
     const { method, url, signal } = request;
     const asked = `${method} ${nameOf(url)}`;
     const insecure = request.insecure ?? false;
-    const certs = url.protocol === 'https:' ? await this.#certsFor(url.host) : undefined;
-    const trust = url.protocol === 'https:' ? `${insecure} ${certs ?? ''}` : '';
-    const agent = await this.#agent(trust, async () => (trust === '' ? {} : await this.#tls(certs, insecure)));
+    const secure = url.protocol === 'https:';
+    const certs = secure ? await this.#certsFor(url.host) : undefined;
+    const proxy = proxyFor(url, this.#surroundings.env);
+    const key = JSON.stringify([proxy, secure && [insecure, certs]]);
+    const agent = await this.#agent(key, async () => this.#open(secure ? await this.#tls(certs, insecure) : {}, proxy));
     const body = request.body?.();
     try {
       const data = await agent.request({
@@ -138,7 +141,7 @@ export class Transport {
     } catch (error) {
       signal?.throwIfAborted();
       const failed = failure(error, asked, url.host);
-      if (failed.code === 'CRFS_DENIED') await this.#distrust(url.host, trust);
+      if (failed.code === 'CRFS_DENIED') await this.#distrust(url.host, key);
       throw failed;
     }
   }
@@ -158,19 +161,19 @@ export class Transport {
   }
 
   /** Forgets what a host's certificate was checked against: a CA that is put into certs.d is then found by the next request. */
-  async #distrust(host: string, trust: string): Promise<void> {
-    const agent = await this.#agents.get(trust);
+  async #distrust(host: string, key: string): Promise<void> {
+    const agent = await this.#agents.get(key);
     this.#certs.delete(host);
-    this.#agents.delete(trust);
+    this.#agents.delete(key);
     agent?.close().catch(() => agent.destroy());
   }
 
-  async #agent(trust: string, tls: () => Promise<TlsOptions>): Promise<Dispatcher> {
-    const known = this.#agents.get(trust);
+  async #agent(key: string, open: () => Promise<Dispatcher>): Promise<Dispatcher> {
+    const known = this.#agents.get(key);
     if (known !== undefined) return await known;
-    const agent = tls().then((options) => this.#open(options));
-    this.#agents.set(trust, agent);
-    agent.catch(() => this.#agents.delete(trust));
+    const agent = open();
+    this.#agents.set(key, agent);
+    agent.catch(() => this.#agents.delete(key));
     return await agent;
   }
 
@@ -178,20 +181,14 @@ export class Transport {
     return { secureContext: await secureContext(certs, this.#surroundings), rejectUnauthorized: !insecure };
   }
 
-  #open(tls: TlsOptions): Dispatcher {
-    const { env } = this.#surroundings;
-    const direct = env['no_proxy'] ?? env['NO_PROXY'] ?? '';
-    return new EnvHttpProxyAgent({
+  #open(tls: TlsOptions, proxy: string | undefined): Dispatcher {
+    const options = {
       connections: CONNECTIONS,
-      connect: { ...tls, timeout: CONNECT_MS },
-      requestTls: tls,
       headersTimeout: this.#stall,
       bodyTimeout: this.#stall,
       keepAliveTimeout: IDLE_MS,
-      httpProxy: env['http_proxy'] ?? env['HTTP_PROXY'] ?? '',
-      httpsProxy: env['https_proxy'] ?? env['HTTPS_PROXY'] ?? '',
-      noProxy: direct === '*' ? direct : `localhost,127.0.0.1,[::1],${direct}`,
-      proxyTunnel: false,
-    });
+    };
+    if (proxy === undefined) return new Agent({ ...options, connect: { ...tls, timeout: CONNECT_MS } });
+    return new ProxyAgent({ ...options, uri: proxy, requestTls: tls, proxyTunnel: false });
   }
 }
