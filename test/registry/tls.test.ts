@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { ExecutionContext } from 'ava';
+import { speaksTls } from '../../src/main/registry/http/tls-probe.js';
 import { Transport } from '../../src/main/registry/http/transport.js';
 import { openHttpSource } from '../../src/main/sources/http.js';
 import { startOrigin } from '../tools/fault-proxy-origin.js';
@@ -72,6 +74,22 @@ test('a registry marked insecure is asked without checking its certificate', asy
   await home.write('etc/containers/registries.conf', `[[registry]]\nlocation = "${registry.host}"\ninsecure = true`);
   const client = makeClient(t, home);
   t.is((await client.getManifest(ref(registry.host, 'a', { tag: 'one' }))).layers.length, 1);
+});
+
+test('what speaks TLS is told from what does not, also where it wants a certificate of its client', async (t) => {
+  const { certificates, registry } = await setting(t);
+  t.true(await speaksTls(registry.host));
+  const [key, cert] = [await readFile(certificates.server.key), await readFile(certificates.server.certificate)];
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    const strict = createServer({ key, cert, ca: cert, requestCert: true, maxVersion }).listen(0, '127.0.0.1');
+    await once(strict, 'listening');
+    t.teardown(() => strict.close());
+    t.true(await speaksTls(`127.0.0.1:${(strict.address() as AddressInfo).port}`), maxVersion);
+  }
+  const plain = await startOrigin(Buffer.alloc(0));
+  t.false(await speaksTls(new URL(plain.url).host));
+  await plain.close();
+  t.false(await speaksTls(new URL(plain.url).host));
 });
 
 test('a redirect from https to http is refused', async (t) => {

@@ -50,11 +50,15 @@ async function systemRoots({ env, etc }: Surroundings): Promise<string[]> {
 }
 
 /**
- * A TLS context that trusts the system's CAs and those in `directory` (`*.crt`), and shows its client certificates (`NAME.cert`
- * with `NAME.key`). Rejects with CRFS_USAGE if a file cannot be read or used.
+ * A TLS context that trusts the system's CAs, if `roots` (they take long to load), and those in `directory` (`*.crt`), and shows
+ * its client certificates (`NAME.cert` with `NAME.key`). Rejects with CRFS_USAGE if a file cannot be read or used.
  */
-export async function secureContext(directory: string | undefined, surroundings: Surroundings): Promise<SecureContext> {
-  const ca = await systemRoots(surroundings);
+export async function secureContext(
+  directory: string | undefined,
+  surroundings: Surroundings,
+  { roots }: { readonly roots: boolean },
+): Promise<SecureContext> {
+  const ca = roots ? await systemRoots(surroundings) : [];
   const cert: string[] = [];
   const key: string[] = [];
   for (const name of directory === undefined ? [] : (await readdir(directory)).sort()) {

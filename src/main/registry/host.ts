@@ -9,6 +9,7 @@ import type { Endpoint } from './endpoints.js';
 import { nameOf } from './http/failure.js';
 import { sendFollowing } from './http/redirect.js';
 import { refusal } from './http/status.js';
+import { speaksTls } from './http/tls-probe.js';
 import type { HttpRequest, HttpResponse, Transport } from './http/transport.js';
 
 /** Rounds of authorization for one request: without, with a token, with a fresh token. */
@@ -78,9 +79,9 @@ export class Host {
     }
   }
 
-  /** Asks by https; where plain http will do, by http once https has failed. What has answered is asked from then on. */
+  /** Asks by https, or by http where that will do and https is not spoken. What has answered is asked from then on. */
   async #ask(request: HostRequest, authorization: string | undefined): Promise<{ from: URL; response: HttpResponse }> {
-    const bases = this.#base === undefined ? this.#bases() : [this.#base];
+    const bases = this.#base === undefined ? await this.#bases() : [this.#base];
     for (const [index, base] of bases.entries()) {
       const from = new URL(request.path, base);
       if (base.protocol === 'https:' && from.protocol === 'http:' && !this.insecure) {
@@ -111,8 +112,9 @@ export class Host {
     throw new CrfsError('CRFS_INTERNAL', `no way to ask ${this.#registry}`);
   }
 
-  #bases(): URL[] {
-    const schemes = this.insecure || isLoopback(this.#registry) ? ['https', 'http'] : ['https'];
+  async #bases(): Promise<URL[]> {
+    let schemes = this.insecure ? ['https', 'http'] : ['https'];
+    if (isLoopback(this.#registry)) schemes = [(await speaksTls(this.#registry)) ? 'https' : 'http'];
     return schemes.map((scheme) => new URL(`${scheme}://${apiHost(this.#registry)}/v2/`));
   }
 }

@@ -178,7 +178,8 @@ export class Transport {
   }
 
   async #tls(certs: string | undefined, insecure: boolean): Promise<TlsOptions> {
-    return { secureContext: await secureContext(certs, this.#surroundings), rejectUnauthorized: !insecure };
+    const context = await secureContext(certs, this.#surroundings, { roots: !insecure });
+    return { secureContext: context, rejectUnauthorized: !insecure };
   }
 
   #open(tls: TlsOptions, proxy: string | undefined): Dispatcher {
