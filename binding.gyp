@@ -43,6 +43,7 @@
         "csrc/plugin/layer.c",
         "csrc/plugin/lookup.c",
         "csrc/plugin/mapping.c",
+        "csrc/plugin/mountpoint.c",
         "csrc/plugin/object.c",
         "csrc/plugin/open.c",
         "csrc/plugin/plugin.c",

@@ -104,6 +104,7 @@ Napi::Object Layout(Napi::Env env) {
                                         {"indexUnverified", CRFS_INDEX_UNVERIFIED},
                                         {"inodeDigest", CRFS_INODE_DIGEST},
                                         {"ringSize", CRFS_RING_SIZE},
+                                        {"traceSize", CRFS_TRACE_SIZE},
                                         {"noInode", CRFS_NO_INODE},
                                         {"controlVersion", CRFS_CONTROL_VERSION},
                                         {"controlTextLimit", CRFS_CONTROL_TEXT_LIMIT},

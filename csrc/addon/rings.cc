@@ -132,6 +132,41 @@ Napi::Value RingStatus(const Napi::CallbackInfo &info) {
   return status;
 }
 
+// ringTrace(ring, on) -> the position of the open that is noted next, or null.
+Napi::Value RingTrace(const Napi::CallbackInfo &info) {
+  std::shared_ptr<Ring> ring = All().Find(Uint(info, 0));
+  if (ring == nullptr)
+    return info.Env().Null();
+  crfs_trace_switch(&ring->shared->trace, info[1].As<Napi::Boolean>().Value() ? 1 : 0);
+  return Napi::Number::New(info.Env(), crfs_trace_head(&ring->shared->trace));
+}
+
+// ringOpenings(ring, position, out) -> null, or [next position, opens missed, opens in `out`]. `out` is filled with
+// five numbers for each: layer, inode, errno, nanoseconds of CLOCK_MONOTONIC at its end, and those that it waited.
+Napi::Value RingOpenings(const Napi::CallbackInfo &info) {
+  Napi::Env env = info.Env();
+  std::shared_ptr<Ring> ring = All().Find(Uint(info, 0));
+  if (ring == nullptr)
+    return env.Null();
+  uint32_t position = Uint(info, 1), missed = 0, count = 0;
+  Napi::Float64Array out = info[2].As<Napi::Float64Array>();
+  crfs_opening opening;
+  while ((count + 1) * 5 <= out.ElementLength() &&
+         crfs_trace_read(&ring->shared->trace, &position, &opening, &missed) != 0) {
+    double *to = out.Data() + count++ * 5;
+    to[0] = opening.layer;
+    to[1] = opening.inode;
+    to[2] = opening.error;
+    to[3] = static_cast<double>(opening.at_ns);
+    to[4] = static_cast<double>(opening.waited_ns);
+  }
+  Napi::Array result = Napi::Array::New(env, 3);
+  result[0u] = Napi::Number::New(env, position);
+  result[1u] = Napi::Number::New(env, missed);
+  result[2u] = Napi::Number::New(env, count);
+  return result;
+}
+
 bool TakeFrom(uint32_t number, Ring &ring, uint32_t *out) {
   crfs_request request;
   uint32_t position;
@@ -233,6 +268,8 @@ void AddRings(Napi::Env env, Napi::Object exports) {
   exports.Set("ringAttach", Napi::Function::New(env, RingAttach));
   exports.Set("ringDetach", Napi::Function::New(env, RingDetach));
   exports.Set("ringStatus", Napi::Function::New(env, RingStatus));
+  exports.Set("ringTrace", Napi::Function::New(env, RingTrace));
+  exports.Set("ringOpenings", Napi::Function::New(env, RingOpenings));
   exports.Set("take", Napi::Function::New(env, Take));
   exports.Set("complete", Napi::Function::New(env, Complete));
   exports.Set("submit", Napi::Function::New(env, Submit));

@@ -2,6 +2,7 @@
 
 #include "plugin/connection.h"
 
+#include "plugin/mountpoint.h"
 #include "plugin/runtime.h"
 #include "plugin/start.h"
 
@@ -59,7 +60,11 @@ static int take_welcome(struct crfs_connection *connection, const int fds[3], st
 static enum crfs_outcome say_hello(struct crfs_connection *connection, uint64_t deadline_ns,
                                    struct crfs_failure *failure) {
   struct crfs_question hello = {
-      .head = {.type = CRFS_HELLO, .a = CRFS_CONTROL_VERSION}, .answer = CRFS_WELCOME, .answer_fds = 3};
+      .head = {.type = CRFS_HELLO, .a = CRFS_CONTROL_VERSION},
+      .text = crfs_mountpoint(),
+      .answer = CRFS_WELCOME,
+      .answer_fds = 3,
+  };
   int fds[CRFS_CONTROL_FD_LIMIT];
   hello.fd = make_ring(connection, failure);
   if (hello.fd < 0)

@@ -51,6 +51,14 @@ static void count(uint64_t *counter, uint64_t by) {
   __atomic_fetch_add(counter, by, __ATOMIC_RELAXED);
 }
 
+static void note(struct crfs_connection *connection, uint32_t number, uint32_t inode, int error, uint64_t waited_ns) {
+  if (!crfs_trace_is_on(&connection->ring->trace))
+    return;
+  const struct crfs_opening opening = {
+      .layer = number, .inode = inode, .error = (uint32_t)error, .at_ns = crfs_now_ns(), .waited_ns = waited_ns};
+  crfs_trace_note(&connection->ring->trace, &opening);
+}
+
 /* One attempt on CONNECTION: a descriptor, or -1 and errno: EAGAIN if asking once more may help. A daemon that ended is
  * replaced. */
 static int attempt(struct crfs_connection *connection, const struct crfs_layer *layer, uint32_t number, uint32_t inode,
@@ -82,9 +90,11 @@ static int wait_for(const struct crfs_layer *layer, uint32_t inode) {
     int fd = attempt(connection, layer, number, inode, deadline);
     int error = errno, again = fd < 0 && error == EAGAIN && repeat < REPEATS;
     if (!again) {
+      uint64_t waited = crfs_now_ns() - start;
       count(&connection->ring->misses, 1);
-      count(&connection->ring->waited_ns, crfs_now_ns() - start);
+      count(&connection->ring->waited_ns, waited);
       count(&connection->ring->errors, fd < 0);
+      note(connection, number, inode, fd < 0 ? error : 0, waited);
     }
     crfs_session_release(connection);
     if (again)
@@ -104,6 +114,7 @@ int crfs_object_open(const struct crfs_layer *layer, uint32_t inode) {
   if (fd >= 0) {
     count(&connection->ring->hits, 1);
     count(&connection->ring->hit_bytes, i->size);
+    note(connection, number, inode, 0, 0);
   }
   crfs_session_release(connection);
   if (fd >= 0 || error != ENOENT) {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /* The request ring: how a mount asks the daemon's workers for the content of files. Requests only, never data.
- * Version 1.
+ * Version 2: the trace was added.
  *
  * One ring per mount, in a sealed memfd that the mount creates and sends to the daemon: a mount that dies or scribbles
  * harms no ring but its own. Threads of the mount produce; all workers of the daemon consume.
  *
  *   struct crfs_ring            one page: identity, the producers' head, counters
  *   struct crfs_request [256]   one page and a few: position p of the stream lives in request p % CRFS_RING_SIZE
+ *   struct crfs_trace           what was opened last, while somebody watches: shared/trace.h
  *
  * A request's life, told by its `turn` for position p:
  *
@@ -33,6 +34,8 @@
 #ifndef CRFS_RING_H
 #define CRFS_RING_H
 
+#include "shared/trace.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
@@ -54,7 +57,7 @@ extern "C" {
 #endif
 
 #define CRFS_RING_MAGIC 0x474e495253465243ull /* "CRFSRING" */
-#define CRFS_RING_VERSION 1u
+#define CRFS_RING_VERSION 2u
 #define CRFS_RING_SIZE 256u /* requests; a power of two */
 #define CRFS_BEAT_INTERVAL_MS 1000
 
@@ -84,6 +87,7 @@ struct crfs_ring {
   uint64_t waited_ns; /* time that opens spent waiting */
   uint8_t reserved2[3928];
   struct crfs_request requests[CRFS_RING_SIZE];
+  struct crfs_trace trace;
 };
 
 struct crfs_doorbell {

@@ -17,6 +17,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   stargzify: async () => (await import('./commands/stargzify.js')).addStargzify,
   daemon: async () => (await import('./commands/daemon.js')).addDaemon,
   status: async () => (await import('./commands/status.js')).addStatus,
+  trace: async () => (await import('./commands/trace.js')).addTrace,
   cache: async () => (await import('./commands/cache.js')).addCache,
   stop: async () => (await import('./commands/stop.js')).addStop,
 };

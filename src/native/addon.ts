@@ -61,6 +61,7 @@ export interface Layout {
       | 'indexUnverified'
       | 'inodeDigest'
       | 'ringSize'
+      | 'traceSize'
       | 'noInode'
       | 'controlVersion'
       | 'controlTextLimit'
@@ -149,6 +150,14 @@ export interface Addon {
   ringAttach(fd: number): number;
   ringDetach(ring: number): void;
   ringStatus(ring: number): RingStatus | null;
+  /** Switches a mount's trace. Returns the position of the open that is noted next, or null: the ring is gone. */
+  ringTrace(ring: number, on: boolean): number | null;
+  /**
+   * Reads a mount's trace from a position on. Returns the next position, how many opens were missed, and how many are in
+   * `out`, or null: the ring is gone. Five numbers each, all of them the mount's word: layer, inode, errno, nanoseconds
+   * of the monotonic clock at its end, and those that it waited.
+   */
+  ringOpenings(ring: number, position: number, out: Float64Array): [next: number, missed: number, count: number] | null;
   /**
    * Claims the next request, of mounts first, of the daemon's own rings unless `demandOnly`. Returns false if there is
    * none; else fills `out`: ring, position, layer, inode, first chunk, number of chunks.

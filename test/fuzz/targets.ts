@@ -11,6 +11,7 @@ import { run } from '../tools/run.js';
 export const native: Readonly<Record<string, readonly string[]>> = {
   index: ['csrc/shared/index.c'],
   ring: [],
+  trace: [],
   control: ['csrc/plugin/control.c', 'csrc/plugin/report.c'],
   config: ['csrc/plugin/config.c', 'csrc/plugin/report.c'],
 };

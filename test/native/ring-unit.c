@@ -161,6 +161,49 @@ static void the_doorbell_wakes_a_sleeper_and_remembers_a_ring(void) {
   sleep_on_the_bell(&count); /* rung since: returns at once */
 }
 
+static struct crfs_opening opening_of(uint32_t inode) {
+  return (struct crfs_opening){.layer = inode + 1, .inode = inode, .error = EIO, .at_ns = inode + 2, .waited_ns = 3};
+}
+
+static void a_trace_is_read_once_in_order(void) {
+  static struct crfs_trace trace;
+  struct crfs_opening out;
+  uint32_t position = crfs_trace_head(&trace), missed = 0;
+  CHECK(!crfs_trace_is_on(&trace));
+  crfs_trace_switch(&trace, 1);
+  CHECK(crfs_trace_is_on(&trace) && crfs_trace_read(&trace, &position, &out, &missed) == 0);
+  for (uint32_t n = 0; n < 2; n++) {
+    struct crfs_opening opening = opening_of(n);
+    crfs_trace_note(&trace, &opening);
+  }
+  for (uint32_t n = 0; n < 2; n++)
+    CHECK(crfs_trace_read(&trace, &position, &out, &missed) == 1 && out.layer == n + 1 && out.inode == n &&
+          out.error == EIO && out.at_ns == n + 2 && out.waited_ns == 3);
+  CHECK(crfs_trace_read(&trace, &position, &out, &missed) == 0 && missed == 0);
+}
+
+static void what_a_trace_overwrote_is_counted(void) {
+  static struct crfs_trace trace;
+  struct crfs_opening out;
+  uint32_t position = 0, missed = 0, read = 0;
+  const uint32_t total = 3 * CRFS_TRACE_SIZE + 5;
+  for (uint32_t n = 0; n < total; n++) {
+    struct crfs_opening opening = opening_of(n);
+    crfs_trace_note(&trace, &opening);
+  }
+  while (crfs_trace_read(&trace, &position, &out, &missed) == 1)
+    CHECK(out.inode == missed + read++);
+  CHECK(missed + read == total && read == CRFS_TRACE_SIZE / 2);
+}
+
+static void an_unfinished_opening_holds_the_trace_up(void) {
+  static struct crfs_trace trace;
+  struct crfs_opening out;
+  uint32_t position = 0, missed = 0;
+  trace.head = 1;
+  CHECK(crfs_trace_read(&trace, &position, &out, &missed) == 0 && position == 0 && missed == 0);
+}
+
 int main(void) {
   a_new_ring_says_what_it_is();
   a_request_is_claimed_and_answered_once();
@@ -170,6 +213,9 @@ int main(void) {
   a_request_that_is_answered_twice_keeps_its_first_answer();
   positions_wrap_around();
   the_doorbell_wakes_a_sleeper_and_remembers_a_ring();
+  a_trace_is_read_once_in_order();
+  what_a_trace_overwrote_is_counted();
+  an_unfinished_opening_holds_the_trace_up();
   printf("checks %lu\n", checks);
   return 0;
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { rmSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import type { Trimmed } from '../cache/trim.js';
 import type { Status } from './status.js';
+import type { Traced } from './tracer.js';
 
 /** What the command line asks of the daemon: HTTP on a unix socket that only its user can reach. */
 export interface Api {
@@ -12,6 +13,8 @@ export interface Api {
   stop(): void;
   /** Makes the cache smaller, to so many bytes. */
   trim(limit: number): Promise<Trimmed>;
+  /** Tells what a mount opens, until `ended` is called; returns what stops it. undefined: there is no such mount. */
+  trace(mountpoint: string, tell: (traced: Traced) => void, ended: () => void): (() => void) | undefined;
 }
 
 export interface ApiServer {
@@ -19,6 +22,9 @@ export interface ApiServer {
 }
 
 export const API_SOCKET = 'api.sock';
+
+/** What a reader of a trace may be behind, in bytes: what is more he misses. */
+const TRACE_BACKLOG = 4 << 20;
 
 export function listenApi(runtimeDirectory: string, api: Api): ApiServer {
   const path = join(runtimeDirectory, API_SOCKET);
@@ -33,6 +39,8 @@ export function listenApi(runtimeDirectory: string, api: Api): ApiServer {
         (trimmed) => response.end(JSON.stringify(trimmed)),
         (error: Error) => response.destroy(error),
       );
+    } else if (route.startsWith('GET /trace?mount=')) {
+      sendTrace(api, request, response);
     } else if (route === 'POST /stop') {
       response.end();
       api.stop();
@@ -50,4 +58,27 @@ export function listenApi(runtimeDirectory: string, api: Api): ApiServer {
         server.closeIdleConnections();
       }),
   };
+}
+
+/** Objects of `Traced`, a line each. The first line is empty: from there on, everything is told. */
+function sendTrace(api: Api, { url = '' }: IncomingMessage, response: ServerResponse): void {
+  const mountpoint = new URL(url, 'http://crfs').searchParams.get('mount') ?? '';
+  let missed = 0;
+  const tell = (traced: Traced): void => {
+    if (response.writableLength > TRACE_BACKLOG) {
+      missed += 'missed' in traced ? traced.missed : 1;
+      return;
+    }
+    if (missed > 0) response.write(`${JSON.stringify({ missed } satisfies Traced)}\n`);
+    missed = 0;
+    response.write(`${JSON.stringify(traced)}\n`);
+  };
+  const stop = api.trace(mountpoint, tell, () => response.end());
+  if (stop === undefined) {
+    response.statusCode = 404;
+    response.end();
+    return;
+  }
+  response.once('close', stop);
+  response.write('\n');
 }

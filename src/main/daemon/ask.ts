@@ -19,10 +19,33 @@ export async function askDaemon(method: 'GET' | 'POST', path: string): Promise<s
     const response = await client.request({ method, path });
     return await response.body.text();
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined;
-    throw new CrfsError('CRFS_UNREACHABLE', `the daemon does not answer: ${message}`, { cause: error });
+    return orNobody(error);
   } finally {
     await client.destroy();
   }
+}
+
+/**
+ * Follows what the daemon of this user tells as it comes, until it ends it or `signal` aborts: pieces of a text. Resolves
+ * to undefined if none runs, and to the status if that is not 200. Throws CRFS_UNREACHABLE.
+ */
+export async function followDaemon(
+  path: string,
+  signal: AbortSignal,
+): Promise<AsyncIterable<Buffer> | number | undefined> {
+  const client = new Client('http://crfs', { socketPath: join(runtimeDirectory(), API_SOCKET), bodyTimeout: 0 });
+  try {
+    const { statusCode, body } = await client.request({ method: 'GET', path, signal });
+    if (statusCode === 200) return body;
+    await client.destroy();
+    return statusCode;
+  } catch (error) {
+    return orNobody(error);
+  }
+}
+
+function orNobody(error: unknown): undefined {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined;
+  throw new CrfsError('CRFS_UNREACHABLE', `the daemon does not answer: ${message}`, { cause: error });
 }

@@ -17,6 +17,7 @@ import { logFile } from './log.js';
 import { Resolver } from './resolver.js';
 import { Session } from './session.js';
 import type { Status } from './status.js';
+import { Tracer } from './tracer.js';
 
 const SYNC_EVERY_MS = 60_000;
 const MEASURE_EVERY_MS = 5000;
@@ -33,6 +34,7 @@ export class Daemon {
   readonly #indexer: Indexer;
   readonly #layers: OpenLayers;
   readonly #resolver: Resolver;
+  readonly #tracer: Tracer;
   readonly #objectsFd: number;
   readonly #started = new Date();
   readonly #sessions = new Set<Session>();
@@ -70,6 +72,7 @@ export class Daemon {
     this.#indexer.warm(); // whoever starts a daemon mounts something
     this.#layers = new OpenLayers(settings, layout, this.#indexer, log);
     this.#resolver = new Resolver(layout, log);
+    this.#tracer = new Tracer(this.#layers);
     this.#socket = join(runtime, 'control.sock');
     rmSync(this.#socket, { force: true });
     const listening = addon.controlListen(this.#socket);
@@ -78,6 +81,10 @@ export class Daemon {
       status: () => this.status(),
       stop: () => void this.stop('asked to'),
       trim: (limit) => this.#trim(limit),
+      trace: (mountpoint, tell, ended) => {
+        const ring = [...this.#sessions].findLast((session) => session.mountpoint === mountpoint)?.ringNumber;
+        return ring === undefined ? undefined : this.#tracer.follow(ring, tell, ended);
+      },
     });
     this.#sync = setInterval(() => void this.#syncCache(), SYNC_EVERY_MS);
     this.#sync.unref();
@@ -186,7 +193,7 @@ export class Daemon {
   /** Measures the cache only when it may have outgrown its limit since it was last measured. */
   async #keepLimit(): Promise<void> {
     if (this.#trimming) return;
-    const grown = this.#layers.crew.board.counters().objectBytes + this.#layers.fetchedBytes - this.#measuredAt;
+    const grown = this.#layers.crew.board.counters().objectBytes + this.#layers.fetched.bytes - this.#measuredAt;
     try {
       const limit = sizeLimit(this.#cache.layout, this.#settings['max-size']);
       if (this.#measured === undefined) await this.#trim(limit);
@@ -199,7 +206,7 @@ export class Daemon {
   async #trim(limit: number): Promise<Trimmed> {
     this.#trimming = true;
     try {
-      const measuredAt = this.#layers.crew.board.counters().objectBytes + this.#layers.fetchedBytes;
+      const measuredAt = this.#layers.crew.board.counters().objectBytes + this.#layers.fetched.bytes;
       const trimmed = await trim(this.#cache.layout, limit, this.#layers.pinned());
       this.#measured = trimmed.left;
       this.#measuredAt = measuredAt;

@@ -31,6 +31,14 @@ export interface OpenLayer {
   users: number;
 }
 
+/** A request that waited for the network. */
+export interface Fetched {
+  readonly ring: number;
+  readonly layer: number;
+  readonly inode: number;
+  readonly ms: number;
+}
+
 interface Entered extends OpenLayer {
   readonly index: IndexReader;
   readonly mapping: ArrayBuffer;
@@ -47,7 +55,10 @@ export class OpenLayers {
   readonly #log: Logger;
   readonly #byIdentity = new Map<string, Promise<Entered>>();
   readonly #open = new Map<number, Entered>();
+  /** Told of each request that had to wait for the network, while somebody wants to know. */
+  onFetched: ((fetched: Fetched) => void) | undefined;
   #next = 1;
+  #fetchedBefore = { bytes: 0, requests: 0 };
 
   constructor(settings: Settings, layout: CacheLayout, indexer: Indexer, log: Logger) {
     this.#settings = settings;
@@ -66,9 +77,20 @@ export class OpenLayers {
     return new Set(files);
   }
 
-  /** Bytes that came over the network for the layers in use. */
-  get fetchedBytes(): number {
-    return this.list().reduce((sum, { blob }) => sum + (blob.remote?.fetcher.bytes ?? 0), 0);
+  /** What came over the network since the daemon started. */
+  get fetched(): { readonly bytes: number; readonly requests: number } {
+    let { bytes, requests } = this.#fetchedBefore;
+    for (const { blob } of this.#open.values()) {
+      bytes += blob.remote?.fetcher.bytes ?? 0;
+      requests += blob.remote?.fetcher.requests ?? 0;
+    }
+    return { bytes, requests };
+  }
+
+  /** The path of a file, by numbers that a mount gave: undefined where they mean nothing. */
+  path(number: number, inode: number): string | undefined {
+    const index = this.#open.get(number)?.index;
+    return index && inode < index.inodes ? index.path(inode) : undefined;
   }
 
   /** To be called when objects were removed: what was filled ahead may have to be again. */
@@ -105,6 +127,8 @@ export class OpenLayers {
     addon.unmap(layer.mapping);
     closeSync(layer.indexFd);
     await layer.blob.close();
+    this.#fetchedBefore.bytes += layer.blob.remote?.fetcher.bytes ?? 0;
+    this.#fetchedBefore.requests += layer.blob.remote?.fetcher.requests ?? 0;
   }
 
   async #enter(resolved: ResolvedLayer): Promise<Entered> {
@@ -176,8 +200,10 @@ export class OpenLayers {
     const layer = this.#open.get(number);
     const path = layer?.index.path(inode);
     const ranges = layer ? rangesOf(layer, inode) : [];
+    const started = performance.now();
     try {
       for (const [offset, end] of ranges) await layer?.blob.remote?.fetcher.need(offset, end);
+      this.onFetched?.({ ring, layer: number, inode, ms: performance.now() - started });
       addon.complete(ring, position, constants.errno.EAGAIN);
     } catch (error) {
       this.#log.warn({ layer: layer?.name, path }, `cannot fetch ${path}: ${(error as Error).message}`);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { closeSync, constants as fsConstants, mkdirSync, openSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { closeSync, constants as fsConstants, mkdirSync, openSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
@@ -47,7 +47,8 @@ interface Question extends Message {
 /** One mount: its control connection, its ring and the layers that it uses. */
 export class Session {
   readonly pid: number;
-  readonly mountpoint: string;
+  /** As the mount tells it. */
+  mountpoint = '?';
   readonly since = new Date();
   readonly #context: SessionContext;
   readonly #fd: number;
@@ -60,13 +61,13 @@ export class Session {
   readonly #blobs = new Set<HeldFile>();
   readonly #layers = new Set<OpenLayer>();
   #ring: number | undefined;
+  #counted: RingStatus | null = null;
   #staging: string | undefined;
   #answering = false;
   #hungUp = false;
 
   constructor({ fd, pid }: Connection, context: SessionContext) {
     this.pid = pid;
-    this.mountpoint = mountpointOf(pid);
     this.#fd = fd;
     this.#context = context;
     this.#watcher = new addon.Watcher(fd, () => this.#receive());
@@ -76,8 +77,14 @@ export class Session {
     return [...this.#layers];
   }
 
+  /** The number of its ring, once it has one. */
+  get ringNumber(): number | undefined {
+    return this.#ring;
+  }
+
+  /** What its ring counts; of a mount that has gone, what it counted. */
   get ring(): RingStatus | null {
-    return this.#ring === undefined ? null : addon.ringStatus(this.#ring);
+    return this.#counted ?? (this.#ring === undefined ? null : addon.ringStatus(this.#ring));
   }
 
   /** Ends the session as if the mount had gone. */
@@ -85,6 +92,7 @@ export class Session {
     if (this.#hungUp) return;
     this.#hungUp = true;
     this.#watcher.close();
+    this.#counted = this.ring;
     if (this.#ring !== undefined) addon.ringDetach(this.#ring);
     if (!this.#answering) void this.#release();
   }
@@ -133,7 +141,7 @@ export class Session {
     else throw new CrfsError('CRFS_USAGE', `there is no control message of type ${question.type}`);
   }
 
-  #hello({ a: version, files }: Question): void {
+  #hello({ a: version, text, files }: Question): void {
     if (version !== protocol.controlVersion) {
       const hint = 'run `crfs stop` once its mounts have gone';
       throw new CrfsError(
@@ -143,6 +151,7 @@ export class Session {
     }
     if (this.#ring !== undefined || files[0] === undefined) throw new CrfsError('CRFS_USAGE', 'a mount has one ring');
     this.#ring = addon.ringAttach(files[0].fd);
+    this.mountpoint = text.startsWith('/') ? resolve(text) : '?';
     this.#staging = this.#context.layout.staging(this.#ring);
     mkdirSync(this.#staging, { mode: 0o700 });
     const staging = openSync(this.#staging, fsConstants.O_RDONLY | fsConstants.O_DIRECTORY);
@@ -205,15 +214,5 @@ export class Session {
     await Promise.allSettled(this.#sources.flat());
     await Promise.all([...this.#layers].map((layer) => this.#context.layers.release(layer)));
     this.#context.ended(this);
-  }
-}
-
-/** The last argument of the process at the other end, which for a host is where it mounts. */
-function mountpointOf(pid: number): string {
-  try {
-    const argument = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').at(-2) ?? '';
-    return resolve(readlinkSync(`/proc/${pid}/cwd`), argument);
-  } catch {
-    return '?'; // the process is not ours to look at, or in another pid namespace
   }
 }

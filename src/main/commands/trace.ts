@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { realpathSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
+import type { Command } from 'commander';
+import { followDaemon } from '../daemon/ask.js';
+import type { Opening, Traced } from '../daemon/tracer.js';
+import { CrfsError } from '../errors/error.js';
+import { escapeLine, escapeName, toJson } from '../output/terminal.js';
+
+const HELP = `
+A line for each open of a regular file that has content: when it ended, how long it waited, for what, the number that
+\`crfs status\` gives its layer, and its path in the layer (the first, if it has several names). What it waited for:
+  -        nothing: the content was in the cache
+  inflate  a worker: its gzip members were read, inflated and checked
+  fetch    the network, for as long as it says, and then a worker
+Nothing is noted while nobody traces. A mount that opens faster than it can be followed goes on: how many opens were
+missed is told.
+
+It ends with 0 at ^C, or when the mount has gone.
+
+Examples:
+  crfs trace merged
+  crfs trace merged --json | jq 'select(.waitedMs > 10) | .path'`;
+
+/** `crfs trace` */
+export function addTrace(program: Command): void {
+  program
+    .command('trace')
+    .description('show live what is opened through a mount, and what that waits for')
+    .argument('<merged>', 'where it is mounted')
+    .option('--json', 'print JSON, an object a line')
+    .addHelpText('after', HELP)
+    .action(async (merged: string, { json }: { json?: boolean }) => {
+      const interrupt = new AbortController();
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupt.abort());
+      try {
+        const trace = await follow(merged, interrupt.signal);
+        await print(trace, json ? toJson : render, `tracing ${escapeLine(merged)}: ^C ends it\n`);
+      } catch (error) {
+        if (!interrupt.signal.aborted) throw cutOff(merged, error);
+      }
+    });
+}
+
+async function follow(merged: string, signal: AbortSignal): Promise<AsyncIterable<Buffer>> {
+  const places = new Set([resolve(merged), realpathSync(merged)]);
+  for (const place of places) {
+    const trace = await followDaemon(`/trace?mount=${encodeURIComponent(place)}`, signal);
+    if (typeof trace === 'object') return trace;
+  }
+  throw new CrfsError('CRFS_NOT_FOUND', `${merged} is no mount of a layer: \`crfs status\` lists those that there are`);
+}
+
+function cutOff(merged: string, error: unknown): unknown {
+  if (error instanceof CrfsError || (error as NodeJS.ErrnoException).syscall) return error;
+  return new CrfsError('CRFS_UNREACHABLE', `the daemon of ${merged} ended: trace it again`, { cause: error });
+}
+
+/** The first line is empty, and stands for the beginning. */
+async function print(trace: AsyncIterable<Buffer>, format: (traced: Traced) => string, begun: string): Promise<void> {
+  for await (const line of createInterface({ input: Readable.from(trace) })) {
+    if (line === '') process.stderr.write(begun);
+    else process.stdout.write(`${format(JSON.parse(line) as Traced)}\n`);
+  }
+}
+
+function render(traced: Traced): string {
+  if ('missed' in traced) return `(${traced.missed} more were opened, faster than they could be followed)`;
+  const { time, waitedMs, layer, path, error } = traced;
+  const waited = waitedMs > 0 ? `${waitedMs.toFixed(1)} ms` : '-';
+  const columns = [
+    timeOfDay(new Date(time)),
+    waited.padStart(11),
+    reason(traced).padEnd(16),
+    String(layer).padStart(3),
+  ];
+  return `${columns.join('  ')}  ${escapeName(path)}${error === null ? '' : `  ${error}`}`;
+}
+
+function reason(opening: Opening): string {
+  if (opening.for === 'nothing') return '-';
+  return opening.for === 'fetch' ? `fetch ${opening.fetchedMs.toFixed(1)} ms` : 'inflate';
+}
+
+function timeOfDay(time: Date): string {
+  return `${time.toTimeString().slice(0, 8)}.${String(time.getMilliseconds()).padStart(3, '0')}`;
+}

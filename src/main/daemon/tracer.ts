@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { getSystemErrorName } from 'node:util';
+import { addon } from '../../native/addon.js';
+import type { Fetched, OpenLayers } from './layers.js';
+
+const LOOK_EVERY_MS = 20;
+const NUMBERS = 5; // of an open
+const MOST_NOTES = 4096;
+
+/** An open of a file with content through a mount, as `crfs trace --json` prints it. */
+export interface Opening {
+  /** ISO 8601: when it ended */
+  readonly time: string;
+  /** Number of the layer, as in the status. */
+  readonly layer: number;
+  /** Of the file; the first of its names. */
+  readonly path: string;
+  /** Milliseconds; 0: its content was there. */
+  readonly waitedMs: number;
+  /** Milliseconds of these that the network took. */
+  readonly fetchedMs: number;
+  readonly for: 'nothing' | 'inflate' | 'fetch';
+  /** The name of the errno that it ended with. */
+  readonly error: string | null;
+}
+
+/** What a trace tells: an open, or how many were too fast to be followed. */
+export type Traced = Opening | { readonly missed: number };
+
+interface Follower {
+  readonly ring: number;
+  /** Milliseconds that requests waited for the network, by layer and inode, until their opens are told. */
+  readonly fetched: Map<string, number>;
+}
+
+/** Tells what is opened through mounts. Costs nothing while nobody listens. */
+export class Tracer {
+  readonly #layers: OpenLayers;
+  readonly #followers = new Set<Follower>();
+  /** Milliseconds since the epoch at which the monotonic clock started. */
+  readonly #clockStart = Date.now() - monotonicMs();
+
+  constructor(layers: OpenLayers) {
+    this.#layers = layers;
+  }
+
+  /**
+   * Tells `tell` what the mount with this ring opens from now on, and calls `ended` when the mount has gone. Returns what
+   * stops it.
+   */
+  follow(ring: number, tell: (traced: Traced) => void, ended: () => void): () => void {
+    const follower: Follower = { ring, fetched: new Map() };
+    let position = addon.ringTrace(ring, true);
+    this.#followers.add(follower);
+    this.#layers.onFetched = (fetched) => this.#note(fetched);
+    const numbers = new Float64Array(NUMBERS * addon.layout.constants.traceSize);
+    const look = (): void => {
+      const found = position === null ? null : addon.ringOpenings(ring, position, numbers);
+      if (found === null) {
+        stop();
+        ended();
+        return;
+      }
+      const [next, missed, count] = found;
+      position = next;
+      if (missed > 0) tell({ missed });
+      for (let n = 0; n < count; n++) {
+        const opening = this.#describe(follower, numbers.subarray(n * NUMBERS, (n + 1) * NUMBERS));
+        if (opening) tell(opening);
+      }
+    };
+    const timer = setInterval(look, LOOK_EVERY_MS);
+    const stop = (): void => {
+      clearInterval(timer);
+      this.#followers.delete(follower);
+      if (![...this.#followers].some((other) => other.ring === ring)) addon.ringTrace(ring, false);
+      if (this.#followers.size === 0) this.#layers.onFetched = undefined;
+    };
+    return stop;
+  }
+
+  /** The mount's numbers may be anything: what they do not name is left out. */
+  #describe({ fetched }: Follower, numbers: Float64Array): Opening | undefined {
+    const [layer = 0, inode = 0, errno = 0, at = 0, waited = 0] = numbers;
+    const path = this.#layers.path(layer, inode);
+    if (path === undefined) return undefined;
+    const key = `${layer} ${inode}`;
+    const fetchedMs = waited > 0 ? (fetched.get(key) ?? 0) : 0;
+    if (waited > 0) fetched.delete(key);
+    return {
+      time: new Date(this.#clockStart + Math.min(at / 1e6, monotonicMs())).toISOString(),
+      layer,
+      path,
+      waitedMs: waited / 1e6,
+      fetchedMs,
+      for: waited === 0 ? 'nothing' : fetchedMs > 0 ? 'fetch' : 'inflate',
+      error: errno === 0 ? null : nameOf(errno),
+    };
+  }
+
+  #note({ ring, layer, inode, ms }: Fetched): void {
+    const key = `${layer} ${inode}`;
+    for (const follower of this.#followers) {
+      if (follower.ring !== ring) continue;
+      if (follower.fetched.size >= MOST_NOTES) follower.fetched.clear();
+      follower.fetched.set(key, (follower.fetched.get(key) ?? 0) + ms);
+    }
+  }
+}
+
+function monotonicMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
+function nameOf(errno: number): string {
+  return errno < 4096 ? getSystemErrorName(-errno) : String(errno);
+}
