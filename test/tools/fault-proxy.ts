@@ -64,6 +64,8 @@ export interface FaultProxy {
   reset(): void;
   /** Ends the life of every URL that a redirect has named so far. */
   expire(): void;
+  /** Resets the connections that stall. */
+  release(): void;
   close(): Promise<void>;
 }
 
@@ -113,7 +115,7 @@ class Proxy implements FaultProxy {
   readonly #up = new Lane();
   readonly #greeted = new WeakSet<Socket>();
   readonly #tickets = new Set<string>();
-  readonly #closed = new AbortController();
+  #stalled = new AbortController();
 
   constructor(options: FaultProxyOptions, servers: readonly Server[], host: string, storeHost: string) {
     this.link = options.link ?? {};
@@ -150,8 +152,13 @@ class Proxy implements FaultProxy {
     this.#tickets.clear();
   }
 
+  release(): void {
+    this.#stalled.abort();
+    this.#stalled = new AbortController();
+  }
+
   async close(): Promise<void> {
-    this.#closed.abort();
+    this.release();
     this.#agent.destroy();
     await Promise.all(
       this.#servers.map(async (server) => {
@@ -252,7 +259,7 @@ class Proxy implements FaultProxy {
     }
     await sleep(20); // what was sent arrives before the connection ends
     if (fault?.kind === 'reset') socket.resetAndDestroy();
-    else if (fault?.kind === 'stall') await sleep(600_000, undefined, { signal: this.#closed.signal, ref: false });
+    else if (fault?.kind === 'stall') await sleep(600_000, undefined, { signal: this.#stalled.signal, ref: false });
     else socket.destroySoon();
   }
 }
