@@ -14,9 +14,12 @@ import type { Remote } from './blob.js';
 import { Indexer } from './indexer.js';
 import { OpenLayers } from './layers.js';
 import { logFile } from './log.js';
+import { renderMetrics } from './metrics.js';
+import { type MetricsServer, serveMetrics } from './metrics-server.js';
 import { Resolver } from './resolver.js';
 import { Session } from './session.js';
 import type { Status } from './status.js';
+import { addOpens, NO_OPENS, type Totals } from './totals.js';
 import { Tracer } from './tracer.js';
 
 const SYNC_EVERY_MS = 60_000;
@@ -45,7 +48,10 @@ export class Daemon {
   readonly #socket: string;
   readonly #listener: Watcher;
   readonly #api: ApiServer;
+  readonly #metrics: MetricsServer | undefined;
   #idle: NodeJS.Timeout | undefined;
+  /** Of mounts that have gone. */
+  #opensBefore = NO_OPENS;
   #objectsSynced = 0;
   #trimming = false;
   /** What the cache took when it was last measured, and what had been added to it since the start by then. */
@@ -86,6 +92,8 @@ export class Daemon {
         return ring === undefined ? undefined : this.#tracer.follow(ring, tell, ended);
       },
     });
+    const { metrics } = settings;
+    if (metrics) this.#metrics = serveMetrics(metrics, () => renderMetrics(this.#totals()), log);
     this.#sync = setInterval(() => void this.#syncCache(), SYNC_EVERY_MS);
     this.#sync.unref();
     addon.doorbellBeat();
@@ -135,6 +143,24 @@ export class Daemon {
     };
   }
 
+  #totals(): Totals {
+    const rings = [...this.#sessions].map(({ ring }) => ring ?? NO_OPENS);
+    return {
+      status: this.status(),
+      opens: rings.reduce(addOpens, this.#opensBefore),
+      fetched: this.#layers.fetched,
+      cache: {
+        bytes: (this.#measured ?? 0) + this.#grown(),
+        limit: sizeLimit(this.#cache.layout, this.#settings['max-size']),
+      },
+    };
+  }
+
+  /** Bytes that were added to the cache since it was last measured. */
+  #grown(): number {
+    return this.#layers.crew.board.counters().objectBytes + this.#layers.fetched.bytes - this.#measuredAt;
+  }
+
   /** Ends the daemon: mounts that are still there start another one when they next need it. */
   async stop(why: string): Promise<void> {
     if (this.#stopping) return;
@@ -147,6 +173,7 @@ export class Daemon {
     clearTimeout(this.#idle);
     rmSync(this.#socket, { force: true });
     this.#listener.close();
+    this.#metrics?.close();
     await this.#layers.crew.stop();
     for (const session of this.#sessions) session.close();
     await this.#indexer.close();
@@ -173,6 +200,7 @@ export class Daemon {
       log: this.#log,
       ended: (ended) => {
         this.#sessions.delete(ended);
+        this.#opensBefore = addOpens(this.#opensBefore, { ...(ended.ring ?? NO_OPENS), depth: 0 });
         if (this.#sessions.size === 0 && !this.#stopping) this.#watchIdle();
       },
     });
@@ -193,11 +221,10 @@ export class Daemon {
   /** Measures the cache only when it may have outgrown its limit since it was last measured. */
   async #keepLimit(): Promise<void> {
     if (this.#trimming) return;
-    const grown = this.#layers.crew.board.counters().objectBytes + this.#layers.fetched.bytes - this.#measuredAt;
     try {
       const limit = sizeLimit(this.#cache.layout, this.#settings['max-size']);
       if (this.#measured === undefined) await this.#trim(limit);
-      else if (this.#measured + grown > limit) await this.#trim(limit * (1 - HEADROOM));
+      else if (this.#measured + this.#grown() > limit) await this.#trim(limit * (1 - HEADROOM));
     } catch (error) {
       this.#log.error(`cannot keep the cache within its limit: ${(error as Error).message}`);
     }

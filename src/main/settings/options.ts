@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
+import { isAbsolute } from 'node:path';
 import { engineNames } from '../../workers/inflate/engine.js';
 import { CrfsError } from '../errors/error.js';
 
@@ -16,6 +18,8 @@ export interface Option<T> {
   /** Throws a string that says what would be right. */
   readonly parse: (given: unknown) => T;
 }
+
+const SOCKET_PATH_LIMIT = 107; // bytes of sun_path, but for its NUL
 
 const UNITS: Record<string, number> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
 
@@ -54,6 +58,22 @@ function choice<T extends string>(choices: readonly T[]) {
     if (found === undefined) throw `one of ${choices.join(', ')}`;
     return found;
   };
+}
+
+/** Where metrics are served, as `net.Server.listen` takes it. */
+export type MetricsAddress = { readonly path: string } | { readonly host: string; readonly port: number };
+
+/** Nothing but a unix socket or a loopback address: what the daemon serves is for this machine. */
+function metricsAddress(given: unknown): MetricsAddress | undefined {
+  const text = typeof given === 'string' ? given : '';
+  const [, host = '', digits = ''] = /^(127\.\d+\.\d+\.\d+|\[::1\]):(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (text === 'off') return undefined;
+  if (isIP(host.replace(/[[\]]/g, '')) !== 0 && port > 0 && port < 65_536) {
+    return { host: host.replace(/[[\]]/g, ''), port };
+  }
+  if (isAbsolute(text) && Buffer.byteLength(text) <= SOCKET_PATH_LIMIT) return { path: text };
+  throw 'off, 127.0.0.1:PORT, [::1]:PORT or the absolute path of a unix socket';
 }
 
 export const options = {
@@ -101,6 +121,13 @@ export const options = {
     fallback: 600,
     fallbackText: '10m',
     parse: seconds,
+  },
+  metrics: {
+    description: 'where to serve metrics for Prometheus: off, 127.0.0.1:PORT, [::1]:PORT or the path of a unix socket',
+    value: 'ADDRESS',
+    fallback: undefined,
+    fallbackText: 'off',
+    parse: metricsAddress,
   },
   'log-level': {
     description: 'least level of what is logged: debug, info, warn, error',
