@@ -37,7 +37,7 @@ interface Session {
 }
 
 const help = `
-Images are docker://NAME (or just NAME), oci:DIR[:TAG], oci-archive:FILE[:TAG] and, to read, docker-archive:FILE[:NAME].
+Images are docker://NAME (or just NAME), oci:DIR[:TAG], oci-archive:FILE[:TAG] and docker-archive:FILE[:NAME].
 
 Examples:
   crfs stargzify docker.io/fedora localhost:5000/myimages/fedora:stargz

@@ -5,6 +5,7 @@ import { pipeline, Readable, type Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { CrfsError } from '../errors/error.js';
 import { asFault, LayerFault } from '../formats/fault.js';
+import type { BlobSource } from '../sources/source.js';
 import { ByteReader } from './tar/bytes.js';
 
 const outputSize = 256 * 1024;
@@ -17,12 +18,22 @@ const magics: readonly (readonly [magic: string, form: string])[] = [
   ['425a68', 'bzip2'],
 ];
 
+/** Whether a blob begins as something compressed does. */
+export async function isCompressed(blob: BlobSource): Promise<boolean> {
+  const head = await blob.read(0, Math.min(magicLength, blob.size));
+  return formOf(head) !== undefined;
+}
+
+function formOf(head: Uint8Array): string | undefined {
+  const digits = Buffer.from(head).toString('hex');
+  return magics.find(([magic]) => digits.startsWith(magic))?.[1];
+}
+
 /** A tar from a stream of it, as it is or compressed with gzip or zstd. Throws LayerFault, also for other compressions. */
 export async function* decompress(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const bytes = new ByteReader(input);
   const head = await bytes.exactly(magicLength);
-  const digits = Buffer.from(head).toString('hex');
-  const form = magics.find(([magic]) => digits.startsWith(magic))?.[1];
+  const form = formOf(head);
   const whole = concatenated(head, bytes);
   try {
     if (form === undefined) yield* whole;

@@ -1,39 +1,69 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** Writes an OCI archive: a tar of a layout, which is made beside it first. */
+/** Writes archives: a tar of an OCI layout, which is made beside it first, and for docker a manifest.json in it. */
 
 import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Pack, pack } from 'tar-stream';
 import { CrfsError } from '../../errors/error.js';
+import { isIndex, parseManifest } from '../../registry/manifest.js';
+import type { ImageManifest } from '../../registry/types.js';
 import { writeWhole } from '../file.js';
 import { writeFully } from '../spool.js';
+import { archivedName, manifestFile, savedImages } from './docker-archive.js';
 import type { ImageDestination } from './ends.js';
 import { layoutDestination } from './layout-destination.js';
 
-/** Rejects with CRFS_USAGE where nothing can be written. */
+/** What podman and containerd take for the name of an image in a layout, before its tag. */
+const fullName = 'io.containerd.image.name';
+
+/** `oci-archive:PATH[:TAG]`. Rejects with CRFS_USAGE where nothing can be written. */
 export async function ociArchiveDestination(path: string, tag: string | undefined): Promise<ImageDestination> {
+  return await archiveDestination(path, async (root) => await layoutDestination(root, tag));
+}
+
+/**
+ * `docker-archive:PATH[:NAME]`, in the form that `docker save` has since version 25: whoever reads OCI archives finds the digests
+ * of TOCs in it too. Rejects with CRFS_USAGE where nothing can be written.
+ */
+export async function dockerArchiveDestination(path: string, given: string | undefined): Promise<ImageDestination> {
+  const { name, tag } = given === undefined ? {} : archivedName(given);
+  const layout = async (root: string): Promise<ImageDestination> =>
+    await layoutDestination(root, tag, name === undefined ? {} : { [fullName]: name });
+  return await archiveDestination(path, layout, (manifest) => savedImages(manifest, name));
+}
+
+async function archiveDestination(
+  path: string,
+  layoutAt: (root: string) => Promise<ImageDestination>,
+  dockerManifest?: (manifest: ImageManifest) => string,
+): Promise<ImageDestination> {
   const directory = await mkdtemp(`${path}.`).catch((error: NodeJS.ErrnoException) => {
     throw new CrfsError('CRFS_USAGE', `cannot write ${path}: ${error.message}`, { cause: error });
   });
-  const layout = await layoutDestination(join(directory, 'layout'), tag);
+  const root = join(directory, 'layout');
+  const layout = await layoutAt(root);
   return {
-    name: tag === undefined ? path : `${path}:${tag}`,
+    name: path,
     ociOnly: true,
+    oneImage: dockerManifest !== undefined,
     hasBlob: (digest, from) => layout.hasBlob(digest, from),
     beginBlob: () => layout.beginBlob(),
     putManifest: (mediaType, bytes) => layout.putManifest(mediaType, bytes),
     async publish(mediaType, bytes) {
       await layout.publish(mediaType, bytes);
-      await packDirectory(join(directory, 'layout'), path);
+      const manifest = parseManifest(bytes, mediaType, path);
+      if (dockerManifest && !isIndex(manifest)) await writeFile(join(root, manifestFile), dockerManifest(manifest));
+      await packDirectory(root, path);
     },
     close: () => rm(directory, { recursive: true, force: true }),
   };
 }
 
 async function packDirectory(directory: string, path: string): Promise<void> {
-  const files = ['oci-layout', 'index.json', ...(await blobs(directory))];
+  const top = (await readdir(directory)).filter((name) => name !== 'blobs').sort();
+  const files = [...top, ...(await blobs(directory))];
   await writeWhole(path, async (file) => {
     const tar = pack();
     const written = writeAll(tar as AsyncIterable<Uint8Array>, file);

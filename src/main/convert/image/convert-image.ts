@@ -81,6 +81,10 @@ class Conversion {
 
   async run(): Promise<ImageResult> {
     const top = await this.#chosen();
+    if (isIndex(top) && this.#destination.oneImage) {
+      const { name } = this.#destination;
+      throw new CrfsError('CRFS_USAGE', `${name} cannot hold images of several platforms: choose one, or another form`);
+    }
     const { mediaType, bytes } = isIndex(top) ? await this.#index(top) : await this.#image(top);
     this.#options.signal.throwIfAborted();
     await this.#destination.publish(mediaType, bytes);

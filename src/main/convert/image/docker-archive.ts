@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** Images as `docker save` writes them: a tar with manifest.json, configs, and layers that are tars. */
+/** Images as `docker save` writes them: a tar with manifest.json, configs, and layers that are tars, compressed or not. */
 
+import { createHash, type Hash } from 'node:crypto';
 import { posix } from 'node:path';
 import { CrfsError } from '../../errors/error.js';
+import { namingBlob } from '../../formats/fault.js';
 import { DOCKER_MANIFEST, digestOf, MANIFEST_LIMIT, parseManifest } from '../../registry/manifest.js';
-import { isDigest, parseReference } from '../../registry/reference.js';
+import { formatReference, isDigest, parseReference } from '../../registry/reference.js';
 import type { Descriptor, ImageManifest, StreamSource } from '../../registry/types.js';
+import { decompress, isCompressed } from '../decompress.js';
 import type { ImageSource } from './ends.js';
 import type { ImageFiles } from './files.js';
+import { blobPath } from './layout-source.js';
 
 interface SavedImage {
   readonly Config: string;
@@ -16,6 +20,8 @@ interface SavedImage {
   readonly Layers: readonly string[];
 }
 
+/** Lists the images of an archive. */
+export const manifestFile = 'manifest.json';
 const configType = 'application/vnd.docker.container.image.v1+json';
 const layerType = 'application/vnd.docker.image.rootfs.diff.tar.gzip';
 
@@ -40,8 +46,9 @@ export async function dockerArchiveSource(files: ImageFiles, reference: string |
   const diffIds = diffIdsOf(bytes, files.name);
   if (diffIds.length !== Layers.length) throw broken(files.name, 'its config lists another number of layers');
   const layers: Omit<Descriptor, 'annotations'>[] = [];
-  // A layer is an uncompressed tar there, and so its DiffID is its digest.
-  for (const [index, path] of Layers.entries()) layers.push(await describe(path, layerType, diffIds[index] ?? ''));
+  for (const [index, path] of Layers.entries()) {
+    layers.push(await describe(path, layerType, await digestOfLayer(files, path, diffIds[index] ?? '')));
+  }
   const config = await describe(Config, configType, digestOf(bytes));
   const manifest = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: DOCKER_MANIFEST, config, layers }));
   return {
@@ -55,8 +62,33 @@ export async function dockerArchiveSource(files: ImageFiles, reference: string |
   };
 }
 
+/** The digest of a layer's blob, which archives do not name: the DiffID if it is not compressed; else what it inflates to is checked. */
+async function digestOfLayer(files: ImageFiles, path: string, diffId: string): Promise<string> {
+  const source = await files.open(posix.normalize(path));
+  try {
+    if (!(await isCompressed(source))) return diffId;
+    const [blob, tar] = [createHash('sha256'), createHash('sha256')];
+    const pieces = source.stream(0, source.size);
+    await namingBlob(source.name, async () => {
+      for await (const piece of decompress(hashed(pieces, blob))) tar.update(piece);
+    });
+    const found = `sha256:${tar.digest('hex')}`;
+    if (found !== diffId) throw new CrfsError('CRFS_DIGEST', `${source.name} inflates to ${found}, not to ${diffId}`);
+    return `sha256:${blob.digest('hex')}`;
+  } finally {
+    await source.close();
+  }
+}
+
+async function* hashed(pieces: AsyncIterable<Uint8Array>, hash: Hash): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) {
+    hash.update(piece);
+    yield piece;
+  }
+}
+
 async function readImages(files: ImageFiles): Promise<readonly SavedImage[]> {
-  const images: unknown = parse(await readJson(files, 'manifest.json'), files.name);
+  const images: unknown = parse(await readJson(files, manifestFile), files.name);
   if (Array.isArray(images) && images.every(isSavedImage)) return images;
   throw broken(files.name, 'its manifest.json does not list images');
 }
@@ -93,6 +125,24 @@ function diffIdsOf(config: Uint8Array, name: string): string[] {
   const ids = rootfs?.diff_ids;
   if (Array.isArray(ids) && ids.every(isDigest)) return ids;
   throw broken(name, 'its config does not list its layers');
+}
+
+/** What an archive is to call an image: in full, as docker.io's if no registry is named. Throws CRFS_USAGE. */
+export function archivedName(text: string): { readonly name: string; readonly tag: string | undefined } {
+  const parsed = parseReference(`docker://${text}`);
+  if (!('registry' in parsed) || parsed.digest !== undefined)
+    throw new CrfsError('CRFS_USAGE', `${text} cannot be written: a digest names what is there already, give a tag`);
+  return { name: formatReference(parsed).slice('docker://'.length), tag: parsed.tag };
+}
+
+/** The manifest.json for one image of an OCI layout. */
+export function savedImages(manifest: ImageManifest, name: string | undefined): string {
+  const image: SavedImage = {
+    Config: blobPath(manifest.config.digest),
+    RepoTags: name === undefined ? null : [name],
+    Layers: manifest.layers.map(({ digest }) => blobPath(digest)),
+  };
+  return JSON.stringify([image]);
 }
 
 async function readJson(files: ImageFiles, path: string): Promise<Uint8Array> {

@@ -31,6 +31,8 @@ export interface ImageDestination {
   readonly name: string;
   /** Readers of it do not look for Docker's media types. */
   readonly ociOnly: boolean;
+  /** It has no place for an index. */
+  readonly oneImage: boolean;
   /** Whether the blob is there, or could be taken over from the source without its bytes passing through here. */
   hasBlob(digest: string, from: ImageSource): Promise<boolean>;
   beginBlob(): Promise<BlobWriter>;

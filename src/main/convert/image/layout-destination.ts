@@ -13,33 +13,45 @@ import { writeFully } from '../spool.js';
 import type { BlobWriter, ImageDestination } from './ends.js';
 import { blobPath, refName } from './layout-source.js';
 
+type Annotations = Readonly<Record<string, string>>;
+
 const layoutFile = '{"imageLayoutVersion":"1.0.0"}';
 
-/** A layout in a directory, which is made if it is not there; the image is published under `tag`, or without one. */
-export async function layoutDestination(directory: string, tag: string | undefined): Promise<ImageDestination> {
+/**
+ * A layout in a directory, which is made if it is not there; the image is published under `tag`, or without one, and with
+ * further annotations in the layout's index.
+ */
+export async function layoutDestination(
+  directory: string,
+  tag: string | undefined,
+  annotations: Annotations = {},
+): Promise<ImageDestination> {
   const isNew = !existsSync(directory);
   if (!isNew && !existsSync(join(directory, 'oci-layout'))) {
     throw new CrfsError('CRFS_USAGE', `${directory} is there, but is no OCI layout: name a new directory`);
   }
   await mkdir(join(directory, 'blobs/sha256'), { recursive: true });
-  return new LayoutDestination(directory, tag, isNew);
+  return new LayoutDestination(directory, isNew, tag, annotations);
 }
 
 class LayoutDestination implements ImageDestination {
   readonly name: string;
   readonly ociOnly = true;
+  readonly oneImage = false;
   readonly #directory: string;
   readonly #tag: string | undefined;
   readonly #isNew: boolean;
+  readonly #annotations: Annotations;
   /** Blobs that were not there before: they go again if the image is not published. */
   readonly #written = new Set<string>();
   #published = false;
 
-  constructor(directory: string, tag: string | undefined, isNew: boolean) {
+  constructor(directory: string, isNew: boolean, tag: string | undefined, annotations: Annotations) {
     this.name = tag === undefined ? directory : `${directory}:${tag}`;
     this.#directory = directory;
     this.#tag = tag;
     this.#isNew = isNew;
+    this.#annotations = tag === undefined ? annotations : { [refName]: tag, ...annotations };
   }
 
   async hasBlob(digest: string): Promise<boolean> {
@@ -78,8 +90,9 @@ class LayoutDestination implements ImageDestination {
 
   async publish(mediaType: string, bytes: Uint8Array): Promise<void> {
     await this.putManifest(mediaType, bytes);
-    const annotations = this.#tag === undefined ? {} : { annotations: { [refName]: this.#tag } };
-    const entry = { mediaType, digest: digestOf(bytes), size: bytes.length, ...annotations };
+    const annotations = this.#annotations;
+    const named = Object.keys(annotations).length > 0 ? { annotations } : {};
+    const entry = { mediaType, digest: digestOf(bytes), size: bytes.length, ...named };
     const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [...this.#others(), entry] };
     await this.#replace('oci-layout', layoutFile);
     await this.#replace('index.json', JSON.stringify(index));

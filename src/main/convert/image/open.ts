@@ -2,9 +2,8 @@
 
 /** From what a person writes to the ends of a conversion. */
 
-import { CrfsError } from '../../errors/error.js';
 import type { RegistryClient } from '../../registry/client.js';
-import { ociArchiveDestination } from './archive-destination.js';
+import { dockerArchiveDestination, ociArchiveDestination } from './archive-destination.js';
 import { dockerArchiveSource } from './docker-archive.js';
 import type { ImageDestination, ImageSource } from './ends.js';
 import { archiveFiles, directoryFiles } from './files.js';
@@ -34,7 +33,7 @@ export async function openSource(text: string, client: RegistryClient, signal: A
   }
 }
 
-/** Opens the same for writing, but for docker-archive, which has no place for the digests of TOCs. */
+/** Opens the same for writing. */
 export async function openDestination(
   text: string,
   client: RegistryClient,
@@ -43,9 +42,5 @@ export async function openDestination(
   const [, transport, path = '', tag] = local.exec(text) ?? [];
   if (transport === undefined) return await registryDestination(client, text, signal);
   if (transport === 'oci') return await layoutDestination(path, tag);
-  if (transport === 'oci-archive') return await ociArchiveDestination(path, tag);
-  throw new CrfsError(
-    'CRFS_USAGE',
-    `${text} cannot be written: a docker archive has no place for the digests of TOCs; write an oci-archive`,
-  );
+  return await (transport === 'oci-archive' ? ociArchiveDestination : dockerArchiveDestination)(path, tag);
 }

@@ -48,6 +48,7 @@ export async function registryDestination(
   return {
     name: formatReference(reference),
     ociOnly: false,
+    oneImage: false,
     async hasBlob(digest, { repository }) {
       if (await writer.hasBlob(digest)) return true;
       const isNear = repository?.registry === reference.registry && repository.repository !== reference.repository;
