@@ -6,10 +6,11 @@ import { closeSync, writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { Daemon } from '../daemon/daemon.js';
 import { lockDaemon } from '../daemon/lock.js';
 import { openLog } from '../daemon/log.js';
+import { type Hold, takeOver } from '../daemon/takeover.js';
 import { CrfsError } from '../errors/error.js';
 import { optionNames, options } from '../settings/options.js';
 import { type Flags, loadSettings } from '../settings/settings.js';
@@ -17,6 +18,7 @@ import { type Flags, loadSettings } from '../settings/settings.js';
 interface Given {
   foreground?: boolean;
   readyFd?: number;
+  takeOver?: boolean;
 }
 
 /** `crfs daemon`: mounts start it by themselves. */
@@ -25,11 +27,16 @@ export function addDaemon(program: Command): void {
     .command('daemon')
     .description('serve the mounts of this user (a mount starts the daemon by itself)')
     .option('-f, --foreground', 'stay in the foreground, and log to stderr')
-    .option('--ready-fd <fd>', 'stay in the foreground, and write "ready" to this descriptor', descriptor);
+    .option('--ready-fd <fd>', 'stay in the foreground, and write "ready" to this descriptor', descriptor)
+    .addOption(new Option('--take-over').hideHelp());
   for (const name of optionNames) {
     const { description, value, fallback, fallbackText } = { fallbackText: undefined, ...options[name] };
     command.option(`--${name} <${value}>`, `${description} (default: ${fallbackText ?? fallback})`);
   }
+  command.addHelpText(
+    'after',
+    '\nTakes over from an older daemon that runs: mounts go on with this one, and no reader notices.\n',
+  );
   command.addHelpText('after', '\nExamples:\n  crfs daemon\n  crfs daemon --foreground --log-level debug --workers 4');
   command.action(async (given: Given) => {
     const flags = Object.fromEntries(optionNames.map((name) => [name, command.getOptionValue(camel(name))])) as Flags;
@@ -38,15 +45,18 @@ export function addDaemon(program: Command): void {
   });
 }
 
-async function run(flags: Flags, { foreground = false, readyFd }: Given): Promise<void> {
+/** Without `takeOver` and in the background, a mount has started it: whoever was faster serves that as well. */
+async function run(flags: Flags, { foreground = false, readyFd, takeOver: asked = false }: Given): Promise<void> {
   process.umask(0o077);
   const settings = loadSettings(flags);
+  let hold: Hold | undefined;
   if (!lockDaemon()) {
-    if (readyFd !== undefined) return; // whoever started us finds the one that was faster
-    throw new CrfsError('CRFS_USAGE', 'a daemon of yours is running already: see `crfs status`');
+    if (!foreground && !asked) return;
+    hold = await takeOver();
   }
   const log = openLog(settings['log-level'], foreground);
   const daemon = new Daemon(settings, log);
+  hold?.release();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void daemon.stop(signal));
   process.on('SIGHUP', () => undefined);
   process.on('uncaughtException', (error) => {
@@ -64,11 +74,15 @@ async function run(flags: Flags, { foreground = false, readyFd }: Given): Promis
 /** Starts the daemon in a session of its own, and waits until it is ready. */
 async function detach(args: readonly string[]): Promise<void> {
   const cli = fileURLToPath(new URL('../cli.js', import.meta.url));
-  const child = spawn(process.execPath, [...process.execArgv, cli, 'daemon', ...args, '--ready-fd', '3'], {
-    detached: true,
-    cwd: '/',
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    [...process.execArgv, cli, 'daemon', ...args, '--ready-fd', '3', '--take-over'],
+    {
+      detached: true,
+      cwd: '/',
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    },
+  );
   const [, , stderr, ready] = child.stdio as unknown as [null, null, Socket, Socket];
   let said = '';
   stderr.on('data', (bytes) => {
@@ -80,11 +94,8 @@ async function detach(args: readonly string[]): Promise<void> {
     return;
   }
   if (child.exitCode === null) await once(child, 'close');
-  if (child.exitCode !== 0) {
-    const code = child.exitCode === 2 ? 'CRFS_USAGE' : 'CRFS_INTERNAL'; // as our own exit code will tell
-    throw new CrfsError(code, said.trim().replace(/^crfs: /, ''));
-  }
-  throw new CrfsError('CRFS_USAGE', 'a daemon of yours is running already: see `crfs status`');
+  const code = child.exitCode === 2 ? 'CRFS_USAGE' : 'CRFS_INTERNAL'; // as our own exit code will tell
+  throw new CrfsError(code, said.trim().replace(/^crfs: /, ''));
 }
 
 function descriptor(given: string): number {

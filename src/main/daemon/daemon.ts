@@ -109,6 +109,7 @@ export class Daemon {
   status(): Status {
     return {
       version,
+      protocol: addon.layout.constants.controlVersion,
       pid: process.pid,
       started: this.#started.toISOString(),
       cache: this.#cache.layout.root,

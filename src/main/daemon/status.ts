@@ -7,6 +7,8 @@ import type { Counter } from '../../workers/serve/board.js';
 /** What `crfs status --json` prints. */
 export interface Status {
   readonly version: string;
+  /** Version of the control protocol: csrc/shared/control.h. Daemons before it was told leave it out. */
+  readonly protocol?: number;
   readonly pid: number;
   /** ISO 8601 */
   readonly started: string;

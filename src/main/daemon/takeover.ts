@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { closeSync, constants, openSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { addon } from '../../native/addon.js';
+import { CrfsError } from '../errors/error.js';
+import { runtimeDirectory } from '../settings/directories.js';
+import { version } from '../version.js';
+import { askDaemon } from './ask.js';
+import { lockDaemon } from './lock.js';
+import type { Status } from './status.js';
+
+const LOOK_EVERY_MS = 20;
+const WITHIN_MS = 60_000;
+
+/** What keeps mounts from starting a daemon of their own meanwhile. */
+export interface Hold {
+  /** To be called when this process serves. */
+  release(): void;
+}
+
+/**
+ * Has the daemon that runs end, if it is older than this one: mounts go on with this one. Resolves when its locks are
+ * ours. Throws CRFS_USAGE where it is not older, or mounts speak another version of the protocol, and CRFS_UNREACHABLE
+ * where it does not end; it goes on then.
+ */
+export async function takeOver(): Promise<Hold> {
+  const hold = await holdMounts();
+  try {
+    const running = JSON.parse((await askDaemon('GET', '/status')) ?? 'null') as Status | null;
+    if (running !== null) {
+      checkOlder(running);
+      await askDaemon('POST', '/stop');
+    }
+    for (const end = Date.now() + WITHIN_MS; !lockDaemon(); await sleep(LOOK_EVERY_MS)) {
+      if (Date.now() > end) throw new CrfsError('CRFS_UNREACHABLE', 'the daemon that runs does not end: try again');
+    }
+    return hold;
+  } catch (error) {
+    hold.release();
+    throw error;
+  }
+}
+
+/** Takes the lock that a mount holds while it starts a daemon: csrc/plugin/connection.c. */
+async function holdMounts(): Promise<Hold> {
+  const directory = openSync(runtimeDirectory(), constants.O_RDONLY | constants.O_DIRECTORY);
+  for (const end = Date.now() + WITHIN_MS; !addon.lock(directory); await sleep(LOOK_EVERY_MS)) {
+    if (Date.now() < end) continue;
+    closeSync(directory);
+    throw new CrfsError('CRFS_UNREACHABLE', 'a mount is starting a daemon all the time: try again');
+  }
+  return { release: () => closeSync(directory) };
+}
+
+function checkOlder({ version: other, protocol, mounts }: Status): void {
+  const order = compareVersions(other, version);
+  if (order === 0) throw new CrfsError('CRFS_USAGE', 'a daemon of yours is running already: see `crfs status`');
+  if (order > 0) {
+    throw new CrfsError('CRFS_USAGE', `a newer daemon of yours is running already: version ${other}, not ${version}`);
+  }
+  const { controlVersion } = addon.layout.constants;
+  if (protocol !== controlVersion && mounts.length > 0) {
+    const places = mounts.map(({ mountpoint }) => mountpoint).join(', ');
+    throw new CrfsError(
+      'CRFS_USAGE',
+      `the daemon of version ${other} speaks version ${protocol ?? '?'} of the control protocol with its mounts, this one ` +
+        `version ${controlVersion}: unmount ${places} first`,
+    );
+  }
+}
+
+/** Below 0 where `a` is older than `b`, by their numbers. */
+function compareVersions(a: string, b: string): number {
+  const [left, right] = [a, b].map((text) => (/^\d+(\.\d+)*/.exec(text)?.[0] ?? '0').split('.').map(Number));
+  for (let n = 0; n < Math.max(left?.length ?? 0, right?.length ?? 0); n++) {
+    const difference = (left?.[n] ?? 0) - (right?.[n] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
