@@ -2,6 +2,7 @@
 
 import { CommanderError } from 'commander';
 import { CrfsError } from './errors/error.js';
+import { Interrupted } from './errors/interrupted.js';
 import { escapeLine } from './output/terminal.js';
 import { createProgram } from './program.js';
 
@@ -20,6 +21,7 @@ try {
   if (error instanceof CommanderError)
     process.exitCode = error.exitCode === 0 ? 0 : USAGE; // it has told why
   else if (error instanceof CrfsError) fail(error.message, error.code === 'CRFS_USAGE' ? USAGE : FAILED);
+  else if (error instanceof Interrupted) fail(error.message, error.exitCode);
   else if (isSystemError(error)) fail(error.message, FAILED);
   else throw error;
 }

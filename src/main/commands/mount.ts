@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import { askDaemon } from '../daemon/ask.js';
 import type { Status } from '../daemon/status.js';
+import { Interruption } from '../errors/interrupted.js';
 import { canonicalConfiguration, shownConfiguration } from '../inspect/configuration.js';
 import { Workspace } from '../inspect/workspace.js';
 import { mountLayers } from '../mount/mount.js';
@@ -59,13 +60,19 @@ function collect(value: string, before: readonly string[]): string[] {
 async function mount(written: string, merged: string, given: Given): Promise<void> {
   const { upper, work, lower, option: options, foreground = false } = given;
   const configuration = await canonical(written, given.platform);
-  const mounted = await mountLayers({ configuration, merged, upper, work, lower, options, foreground });
-  const { mountpoint, ended } = mounted;
-  const layers = await layersAt(mountpoint);
-  const readOnly = upper === undefined;
-  const report: Report = { configuration: shownConfiguration(configuration), mountpoint, readOnly, layers };
-  process.stdout.write(given.json ? `${toJson(report)}\n` : render(report));
-  if (ended !== undefined && !(await ended)) process.exitCode = 1;
+  const interruption = new Interruption();
+  try {
+    const { signal } = interruption;
+    const mounted = await mountLayers({ configuration, merged, upper, work, lower, options, foreground, signal });
+    const { mountpoint, ended } = mounted;
+    const layers = await layersAt(mountpoint);
+    const readOnly = upper === undefined;
+    const report: Report = { configuration: shownConfiguration(configuration), mountpoint, readOnly, layers };
+    process.stdout.write(given.json ? `${toJson(report)}\n` : render(report));
+    if (ended !== undefined && !(await ended)) process.exitCode = 1;
+  } finally {
+    interruption.end();
+  }
 }
 
 async function canonical(written: string, platform: string | undefined): Promise<string> {

@@ -13,6 +13,7 @@ import { readPatterns } from '../convert/patterns.js';
 import { type Progress, progressOn, type Step, silent } from '../convert/progress.js';
 import { spoolDirectory } from '../convert/spool.js';
 import { CrfsError } from '../errors/error.js';
+import { Interruption } from '../errors/interrupted.js';
 import { formatBytes } from '../output/text.js';
 import { RegistryClient } from '../registry/client.js';
 import { parsePlatform } from '../registry/platform.js';
@@ -74,7 +75,7 @@ async function stargzify(source: string, destination: string, given: Given): Pro
   const { format, chunkSize, minChunkSize, json, allPlatforms, platform } = given;
   const prioritize = given.prioritize === undefined ? {} : { prioritize: readPatterns(given.prioritize) };
   const progress = json ? silent : progressOn(process.stderr);
-  const interruption = interruptible();
+  const interruption = new Interruption();
   const session = { progress, signal: interruption.signal };
   const deflater = new Deflater(given);
   const options = { deflater, format, chunkSize, minChunkSize, ...prioritize };
@@ -142,20 +143,6 @@ async function convertWholeImage(
   } finally {
     await client.close();
   }
-}
-
-/** A signal that aborts when the user interrupts: what is half-written goes before the process does. */
-function interruptible(): { readonly signal: AbortSignal; end(): void } {
-  const controller = new AbortController();
-  const abort = (): void => controller.abort(new CrfsError('CRFS_USAGE', 'interrupted: nothing was written'));
-  const signals = ['SIGINT', 'SIGTERM'] as const;
-  for (const name of signals) process.once(name, abort);
-  return {
-    signal: controller.signal,
-    end() {
-      for (const name of signals) process.off(name, abort);
-    },
-  };
 }
 
 function integer(low: number, high: number): (given: string) => number {

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { addAbortSignal } from 'node:stream';
 import { CrfsError } from '../errors/error.js';
 import { convertLayer, type LayerOptions, type LayerResult } from './layer.js';
 import { writeFully } from './spool.js';
@@ -25,7 +26,7 @@ export interface FileOptions extends Omit<LayerOptions, 'name'> {
  * CRFS_NO_SPACE, CRFS_BAD_LAYER, and the signal's reason.
  */
 export async function convertFile(source: string, destination: string, options: FileOptions): Promise<LayerResult> {
-  const input = await openInput(source);
+  const input = await openInput(source, options.signal);
   return await writeWhole(destination, async (file) => {
     let position = 0;
     const sink = {
@@ -58,12 +59,12 @@ export async function writeWhole<T>(path: string, work: (file: FileHandle) => Pr
   }
 }
 
-async function openInput(source: string): Promise<AsyncIterable<Uint8Array>> {
-  if (source === '-') return process.stdin;
+async function openInput(source: string, signal: AbortSignal | undefined): Promise<AsyncIterable<Uint8Array>> {
+  if (source === '-') return signal ? addAbortSignal(signal, process.stdin) : process.stdin;
   const file = await open(source).catch((error: NodeJS.ErrnoException) => {
     throw new CrfsError('CRFS_NOT_FOUND', `cannot read ${source}: ${error.message}`, { cause: error });
   });
-  return createReadStream('', { fd: file, highWaterMark: readSize });
+  return createReadStream('', { fd: file, highWaterMark: readSize, ...(signal && { signal }) });
 }
 
 /** Says it plainly when the disk is full. */

@@ -7,10 +7,15 @@ export async function* watched(
   advance: ((bytes: number) => void) | undefined,
 ): AsyncGenerator<Uint8Array> {
   let bytes = 0;
-  for await (const piece of input) {
-    signal?.throwIfAborted();
-    bytes += piece.length;
-    advance?.(bytes);
-    yield piece;
+  try {
+    for await (const piece of input) {
+      signal?.throwIfAborted();
+      bytes += piece.length;
+      advance?.(bytes);
+      yield piece;
+    }
+  } catch (error) {
+    signal?.throwIfAborted(); // for whatever reason a stream has ended then, this is the one
+    throw error;
   }
 }

@@ -29,6 +29,8 @@ export interface MountRequest {
   /** Further `-o` options, as fuse-overlayfs takes them. */
   readonly options: readonly string[];
   readonly foreground: boolean;
+  /** Ends fuse-overlayfs, while it mounts or in the foreground. */
+  readonly signal: AbortSignal;
 }
 
 export interface Mounted {
@@ -40,10 +42,11 @@ export interface Mounted {
 
 /**
  * Mounts layers, and waits until they are there. What fuse-overlayfs and the plugin say goes to stderr as it is.
- * Throws CRFS_USAGE, CRFS_NOT_FOUND, CRFS_DENIED where it can be known beforehand, CRFS_INTERNAL if fuse-overlayfs fails.
+ * Throws CRFS_USAGE, CRFS_NOT_FOUND, CRFS_DENIED where it can be known beforehand, CRFS_INTERNAL if fuse-overlayfs fails, and the
+ * signal's reason.
  */
 export async function mountLayers(request: MountRequest): Promise<Mounted> {
-  const { merged, foreground } = request;
+  const { merged, foreground, signal } = request;
   if (process.geteuid?.() !== 0) {
     const hint = 'put `podman unshare` or `unshare -Urm` in front of the command';
     throw new CrfsError('CRFS_DENIED', `mounting takes root, or a user namespace in which you are root: ${hint}`);
@@ -57,15 +60,17 @@ export async function mountLayers(request: MountRequest): Promise<Mounted> {
   const args = [...(foreground ? ['-f'] : []), '-o', options, mountpoint];
   const host = spawn(HOST, args, { stdio: ['ignore', 'inherit', 'inherit'] });
   const ended = endOf(host);
+  signal.addEventListener('abort', () => host.kill());
   if (!foreground) {
     const well = await ended;
     if (well && mountedAt(mountpoint) !== undefined) return { mountpoint, ended: undefined };
+    signal.throwIfAborted();
     throw new CrfsError('CRFS_INTERNAL', `${HOST} has not mounted ${JSON.stringify(mountpoint)}`);
   }
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => host.kill(signal));
   while (mountedAt(mountpoint) !== `fuse.${HOST}`) {
     await Promise.race([ended, sleep(LOOK_EVERY_MS)]);
     if (host.exitCode !== null || host.signalCode !== null) {
+      signal.throwIfAborted();
       throw new CrfsError('CRFS_INTERNAL', `${HOST} has not mounted ${JSON.stringify(mountpoint)}`);
     }
   }

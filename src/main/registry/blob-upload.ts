@@ -12,6 +12,9 @@ import { Retry, type RetryPolicy, retrying, TransientError } from './retry.js';
 /** Registries may ask for larger chunks, up to this many bytes. */
 const CHUNK_LIMIT = 128 << 20;
 
+/** Milliseconds that a registry has to take note that an upload is given up. */
+const CANCEL_MS = 3000;
+
 export interface UploadOptions {
   readonly host: Host;
   readonly repository: string;
@@ -84,7 +87,8 @@ export class BlobUpload {
 
   /** Gives the upload up. The registry clears away by itself what cannot be cancelled now. */
   async cancel(): Promise<void> {
-    const request = this.#request('DELETE', this.#location, new Uint8Array(0));
+    const signal = AbortSignal.timeout(CANCEL_MS); // ours may have aborted, which is why it is given up
+    const request = { ...this.#request('DELETE', this.#location, new Uint8Array(0)), signal };
     await this.#options.host.send(request).then(
       async ({ response }) => await response.discard(),
       () => undefined,

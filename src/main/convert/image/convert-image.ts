@@ -134,7 +134,9 @@ class Conversion {
     const to = this.#family(manifest);
     for (const layer of manifest.layers) requireLayer(layer, name);
     const source = await this.#source.openBlob(manifest.config);
-    const config = await readBlob(source, manifest.config, configLimit).finally(() => source.close());
+    const config = await readBlob(source, manifest.config, configLimit, this.#options.signal).finally(() =>
+      source.close(),
+    );
     const layers = await Promise.all(manifest.layers.map((layer) => this.#layer(layer, to)));
     const rewritten = layers.some(({ diffId }) => diffId !== undefined) ? rewriteConfig(config, layers, name) : config;
     await this.#putSmall(rewritten);
@@ -161,7 +163,7 @@ class Conversion {
     const source = await this.#source.openBlob(layer);
     const step = progress.start(layer.digest.slice(0, 19), layer.size);
     const input = (): AsyncIterable<Uint8Array> =>
-      watched(verified(source, layer), signal, (bytes) => step.advance(bytes));
+      watched(verified(source, layer, signal), signal, (bytes) => step.advance(bytes));
     try {
       const toc = prioritize || format === 'stargz' ? undefined : await estargzToc(source);
       if (toc !== undefined) {

@@ -4,9 +4,10 @@
 
 import { CrfsError } from '../../errors/error.js';
 import type { RegistryClient } from '../../registry/client.js';
+import { collect } from '../../registry/http/range-source.js';
 import { firstOfCandidates } from '../../registry/image.js';
 import { formatReference } from '../../registry/reference.js';
-import type { Reference } from '../../registry/types.js';
+import type { Reference, StreamSource } from '../../registry/types.js';
 import { openWriter } from '../../registry/writer.js';
 import type { ImageDestination, ImageSource } from './ends.js';
 
@@ -29,9 +30,18 @@ function sourceOf(
     repository: reference,
     top,
     manifest: (digest) => client.getManifestOrIndex({ ...reference, digest }, { signal }),
-    openBlob: (descriptor) => client.openBlob(reference, descriptor),
+    openBlob: async (descriptor) => endedBy(signal, await client.openBlob(reference, descriptor)),
     close: async () => undefined,
   };
+}
+
+/** A source whose reads end when `signal` aborts. */
+function endedBy(signal: AbortSignal, source: StreamSource): StreamSource {
+  const stream: StreamSource['stream'] = (offset, length, inner) =>
+    source.stream(offset, length, inner ? AbortSignal.any([signal, inner]) : signal);
+  const { name, size } = source;
+  const read: StreamSource['read'] = (offset, length) => collect({ size, name, stream }, offset, length);
+  return { name, size, stream, read, close: () => source.close() };
 }
 
 /** The repository and tag to write. Rejects with CRFS_USAGE for a name by digest. */

@@ -23,10 +23,14 @@ export function streaming(source: BlobSource): StreamSource {
 }
 
 /** All bytes of a blob; at its end CRFS_DIGEST if they are not the descriptor's. Each piece is the reader's to keep. */
-export async function* verified(source: StreamSource, { digest, size }: Descriptor): AsyncGenerator<Uint8Array> {
+export async function* verified(
+  source: StreamSource,
+  { digest, size }: Descriptor,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   if (source.size !== size) throw new CrfsError('CRFS_DIGEST', `${source.name} has ${source.size} bytes, not ${size}`);
   const hash = createHash('sha256');
-  for await (const piece of source.stream(0, size)) {
+  for await (const piece of source.stream(0, size, signal)) {
     hash.update(piece);
     yield Buffer.from(piece);
   }
@@ -35,11 +39,16 @@ export async function* verified(source: StreamSource, { digest, size }: Descript
 }
 
 /** A small blob as a whole, checked. */
-export async function readBlob(source: StreamSource, descriptor: Descriptor, limit: number): Promise<Buffer> {
+export async function readBlob(
+  source: StreamSource,
+  descriptor: Descriptor,
+  limit: number,
+  signal?: AbortSignal,
+): Promise<Buffer> {
   if (descriptor.size > limit) {
     throw new CrfsError('CRFS_BAD_LAYER', `${source.name} has ${descriptor.size} bytes, more than ${limit}`);
   }
   const pieces: Uint8Array[] = [];
-  for await (const piece of verified(source, descriptor)) pieces.push(piece);
+  for await (const piece of verified(source, descriptor, signal)) pieces.push(piece);
   return Buffer.concat(pieces);
 }

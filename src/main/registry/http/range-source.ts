@@ -26,7 +26,11 @@ export interface RangeOptions {
 }
 
 /** Reads a range of a source into one buffer. */
-export async function collect(source: StreamSource, offset: number, length: number): Promise<Uint8Array> {
+export async function collect(
+  source: Pick<StreamSource, 'name' | 'size' | 'stream'>,
+  offset: number,
+  length: number,
+): Promise<Uint8Array> {
   if (!(length >= 0 && length <= source.size))
     throw new CrfsError('CRFS_BAD_LAYER', `${source.name} has no ${length} bytes`);
   const bytes = Buffer.allocUnsafeSlow(length);

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { constants } from 'node:os';
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** A command was interrupted, and has taken away what it had half done. */
+export class Interrupted extends Error {
+  /** 128 and the signal's number, as shells tell of what a signal has ended. */
+  readonly exitCode: number;
+
+  constructor(signal: (typeof SIGNALS)[number]) {
+    super('interrupted: nothing was done');
+    this.name = 'Interrupted';
+    this.exitCode = 128 + constants.signals[signal];
+  }
+}
+
+/** Watches for signals that interrupt a command, once: the second one ends the process where it is. */
+export class Interruption {
+  readonly #controller = new AbortController();
+  readonly #abort = (signal: (typeof SIGNALS)[number]): void => this.#controller.abort(new Interrupted(signal));
+
+  constructor() {
+    for (const name of SIGNALS) process.once(name, this.#abort);
+  }
+
+  /** Aborts, with an Interrupted, when the first signal comes. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** From now on, signals do what they always do. */
+  end(): void {
+    for (const name of SIGNALS) process.off(name, this.#abort);
+  }
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Commands that a signal interrupts: the exit status tells which, and nothing half-done is left. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import test, { type ExecutionContext } from 'ava';
+import { type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
+import { crfs, type Machine, mountingTest, until, whyNoMounts } from '../tools/machine.js';
+import { noise, writeTar } from '../tools/nasty-tar.js';
+import { missing } from '../tools/registry.js';
+import { tarEntry } from '../tools/tar-writer.js';
+import { imageOf, makeMachine, registryTest } from './setting.js';
+
+const mounting = mountingTest(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
+
+const SIGNALS = [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const;
+
+interface Run {
+  readonly child: ChildProcess;
+  readonly end: Promise<{ readonly code: number | null; readonly stderr: string }>;
+}
+
+/** Starts crfs in a directory `here`, with TMPDIR beside it. */
+function start(machine: Machine, args: readonly string[]): Run {
+  const env = { ...machine.env, TMPDIR: machine.directory('tmp') };
+  const child = spawn(crfs, args, { cwd: machine.directory('here'), env, stdio: ['pipe', 'ignore', 'pipe'] });
+  child.stdin.on('error', () => undefined); // it may end before it has read all
+  const exited = once(child, 'exit') as Promise<[number | null]>;
+  const end = Promise.all([exited, text(child.stderr)]).then(([[code], stderr]) => ({ code, stderr }));
+  return { child, end };
+}
+
+function left(machine: Machine): string[] {
+  return [...readdirSync(machine.directory('here')), ...readdirSync(machine.directory('tmp'))];
+}
+
+/** An image behind a proxy that lets the first bytes of each layer through, and then no more. */
+async function stalling(
+  t: ExecutionContext,
+  machine: Machine,
+): Promise<{ proxy: FaultProxy; name: string; digest: string }> {
+  const tar = join(machine.root, 'image.tar');
+  writeTar(tar, [{ name: 'noise', content: noise(3_000_000) }]);
+  const { name, image } = await imageOf(t, [tar]);
+  const digest = image.layers[0]?.digest ?? '';
+  const [host = '', ...rest] = name.split('/');
+  const proxy = await startFaultProxy({ upstream: `http://${host}` });
+  t.teardown(() => proxy.close());
+  proxy.fault = ({ path }) => (path.endsWith(digest) ? { kind: 'stall', after: 10 } : undefined);
+  return { proxy, name: `${proxy.host}/${rest.join('/')}`, digest };
+}
+
+for (const [signal, status] of SIGNALS) {
+  test(`${signal} ends a conversion that waits for its input, with ${status}`, async (t) => {
+    const machine = makeMachine(t);
+    const { child, end } = start(machine, ['stargzify', '-', 'layer.esgz']);
+    child.stdin?.write(tarEntry({ name: 'noise', content: noise(20_000_000) }).subarray(0, 19_000_000));
+    const here = machine.directory('here');
+    await until('some of the layer is written', () =>
+      readdirSync(here).some((name) => (statSync(join(here, name), { throwIfNoEntry: false })?.size ?? 0) > 0),
+    );
+    child.kill(signal);
+    t.deepEqual(await end, { code: status, stderr: '-: converting\ncrfs: interrupted: nothing was done\n' });
+    t.deepEqual(left(machine), []);
+  });
+
+  for (const to of ['oci:layout:x', 'oci-archive:archive.tar', 'docker-archive:archive.tar:x']) {
+    registryTest(`${signal} ends a conversion to ${to} that waits for a registry, with ${status}`, async (t) => {
+      const machine = makeMachine(t);
+      const { proxy, name, digest } = await stalling(t, machine);
+      const { child, end } = start(machine, ['stargzify', name, to]);
+      await until('a layer is asked for', () => proxy.seen.some(({ path }) => path.endsWith(digest)));
+      child.kill(signal);
+      t.like(await end, { code: status });
+      t.deepEqual(left(machine), []);
+    });
+  }
+
+  registryTest(`${signal} ends a proof that waits for a registry, with ${status}`, async (t) => {
+    const machine = makeMachine(t);
+    const { proxy, name, digest } = await stalling(t, machine);
+    const { child, end } = start(machine, ['verify', name]);
+    await until('a layer is asked for', () => proxy.seen.some(({ path }) => path.endsWith(digest)));
+    child.kill(signal);
+    t.like(await end, { code: status });
+    t.deepEqual(left(machine), []);
+  });
+
+  mounting(`${signal} ends a mount that waits for a registry, with ${status}`, async (t) => {
+    const machine = makeMachine(t);
+    const { proxy, name, digest } = await stalling(t, machine);
+    const { child, end } = start(machine, ['mount', name, machine.directory('merged')]);
+    const before = statSync(machine.directory('merged')).dev;
+    await until('a layer is asked for', () => proxy.seen.some(({ path }) => path.endsWith(digest)));
+    child.kill(signal);
+    t.like(await end, { code: status });
+    t.is(statSync(machine.directory('merged')).dev, before);
+    t.deepEqual(left(machine), []);
+  });
+}
+
+registryTest('an upload that is interrupted is cancelled, and no image appears', async (t) => {
+  const machine = makeMachine(t);
+  const { proxy, name } = await stalling(t, machine);
+  const tar = join(machine.root, 'small.tar');
+  writeTar(tar, [{ name: 'a', content: 'a' }]);
+  const to = name.replace(/img:1$/, 'other:1');
+  const { child, end } = start(machine, ['stargzify', '--prioritize', '/dev/null', name, to]);
+  proxy.fault = ({ method }) => (method === 'PATCH' ? { kind: 'cut-upload', after: 0 } : undefined);
+  await until('an upload has begun', () => proxy.seen.some(({ method }) => method === 'PATCH' || method === 'PUT'));
+  child.kill('SIGINT');
+  t.like(await end, { code: 130 });
+  t.true(proxy.seen.some(({ method }) => method === 'DELETE'));
+  t.false(proxy.seen.some(({ method, path }) => method === 'PUT' && path.includes('/manifests/')));
+  t.false(existsSync(join(machine.directory('here'), 'other')));
+});
