@@ -2,6 +2,7 @@
 
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
 import { CrfsError, type ErrorCode } from '../../src/main/errors/error.js';
 import { noise, text } from '../tools/nasty-tar.js';
@@ -68,7 +69,7 @@ test('an image that is eStargz already is copied byte for byte', async (t) => {
   t.is(again.digest, first.digest);
 });
 
-test('an eStargz layer without the digest of its TOC gets it, and stays as it is', async (t) => {
+test('an eStargz layer without annotations gets them, and stays as it is', async (t) => {
   const { directory } = sourceLayout(t);
   await convert(`oci:${directory}/from:one`, `oci:${directory}/to:a`);
   const layout = new Layout(join(directory, 'to'));
@@ -82,6 +83,12 @@ test('an eStargz layer without the digest of its TOC gets it, and stays as it is
     after.layers.map(({ digest }) => digest),
     before.layers.map(({ digest }) => digest),
   );
+  const size = 'io.containers.estargz.uncompressed-size';
+  for (const { digest, annotations } of after.layers) {
+    t.is(annotations?.[size], String(gunzipSync(readFileSync(layout.path(digest))).length));
+  }
+  await convert(`oci:${directory}/to:bare`, `oci:${directory}/elsewhere:again`);
+  t.deepEqual(new Layout(join(directory, 'elsewhere')).manifest('again'), after);
 });
 
 test('the legacy form has no digests in annotations', async (t) => {

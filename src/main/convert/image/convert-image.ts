@@ -3,10 +3,12 @@
 /** Converts an image: its layers, several at once, then what names them, from the bottom up. */
 
 import { CrfsError } from '../../errors/error.js';
+import { namingBlob } from '../../formats/fault.js';
 import { formatBytes } from '../../output/text.js';
 import { digestOf, isIndex, MANIFEST_LIMIT } from '../../registry/manifest.js';
 import { choosePlatform, formatPlatform, machinePlatform } from '../../registry/platform.js';
 import type { Descriptor, ImageIndex, ImageManifest, Platform } from '../../registry/types.js';
+import { decompress } from '../decompress.js';
 import { convertLayer, type LayerOptions } from '../layer.js';
 import type { BlobSink } from '../members.js';
 import type { Progress } from '../progress.js';
@@ -26,6 +28,7 @@ import {
   rewriteConfig,
   rewriteIndex,
   rewriteManifest,
+  statedSize,
 } from './rewrite.js';
 import { readBlob, verified } from './stream.js';
 
@@ -167,9 +170,10 @@ class Conversion {
     try {
       const toc = prioritize || format === 'stargz' ? undefined : await estargzToc(source);
       if (toc !== undefined) {
-        const there = await this.#copy(layer, input);
+        const there = await this.#destination.hasBlob(layer.digest, this.#source);
+        const size = await namingBlob(source.name, () => this.#pass(layer, input, there));
         step.done(there ? 'there already' : 'is eStargz, copied');
-        return { descriptor: passedDescriptor(layer, toc), diffId: undefined };
+        return { descriptor: passedDescriptor(layer, toc, size), diffId: undefined };
       }
       const options = { ...this.#options, name: source.name };
       const result = await this.#writeBlob(async (sink) => await convertLayer(input(), sink, options));
@@ -181,14 +185,17 @@ class Conversion {
     }
   }
 
-  /** Copies a layer as it is. Resolves to whether it was there already. */
-  async #copy({ digest }: Descriptor, input: () => AsyncIterable<Uint8Array>): Promise<boolean> {
-    if (await this.#destination.hasBlob(digest, this.#source)) return true;
-    await this.#writeBlob(async (sink) => {
-      for await (const piece of input()) await sink.write(piece);
-      return { digest };
-    });
-    return false;
+  /** Copies a layer as it is, unless it is there. Returns the bytes that it inflates to: counted, where its descriptor does not tell. */
+  async #pass(layer: Descriptor, input: () => AsyncIterable<Uint8Array>, there: boolean): Promise<number> {
+    const stated = statedSize(layer);
+    const walk = async (sink?: BlobSink): Promise<{ digest: string; size: number }> => {
+      const pieces = sink ? written(input(), sink) : input();
+      let size = 0;
+      for await (const piece of stated === undefined ? decompress(pieces) : pieces) size += piece.length;
+      return { digest: layer.digest, size: stated ?? size };
+    };
+    if (!there) return (await this.#writeBlob(walk)).size;
+    return stated ?? (await walk()).size;
   }
 
   async #putSmall(bytes: Uint8Array): Promise<void> {
@@ -214,5 +221,12 @@ class Conversion {
         if (!isLost || attempt === writeAttempts) throw error;
       }
     }
+  }
+}
+
+async function* written(input: AsyncIterable<Uint8Array>, sink: BlobSink): AsyncGenerator<Uint8Array> {
+  for await (const piece of input) {
+    await sink.write(piece);
+    yield piece;
   }
 }

@@ -70,9 +70,15 @@ export function layerDescriptor(old: Descriptor, result: LayerResult, format: La
   };
 }
 
-/** The descriptor of a layer that is eStargz already. */
-export function passedDescriptor(old: Descriptor, toc: string): Descriptor {
-  return { ...old, annotations: { ...old.annotations, [tocDigest]: toc } };
+/** The bytes that a layer inflates to, where its descriptor says so. */
+export function statedSize({ annotations }: Descriptor): number | undefined {
+  const stated = annotations[uncompressedSize] ?? '';
+  return /^\d{1,15}$/.test(stated) ? Number(stated) : undefined;
+}
+
+/** The descriptor of a layer that is eStargz already, and inflates to `size` bytes. */
+export function passedDescriptor(old: Descriptor, toc: string, size: number): Descriptor {
+  return { ...old, annotations: { ...old.annotations, ...verifiable(toc, size) } };
 }
 
 /** The config with the new layers' DiffIDs. Throws CRFS_BAD_LAYER if it has not as many as there are layers. */
