@@ -9,6 +9,7 @@ import { openWriter } from '../../src/main/registry/writer.js';
 import { type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
 import { startRegistry } from '../tools/registry.js';
 import { makeCertificates } from '../tools/registry-certs.js';
+import { startKeepingRegistry } from '../tools/registry-keeping.js';
 import { startTokenServer } from '../tools/registry-tokens.js';
 import { logIn, makeClient, makeHome, ref, rejects, registryTest as test } from './setting.js';
 
@@ -98,6 +99,48 @@ test('an upload that the registry gives up is started anew', async (t) => {
   await writer.putBlob({ digest, size: bytes.length }, () => pieces(bytes));
   t.is(proxy.seen.filter(({ method }) => method === 'POST').length, 2);
   t.deepEqual(await stored(all), bytes);
+});
+
+for (const method of ['PATCH', 'PUT']) {
+  for (const after of [1, 33_000, CHUNK / 2 - 1]) {
+    test(`an upload whose ${method} breaks ${after} bytes within its chunk ends well`, async (t) => {
+      const all = await setting(t);
+      const { client, proxy, bytes, digest } = all;
+      const writer = await openWriter(client, ref(proxy.host, 'a/b'), { chunkSize: CHUNK });
+      let broken = false;
+      proxy.fault = (seen) => {
+        if (broken || seen.method !== method) return undefined;
+        broken = true;
+        return { kind: 'cut-upload', after };
+      };
+      await writer.putBlob({ digest, size: bytes.length }, () => pieces(bytes));
+      t.true(broken);
+      t.deepEqual(await stored(all), bytes);
+    });
+  }
+}
+
+test('a registry that keeps what has arrived of a chunk is sent the rest of it alone', async (t) => {
+  const registry = await startKeepingRegistry();
+  const proxy = await startFaultProxy({ upstream: registry.url });
+  t.teardown(async () => {
+    await proxy.close();
+    await registry.close();
+  });
+  const bytes = randomBytes(450_000);
+  const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  const writer = await openWriter(makeClient(t, await makeHome(t)), ref(proxy.host, 'a/b'), { chunkSize: 200_000 });
+  const broken = new Set<string>();
+  proxy.fault = ({ method }) => {
+    if (broken.has(method)) return undefined;
+    broken.add(method);
+    return method === 'PATCH' || method === 'PUT' ? { kind: 'cut-upload', after: 30_000 } : undefined;
+  };
+  const upload = await writer.beginBlob();
+  for await (const piece of pieces(bytes)) await upload.write(piece);
+  await upload.commit(digest);
+  t.deepEqual(registry.blobs.get(digest), bytes);
+  t.is(registry.received, bytes.length);
 });
 
 test('an upload whose answers are lost or late is completed', async (t) => {
