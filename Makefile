@@ -38,6 +38,10 @@ test: all
 	scripts/system-packages test
 	scripts/test
 
+sanitize: all
+	scripts/system-packages test
+	scripts/sanitize
+
 bench: all
 	scripts/system-packages test
 	npm run bench
@@ -61,4 +65,4 @@ uninstall:
 clean:
 	rm -rf build dist crfs-plugin.so
 
-.PHONY: all demo test bench install uninstall clean
+.PHONY: all demo test sanitize bench install uninstall clean

@@ -2,6 +2,7 @@
 
 import { closeSync, openSync, readFileSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { addon } from '../../src/native/addon.js';
 import { Machine, mountingTest, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
 import { knownLayer, objectsOf, readAll } from './world.js';
@@ -76,4 +77,25 @@ mounting('crfs cache verify finds flipped bits, cut and swapped files, and all i
   await mount.unmount();
   const again = await machine.mount([known.layer]);
   t.deepEqual(await readAll(again.merged, known, 4), { failed: [], wrong: [] });
+});
+
+mounting('crfs cache verify finds an index that breaks no rule and is not the one that was made', async (t) => {
+  const machine = new Machine();
+  t.teardown(() => machine.dispose());
+  const known = await knownLayer(machine, { small: 5, large: 0 });
+  const mount = await machine.mount([known.layer]);
+  await mount.unmount();
+  const path = String(await run('find', [join(machine.objects, '../index'), '-type', 'f'])).trim();
+  const bytes = readFileSync(path);
+  const { index, table, inode } = addon.layout;
+  const first = Number(bytes.readBigUInt64LE(index.inodes + table.offset));
+  bytes.writeUInt32LE(12_345, first + inode.bytes + inode.uid);
+  t.is(addon.indexCheck(bytes), null);
+  damage(path, bytes);
+  const error = await t.throwsAsync(machine.crfs('cache', 'verify'));
+  t.regex(error?.message ?? '', /ended with 1/);
+  t.throws(() => statSync(path), { code: 'ENOENT' });
+  const again = await machine.mount([known.layer]);
+  t.deepEqual(await readAll(again.merged, known, 1), { failed: [], wrong: [] });
+  t.regex(await machine.crfs('cache', 'verify'), /; 0 were bad\.$/m);
 });

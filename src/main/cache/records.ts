@@ -19,14 +19,26 @@ export interface BlobRecord {
   readonly inodes: number;
   readonly files: number;
   readonly contentSize: number;
+  /** sha256 of the index, in hex: what `crfs cache verify` holds it against. */
+  readonly indexDigest: string;
 }
 
 /** The record of a blob, or undefined if it was never seen. `identity` says which bytes a blob has. */
 export function readRecord(layout: CacheLayout, identity: string): BlobRecord | undefined {
   try {
-    return checked(JSON.parse(readFileSync(layout.record(identity), 'utf8')));
+    return parseRecord(readFileSync(layout.record(identity), 'utf8'));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof SyntaxError) return undefined;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** A record as it is written, or undefined if that is none. */
+export function parseRecord(text: string): BlobRecord | undefined {
+  try {
+    return checked(JSON.parse(text) as Partial<Record<keyof BlobRecord, unknown>>);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
     throw error;
   }
 }
@@ -37,8 +49,9 @@ export function writeRecord(layout: CacheLayout, identity: string, record: BlobR
   renameSync(draft, layout.record(identity));
 }
 
-function checked(record: Partial<Record<keyof BlobRecord, unknown>>): BlobRecord | undefined {
-  const digests = [record.key, record.tocDigest];
+function checked(record: Partial<Record<keyof BlobRecord, unknown>> | null): BlobRecord | undefined {
+  if (record === null) return undefined;
+  const digests = [record.key, record.tocDigest, record.indexDigest];
   const numbers = [record.tocOffset, record.inodes, record.files, record.contentSize];
   const sound =
     digests.every((digest) => typeof digest === 'string' && /^[0-9a-f]{64}$/.test(digest)) &&

@@ -7,8 +7,9 @@ import { basename } from 'node:path';
 import { addon } from '../../native/addon.js';
 import { BLOCK } from '../fetch/blocks.js';
 import { IndexReader } from '../index/reader.js';
-import { type CacheFile, cacheFiles } from './contents.js';
+import { type CacheFile, cacheFiles, type Kind } from './contents.js';
 import type { CacheLayout } from './layout.js';
+import { parseRecord } from './records.js';
 
 export interface Verified {
   readonly checked: number;
@@ -25,43 +26,58 @@ interface Expected {
 }
 
 /**
- * Reads the whole cache: checks every index, holds every object against its digests, and every map of blocks against its
- * blob. Removes what is bad, which will be made or fetched again when it is wanted.
+ * Reads the whole cache: holds every index against its rules and the digest in its record, every object against its
+ * digests, and every map of blocks against its blob. Removes what is bad, which will be made or fetched again when it is
+ * wanted.
  */
 export async function verifyCache(layout: CacheLayout): Promise<Verified> {
   const removed: { path: string; why: string }[] = [];
-  const expected = new Map<string, Expected>();
-  const sizes = new Map<string, number>();
-  const rest: CacheFile[] = [];
+  const files: Record<Kind, CacheFile[]> = { objects: [], index: [], records: [], blobs: [], manifests: [] };
+  for await (const file of cacheFiles(layout)) files[file.kind].push(file);
   let checked = 0;
-  let unverifiable = 0;
   const judge = async (file: CacheFile, why: string | undefined): Promise<void> => {
     checked++;
     if (why === undefined) return;
     await rm(file.path, { force: true });
     removed.push({ path: file.path, why });
   };
-  for await (const file of cacheFiles(layout)) {
-    sizes.set(file.path, file.size);
-    if (file.kind === 'index') await judge(file, await checkIndex(file, expected));
-    else if (file.kind === 'objects' || file.path.endsWith('.blocks')) rest.push(file);
-  }
-  for (const file of rest) {
-    if (file.kind === 'blobs') {
-      await judge(file, await checkBlocks(file, sizes.get(file.path.replace(/\.blocks$/, ''))));
-      continue;
-    }
+  const indexDigests = new Map<string, Set<string>>();
+  for (const file of files.records) await judge(file, await checkRecord(file, indexDigests));
+  const expected = new Map<string, Expected>();
+  for (const file of files.index) await judge(file, await checkIndex(file, indexDigests, expected));
+  let unverifiable = 0;
+  for (const file of files.objects) {
     const known = expected.get(basename(file.path));
     await judge(file, await checkObject(file, known));
     if (known?.chunks.some(({ digest }) => digest === null)) unverifiable++;
   }
+  const sizes = new Map(files.blobs.map(({ path, size }) => [path, size]));
+  for (const file of files.blobs.filter(({ path }) => path.endsWith('.blocks'))) {
+    await judge(file, await checkBlocks(file, sizes.get(file.path.replace(/\.blocks$/, ''))));
+  }
   return { checked, unverifiable, removed };
 }
 
-async function checkIndex({ path }: CacheFile, expected: Map<string, Expected>): Promise<string | undefined> {
+/** Notes the digest of the index that it speaks of, by the name of that. */
+async function checkRecord({ path }: CacheFile, digests: Map<string, Set<string>>): Promise<string | undefined> {
+  const record = parseRecord(await readFile(path, 'utf8'));
+  if (record === undefined) return 'no record of a blob';
+  const known = digests.get(record.key) ?? new Set();
+  digests.set(record.key, known.add(record.indexDigest));
+  return undefined;
+}
+
+async function checkIndex(
+  { path }: CacheFile,
+  digests: ReadonlyMap<string, ReadonlySet<string>>,
+  expected: Map<string, Expected>,
+): Promise<string | undefined> {
   const bytes = await readFile(path);
   const wrong = addon.indexCheck(bytes);
   if (wrong !== null) return wrong;
+  const wanted = digests.get(basename(path));
+  const found = createHash('sha256').update(bytes).digest('hex');
+  if (wanted && !wanted.has(found)) return `sha256 ${found}, not ${[...wanted].join(' or ')}`;
   const index = new IndexReader(bytes);
   for (let inode = 0; inode < index.inodes; inode++) {
     if (index.isFile(inode) && index.chunkCount(inode) > 0) expected.set(index.key(inode), expectedOf(index, inode));

@@ -146,6 +146,10 @@ export class Crew {
       this.#log.error({ worker, error: report.died }, 'a worker fails');
       return;
     }
+    if ('doubt' in report) {
+      this.#log.warn(report.doubt, `fetching ${report.doubt.path} again: ${report.doubt.message}`);
+      return;
+    }
     this.#log.warn(report.fault, `cannot serve ${report.fault.path}: ${report.fault.message}`);
   }
 

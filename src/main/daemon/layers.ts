@@ -7,7 +7,7 @@ import { addon } from '../../native/addon.js';
 import { regionsOf } from '../../workers/serve/readahead.js';
 import type { CacheLayout } from '../cache/layout.js';
 import { type BlobRecord, readRecord, writeRecord } from '../cache/records.js';
-import { CrfsError } from '../errors/error.js';
+import { CrfsError, type ErrorCode } from '../errors/error.js';
 import { isNoSpace } from '../errors/no-space.js';
 import { download } from '../fetch/background.js';
 import { IndexReader } from '../index/reader.js';
@@ -16,6 +16,8 @@ import type { LayerBlob } from './blob.js';
 import { Crew, type Want } from './crew.js';
 import type { Indexer } from './indexer.js';
 import type { ResolvedLayer } from './resolver.js';
+
+const WRONG_BYTES: ReadonlySet<ErrorCode> = new Set(['CRFS_BAD_LAYER', 'CRFS_NOT_STARGZ', 'CRFS_DIGEST']);
 
 /** A layer that mounts use now. */
 export interface OpenLayer {
@@ -157,7 +159,7 @@ export class OpenLayers {
 
   async #describe(number: number, resolved: ResolvedLayer, blob: LayerBlob): Promise<Entered> {
     const { name, identity, tocDigest } = resolved;
-    const record = this.#known(identity) ?? (await this.#read(resolved, blob));
+    const record = this.#known(identity) ?? (await this.#readSound(resolved, blob));
     if (tocDigest !== undefined && record.tocDigest !== tocDigest) {
       rmSync(this.#layout.record(identity), { force: true });
       throw new CrfsError(
@@ -177,6 +179,20 @@ export class OpenLayers {
   #known(identity: string): BlobRecord | undefined {
     const record = readRecord(this.#layout, identity);
     return record && existsSync(this.#layout.index(record.key)) ? record : undefined;
+  }
+
+  /** Reads the TOC; once more, fetched anew, where what the cache has of a remote blob turns out to be wrong. */
+  async #readSound(resolved: ResolvedLayer, blob: LayerBlob): Promise<BlobRecord> {
+    const blocks = blob.remote?.blocks;
+    const kept = blocks?.covers(blob.size - 1, blob.size) ?? false;
+    try {
+      return await this.#read(resolved, blob);
+    } catch (error) {
+      const wrong = error instanceof CrfsError && WRONG_BYTES.has(error.code);
+      if (!wrong || !kept || !blocks?.doubt(0, blob.size)) throw error;
+      this.#log.warn({ layer: resolved.name }, `fetching its TOC again: ${error.message}`);
+      return await this.#read(resolved, blob);
+    }
   }
 
   async #read({ name, identity }: ResolvedLayer, blob: LayerBlob): Promise<BlobRecord> {

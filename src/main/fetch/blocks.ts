@@ -3,7 +3,12 @@
 /** Bytes in a block: what is fetched of a blob is fetched in whole blocks. */
 export const BLOCK = 64 << 10;
 
+// what the byte of a block says; 0: it is absent
 const PRESENT = 1;
+/** Its bytes were wrong: it counts as absent, until it has been fetched again. */
+const DOUBTED = 2;
+/** Present, and fetched again after its bytes were wrong. */
+const FETCHED_AGAIN = 3;
 
 /** Which blocks of a blob are in its file: one byte each, in memory that the workers share. */
 export class Blocks {
@@ -25,12 +30,26 @@ export class Blocks {
   }
 
   has(block: number): boolean {
-    return Atomics.load(this.#present, block) === PRESENT;
+    const state = Atomics.load(this.#present, block);
+    return state === PRESENT || state === FETCHED_AGAIN;
   }
 
   /** To be called once the block's bytes are in the file. */
   add(block: number): void {
-    Atomics.store(this.#present, block, PRESENT);
+    const again = Atomics.load(this.#present, block) === DOUBTED;
+    Atomics.store(this.#present, block, again ? FETCHED_AGAIN : PRESENT);
+  }
+
+  /**
+   * The bytes [offset, end) turned out to be wrong: has them fetched again, each block once in the life of this map.
+   * Returns false where all of them were already: they are what the source has.
+   */
+  doubt(offset: number, end: number): boolean {
+    let doubted = false;
+    for (let block = Math.floor(offset / BLOCK); block * BLOCK < end; block++) {
+      if (Atomics.compareExchange(this.#present, block, PRESENT, DOUBTED) !== FETCHED_AGAIN) doubted = true;
+    }
+    return doubted;
   }
 
   /** Whether the bytes [offset, end) are all there. */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { createReadStream, rmSync } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
 import type { BlobRecord } from '../../main/cache/records.js';
 import { CrfsError, type ErrorCode } from '../../main/errors/error.js';
 import { openToc } from '../../main/formats/toc.js';
@@ -30,11 +32,17 @@ export default async function index(task: IndexTask | null): Promise<IndexOutcom
   const { fd, tocFd, name, identity, path } = task;
   try {
     const toc = await openToc(fileSource(fd, name), tocFd === undefined ? undefined : fileSource(tocFd, name));
-    const record: BlobRecord = await buildIndex({ toc, path, blobIdentity: identity });
-    return { record };
+    const summary = await buildIndex({ toc, path, blobIdentity: identity });
+    return { record: { ...summary, indexDigest: await digestOf(path) } };
   } catch (error) {
     rmSync(path, { force: true });
     if (error instanceof CrfsError) return { error: { code: error.code, message: error.message } };
     return { error: { code: 'CRFS_INTERNAL', message: `${name}: ${(error as Error).message}` } };
   }
+}
+
+async function digestOf(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
+  return hash.digest('hex');
 }

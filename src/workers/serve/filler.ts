@@ -16,6 +16,8 @@ const MAP_FROM = 256 << 10;
 /** Before a request is asked again because the cache lacks a directory. */
 const AGAIN_PAUSE_MS = 200;
 
+const NO_CHUNKS = [0, 0] as const;
+
 const { EAGAIN, EIO, EINVAL, ENOSPC } = constants.errno;
 
 /** Fills the objects of files, alone or together with the other workers. */
@@ -104,15 +106,21 @@ export class Filler {
     const first = index.chunkFirst(inode);
     let mapping: ArrayBuffer | undefined;
     for (let n = this.#board.claim(job); n >= 0; n = this.#board.claim(job)) {
-      this.#attempt(job, layer, inode, () => {
-        const chunk = first + n;
-        if (this.#mappable(layer, chunk)) {
-          if (index.chunkCount(inode) === 1) this.#store.resize(fd, index.size(inode) + SLACK);
-          mapping ??= addon.map(fd, true);
-          this.#mapped(layer, chunk, mapping);
-        } else this.#written(layer, chunk, fd);
-        this.#board.count('inflatedBytes', index.chunkSize(chunk));
-      });
+      this.#attempt(
+        job,
+        layer,
+        inode,
+        () => {
+          const chunk = first + n;
+          if (this.#mappable(layer, chunk)) {
+            if (index.chunkCount(inode) === 1) this.#store.resize(fd, index.size(inode) + SLACK);
+            mapping ??= addon.map(fd, true);
+            this.#mapped(layer, chunk, mapping);
+          } else this.#written(layer, chunk, fd);
+          this.#board.count('inflatedBytes', index.chunkSize(chunk));
+        },
+        [n, 1],
+      );
     }
     if (mapping) addon.unmap(mapping);
     if (this.#board.leave(this.#worker, job)) this.#finish(job, layer, inode, fd);
@@ -168,15 +176,23 @@ export class Filler {
   #finish(job: number, layer: Layer, inode: number, fd: number): void {
     const { index } = layer;
     const size = index.size(inode);
+    const chunks = index.chunkCount(inode);
+    const checked = index.chunkDigest(index.chunkFirst(inode)) !== undefined;
     if (this.#board.describe(job).error === 0 && fd >= 0) {
-      this.#attempt(job, layer, inode, () => {
-        if (index.chunkCount(inode) > 1 && index.hasDigest(inode)) {
-          checkDigest(fileContent(fd, size), index.keyBytes(inode), 'the content');
-        }
-        this.#store.publish(job, fd, index.key(inode), size);
-        this.#board.count('objects', 1);
-        this.#board.count('objectBytes', size);
-      });
+      this.#attempt(
+        job,
+        layer,
+        inode,
+        () => {
+          if (chunks > 1 && index.hasDigest(inode)) {
+            checkDigest(fileContent(fd, size), index.keyBytes(inode), 'the content');
+          }
+          this.#store.publish(job, fd, index.key(inode), size);
+          this.#board.count('objects', 1);
+          this.#board.count('objectBytes', size);
+        },
+        checked ? NO_CHUNKS : [0, chunks],
+      );
     }
     this.#end(job, fd);
   }
@@ -189,12 +205,29 @@ export class Filler {
     this.#board.finish(this.#worker, job, ({ ring, position }) => addon.complete(ring, position, error));
   }
 
-  /** Does one step of a job. If it throws, the job fails, and the fault is told. */
-  #attempt(job: number, layer: Layer, inode: number, step: () => void): void {
+  /**
+   * Does one step of a job, which reads `read` of the file's chunks. If it throws, the job fails, and the fault is told;
+   * bytes of a remote blob that are wrong are fetched again once, since the disk may have damaged them.
+   */
+  #attempt(
+    job: number,
+    layer: Layer,
+    inode: number,
+    step: () => void,
+    read: readonly [first: number, count: number] = NO_CHUNKS,
+  ): void {
     try {
       step();
     } catch (error) {
       const { errno, code, message } = describeFault(error);
+      if (code === 'CRFS_DIGEST' || code === 'CRFS_BAD_LAYER') {
+        this.#members.forget();
+        if (layer.doubt(inode, ...read)) {
+          this.#board.fail(job, EAGAIN);
+          this.#report({ doubt: { layer: layer.name, path: layer.index.path(inode), message } });
+          return;
+        }
+      }
       if (errno === EAGAIN) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, AGAIN_PAUSE_MS);
       this.#board.fail(job, errno);
       this.#board.count(code === 'CRFS_DIGEST' ? 'digestErrors' : 'errors', 1);

@@ -33,12 +33,19 @@ export type Report =
   | { readonly died: string }
   /** A request that cannot be served before its file's chunks are fetched: whoever fetches them answers it. */
   | { readonly want: { layer: number; inode: number; ring: number; position: number } }
+  /** Bytes of a remote blob are wrong: they are fetched again. */
+  | { readonly doubt: { layer: string; path: string; message: string } }
   | { readonly fault: { layer: string; path: string; code: string; message: string } };
 
 export interface Layer extends LayerFacts {
   readonly index: IndexReader;
   /** Whether the chunks of a file can be read from the blob's file now. */
   has(inode: number): boolean;
+  /**
+   * The bytes of some of a file's chunks, counted from its first, are wrong. Returns whether to ask for them again: they
+   * are fetched anew then.
+   */
+  doubt(inode: number, first: number, count: number): boolean;
 }
 
 /** The layers that this worker serves, kept up to date by orders of the main thread. */
@@ -68,7 +75,9 @@ export class Layers {
     const index = new IndexReader(mapping);
     const blocks = facts.blocks && new Blocks(facts.blocks);
     const has = (inode: number): boolean => blocks === undefined || coversFile(blocks, index, inode, facts.tocOffset);
-    this.#layers.set(facts.number, { layer: { ...facts, index, has }, mapping });
+    const doubt = (inode: number, first: number, count: number): boolean =>
+      blocks !== undefined && doubtChunks(blocks, index, index.chunkFirst(inode) + first, count, facts.tocOffset);
+    this.#layers.set(facts.number, { layer: { ...facts, index, has, doubt }, mapping });
   }
 
   #drop(number: number): void {
@@ -86,4 +95,12 @@ function coversFile(blocks: Blocks, index: IndexReader, inode: number, tocOffset
     if (!blocks.covers(index.chunkOffset(chunk), Math.min(index.chunkEnd(chunk), tocOffset))) return false;
   }
   return true;
+}
+
+function doubtChunks(blocks: Blocks, index: IndexReader, first: number, count: number, tocOffset: number): boolean {
+  let again = false;
+  for (let chunk = first; chunk < first + count; chunk++) {
+    if (blocks.doubt(index.chunkOffset(chunk), Math.min(index.chunkEnd(chunk), tocOffset))) again = true;
+  }
+  return again;
 }

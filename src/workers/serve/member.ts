@@ -82,6 +82,11 @@ export class MemberReader {
     }
   }
 
+  /** Forgets the last member: its bytes are wrong. */
+  forget(): void {
+    this.#layer = undefined;
+  }
+
   #compressed(layer: Layer, chunk: number): Buffer {
     const offset = layer.index.chunkOffset(chunk);
     return this.#read(layer, offset, memberEnd(layer, chunk) - offset);

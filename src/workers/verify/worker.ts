@@ -72,7 +72,14 @@ function* hashing(fd: number, size: number, hash: Hash): Generator<Buffer> {
 export function chunks({ first, end, ...facts }: ChunksTask): FileProblem[] {
   const mapping = addon.map(facts.indexFd, false);
   const index = new IndexReader(mapping);
-  const layer: Layer = { ...facts, number: 0, regions: new SharedArrayBuffer(0), index, has: () => true };
+  const layer: Layer = {
+    ...facts,
+    number: 0,
+    regions: new SharedArrayBuffer(0),
+    index,
+    has: () => true,
+    doubt: () => false,
+  };
   const members = new MemberReader(libdeflate, () => undefined);
   const problems: FileProblem[] = [];
   for (let chunk = first; chunk < end; ) {
