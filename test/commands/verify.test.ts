@@ -25,7 +25,7 @@ test('verify proves a layer, and says what it has read', async (t) => {
   t.deepEqual(await invoke(machine, ['verify', layer]), {
     code: 0,
     stdout: `${layer}: ok, 4 files, 17 B\n`,
-    stderr: `${layer}: checking: 17 B\n`,
+    stderr: `${layer}: checking, 17 B\n`,
   });
   const { code, stdout } = await invoke(machine, ['verify', '--json', layer]);
   t.is(code, 0);

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { CrfsError } from '../errors/error.js';
 import { contentOf, isVerifiable } from '../inspect/content.js';
 import { type ViewOptions, withView } from '../inspect/session.js';
-import { barOn, silent } from '../output/progress.js';
+import { progressOn, silent } from '../output/progress.js';
 import { escapeLine } from '../output/terminal.js';
 import { writeOut } from '../output/write.js';
 import { addViewOptions, configurationHelp } from './view-options.js';
@@ -35,7 +35,8 @@ export function addCat(program: Command): void {
           );
         }
         const size = index.size(node.inode);
-        const progress = process.stdout.isTTY || size < PROGRESS_FROM ? silent : barOn(process.stderr);
+        const progress =
+          process.stdout.isTTY || !process.stderr.isTTY || size < PROGRESS_FROM ? silent : progressOn(process.stderr);
         const step = progress.start(path, size);
         try {
           for await (const piece of contentOf(node, workspace)) {

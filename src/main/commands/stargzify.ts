@@ -10,10 +10,10 @@ import { convertImage, type ImageOptions, type ImageResult } from '../convert/im
 import { namesTransport, openDestination, openSource } from '../convert/image/open.js';
 import { defaultChunkSize, type LayerOptions, type LayerResult } from '../convert/layer.js';
 import { readPatterns } from '../convert/patterns.js';
-import { type Progress, progressOn, type Step, silent } from '../convert/progress.js';
 import { spoolDirectory } from '../convert/spool.js';
 import { CrfsError } from '../errors/error.js';
 import { Interruption } from '../errors/interrupted.js';
+import { type Progress, progressOn, type Step, silent } from '../output/progress.js';
 import { formatBytes } from '../output/text.js';
 import { RegistryClient } from '../registry/client.js';
 import { parsePlatform } from '../registry/platform.js';
@@ -112,11 +112,11 @@ async function convertOneLayer(
   const size = source === '-' ? undefined : statSync(source, { throwIfNoEntry: false })?.size;
   let step: Step | undefined;
   const onProgress = (read: number): void => {
-    step ??= progress.start(source, size);
+    step ??= progress.start(`${source}: converting`, size);
     step.advance(read);
   };
   const result = await convertFile(source, destination, { ...options, signal, onProgress });
-  step?.done(`${formatBytes(result.size)}, ${result.entries} entries`);
+  step?.done(`${source}: ${formatBytes(result.size)}, ${result.entries} entries`);
   for (const warning of result.warnings) progress.note(`${source}: ${warning}`);
   return result;
 }

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { findImage } from '../inspect/image.js';
 import { type LayerReport, verifyImage } from '../inspect/verify.js';
 import { Workspace } from '../inspect/workspace.js';
-import { progressOn, silent } from '../output/progress.js';
+import { type Progress, progressOn, silent } from '../output/progress.js';
 import { escapeLine, painterFor, toJson } from '../output/terminal.js';
 import { formatBytes } from '../output/text.js';
 import { configurationHelp, platformOption } from './view-options.js';
@@ -37,9 +37,7 @@ async function verify(config: string, { platform, json }: Given): Promise<void> 
     const reports: LayerReport[] = [];
     await verifyImage(image, workspace, progress, (layer) => {
       reports.push(layer);
-      if (json) return;
-      progress.clear();
-      print(layer, image.layers.length);
+      if (!json) print(layer, image.layers.length, progress);
     });
     const sound = reports.every(({ problems }) => problems.length === 0);
     if (json) process.stdout.write(`${toJson({ resolved: image.resolved, sound, layers: reports })}\n`);
@@ -50,14 +48,18 @@ async function verify(config: string, { platform, json }: Given): Promise<void> 
   }
 }
 
-function print({ name, number, problems, files, contentSize, verifiable }: LayerReport, count: number): void {
+function print(
+  { name, number, problems, files, contentSize, verifiable }: LayerReport,
+  count: number,
+  progress: Progress,
+): void {
   const who = escapeLine(count === 1 ? name : `${number}/${count} ${name}`);
   const [out, err] = [painterFor(process.stdout), painterFor(process.stderr)];
-  for (const problem of problems) process.stderr.write(`${err('red', 'crfs:')} ${who}: ${escapeLine(problem)}\n`);
+  for (const problem of problems)
+    progress.print(`${err('red', 'crfs:')} ${who}: ${escapeLine(problem)}`, process.stderr);
   const what = `${files} ${files === 1 ? 'file' : 'files'}, ${formatBytes(contentSize)}`;
   const doubt = verifiable ? '' : ', not all of them have digests';
   const summary = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
-  process.stdout.write(
-    problems.length === 0 ? `${who}: ${out('green', 'ok')}, ${what}${doubt}\n` : `${who}: ${out('red', summary)}\n`,
-  );
+  const verdict = problems.length === 0 ? `${out('green', 'ok')}, ${what}${doubt}` : out('red', summary);
+  progress.print(`${who}: ${verdict}`, process.stdout);
 }

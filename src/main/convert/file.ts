@@ -16,7 +16,7 @@ const readSize = 1024 * 1024;
 export interface FileOptions extends Omit<LayerOptions, 'name'> {
   /** Ends the conversion when it aborts. */
   readonly signal?: AbortSignal;
-  /** Told how many bytes of the input have been read. */
+  /** Told of each piece of the input how many bytes it has. */
   readonly onProgress?: (bytes: number) => void;
 }
 

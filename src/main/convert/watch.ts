@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** Passes an input on, until the signal aborts, and tells how many bytes have passed. */
+/** Passes an input on, until the signal aborts, and tells how many bytes pass. */
 export async function* watched(
   input: AsyncIterable<Uint8Array>,
   signal: AbortSignal | undefined,
   advance: ((bytes: number) => void) | undefined,
 ): AsyncGenerator<Uint8Array> {
-  let bytes = 0;
   try {
     for await (const piece of input) {
       signal?.throwIfAborted();
-      bytes += piece.length;
-      advance?.(bytes);
+      advance?.(piece.length);
       yield piece;
     }
   } catch (error) {

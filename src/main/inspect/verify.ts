@@ -123,6 +123,7 @@ class LayerCheck {
         await file.appendFile(piece);
         step.advance(piece.length);
       }
+      step.done();
       return file;
     } finally {
       await blob.close();
@@ -142,6 +143,7 @@ class LayerCheck {
       step.advance(bytes);
       return problems;
     });
+    step.done();
     for (const { path, message } of found.flat()) this.#problems.push(`${JSON.stringify(path)}: ${message}`);
     return layer;
   }

@@ -1,52 +1,63 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** How far long work is: a bar where a person looks on, lines where not. */
+/** How far long work is: a bar for each step where a person looks on, a line where not. */
 
-import { SingleBar } from 'cli-progress';
+import { MultiBar } from 'cli-progress';
 import { escapeLine } from './terminal.js';
 import { formatBytes } from './text.js';
 
 /** One piece of work, counted in bytes. */
 export interface Step {
+  /** So many more bytes are done. */
   advance(bytes: number): void;
+  /** All of it is done; `line`, if there is one, says with what result. */
+  done(line?: string): void;
 }
 
 export interface Progress {
-  /** `what` says what is done, `size` how many bytes there are of it. */
-  start(what: string, size: number): Step;
-  /** Takes the bar away until there is more progress: other output may come. */
-  clear(): void;
-  /** Takes the bar away for good. */
+  /** `what` says what is done; `size`, in bytes, how much of it there is, where that is known. */
+  start(what: string, size: number | undefined): Step;
+  /** Something that a person should know meanwhile. */
+  note(line: string): void;
+  /** Writes a line of output, as it is; no bar stands in its way. */
+  print(line: string, stream: NodeJS.WriteStream): void;
+  /** Takes the bars away. */
   close(): void;
 }
 
-const silentStep: Step = { advance: () => undefined };
+const silentStep: Step = { advance: () => undefined, done: () => undefined };
 
-export const silent: Progress = { start: () => silentStep, clear: () => undefined, close: () => undefined };
+/** No progress, but what is printed. */
+export const silent: Progress = {
+  start: () => silentStep,
+  note: () => undefined,
+  print,
+  close: () => undefined,
+};
 
-/** A bar if `stream` is a terminal, a line per step otherwise. */
+/** Bars if `stream` is a terminal, lines otherwise. */
 export function progressOn(stream: NodeJS.WriteStream): Progress {
-  return stream.isTTY ? bar(stream) : lines(stream);
+  return stream.isTTY ? bars(stream) : lines(stream);
 }
 
-/** A bar if `stream` is a terminal, nothing otherwise. */
-export function barOn(stream: NodeJS.WriteStream): Progress {
-  return stream.isTTY ? bar(stream) : silent;
+function print(line: string, stream: NodeJS.WriteStream): void {
+  stream.write(`${line}\n`);
 }
 
 function lines(stream: NodeJS.WriteStream): Progress {
+  const note = (line: string): void => print(escapeLine(line), stream);
   return {
     ...silent,
     start(what, size) {
-      stream.write(`${escapeLine(what)}: ${formatBytes(size)}\n`);
-      return silentStep;
+      note(size === undefined ? what : `${what}, ${formatBytes(size)}`);
+      return { ...silentStep, done: (line) => line !== undefined && note(line) };
     },
+    note,
   };
 }
 
-/** One bar over all steps, which names the one that moved last. Nothing else may be written while it is there. */
-function bar(stream: NodeJS.WriteStream): Progress {
-  const line = new SingleBar({
+function bars(stream: NodeJS.WriteStream): Progress {
+  const multi = new MultiBar({
     stream,
     format: '{what} [{bar}] {state}',
     barsize: 30,
@@ -54,29 +65,33 @@ function bar(stream: NodeJS.WriteStream): Progress {
     clearOnComplete: true,
     linewrap: false,
   });
-  let [at, all] = [0, 0];
-  const show = (what: string): void => {
-    const texts = { what, state: `${formatBytes(at)} of ${formatBytes(all)}` };
-    if (!line.isActive) line.start(all, at, texts);
-    line.setTotal(all);
-    line.update(at, texts);
-  };
-  const clear = (): void => {
-    if (line.isActive) line.stop();
-  };
+  const note = (line: string): void => multi.log(`${escapeLine(line)}\n`);
   return {
     start(what, size) {
-      const shown = escapeLine(what);
-      all += size;
-      show(shown);
+      const state = (bytes: number): string =>
+        formatBytes(bytes) + (size === undefined ? '' : ` of ${formatBytes(size)}`);
+      const bar = multi.create(size ?? 1, 0, { what: escapeLine(what), state: state(0) });
+      let bytes = 0;
       return {
-        advance(bytes) {
-          at += bytes;
-          show(shown);
+        advance(more) {
+          bytes += more;
+          bar.update(size === undefined ? 0 : bytes, { state: state(bytes) });
+        },
+        done(line) {
+          if (line !== undefined) note(line);
+          multi.remove(bar);
         },
       };
     },
-    clear,
-    close: clear,
+    note,
+    print(line, to) {
+      if (multi.isActive && to.isTTY) multi.log(`${line}\n`);
+      else print(line, to);
+    },
+    close() {
+      if (!multi.isActive) return;
+      multi.update(); // writes what was printed since the last time
+      multi.stop();
+    },
   };
 }

@@ -4,6 +4,7 @@
 
 import { CrfsError } from '../../errors/error.js';
 import { namingBlob } from '../../formats/fault.js';
+import type { Progress } from '../../output/progress.js';
 import { formatBytes } from '../../output/text.js';
 import { digestOf, isIndex, MANIFEST_LIMIT } from '../../registry/manifest.js';
 import { choosePlatform, formatPlatform, machinePlatform } from '../../registry/platform.js';
@@ -11,7 +12,6 @@ import type { Descriptor, ImageIndex, ImageManifest, Platform } from '../../regi
 import { decompress } from '../decompress.js';
 import { convertLayer, type LayerOptions } from '../layer.js';
 import type { BlobSink } from '../members.js';
-import type { Progress } from '../progress.js';
 import { watched } from '../watch.js';
 import type { ImageDestination, ImageSource } from './ends.js';
 import { estargzToc } from './estargz.js';
@@ -164,7 +164,8 @@ class Conversion {
     const { format = 'estargz', prioritize, progress, signal } = this.#options;
     signal.throwIfAborted();
     const source = await this.#source.openBlob(layer);
-    const step = progress.start(layer.digest.slice(0, 19), layer.size);
+    const shown = layer.digest.slice(0, 19);
+    const step = progress.start(`${shown}: converting`, layer.size);
     const input = (): AsyncIterable<Uint8Array> =>
       watched(verified(source, layer, signal), signal, (bytes) => step.advance(bytes));
     try {
@@ -172,12 +173,12 @@ class Conversion {
       if (toc !== undefined) {
         const there = await this.#destination.hasBlob(layer.digest, this.#source);
         const size = await namingBlob(source.name, () => this.#pass(layer, input, there));
-        step.done(there ? 'there already' : 'is eStargz, copied');
+        step.done(`${shown}: ${there ? 'there already' : 'is eStargz, copied'}`);
         return { descriptor: passedDescriptor(layer, toc, size), diffId: undefined };
       }
       const options = { ...this.#options, name: source.name };
       const result = await this.#writeBlob(async (sink) => await convertLayer(input(), sink, options));
-      step.done(`${formatBytes(result.size)}, ${result.entries} entries`);
+      step.done(`${shown}: ${formatBytes(result.size)}, ${result.entries} entries`);
       for (const warning of result.warnings) progress.note(`${layer.digest}: ${warning}`);
       return { descriptor: layerDescriptor(layer, result, format, to), diffId: result.diffId };
     } finally {
