@@ -9,7 +9,7 @@ import { writeTar } from '../tools/nasty-tar.js';
 import { run } from '../tools/run.js';
 import { imageOf, invoke, layerOf, makeMachine, registryTest, SMALL } from './setting.js';
 
-const OURS = ['mount', 'umount', 'lowerdir', 'ls', 'stat', 'cat', 'verify'];
+const OURS = ['mount', 'umount', 'lowerdir', 'ls', 'stat', 'cat', 'verify', 'stargzify'];
 
 test('what makes no sense exits with 2, and help with 0', async (t) => {
   const machine = makeMachine(t);

@@ -15,17 +15,18 @@ import { CrfsError } from '../errors/error.js';
 import { Interruption } from '../errors/interrupted.js';
 import { type Progress, progressOn, type Step, silent } from '../output/progress.js';
 import { formatBytes } from '../output/text.js';
-import { RegistryClient } from '../registry/client.js';
 import { parsePlatform } from '../registry/platform.js';
 import type { Platform } from '../registry/types.js';
+import { addRegistryOptions, clientsFor, type RegistryGiven } from './registry-options.js';
 
-interface Given extends DeflaterOptions {
+interface Given extends DeflaterOptions, RegistryGiven {
   format: LayerFormat;
   chunkSize: number;
   minChunkSize: number;
   prioritize?: string;
   platform?: Platform;
   allPlatforms?: boolean;
+  quiet?: boolean;
   json?: boolean;
 }
 
@@ -50,7 +51,7 @@ const chunkLimits = [512, 2 ** 28] as const;
 
 /** `crfs stargzify` */
 export function addStargzify(program: Command): void {
-  program
+  const command = program
     .command('stargzify')
     .description('convert an image, or a single layer, to stargz')
     .argument('<src>', 'an image, or a tar, plain or compressed with gzip or zstd; - is standard input')
@@ -65,16 +66,18 @@ export function addStargzify(program: Command): void {
     .option('--level <level>', 'from 1, fast, to 9, small', integer(1, 9), defaultLevel)
     .option('--prioritize <file>', 'paths and globs of files wanted at start, one a line, the first first')
     .option('--workers <count>', 'threads that deflate (default: one per processor)', integer(1, 256))
-    .addOption(new Option('--engine <engine>', 'what deflates').choices(engineNames).default('libdeflate'))
+    .addOption(new Option('--engine <engine>', 'what deflates').choices(engineNames).default('libdeflate'));
+  addRegistryOptions(command)
+    .option('-q, --quiet', 'print the digest of the result, and nothing else')
     .option('--json', 'print the result as JSON, and no progress')
     .addHelpText('after', help)
     .action(stargzify);
 }
 
 async function stargzify(source: string, destination: string, given: Given): Promise<void> {
-  const { format, chunkSize, minChunkSize, json, allPlatforms, platform } = given;
+  const { format, chunkSize, minChunkSize, quiet, json, allPlatforms, platform } = given;
   const prioritize = given.prioritize === undefined ? {} : { prioritize: readPatterns(given.prioritize) };
-  const progress = json ? silent : progressOn(process.stderr);
+  const progress = json || quiet ? silent : progressOn(process.stderr);
   const interruption = new Interruption();
   const session = { progress, signal: interruption.signal };
   const deflater = new Deflater(given);
@@ -84,13 +87,14 @@ async function stargzify(source: string, destination: string, given: Given): Pro
     const which = allPlatforms ? { platform: 'all' as const } : platform && { platform };
     result = isLayer(source)
       ? await convertOneLayer(source, destination, options, session)
-      : await convertWholeImage(source, destination, { ...options, ...which }, session);
+      : await convertWholeImage(source, destination, { ...options, ...which }, session, given);
   } finally {
     progress.close();
     interruption.end();
     await deflater.close();
   }
-  process.stdout.write(json ? `${JSON.stringify(result)}\n` : `${destination}: ${result.digest}\n`);
+  const text = quiet ? result.digest : `${destination}: ${result.digest}`;
+  process.stdout.write(`${json ? JSON.stringify(result) : text}\n`);
 }
 
 /** A layer is standard input or a file; what looks like a file and is none is not asked for at a registry. */
@@ -126,12 +130,13 @@ async function convertWholeImage(
   to: string,
   options: Options & Pick<ImageOptions, 'platform'>,
   session: Session,
+  given: RegistryGiven,
 ): Promise<ImageResult> {
-  const client = new RegistryClient({ spool: spoolDirectory() });
+  const clients = clientsFor(given, spoolDirectory());
   try {
-    const source = await openSource(from, client, session.signal);
+    const source = await openSource(from, clients.source, session.signal);
     try {
-      const destination = await openDestination(to, client, session.signal);
+      const destination = await openDestination(to, clients.destination, session.signal);
       try {
         return await convertImage(source, destination, { ...options, ...session });
       } finally {
@@ -141,7 +146,7 @@ async function convertWholeImage(
       await source.close();
     }
   } finally {
-    await client.close();
+    await Promise.all([clients.source.close(), clients.destination.close()]);
   }
 }
 

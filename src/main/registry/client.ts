@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { CrfsError } from '../errors/error.js';
 import { openRegistrySource } from '../sources/registry.js';
+import type { Credentials } from './auth-file.js';
 import { CredentialStores } from './credential-stores.js';
 import { candidates, type Endpoint, pullEndpoints, pushEndpoint } from './endpoints.js';
 import { Host } from './host.js';
@@ -33,6 +34,10 @@ export interface ClientOptions extends TransportOptions {
   /** A directory for temporary files: whole blobs, where a server knows no ranges. */
   readonly spool: string;
   readonly policy?: RetryPolicy;
+  /** Credentials for every registry; what is kept in files is not asked for then. */
+  readonly login?: Credentials;
+  /** Whether plain http, and certificates that nobody vouches for, will do, whatever registries.conf says. */
+  readonly insecure?: boolean;
 }
 
 export interface ManifestOptions {
@@ -48,7 +53,8 @@ export class RegistryClient {
   readonly policy: RetryPolicy;
   readonly spool: string;
   readonly #registries: RegistriesFiles;
-  readonly #credentials: CredentialStores;
+  readonly #credentials: Pick<CredentialStores, 'find'>;
+  readonly #insecure: boolean | undefined;
   /** By registry and whether it may be insecure. */
   readonly #hosts = new Map<string, Host>();
 
@@ -58,7 +64,9 @@ export class RegistryClient {
     this.policy = options.policy ?? patient;
     this.spool = options.spool;
     this.#registries = new RegistriesFiles(surroundings);
-    this.#credentials = new CredentialStores(this.#registries, surroundings);
+    const { login } = options;
+    this.#credentials = login ? { find: async () => login } : new CredentialStores(this.#registries, surroundings);
+    this.#insecure = options.insecure;
   }
 
   /** The references that a name written by a person may mean, in the order to try them. Rejects with CRFS_USAGE. */
@@ -68,12 +76,16 @@ export class RegistryClient {
 
   /** Where to ask for an image, in order: mirrors that are not known to be down, and last the registry itself. */
   async pullEndpoints(reference: Reference): Promise<Endpoint[]> {
-    const endpoints = pullEndpoints(reference, await this.#registries.load());
+    const endpoints = pullEndpoints(reference, await this.#registries.load()).map((one) => this.#told(one));
     return endpoints.filter((endpoint, index) => index === endpoints.length - 1 || !this.host(endpoint).down);
   }
 
   async pushEndpoint(reference: Reference): Promise<Endpoint> {
-    return pushEndpoint(reference, await this.#registries.load());
+    return this.#told(pushEndpoint(reference, await this.#registries.load()));
+  }
+
+  #told(endpoint: Endpoint): Endpoint {
+    return { ...endpoint, insecure: this.#insecure ?? endpoint.insecure };
   }
 
   host(endpoint: Pick<Endpoint, 'registry' | 'insecure'>): Host {

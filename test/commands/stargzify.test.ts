@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { LOGIN } from '../registry/setting.js';
+import { pushTars } from '../tools/image.js';
+import type { Machine } from '../tools/machine.js';
+import { writeTar } from '../tools/nasty-tar.js';
+import { PASSWORD, type Registry, type RegistryOptions, startRegistry, USER } from '../tools/registry.js';
+import { makeCertificates } from '../tools/registry-certs.js';
+import { run } from '../tools/run.js';
+import { invoke, makeMachine, registryTest, SMALL } from './setting.js';
+
+const DIGEST = /^sha256:[0-9a-f]{64}\n$/;
+
+function smallTar(machine: Machine): string {
+  const tar = join(machine.root, 'small.tar');
+  writeTar(tar, SMALL);
+  return tar;
+}
+
+/** A registry with an image `img:1`, put there before it asks for anything. */
+async function registryWith(t: ExecutionContext, machine: Machine, options: RegistryOptions): Promise<Registry> {
+  const root = machine.directory('registry');
+  const open = await startRegistry({ root });
+  await pushTars([smallTar(machine)], `${open.host}/img:1`);
+  await open.stop();
+  const registry = await startRegistry({ root, ...options });
+  t.teardown(() => registry.stop());
+  return registry;
+}
+
+test('a layer is converted, with lines of progress, and its digest printed last', async (t) => {
+  const machine = makeMachine(t);
+  const tar = smallTar(machine);
+  const { code, stdout, stderr } = await invoke(machine, ['stargzify', tar, 'layer.esgz']);
+  t.is(code, 0);
+  t.regex(stdout, /^layer\.esgz: sha256:[0-9a-f]{64}\n$/);
+  t.regex(stderr, /^\S+small\.tar: converting, 9\.0 KiB\n\S+small\.tar: 1\.\d KiB, 12 entries\n$/);
+});
+
+test('--quiet prints the digest, and nothing else', async (t) => {
+  const machine = makeMachine(t);
+  const { code, stdout, stderr } = await invoke(machine, ['stargzify', '--quiet', smallTar(machine), 'layer.esgz']);
+  t.deepEqual([code, stderr], [0, '']);
+  t.regex(stdout, DIGEST);
+});
+
+test('options that make no sense are refused', async (t) => {
+  const machine = makeMachine(t);
+  for (const option of ['--src-creds=:secret', '--src-tls-verify=perhaps', '--level=10', '--chunk-size=1']) {
+    const { code, stderr } = await invoke(machine, ['stargzify', option, 'img', 'oci:to']);
+    t.is(code, 2, option);
+    t.true(stderr.includes(option.replace(/=.*/, '')), stderr);
+  }
+  const { code, stderr } = await invoke(machine, ['stargzify', '--authfile', 'none.json', 'img', 'oci:to']);
+  t.deepEqual([code, stderr], [1, 'crfs: --authfile: there is no none.json\n']);
+});
+
+registryTest('credentials are taken from the options for each end, or from a file that is named', async (t) => {
+  const machine = makeMachine(t);
+  const { host } = await registryWith(t, machine, { auth: 'basic' });
+  const names = [`${host}/img:1`, `${host}/img:2`];
+  const convert = async (...options: string[]): Promise<number | null> =>
+    (await invoke(machine, ['stargzify', '-q', ...options, ...names])).code;
+  t.is(await convert(), 1);
+  const login = `${USER}:${PASSWORD}`;
+  t.is(await convert(`--src-creds=${login}`), 1);
+  t.is(await convert(`--src-creds=${login}`, `--dest-creds=${login}`), 0);
+  t.is(await convert(`--src-creds=${login}`, `--dest-creds=${USER}:wrong`), 1);
+  const authfile = join(machine.root, 'named.json');
+  writeFileSync(authfile, JSON.stringify({ auths: { [host]: { auth: LOGIN } } }));
+  t.is(await convert('--authfile', authfile), 0);
+});
+
+registryTest('certificates that nobody vouches for are taken where the options say so, for each end', async (t) => {
+  const machine = makeMachine(t);
+  const certificates = await makeCertificates();
+  t.teardown(() => certificates.remove());
+  const { host } = await registryWith(t, machine, { tls: certificates.server });
+  const convert = async (...options: string[]): Promise<string> =>
+    (await invoke(machine, ['stargzify', '-q', ...options, `${host}/img:1`, `${host}/img:2`])).stdout;
+  t.is(await convert('--src-tls-verify=false'), '');
+  t.is(await convert('--dest-tls-verify=false'), '');
+  t.is(await convert('--src-tls-verify=true', '--dest-tls-verify=false'), '');
+  t.regex(await convert('--src-tls-verify=false', '--dest-tls-verify=false'), DIGEST);
+  const seen = await run('skopeo', ['inspect', '--tls-verify=false', `docker://${host}/img:2`]);
+  t.true(seen.includes('RepoTags'));
+});
