@@ -27,7 +27,7 @@ const failures = (failed: readonly string[]): Set<string | undefined> =>
 
 for (const [what, options, more] of [
   ['bytes', 'size=12M', 'size=80M'],
-  ['inodes', 'nr_inodes=1700', 'nr_inodes=9000'],
+  ['inodes', 'nr_inodes=160', 'nr_inodes=9000'],
 ] as const) {
   mounting(`a cache that runs out of ${what} gives ENOSPC, never wrong bytes, and recovers`, async (t) => {
     const { machine, cache } = await small(t, options);
@@ -62,7 +62,7 @@ mounting(
 );
 
 mounting('without room for the cache a mount is refused in one line', async (t) => {
-  const { machine } = await small(t, 'nr_inodes=100');
+  const { machine } = await small(t, 'nr_inodes=5');
   const known = await knownLayer(machine, { small: 1, large: 0 });
   const error = await t.throwsAsync(machine.mount([known.layer]));
   t.regex(error?.message ?? '', /crfs: .*the daemon did not start: .*no space left on device/i);

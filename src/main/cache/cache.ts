@@ -13,10 +13,12 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { addon } from '../../native/addon.js';
 import { isNoSpace } from '../errors/no-space.js';
-import { CacheLayout, fanOut } from './layout.js';
+import { directoriesOf } from './contents.js';
+import { CacheLayout } from './layout.js';
 
 const TAG = 'Signature: 8a477f597d28d172789f06886806bc55\n# This is a cache: see https://bford.info/cachedir/\n';
 
@@ -25,8 +27,6 @@ interface Synced {
   readonly bootId: string;
   /** Milliseconds since the epoch: what was published before is on the disk. */
   readonly before: number;
-  /** Nothing was published since. */
-  readonly clean: boolean;
 }
 
 /**
@@ -47,17 +47,13 @@ export class Cache {
   constructor(cacheDirectory: string) {
     this.layout = new CacheLayout(cacheDirectory);
     const { root, tmp } = this.layout;
-    for (const top of this.layout.spread) {
-      for (const two of fanOut) mkdirSync(join(top, two), { recursive: true, mode: 0o700 });
-    }
+    rmSync(tmp, { recursive: true, force: true });
+    for (const directory of this.layout.directories) mkdirSync(directory, { recursive: true, mode: 0o700 });
     const tag = join(cacheDirectory, 'CACHEDIR.TAG');
     if (!existsSync(tag)) writeFileSync(tag, TAG);
-    rmSync(tmp, { recursive: true, force: true });
-    for (const two of fanOut) mkdirSync(join(tmp, two), { recursive: true, mode: 0o700 });
     this.#directory = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
     this.#objectsInode = statSync(this.layout.objects).ino;
     this.#syncedBefore = this.#recover();
-    this.#note(false);
   }
 
   /** Whether the directories are still those that this daemon uses. */
@@ -71,45 +67,47 @@ export class Cache {
     const now = Date.now();
     await addon.syncFileSystem(this.#directory);
     this.#syncedBefore = now;
-    this.#note(false);
+    await this.#note();
   }
 
   /** The last call: nothing is published any more. */
   async close(): Promise<void> {
-    if (this.isThere()) {
-      await this.sync();
-      this.#note(true);
-    }
+    if (this.isThere()) await this.sync();
     closeSync(this.#directory);
   }
 
-  #note(clean: boolean): void {
-    const synced: Synced = { bootId: bootId(), before: this.#syncedBefore, clean };
+  async #note(): Promise<void> {
+    const synced: Synced = { bootId: bootId(), before: this.#syncedBefore };
     const draft = join(this.layout.tmp, 'synced.json');
     try {
-      writeFileSync(draft, JSON.stringify(synced), { flush: true });
-      renameSync(draft, this.layout.synced);
+      await writeFile(draft, JSON.stringify(synced), { flush: true });
+      await rename(draft, this.layout.synced);
     } catch (error) {
       if (!isNoSpace(error)) throw error;
-      rmSync(this.layout.synced, { force: true }); // no note at all: nothing is certain
+      await rm(this.layout.synced, { force: true }); // no note at all: nothing is certain
     }
   }
 
-  /** Drops what is doubtful. Returns before when all that is left was published to the disk for certain. */
+  /**
+   * Drops what is doubtful, once in each run of the machine. Returns before when all that is left was published to the
+   * disk for certain. A directory that did not change has nothing new in it.
+   */
   #recover(): number {
     const synced = this.#synced();
-    if (synced?.clean) return Date.now();
     const before = synced?.before ?? 0;
     if (synced?.bootId === bootId()) return before;
-    for (const top of this.layout.spread) {
-      for (const two of fanOut) {
-        for (const name of readdirSync(join(top, two))) {
-          const path = join(top, two, name);
-          if (statSync(path).ctimeMs >= before) rmSync(path);
-        }
+    for (const { path: directory } of directoriesOf(this.layout)) {
+      if (statSync(directory).mtimeMs < before) continue;
+      for (const name of readdirSync(directory)) {
+        const path = join(directory, name);
+        if (statSync(path).ctimeMs >= before) rmSync(path);
       }
     }
-    return Date.now();
+    // not flushed: if this note is lost with the machine, an older one holds
+    const draft = join(this.layout.tmp, 'synced.json');
+    writeFileSync(draft, JSON.stringify({ bootId: bootId(), before } satisfies Synced));
+    renameSync(draft, this.layout.synced);
+    return before;
   }
 
   #synced(): Synced | undefined {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { readdirSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type CacheLayout, fanOut } from './layout.js';
+import type { CacheLayout } from './layout.js';
 
 export const kinds = ['objects', 'index', 'records', 'blobs', 'manifests'] as const;
 export type Kind = (typeof kinds)[number];
@@ -21,14 +22,20 @@ export interface CacheFile {
 
 /** Every file that is whole, a directory after the other. What goes away meanwhile is left out. */
 export async function* cacheFiles(layout: CacheLayout): AsyncGenerator<CacheFile> {
-  for (const kind of kinds) {
-    for (const two of fanOut) {
-      const directory = join(layout.root, kind, two);
-      const names = await readdir(directory).catch(orNothing);
-      const files = await Promise.all((names ?? []).map((name) => describe(kind, join(directory, name))));
-      for (const file of files) if (file) yield file;
-    }
+  for (const { kind, path } of directoriesOf(layout)) {
+    const names = await readdir(path).catch(orNothing);
+    const files = await Promise.all((names ?? []).map((name) => describe(kind, join(path, name))));
+    for (const file of files) if (file) yield file;
   }
+}
+
+/** The directories that files are in: objects are spread over many. */
+export function directoriesOf(layout: CacheLayout): { readonly kind: Kind; readonly path: string }[] {
+  return kinds.flatMap((kind: Kind) => {
+    const top = join(layout.root, kind);
+    const paths = kind === 'objects' ? readdirSync(top).map((two) => join(top, two)) : [top];
+    return paths.map((path) => ({ kind, path }));
+  });
 }
 
 async function describe(kind: Kind, path: string): Promise<CacheFile | undefined> {

@@ -14,7 +14,7 @@ export class CacheLayout {
     this.root = join(cacheDirectory, LAYOUT_VERSION);
   }
 
-  /** Contents of files: `objects/ab/<key>` */
+  /** Contents of files: `objects/ab/<key>`, where `ab` is made when it is first needed. */
   get objects(): string {
     return join(this.root, 'objects');
   }
@@ -53,33 +53,29 @@ export class CacheLayout {
     return join(this.root, 'synced.json');
   }
 
-  /** The directories whose files are spread over `fanOut`. */
-  get spread(): readonly string[] {
-    return [this.objects, this.indexes, this.records, this.blobs, this.manifests];
+  /** Every directory that is always there. */
+  get directories(): readonly string[] {
+    return [this.objects, this.indexes, this.records, this.blobs, this.manifests, this.tmp];
   }
 
   index(key: string): string {
-    return join(this.indexes, key.slice(0, 2), key);
+    return join(this.indexes, key);
   }
 
   record(identity: string): string {
-    return spread(this.records, identity);
+    return named(this.records, identity);
   }
 
   blob(identity: string): string {
-    return spread(this.blobs, identity);
+    return named(this.blobs, identity);
   }
 
   /** Of a digest, or of the name of an image. */
   manifest(name: string): string {
-    return spread(this.manifests, name);
+    return named(this.manifests, name);
   }
 }
 
-function spread(directory: string, name: string): string {
-  const key = createHash('sha256').update(name).digest('hex');
-  return join(directory, key.slice(0, 2), key);
+function named(directory: string, name: string): string {
+  return join(directory, createHash('sha256').update(name).digest('hex'));
 }
-
-/** The first two hex digits of every key: the directories that keys are spread over. */
-export const fanOut: readonly string[] = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));

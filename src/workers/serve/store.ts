@@ -6,13 +6,14 @@ import {
   fchmodSync,
   fstatSync,
   ftruncateSync,
+  mkdirSync,
   openSync,
   renameSync,
   rmSync,
   statSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 const CREATE = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const READ_ONLY = 0o400;
@@ -36,13 +37,16 @@ export class Store {
   /** A new file for a job, which others can open if it is `shared`. Returns its descriptor. */
   create(job: number, key: string, shared: boolean): number {
     const mode = shared ? WRITABLE : READ_ONLY;
-    try {
-      return openSync(this.#draft(job, key), CREATE, mode);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-    rmSync(this.#draft(job, key)); // a worker died over it
-    return openSync(this.#draft(job, key), CREATE, mode);
+    const draft = this.#draft(job, key);
+    return within(dirname(draft), () => {
+      try {
+        return openSync(draft, CREATE, mode);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      }
+      rmSync(draft); // a worker died over it
+      return openSync(draft, CREATE, mode);
+    });
   }
 
   /** A descriptor of one's own on the file of a job. */
@@ -66,7 +70,8 @@ export class Store {
     const found = fstatSync(fd);
     if (found.size !== size) ftruncateSync(fd, size);
     if ((found.mode & WRITABLE) !== READ_ONLY) fchmodSync(fd, READ_ONLY);
-    renameSync(this.#draft(job, key), this.#path(key));
+    const object = this.#path(key);
+    within(dirname(object), () => renameSync(this.#draft(job, key), object));
   }
 
   close(fd: number): void {
@@ -82,8 +87,23 @@ export class Store {
     return join(this.#objects, key.slice(0, 2), key);
   }
 
-  /** Spread over as many directories as objects are: one alone would have all workers queue for its lock. */
+  /** Spread over directories: one alone would have all workers queue for its lock. */
   #draft(job: number, key: string): string {
-    return join(this.#tmp, key.slice(0, 2), `job-${job}`);
+    return join(this.#tmp, key.slice(0, 1), `job-${job}`);
   }
+}
+
+/** Does what needs a directory, which is made if it is not there. */
+function within<T>(directory: string, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error; // another worker was faster
+  }
+  return act();
 }
