@@ -77,18 +77,17 @@ Napi::Value ControlReceive(const Napi::CallbackInfo &info) {
     if (errno != ECONNRESET)
       return ThrowErrno(env, "recvmsg", errno);
     length = 0;
+    message.msg_controllen = 0;
   }
   Napi::Array fds = Napi::Array::New(env);
   uint32_t count = 0;
-  if (length > 0) {
-    for (cmsghdr *c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
-      if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-        continue;
-      for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
-        int received;
-        memcpy(&received, CMSG_DATA(c) + i * sizeof(int), sizeof received);
-        fds[count++] = Napi::Number::New(env, received);
-      }
+  for (cmsghdr *c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
+    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+      continue;
+    for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
+      int received;
+      memcpy(&received, CMSG_DATA(c) + i * sizeof(int), sizeof received);
+      fds[count++] = Napi::Number::New(env, received);
     }
   }
   Napi::Object packet = Napi::Object::New(env);

@@ -198,7 +198,10 @@ static inline struct crfs_request *crfs_ring_reserve(struct crfs_ring *ring, uin
       crfs_futex_wait(&r->turn, turn, deadline_ns);
       p = __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
     } else {
-      p = __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
+      uint32_t head = __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
+      if (head == p && crfs_now_ns() >= deadline_ns)
+        return NULL; /* somebody wrote nonsense into the ring: nobody took this position */
+      p = head;
     }
   }
 }

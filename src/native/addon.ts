@@ -174,7 +174,7 @@ export interface Addon {
   /** Wakes up to `times` sleepers. */
   doorbellRing(times: number): void;
   doorbellCount(): number;
-  /** Blocks this thread until the doorbell rings after `count` was read. */
+  /** Blocks this thread until the doorbell rings after `count` was read, or for a second. */
   doorbellWait(count: number): void;
 
   controlListen(path: string): number;

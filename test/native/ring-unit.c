@@ -161,6 +161,13 @@ static void the_doorbell_wakes_a_sleeper_and_remembers_a_ring(void) {
   sleep_on_the_bell(&count); /* rung since: returns at once */
 }
 
+static void a_turn_that_makes_no_sense_is_given_up_in_time(void) {
+  uint32_t position;
+  start_at(0);
+  ring.requests[0].turn = 7;
+  CHECK(crfs_ring_reserve(&ring, &position, SOON) == NULL);
+}
+
 static struct crfs_opening opening_of(uint32_t inode) {
   return (struct crfs_opening){.layer = inode + 1, .inode = inode, .error = EIO, .at_ns = inode + 2, .waited_ns = 3};
 }
@@ -213,6 +220,7 @@ int main(void) {
   a_request_that_is_answered_twice_keeps_its_first_answer();
   positions_wrap_around();
   the_doorbell_wakes_a_sleeper_and_remembers_a_ring();
+  a_turn_that_makes_no_sense_is_given_up_in_time();
   a_trace_is_read_once_in_order();
   what_a_trace_overwrote_is_counted();
   an_unfinished_opening_holds_the_trace_up();

@@ -118,7 +118,9 @@ export class Session {
 
   async #answerAll(): Promise<void> {
     this.#answering = true;
-    for (let question = this.#questions.shift(); question && !this.#hungUp; question = this.#questions.shift()) {
+    while (!this.#hungUp) {
+      const question = this.#questions.shift();
+      if (question === undefined) break;
       const busy = setInterval(() => this.#send(protocol.busy, {}), protocol.busyIntervalMs);
       try {
         await this.#answer(question);
