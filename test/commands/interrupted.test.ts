@@ -67,7 +67,7 @@ for (const [signal, status] of SIGNALS) {
       readdirSync(here).some((name) => (statSync(join(here, name), { throwIfNoEntry: false })?.size ?? 0) > 0),
     );
     child.kill(signal);
-    t.deepEqual(await end, { code: status, stderr: '-: converting\ncrfs: interrupted: nothing was done\n' });
+    t.deepEqual(await end, { code: status, stderr: '-: converting\ncrfs: interrupted: nothing half-done is left\n' });
     t.deepEqual(left(machine), []);
   });
 

@@ -113,7 +113,7 @@ test('a signal ends a mount in the foreground', async (t) => {
   const exit = once(child, 'exit');
   await until('the layer is mounted', () => existsSync(join(machine.root, 'merged/bin/tool')));
   child.kill('SIGTERM');
-  await exit;
+  t.deepEqual(await exit, [143, null]);
   t.deepEqual(readdirSync(join(machine.root, 'merged')), []);
 });
 

@@ -69,7 +69,9 @@ async function mount(written: string, merged: string, given: Given): Promise<voi
     const readOnly = upper === undefined;
     const report: Report = { configuration: shownConfiguration(configuration), mountpoint, readOnly, layers };
     process.stdout.write(given.json ? `${toJson(report)}\n` : render(report));
-    if (ended !== undefined && !(await ended)) process.exitCode = 1;
+    if (ended === undefined) return;
+    if (!(await ended)) process.exitCode = 1;
+    signal.throwIfAborted();
   } finally {
     interruption.end();
   }

@@ -10,7 +10,7 @@ export class Interrupted extends Error {
   readonly exitCode: number;
 
   constructor(signal: (typeof SIGNALS)[number]) {
-    super('interrupted: nothing was done');
+    super('interrupted: nothing half-done is left');
     this.name = 'Interrupted';
     this.exitCode = 128 + constants.signals[signal];
   }
