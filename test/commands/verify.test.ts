@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import test from 'ava';
 import type { LayerReport } from '../../src/main/inspect/verify.js';
+import { Layout, type Manifest, types } from '../convert/layout.js';
 import { imageOf as layersOf, pushTars } from '../tools/image.js';
 import { makeLayer } from '../tools/layers.js';
 import { noise, writeNastyTar, writeTar } from '../tools/nasty-tar.js';
@@ -166,4 +167,36 @@ registryTest('verify finds a wrong TOC digest in the manifest, and a wrong diff 
     `its TOC is ${tocDigest}, not ${wrong} as the manifest says`,
     `the diff ID is ${diffId}, not ${wrong}`,
   ]);
+});
+
+for (const [form, named] of [
+  ['oci:layout:x', 'oci:layout:x'],
+  ['oci-archive:a.tar:x', 'oci-archive:a.tar'],
+  ['docker-archive:a.tar:my/app:x', 'docker-archive:a.tar:my/app:x'],
+] as const) {
+  registryTest(`an image that was written to ${form} can be looked into there, and proven`, async (t) => {
+    const machine = makeMachine(t);
+    const tar = join(machine.root, 'image.tar');
+    writeTar(tar, SMALL);
+    const { name } = await imageOf(t, [tar]);
+    t.is((await invoke(machine, ['stargzify', '-q', name, form])).code, 0);
+    const { code, stdout } = await invoke(machine, ['verify', '--json', named]);
+    const [layer] = (JSON.parse(stdout) as Result).layers;
+    t.deepEqual([code, layer?.problems, layer?.files], [0, [], 4]);
+    t.is((await invoke(machine, ['cat', named, 'usr/share/text'])).stdout, 'shared text\n');
+  });
+}
+
+test('an image on disk whose layers are others than its config names is not proven', async (t) => {
+  const machine = makeMachine(t);
+  const layout = new Layout(join(machine.root, 'layout'));
+  const image = layout.image([SMALL]);
+  layout.index({ plain: image });
+  t.is((await invoke(machine, ['stargzify', '-q', 'oci:layout:plain', 'oci:layout:good'])).code, 0);
+  const good = layout.manifest('good');
+  const plain = layout.read(image.digest) as Manifest;
+  layout.index({ bad: layout.putJson(types.manifest, { schemaVersion: 2, ...good, config: plain.config }) });
+  const { code, stderr } = await invoke(machine, ['verify', 'oci:layout:bad']);
+  t.is(code, 1);
+  t.regex(stderr, /the diff ID is sha256:/);
 });

@@ -7,7 +7,7 @@ import { type ViewOptions, withView } from '../inspect/session.js';
 import { progressOn, silent } from '../output/progress.js';
 import { escapeLine } from '../output/terminal.js';
 import { writeOut } from '../output/write.js';
-import { addViewOptions, configurationHelp } from './view-options.js';
+import { addViewOptions, viewedHelp } from './view-options.js';
 
 /** Smaller files are there before a bar could be read. */
 const PROGRESS_FROM = 4 << 20;
@@ -17,7 +17,7 @@ export function addCat(program: Command): void {
   const command = program
     .command('cat')
     .description('print the content of a file in an image or a layer, checked before it is printed')
-    .argument('<config>', configurationHelp)
+    .argument('<config>', viewedHelp)
     .argument('<path>', 'the file; symlinks are followed within the image');
   addViewOptions(command)
     .addHelpText(

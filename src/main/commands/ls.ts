@@ -7,7 +7,7 @@ import { type ViewOptions, withView } from '../inspect/session.js';
 import { isDirectory, type Node, nameOf, type View } from '../inspect/view.js';
 import { escapeName, type Painter, painterFor, type Style, toJson } from '../output/terminal.js';
 import { Lines } from '../output/write.js';
-import { addViewOptions, configurationHelp } from './view-options.js';
+import { addViewOptions, viewedHelp } from './view-options.js';
 
 interface Given extends ViewOptions {
   l?: boolean;
@@ -21,7 +21,7 @@ export function addLs(program: Command): void {
   const command = program
     .command('ls')
     .description('list files of an image or a layer, without mounting it')
-    .argument('<config>', configurationHelp)
+    .argument('<config>', viewedHelp)
     .argument('[path]', 'what to list', '/')
     .option('-l', 'a long line for each: mode, links, owner, size, time (UTC), name')
     .option('-R', 'everything below, by its path')

@@ -6,14 +6,14 @@ import { type ViewOptions, withView } from '../inspect/session.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
 import { formatTable } from '../output/text.js';
 import { writeOut } from '../output/write.js';
-import { addViewOptions, configurationHelp } from './view-options.js';
+import { addViewOptions, viewedHelp } from './view-options.js';
 
 /** `crfs stat` */
 export function addStat(program: Command): void {
   const command = program
     .command('stat')
     .description('show all that is known of a file in an image or a layer')
-    .argument('<config>', configurationHelp)
+    .argument('<config>', viewedHelp)
     .argument('<path>', 'the file; a symlink is shown itself');
   addViewOptions(command)
     .option('--json', 'print JSON')

@@ -7,7 +7,7 @@ import { Workspace } from '../inspect/workspace.js';
 import { type Progress, progressOn, silent } from '../output/progress.js';
 import { escapeLine, painterFor, toJson } from '../output/terminal.js';
 import { formatBytes } from '../output/text.js';
-import { configurationHelp, platformOption } from './view-options.js';
+import { platformOption, viewedHelp } from './view-options.js';
 
 interface Given {
   platform?: string;
@@ -19,7 +19,7 @@ export function addVerify(program: Command): void {
   program
     .command('verify')
     .description('prove every byte of a layer, or of all layers of an image: digests of blobs, TOCs, files and chunks')
-    .argument('<config>', configurationHelp)
+    .argument('<config>', viewedHelp)
     .option(...platformOption)
     .option('--json', 'print the result as JSON, and no progress')
     .addHelpText(

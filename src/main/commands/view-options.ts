@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 
 export const configurationHelp =
   'an image (docker://fedora, localhost:5000/img:tag), a URL or a path of a layer (./layer.esgz)';
+export const viewedHelp = `${configurationHelp}, or oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME]`;
 
 export const platformOption = [
   '--platform <platform>',

@@ -7,6 +7,7 @@ import { openFileSource } from '../sources/file.js';
 import { type LayerSource, openRemote } from '../sources/open.js';
 import { placeOf } from '../sources/place.js';
 import type { BlobSource } from '../sources/source.js';
+import { diffIdsOf } from './config.js';
 import { canonicalConfiguration, shownConfiguration } from './configuration.js';
 import { type OpenLayer, readLayer } from './layer.js';
 import type { Workspace } from './workspace.js';
@@ -21,10 +22,10 @@ export interface AnyLayerSource extends Omit<LayerSource, 'open'> {
 export interface FoundImage {
   /** The configuration that leads to the very same layers again. */
   readonly resolved: string;
-  /** Whether `resolved` names an image in a registry. */
-  readonly inRegistry: boolean;
   /** The base layer first. */
   readonly layers: readonly AnyLayerSource[];
+  /** The digests of the uncompressed layers by the image's config; none for what is no image. */
+  diffIds(): Promise<readonly string[]>;
 }
 
 /** Layers that are read at the same time. */
@@ -36,6 +37,10 @@ export async function findImage(
   workspace: Workspace,
   platform: string | undefined,
 ): Promise<FoundImage> {
+  if (/^(oci|oci-archive|docker-archive):/.test(written)) {
+    const { findLocalImage } = await import('./local-image.js'); // which loads what reads archives
+    return await findLocalImage(written, workspace, platform);
+  }
   const client = (): Promise<RegistryClient> => workspace.client();
   const place = placeOf(await canonicalConfiguration(written, client));
   if (place.kind === 'file') {
@@ -47,11 +52,14 @@ export async function findImage(
       open: async () => openFileSource(path),
       openToc: async () => undefined,
     };
-    return { resolved: path, inRegistry: false, layers: [layer] };
+    return { resolved: path, layers: [layer], diffIds: async () => [] };
   }
   const wanted = platform === undefined ? {} : { platform: parsePlatform(platform) };
   const image = await openRemote(place, await client(), { store: workspace.manifests, ...wanted });
-  return { ...image, resolved: shownConfiguration(image.resolved), inRegistry: place.kind === 'image' };
+  const resolved = shownConfiguration(image.resolved);
+  const diffIds = async (): Promise<string[]> =>
+    place.kind === 'image' ? await diffIdsOf(resolved, image.layers.length, workspace) : [];
+  return { ...image, resolved, diffIds };
 }
 
 /** Reads the TOCs of an image's layers, several at a time: of all, or of the one that `only` names. The base comes first. */

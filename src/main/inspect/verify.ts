@@ -10,7 +10,6 @@ import { CrfsError } from '../errors/error.js';
 import type { IndexReader } from '../index/reader.js';
 import type { Progress } from '../output/progress.js';
 import { fileSource } from '../sources/file.js';
-import { diffIdsOf } from './config.js';
 import { type AnyLayerSource, type FoundImage, mapAtOnce } from './image.js';
 import { type OpenLayer, readLayer } from './layer.js';
 import type { Workspace } from './workspace.js';
@@ -55,7 +54,7 @@ export async function verifyImage(
     resourceLimits: { maxYoungGenerationSizeMb: 4 },
   });
   try {
-    const diffIds = image.inRegistry ? await diffIdsOf(image.resolved, image.layers.length, workspace) : [];
+    const diffIds = await image.diffIds();
     const reports: LayerReport[] = [];
     let next = 0;
     await mapAtOnce(image.layers, LAYERS_AT_ONCE, async (layer, place) => {

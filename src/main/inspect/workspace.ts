@@ -13,12 +13,17 @@ const DIRECTORY = process.env['TMPDIR'] || '/var/tmp';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
+interface Closable {
+  close(): Promise<void>;
+}
+
 /** What one command uses while it looks at layers by itself: a directory that goes away with it, and a client. */
 export class Workspace {
   readonly directory = mkdtempSync(join(DIRECTORY, 'crfs-'));
   /** Manifests seen, so that none is asked for twice. */
   readonly manifests: ManifestStore;
   readonly #remove = (): void => rmSync(this.directory, { recursive: true, force: true });
+  readonly #kept: Closable[] = [];
   #client: Promise<RegistryClient> | undefined;
 
   constructor() {
@@ -39,6 +44,11 @@ export class Workspace {
     return this.#client;
   }
 
+  /** Closes something when this is closed. */
+  keep(resource: Closable): void {
+    this.#kept.push(resource);
+  }
+
   /** A path of its own for a file. */
   path(): string {
     return join(this.directory, randomUUID());
@@ -54,6 +64,7 @@ export class Workspace {
 
   async close(): Promise<void> {
     await (await this.#client)?.close();
+    for (const resource of this.#kept) await resource.close();
     this.#remove();
     process.off('exit', this.#remove);
     for (const signal of SIGNALS) process.off(signal, exitBy);

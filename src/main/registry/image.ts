@@ -31,7 +31,8 @@ export interface ResolvedImage {
   externalToc(layerDigest: string): Promise<StreamSource | undefined>;
 }
 
-function tocDigestOf(layer: Descriptor, name: string): string | undefined {
+/** The digest that a layer's TOC must have, where the manifest says so. Throws CRFS_BAD_LAYER. */
+export function tocDigestOf(layer: Descriptor, name: string): string | undefined {
   const stated = layer.annotations[TOC_DIGEST];
   if (stated === undefined || isDigest(stated)) return stated;
   throw new CrfsError(

@@ -21,8 +21,13 @@ export function namesTransport(text: string): boolean {
 
 /** Opens `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:NAME]`, `docker://NAME` or a bare name. */
 export async function openSource(text: string, client: RegistryClient, signal: AbortSignal): Promise<ImageSource> {
+  return (await openLocalSource(text)) ?? (await registrySource(client, text, signal));
+}
+
+/** Opens one of the forms that lie on disk; undefined for any other. Rejects as reading them does. */
+export async function openLocalSource(text: string): Promise<ImageSource | undefined> {
   const [, transport, path = '', tag] = local.exec(text) ?? [];
-  if (transport === undefined) return await registrySource(client, text, signal);
+  if (transport === undefined) return undefined;
   if (transport === 'oci') return await layoutSource(directoryFiles(path), tag);
   const files = await archiveFiles(path);
   try {

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Images on disk, in an OCI layout or an archive, as they are looked into. */
+
+import { openLocalSource } from '../convert/image/open.js';
+import { readBlob } from '../convert/image/stream.js';
+import { CrfsError } from '../errors/error.js';
+import { tocDigestOf } from '../registry/image.js';
+import { isIndex } from '../registry/manifest.js';
+import { choosePlatform, machinePlatform, parsePlatform } from '../registry/platform.js';
+import { CONFIG_LIMIT, diffIdsIn } from './config.js';
+import type { FoundImage } from './image.js';
+import type { Workspace } from './workspace.js';
+
+/** The image that `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:NAME]` names. Rejects as reading them does. */
+export async function findLocalImage(
+  written: string,
+  workspace: Workspace,
+  platform: string | undefined,
+): Promise<FoundImage> {
+  const source = await openLocalSource(written);
+  if (source === undefined) throw new CrfsError('CRFS_USAGE', `${written}: behind the first colon comes a path`);
+  workspace.keep(source);
+  let found = await source.top();
+  while (isIndex(found)) {
+    const wanted = platform === undefined ? machinePlatform() : parsePlatform(platform);
+    found = await source.manifest(choosePlatform(found, wanted, source.name).digest);
+  }
+  const { config, layers } = found;
+  return {
+    resolved: written,
+    layers: layers.map((layer) => {
+      const tocDigest = tocDigestOf(layer, source.name);
+      return {
+        name: `layer ${layer.digest}`,
+        identity: layer.digest,
+        digest: layer.digest,
+        ...(tocDigest !== undefined && { tocDigest }),
+        open: async () => await source.openBlob(layer),
+        openToc: async () => undefined,
+      };
+    }),
+    async diffIds() {
+      const blob = await source.openBlob(config);
+      const bytes = await readBlob(blob, config, CONFIG_LIMIT).finally(() => blob.close());
+      return diffIdsIn(bytes, written, layers.length);
+    },
+  };
+}
