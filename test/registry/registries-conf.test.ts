@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { symlink } from 'node:fs/promises';
 import test from 'ava';
 import { candidates, pullEndpoints } from '../../src/main/registry/endpoints.js';
 import { formatReference } from '../../src/main/registry/reference.js';
@@ -82,6 +83,14 @@ test("root's record of short names is the machine's, an ordinary user's is in it
     home.env['XDG_CACHE_HOME'] = cache;
     t.is((await files.load()).aliases.get('a'), expected);
   }
+});
+
+test('a record of short names that cannot be read is none', async (t) => {
+  const home = await makeHome(t);
+  const path = await home.write('var-cache/containers/other', '');
+  await symlink('short-name-aliases.conf', path.replace(/other$/, 'short-name-aliases.conf')); // to itself
+  home.env['_CONTAINERS_ROOTLESS_UID'] = '0';
+  t.is((await new RegistriesFiles(home.surroundings).load()).aliases.size, 0);
 });
 
 test('credentials come from the auth files unless helpers are listed', async (t) => {

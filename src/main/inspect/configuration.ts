@@ -24,6 +24,10 @@ export async function canonicalConfiguration(
     const place = placeOf(written);
     return place.kind === 'file' ? place.path : written;
   }
+  if (/^(oci|oci-archive|docker-archive):/.test(written)) {
+    const advice = 'copy it to a registry, or mount the blobs of its layers as files';
+    throw new CrfsError('CRFS_USAGE', `${written}: an image on disk can be looked into, but not mounted: ${advice}`);
+  }
   const image = written.startsWith('docker://');
   if (!image && statSync(written, { throwIfNoEntry: false })?.isFile()) return resolve(written);
   try {

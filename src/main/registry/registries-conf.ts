@@ -2,7 +2,7 @@
 
 /** registries.conf, as containers-registries.conf(5) and containers-registries.conf.d(5) have it. */
 
-import { readdir } from 'node:fs/promises';
+import { access, constants, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
 import { CrfsError } from '../errors/error.js';
@@ -145,7 +145,7 @@ export class RegistriesFiles {
       }
       if (part !== undefined) parts.push(part);
     }
-    const recorded = await this.#files.get(shortNamesOf(this.#surroundings));
+    const recorded = await this.#recorded();
     const helpers = last(parts, 'credentialHelpers') ?? [];
     return {
       search: last(parts, 'search') ?? [],
@@ -154,6 +154,16 @@ export class RegistriesFiles {
       entries: new Map(parts.flatMap((part) => part.entries.map((entry) => [entry.prefix, entry]))),
       aliases: new Map([...parts, ...(recorded ? [recorded] : [])].flatMap((part) => [...part.aliases])),
     };
+  }
+
+  /** What podman has recorded. Root of a user namespace may not look at what real root has: that is as if there were nothing. */
+  async #recorded(): Promise<Part | undefined> {
+    const path = shortNamesOf(this.#surroundings);
+    const readable = await access(path, constants.R_OK).then(
+      () => true,
+      () => false,
+    );
+    return readable ? await this.#files.get(path) : undefined;
   }
 
   /** The main file, then others in the order of reading: what a later file says replaces what an earlier one said. */
