@@ -2,7 +2,7 @@
 
 import type { ExecutionContext } from 'ava';
 import { type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
-import { type Registry, startRegistry } from '../tools/registry.js';
+import { PASSWORD, type Registry, type RegistryOptions, startRegistry, USER } from '../tools/registry.js';
 import { makeImage, pushImage, type TestImage } from '../tools/registry-image.js';
 import { first, type Home, makeClient, makeHome, ref, rejects, registryTest as test } from './setting.js';
 
@@ -15,10 +15,10 @@ interface Setting {
   readonly image: TestImage;
 }
 
-async function setting(t: ExecutionContext, more = ''): Promise<Setting> {
-  const registry = await startRegistry();
+async function setting(t: ExecutionContext, more = '', options: RegistryOptions = {}): Promise<Setting> {
+  const registry = await startRegistry(options);
   const image = await makeImage(1, 300_000);
-  await pushImage(image, `${registry.host}/team/a:one`);
+  await pushImage(image, `${registry.host}/team/a:one`, { login: options.auth === 'basic' });
   const [mirror, primary] = [
     await startFaultProxy({ upstream: registry.url }),
     await startFaultProxy({ upstream: registry.url }),
@@ -46,6 +46,15 @@ test('what a mirror has is not asked for anywhere else', async (t) => {
   t.deepEqual(Buffer.from(await source.read(0, layer.size)), image.layers[0]?.bytes);
   t.true(mirror.seen.length > 0);
   t.is(primary.seen.length, 0);
+});
+
+test('credentials that are given for an image go to its registry, and to no mirror', async (t) => {
+  const { mirror, primary, home } = await setting(t, '', { auth: 'basic' });
+  const client = makeClient(t, home, { login: { kind: 'basic', username: USER, password: PASSWORD } });
+  t.is((await client.getManifest(ref('example.com', 'x/a', { tag: 'one' }))).layers.length, 1);
+  t.true(mirror.seen.length > 0);
+  t.false(mirror.seen.some(({ headers }) => headers.authorization !== undefined));
+  t.true(primary.seen.some(({ headers }) => headers.authorization !== undefined));
 });
 
 for (const status of [404, 403, 500]) {

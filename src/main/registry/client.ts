@@ -34,7 +34,7 @@ export interface ClientOptions extends TransportOptions {
   /** A directory for temporary files: whole blobs, where a server knows no ranges. */
   readonly spool: string;
   readonly policy?: RetryPolicy;
-  /** Credentials for every registry; what is kept in files is not asked for then. */
+  /** Credentials for the registries that images are named by. Mirrors get what is kept for them. */
   readonly login?: Credentials;
   /** Whether plain http, and certificates that nobody vouches for, will do, whatever registries.conf says. */
   readonly insecure?: boolean;
@@ -55,6 +55,8 @@ export class RegistryClient {
   readonly #registries: RegistriesFiles;
   readonly #credentials: Pick<CredentialStores, 'find'>;
   readonly #insecure: boolean | undefined;
+  /** Registries that images were named by, wherever registries.conf says that they are. */
+  readonly #named = new Set<string>();
   /** By registry and whether it may be insecure. */
   readonly #hosts = new Map<string, Host>();
 
@@ -64,8 +66,12 @@ export class RegistryClient {
     this.policy = options.policy ?? patient;
     this.spool = options.spool;
     this.#registries = new RegistriesFiles(surroundings);
+    const stores = new CredentialStores(this.#registries, surroundings);
     const { login } = options;
-    this.#credentials = login ? { find: async () => login } : new CredentialStores(this.#registries, surroundings);
+    this.#credentials = {
+      find: async (registry, repository) =>
+        login && this.#named.has(registry) ? login : await stores.find(registry, repository),
+    };
     this.#insecure = options.insecure;
   }
 
@@ -77,11 +83,14 @@ export class RegistryClient {
   /** Where to ask for an image, in order: mirrors that are not known to be down, and last the registry itself. */
   async pullEndpoints(reference: Reference): Promise<Endpoint[]> {
     const endpoints = pullEndpoints(reference, await this.#registries.load()).map((one) => this.#told(one));
+    this.#named.add(endpoints.at(-1)?.registry ?? '');
     return endpoints.filter((endpoint, index) => index === endpoints.length - 1 || !this.host(endpoint).down);
   }
 
   async pushEndpoint(reference: Reference): Promise<Endpoint> {
-    return this.#told(pushEndpoint(reference, await this.#registries.load()));
+    const endpoint = pushEndpoint(reference, await this.#registries.load());
+    this.#named.add(endpoint.registry);
+    return this.#told(endpoint);
   }
 
   #told(endpoint: Endpoint): Endpoint {
