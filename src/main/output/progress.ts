@@ -65,7 +65,11 @@ function bars(stream: NodeJS.WriteStream): Progress {
     clearOnComplete: true,
     linewrap: false,
   });
-  const note = (line: string): void => multi.log(`${escapeLine(line)}\n`);
+  const above = (line: string, to: NodeJS.WriteStream): void => {
+    if (multi.isActive && to.isTTY) multi.log(`${line}\n`);
+    else print(line, to);
+  };
+  const note = (line: string): void => above(escapeLine(line), stream);
   return {
     start(what, size) {
       const state = (bytes: number): string =>
@@ -84,10 +88,7 @@ function bars(stream: NodeJS.WriteStream): Progress {
       };
     },
     note,
-    print(line, to) {
-      if (multi.isActive && to.isTTY) multi.log(`${line}\n`);
-      else print(line, to);
-    },
+    print: above,
     close() {
       if (!multi.isActive) return;
       multi.update(); // writes what was printed since the last time
