@@ -3,7 +3,7 @@
 /** One HTTP request and its answer: pools of connections, TLS, proxies. Neither redirects nor retries. */
 
 import type { SecureContext } from 'node:tls';
-import { Agent, type Dispatcher, ProxyAgent } from 'undici';
+import type { Dispatcher } from 'undici';
 import { CrfsError } from '../../errors/error.js';
 import { certsDirectory, secureContext } from '../certs.js';
 import { here } from '../surroundings.js';
@@ -11,6 +11,7 @@ import type { Surroundings } from '../types.js';
 import { failure, nameOf } from './failure.js';
 import { paced } from './paced.js';
 import { proxyFor } from './proxies.js';
+import { Agent, ProxyAgent } from './undici.js';
 
 /** Connections to one host, at most. */
 const CONNECTIONS = 16;
