@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { randomBytes } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import { BlobFile } from '../../src/main/fetch/blob-file.js';
 import { BLOCK } from '../../src/main/fetch/blocks.js';
 import { Fetcher } from '../../src/main/fetch/fetcher.js';
 import { Link } from '../../src/main/fetch/link.js';
+import { Traffic } from '../../src/main/fetch/traffic.js';
 import type { StreamSource } from '../../src/main/registry/types.js';
 
 const BLOCKS = 40;
@@ -47,9 +49,10 @@ function setUp(t: ExecutionContext) {
     const file = new BlobFile(path, source.size);
     const arrivals: [number, number][] = [];
     const link = new Link();
+    const traffic = new Traffic();
     link.measured(1, 1, 0);
-    const fetcher = new Fetcher(source, file, link, (offset, end) => arrivals.push([offset, end]));
-    return { source, file, fetcher, arrivals, link };
+    const fetcher = new Fetcher(source, file, link, traffic, (offset, end) => arrivals.push([offset, end]));
+    return { source, file, fetcher, arrivals, link, traffic };
   };
   return { path, open };
 }
@@ -117,20 +120,61 @@ test('whoever needs the beginning of a long fetch does not wait for its end', as
 test('it is told what has arrived', async (t) => {
   const { open } = setUp(t);
   const { fetcher, arrivals } = open();
-  await fetcher.need(39 * BLOCK, content.length);
+  await fetcher.prefetch(39 * BLOCK, content.length);
   t.deepEqual(arrivals, [[39 * BLOCK, content.length]]);
 });
 
 test('a background download brings the landmark range first, then everything', async (t) => {
   const { open } = setUp(t);
-  const { fetcher, file, link, source } = open();
+  const { fetcher, file, link, source, traffic } = open();
   const signal = new AbortController().signal;
-  await download({ fetcher, file, link, prefetchEnd: 3 * BLOCK, all: false, rate: 0, signal });
+  await download({ fetcher, file, link, traffic, prefetchEnd: 3 * BLOCK, all: false, rate: 0, signal });
   t.true(file.blocks.covers(0, 3 * BLOCK));
   t.false(file.blocks.has(39));
-  await download({ fetcher, file, link, prefetchEnd: 3 * BLOCK, all: true, rate: 0, signal });
+  await download({ fetcher, file, link, traffic, prefetchEnd: 3 * BLOCK, all: true, rate: 0, signal });
   t.true(file.blocks.covers(0, content.length));
   t.is(total(source.asked), content.length);
+});
+
+test('what lies on both sides comes along, and more of it where demands come near each other', async (t) => {
+  const { open } = setUp(t);
+  const { fetcher, file, link } = open();
+  for (let i = 0; i < 8; i++) link.measured(4 * BLOCK, 8, 8); // a unit of four blocks
+  const brought = async (block: number): Promise<number[]> => {
+    const before = [...Array(BLOCKS).keys()].filter((b) => file.blocks.has(b));
+    await fetcher.need(block * BLOCK, block * BLOCK + 1);
+    while (fetcher.fetching) await new Promise((resolve) => setImmediate(resolve));
+    return [...Array(BLOCKS).keys()].filter((b) => file.blocks.has(b) && !before.includes(b));
+  };
+  t.deepEqual(await brought(2), [1, 2, 3, 4]);
+  t.deepEqual(await brought(39), [36, 37, 38, 39]);
+  t.deepEqual(await brought(9), [6, 7, 8, 9, 10, 11, 12, 13]);
+});
+
+test('what can wait does not begin before it is quiet, and goes one after the other', async (t) => {
+  const traffic = new Traffic();
+  const order: string[] = [];
+  const gate = new EventEmitter();
+  const demand = traffic.demand(() => once(gate, 'open'));
+  const { signal } = new AbortController();
+  const background = [1, 2].map((n) =>
+    traffic.inTurn(async () => {
+      await traffic.quiet(signal);
+      order.push(`${n} begins`);
+      await new Promise((resolve) => setImmediate(resolve));
+      order.push(`${n} ends`);
+    }),
+  );
+  order.push('demand ends');
+  gate.emit('open');
+  await Promise.all([demand, ...background]);
+  t.deepEqual(order, ['demand ends', '1 begins', '1 ends', '2 begins', '2 ends']);
+});
+
+test('the round trip of a link is the shortest, whatever waited behind other bytes', (t) => {
+  const link = new Link();
+  for (const waited of [20, 90, 400]) link.measured(1 << 20, waited, ((1 << 20) / 25e6) * 1000);
+  t.is(Math.round(link.unit / 1000), 500);
 });
 
 test('the unit of a link is its bandwidth times its round trip', (t) => {

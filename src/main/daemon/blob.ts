@@ -5,6 +5,7 @@ import { BlobFile } from '../fetch/blob-file.js';
 import type { Blocks } from '../fetch/blocks.js';
 import { type Arrival, Fetcher } from '../fetch/fetcher.js';
 import { Link } from '../fetch/link.js';
+import type { Traffic } from '../fetch/traffic.js';
 import { readFooter } from '../formats/footer.js';
 import { fileSource } from '../sources/file.js';
 import type { LayerSource } from '../sources/open.js';
@@ -62,32 +63,37 @@ export function localBlob(held: HeldFile): LayerBlob {
 }
 
 /** A layer at a URL or in a registry, kept at `path` as far as it was fetched. `arrived` is told what comes. */
-export async function remoteBlob(layer: LayerSource, path: string, arrived: Arrival): Promise<LayerBlob> {
+export async function remoteBlob(
+  layer: LayerSource,
+  path: string,
+  traffic: Traffic,
+  arrived: Arrival,
+): Promise<LayerBlob> {
   const source = await layer.open();
   const file = new BlobFile(path, source.size);
   const link = new Link();
-  const fetcher = new Fetcher(source, file, link, arrived);
+  const fetcher = new Fetcher(source, file, link, traffic, arrived);
   const { fd, size, blocks } = file;
   return {
     fd,
     size,
     remote: { file, fetcher, link, blocks },
     prepareToc: async () => {
-      await fetcher.need(Math.max(0, size - TAIL), size);
+      await traffic.demand(() => fetcher.prefetch(Math.max(0, size - TAIL), size));
       const { kind, tocOffset } = await readFooter(fileSource(fd, layer.name));
-      if (kind !== 'estargz-external') await fetcher.need(tocOffset, size);
-      else return await tocBlob(layer, `${path}.toc`);
+      if (kind !== 'estargz-external') await traffic.demand(() => fetcher.prefetch(tocOffset, size));
+      else return await tocBlob(layer, `${path}.toc`, traffic);
       return undefined;
     },
     close: () => fetcher.close(),
   };
 }
 
-async function tocBlob(layer: LayerSource, path: string): Promise<LayerBlob | undefined> {
+async function tocBlob(layer: LayerSource, path: string, traffic: Traffic): Promise<LayerBlob | undefined> {
   const source = await layer.openToc();
   if (source === undefined) return undefined;
   const open = async (): Promise<typeof source> => source;
-  const blob = await remoteBlob({ ...layer, open }, path, () => undefined);
-  await blob.remote?.fetcher.need(0, blob.size);
+  const blob = await remoteBlob({ ...layer, open }, path, traffic, () => undefined);
+  await traffic.demand(async () => await blob.remote?.fetcher.prefetch(0, blob.size));
   return blob;
 }

@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import type { CacheLayout } from '../cache/layout.js';
 import { CrfsError } from '../errors/error.js';
 import type { Arrival } from '../fetch/fetcher.js';
+import type { Traffic } from '../fetch/traffic.js';
 import type { RegistryClient } from '../registry/client.js';
 import type { ManifestStore } from '../registry/types.js';
 import type { LayerSource } from '../sources/open.js';
@@ -22,7 +23,7 @@ export interface ResolvedLayer {
   /** The digest that its TOC must have, where the manifest says so; hex. */
   readonly tocDigest?: string;
   /** `arrived` is told what comes over the network. */
-  openBlob(arrived: Arrival): Promise<LayerBlob>;
+  openBlob(traffic: Traffic, arrived: Arrival): Promise<LayerBlob>;
 }
 
 /** What a configuration stands for now. */
@@ -95,7 +96,7 @@ export class Resolver {
       name,
       identity,
       ...(tocDigest === undefined ? {} : { tocDigest: tocDigest.replace('sha256:', '') }),
-      openBlob: (arrived) => remoteBlob(layer, this.#layout.blob(identity), arrived),
+      openBlob: (traffic, arrived) => remoteBlob(layer, this.#layout.blob(identity), traffic, arrived),
     };
   }
 

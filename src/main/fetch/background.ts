@@ -5,15 +5,14 @@ import type { BlobFile } from './blob-file.js';
 import { BLOCK } from './blocks.js';
 import type { Fetcher } from './fetcher.js';
 import type { Link } from './link.js';
-
-const POLL_MS = 20;
-const QUIET_MS = 200; // after the last demand: the next one often follows at once
+import type { Traffic } from './traffic.js';
 
 /** What there is to download of one blob, and how. */
 export interface BackgroundWork {
   readonly fetcher: Fetcher;
   readonly file: BlobFile;
   readonly link: Link;
+  readonly traffic: Traffic;
   /** Bytes [0, prefetchEnd) are wanted at start: they come first, and do not wait for quiet. */
   readonly prefetchEnd: number;
   /** Go on with the rest of the blob. */
@@ -35,25 +34,20 @@ export async function download(work: BackgroundWork): Promise<void> {
 }
 
 async function downloadRange(work: BackgroundWork, start: number, end: number, quietly: boolean): Promise<void> {
-  const { fetcher, file, link, rate, signal } = work;
+  const { file, signal, traffic } = work;
   for (let at = start; at < end && !signal.aborted; ) {
-    if (file.blocks.has(Math.floor(at / BLOCK))) {
-      at = (Math.floor(at / BLOCK) + 1) * BLOCK;
-      continue;
-    }
-    if (quietly) await quiet(fetcher, signal);
-    const began = performance.now();
-    const piece = Math.min(end, at + link.unit);
-    if (!signal.aborted) await fetcher.prefetch(at, piece);
-    if (rate > 0) await sleep(Math.max(0, ((piece - at) / rate) * 1000 - (performance.now() - began)));
-    at = piece;
+    if (file.blocks.has(Math.floor(at / BLOCK))) at = (Math.floor(at / BLOCK) + 1) * BLOCK;
+    else at = await traffic.inTurn(() => downloadPiece(work, at, end, quietly));
   }
 }
 
-async function quiet(fetcher: Fetcher, signal: AbortSignal): Promise<void> {
-  let since = fetcher.busy ? performance.now() : Number.NEGATIVE_INFINITY;
-  while (!signal.aborted && (fetcher.busy || performance.now() - since < QUIET_MS)) {
-    if (fetcher.busy) since = performance.now();
-    await sleep(POLL_MS);
-  }
+/** Returns the end of the piece. */
+async function downloadPiece(work: BackgroundWork, at: number, end: number, quietly: boolean): Promise<number> {
+  const { fetcher, link, rate, signal, traffic } = work;
+  if (quietly) await traffic.quiet(signal);
+  const began = performance.now();
+  const piece = Math.min(end, at + link.unit);
+  if (!signal.aborted) await fetcher.prefetch(at, piece);
+  if (rate > 0) await sleep(Math.max(0, ((piece - at) / rate) * 1000 - (performance.now() - began)));
+  return piece;
 }

@@ -4,6 +4,13 @@ import type { StreamSource } from '../registry/types.js';
 import type { BlobFile } from './blob-file.js';
 import { BLOCK } from './blocks.js';
 import type { Link } from './link.js';
+import type { Traffic } from './traffic.js';
+
+/** Demands that are this many units apart, or less, are near each other. */
+const NEAR_UNITS = 4;
+/** Where demands come near each other, each fetches twice as much as the one before, up to so many units. */
+const MOST_UNITS = 4;
+const DEMANDS_REMEMBERED = 64;
 
 /** One request on the wire: the blocks [first, end), which arrive in order. */
 interface Flight {
@@ -31,18 +38,16 @@ export class Fetcher {
   readonly #arrived: Arrival;
   readonly #flights = new Set<Flight>();
   readonly #abort = new AbortController();
-  #demands = 0;
+  readonly #traffic: Traffic;
+  /** The first blocks of what was demanded of late, and had to be fetched. */
+  readonly #demands: number[] = [];
 
-  constructor(source: StreamSource, file: BlobFile, link: Link, arrived: Arrival) {
+  constructor(source: StreamSource, file: BlobFile, link: Link, traffic: Traffic, arrived: Arrival) {
     this.#source = source;
     this.#file = file;
     this.#link = link;
+    this.#traffic = traffic;
     this.#arrived = arrived;
-  }
-
-  /** Somebody waits for bytes of this blob now. */
-  get busy(): boolean {
-    return this.#demands > 0;
   }
 
   /**
@@ -50,20 +55,26 @@ export class Fetcher {
    * link makes it cheap. Rejects with what the source rejects with; what had arrived by then stays.
    */
   async need(offset: number, end: number): Promise<void> {
-    const unit = Math.ceil(this.#link.unit / BLOCK);
     const first = Math.floor(offset / BLOCK);
-    this.#demands++;
-    try {
-      if (this.#absent(first)) this.#bringBehind(first, unit);
-      await this.#bring(first, Math.ceil(end / BLOCK), unit);
-    } finally {
-      this.#demands--;
-    }
+    const last = Math.ceil(end / BLOCK);
+    await this.#traffic.demand(async () => {
+      let absent = first;
+      while (absent < last && !this.#absent(absent)) absent++;
+      const [behind, ahead] = absent < last ? this.#widened(first, last) : [first, last];
+      if (behind < first) setImmediate(() => this.#bring(behind, first).catch(() => undefined));
+      if (ahead > last) this.#ask(first, ahead);
+      await this.#bring(first, last);
+    });
   }
 
-  /** The same for bytes that nobody waits for, and no others. */
+  /** The same for these bytes, and no others. */
   async prefetch(offset: number, end: number): Promise<void> {
-    await this.#bring(Math.floor(offset / BLOCK), Math.ceil(end / BLOCK), 0);
+    await this.#bring(Math.floor(offset / BLOCK), Math.ceil(end / BLOCK));
+  }
+
+  /** Whether anything is under way. */
+  get fetching(): boolean {
+    return this.#flights.size > 0;
   }
 
   /** Ends what is under way. */
@@ -74,22 +85,33 @@ export class Fetcher {
     this.#file.close();
   }
 
-  /** Brings the blocks [first, end), and behind the last of them so many that it is `atLeast` blocks in one request. */
-  async #bring(first: number, end: number, atLeast: number): Promise<void> {
+  /**
+   * What to fetch around blocks that somebody waits for. Neighbours in a tar are neighbours in a directory, and it takes
+   * no longer to bring them along: so one unit of the link, and more where demands come near each other. Half of it lies
+   * on each side, unless that is there already.
+   */
+  #widened(first: number, last: number): [first: number, last: number] {
+    const unit = Math.ceil(this.#link.unit / BLOCK);
+    const near = this.#demands.filter((block) => Math.abs(block - first) < NEAR_UNITS * unit).length;
+    this.#demands.push(first);
+    if (this.#demands.length > DEMANDS_REMEMBERED) this.#demands.shift();
+    const spare = Math.max(0, unit * Math.min(MOST_UNITS, 2 ** near) - (last - first));
+    let behind = 0;
+    while (behind < spare && this.#absent(first - behind - 1)) behind++;
+    let ahead = 0;
+    while (ahead < spare && this.#absent(last + ahead)) ahead++;
+    behind = Math.min(behind, Math.max(spare >> 1, spare - ahead));
+    return [first - behind, last + Math.min(ahead, spare - behind)];
+  }
+
+  /** Resolves when the blocks [first, end) are there. */
+  async #bring(first: number, end: number): Promise<void> {
     const { blocks } = this.#file;
-    for (let block = first; block < end; ) {
-      if (blocks.has(block) || this.#flightOf(block)) {
-        block++;
-        continue;
-      }
-      const from = block;
-      while (block < Math.max(end, from + atLeast) && this.#absent(block)) block++;
-      void this.#fly(from, block);
-    }
+    this.#ask(first, end);
     for (let block = first; block < end; block++) {
       while (!blocks.has(block)) {
         const flight = this.#flightOf(block);
-        if (flight === undefined) await this.#bring(block, end, atLeast);
+        if (flight === undefined) this.#ask(block, end);
         else {
           await arrival(flight);
           if (flight.error !== undefined && !blocks.has(block)) throw flight.error;
@@ -98,16 +120,13 @@ export class Fetcher {
     }
   }
 
-  /**
-   * Starts to bring what lies before an absent block, as far as what lies behind it is there already: somebody reads the
-   * files of a directory from the last to the first.
-   */
-  #bringBehind(block: number, unit: number): void {
-    let end = block;
-    while (end - block < unit && this.#absent(end)) end++;
-    let first = block;
-    while (end - first < unit && this.#absent(first - 1)) first--;
-    if (first < block) setImmediate(() => this.prefetch(first * BLOCK, block * BLOCK).catch(() => undefined));
+  /** Asks for those of the blocks [first, end) that are neither there nor on their way. */
+  #ask(first: number, end: number): void {
+    for (let block = first; block < end; block++) {
+      const from = block;
+      while (block < end && this.#absent(block)) block++;
+      if (block > from) void this.#fly(from, block);
+    }
   }
 
   #absent(block: number): boolean {

@@ -2,37 +2,47 @@
 
 const LEAST = 256 << 10;
 const MOST = 8 << 20;
-const FIRST = 1 << 20;
+const FIRST = 512 << 10;
 const MEASURABLE = 128 << 10;
-const WEIGHT = 0.3; // of the newest measurement
+const WINDOW = 16; // measurements that count
 
 /**
  * What is known of the way to a blob. A fetch of B bytes takes about RTT + B / bandwidth, so that the natural amount is
  * bandwidth x RTT: less wastes the round trip, and so much more costs one more at the most.
+ *
+ * The round trip is the shortest of late, since the others have waited behind each other's bytes; the bandwidth is the
+ * median, since bytes that piled up while the daemon was busy arrive as if there were no link.
  */
 export class Link {
-  #roundTrip: number | undefined;
-  #bandwidth: number | undefined;
+  readonly #waits: number[] = [];
+  readonly #rates: number[] = [];
 
   /** A fetch of `bytes`, whose first byte came after `waited` ms and whose last one `took` ms later. */
   measured(bytes: number, waited: number, took: number): void {
-    this.#roundTrip = blend(this.#roundTrip, waited);
-    if (bytes >= MEASURABLE && took > 0) this.#bandwidth = blend(this.#bandwidth, bytes / took);
+    note(this.#waits, waited);
+    if (bytes >= MEASURABLE && took > 0) note(this.#rates, bytes / took);
   }
 
   /** Bytes that are worth fetching at once. */
   get unit(): number {
-    if (this.#roundTrip === undefined || this.#bandwidth === undefined) return FIRST;
-    return Math.round(Math.min(MOST, Math.max(LEAST, this.#roundTrip * this.#bandwidth)));
+    if (this.#rates.length === 0) return FIRST;
+    return Math.round(Math.min(MOST, Math.max(LEAST, Math.min(...this.#waits) * median(this.#rates))));
   }
 
   /** Milliseconds, and bytes a second, where they are known. */
   describe(): { roundTripMs: number | null; bytesPerSecond: number | null } {
-    const bytesPerSecond = this.#bandwidth === undefined ? null : this.#bandwidth * 1000;
-    return { roundTripMs: this.#roundTrip ?? null, bytesPerSecond };
+    return {
+      roundTripMs: this.#waits.length === 0 ? null : Math.min(...this.#waits),
+      bytesPerSecond: this.#rates.length === 0 ? null : median(this.#rates) * 1000,
+    };
   }
 }
 
-function blend(old: number | undefined, measured: number): number {
-  return old === undefined ? measured : old + WEIGHT * (measured - old);
+function note(values: number[], value: number): void {
+  values.push(value);
+  if (values.length > WINDOW) values.shift();
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] as number;
 }

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const POLL_MS = 20;
+const QUIET_MS = 200; // after the last demand: the next one often follows at once
+
+/** What goes over the network for all layers together: so that what can wait does not delay what cannot. */
+export class Traffic {
+  #demands = 0;
+  #lastDemand = Number.NEGATIVE_INFINITY;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  /** Fetches what somebody waits for. */
+  async demand<T>(fetch: () => Promise<T>): Promise<T> {
+    this.#demands++;
+    try {
+      return await fetch();
+    } finally {
+      this.#demands--;
+      this.#lastDemand = performance.now();
+    }
+  }
+
+  /** Resolves when nobody has waited for a while, or the signal aborts. */
+  async quiet(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && (this.#demands > 0 || performance.now() - this.#lastDemand < QUIET_MS)) {
+      await sleep(POLL_MS);
+    }
+  }
+
+  /** Fetches what nobody waits for, one piece after the other, whatever layers they are of. */
+  async inTurn<T>(fetch: () => Promise<T>): Promise<T> {
+    const piece = this.#turn.then(fetch);
+    this.#turn = piece.catch(() => undefined);
+    return await piece;
+  }
+}
