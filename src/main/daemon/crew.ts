@@ -18,6 +18,15 @@ const START_WITHIN_MS = 30_000;
 
 /** A request that waits for the chunks of a file. */
 export type Want = Extract<Report, { want: unknown }>['want'];
+/** Files to fetch before somebody waits for them. */
+export type Ahead = Extract<Report, { ahead: unknown }>['ahead'];
+
+/** Who sees to the bytes of remote layers. */
+export interface Supply {
+  /** Has the request answered when the chunks of its file are there. */
+  want(want: Want): void;
+  ahead(files: Ahead): void;
+}
 
 /** The workers that serve the rings: one endless Piscina task each, started again if it dies. */
 export class Crew {
@@ -27,29 +36,35 @@ export class Crew {
   readonly #settings: Settings;
   readonly #layout: CacheLayout;
   readonly #log: Logger;
-  readonly #pool: Piscina;
+  #pool: Piscina | undefined;
   readonly #ports = new Map<number, MessagePort>();
   readonly #starting = new Map<number, NodeJS.Timeout>();
   readonly #runs: Promise<void>[] = [];
   readonly #layers = new Map<number, LayerFacts>();
-  readonly #wanted: (want: Want) => void;
+  readonly #supply: Supply;
   readonly #dropping = new Map<number, { missing: Set<number>; done: () => void }>();
 
-  /** `wanted` is told the requests that wait for bytes of remote layers; it answers them by `answer`. */
-  constructor(settings: Settings, layout: CacheLayout, log: Logger, wanted: (want: Want) => void) {
-    this.#wanted = wanted;
+  constructor(settings: Settings, layout: CacheLayout, log: Logger, supply: Supply) {
+    this.#supply = supply;
     this.#settings = settings;
     this.#layout = layout;
     this.#log = log;
     this.board = new Board(settings.workers);
-    this.#pool = new Piscina({
+    process.once('exit', () => this.#letGo()); // a thread that sleeps in the addon would keep the process
+  }
+
+  /** Starts the workers, unless that was done. They take as long to start as a small TOC to arrive. */
+  start(): void {
+    if (this.#pool !== undefined || this.board.stopping) return;
+    const { workers } = this.#settings;
+    const pool = new Piscina({
       filename: new URL('../../workers/serve/worker.js', import.meta.url).href,
-      minThreads: settings.workers,
-      maxThreads: settings.workers,
+      minThreads: workers,
+      maxThreads: workers,
       resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 128 },
     });
-    process.once('exit', () => this.#letGo()); // a thread that sleeps in the addon would keep the process
-    for (let worker = 0; worker < settings.workers; worker++) this.#runs.push(this.#keepRunning(worker));
+    this.#pool = pool;
+    for (let worker = 0; worker < workers; worker++) this.#runs.push(this.#keepRunning(pool, worker));
   }
 
   /** Makes a layer known to every worker, before any request for it can come. */
@@ -74,7 +89,7 @@ export class Crew {
     for (const timer of this.#starting.values()) clearTimeout(timer);
     this.#letGo();
     await Promise.all(this.#runs);
-    await this.#pool.destroy();
+    await this.#pool?.destroy();
   }
 
   #letGo(): void {
@@ -87,10 +102,10 @@ export class Crew {
     addon.doorbellRing(this.#settings.workers);
   }
 
-  async #keepRunning(worker: number): Promise<void> {
+  async #keepRunning(pool: Piscina, worker: number): Promise<void> {
     while (!this.board.stopping) {
       try {
-        await this.#run(worker);
+        await this.#run(pool, worker);
       } catch (error) {
         this.#log.error({ worker, error: String(error) }, 'a worker died and is started again');
         this.restarts++;
@@ -101,7 +116,7 @@ export class Crew {
   }
 
   /** Resolves when the worker has ended, as it was told. Rejects when it dies. */
-  async #run(worker: number): Promise<void> {
+  async #run(pool: Piscina, worker: number): Promise<void> {
     const { port1, port2 } = new MessageChannel();
     this.#ports.set(worker, port1);
     port1.on('message', (report: Report) => this.#hear(worker, report));
@@ -117,7 +132,7 @@ export class Crew {
       readahead: this.#settings.readahead,
     };
     this.#watchStart(worker);
-    await this.#pool.run(task, { transferList: [port2] });
+    await pool.run(task, { transferList: [port2] });
   }
 
   /** A pool whose threads cannot start (no memory, no processes left) says nothing: then another daemon has to try. */
@@ -139,7 +154,11 @@ export class Crew {
       return;
     }
     if ('want' in report) {
-      this.#wanted(report.want);
+      this.#supply.want(report.want);
+      return;
+    }
+    if ('ahead' in report) {
+      this.#supply.ahead(report.ahead);
       return;
     }
     if ('died' in report) {

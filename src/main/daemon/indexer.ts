@@ -17,11 +17,12 @@ export class Indexer {
     maxThreads: 2,
     idleTimeout: 5000,
   });
+  readonly #runs = new Set<Promise<unknown>>();
   #drafts = 0;
 
   /** Has a thread ready by the time that the first TOC is at hand. */
   warm(): void {
-    void this.#pool.run(null);
+    void this.#run(null);
   }
 
   constructor(layout: CacheLayout) {
@@ -31,14 +32,26 @@ export class Indexer {
   /** Reads the TOC of a blob, and puts its index into the cache. Throws CRFS_NOT_STARGZ, CRFS_BAD_LAYER. */
   async index(blob: Omit<IndexTask, 'path'>): Promise<BlobRecord> {
     const path = join(this.#layout.tmp, `index-${this.#drafts++}`);
-    const outcome = (await this.#pool.run({ ...blob, path } satisfies IndexTask)) as IndexOutcome;
+    const outcome = (await this.#run({ ...blob, path })) as IndexOutcome;
     if ('error' in outcome) throw new CrfsError(outcome.error.code, outcome.error.message);
     chmodSync(path, 0o400);
     renameSync(path, this.#layout.index(outcome.record.key));
     return outcome.record;
   }
 
+  /** Waits for what is under way: a thread that is ended while it loads its modules takes the process with it. */
   async close(): Promise<void> {
+    await Promise.allSettled(this.#runs);
     await this.#pool.destroy();
+  }
+
+  async #run(task: IndexTask | null): Promise<unknown> {
+    const run: Promise<unknown> = this.#pool.run(task);
+    this.#runs.add(run);
+    try {
+      return await run;
+    } finally {
+      this.#runs.delete(run);
+    }
   }
 }

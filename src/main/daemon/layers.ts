@@ -10,10 +10,11 @@ import { type BlobRecord, readRecord, writeRecord } from '../cache/records.js';
 import { CrfsError, type ErrorCode } from '../errors/error.js';
 import { isNoSpace } from '../errors/no-space.js';
 import { download } from '../fetch/background.js';
+import { Traffic } from '../fetch/traffic.js';
 import { IndexReader } from '../index/reader.js';
 import type { Settings } from '../settings/options.js';
 import type { LayerBlob } from './blob.js';
-import { Crew, type Want } from './crew.js';
+import { type Ahead, Crew, type Want } from './crew.js';
 import type { Indexer } from './indexer.js';
 import type { ResolvedLayer } from './resolver.js';
 
@@ -57,6 +58,7 @@ export class OpenLayers {
   readonly #log: Logger;
   readonly #byIdentity = new Map<string, Promise<Entered>>();
   readonly #open = new Map<number, Entered>();
+  readonly #traffic = new Traffic();
   /** Told of each request that had to wait for the network, while somebody wants to know. */
   onFetched: ((fetched: Fetched) => void) | undefined;
   #next = 1;
@@ -67,7 +69,10 @@ export class OpenLayers {
     this.#layout = layout;
     this.#indexer = indexer;
     this.#log = log;
-    this.crew = new Crew(settings, layout, log, (want) => void this.#fetch(want));
+    this.crew = new Crew(settings, layout, log, {
+      want: (want) => void this.#fetch(want),
+      ahead: (files) => this.#fetchAhead(files),
+    });
   }
 
   /** Files of the cache that layers in use need. */
@@ -134,8 +139,9 @@ export class OpenLayers {
   }
 
   async #enter(resolved: ResolvedLayer): Promise<Entered> {
+    this.crew.start();
     const number = this.#next++;
-    const blob = await resolved.openBlob((offset, end) => this.#arrived(number, offset, end));
+    const blob = await resolved.openBlob(this.#traffic, (offset, end) => this.#arrived(number, offset, end));
     try {
       const layer = await this.#describe(number, resolved, blob);
       this.#open.set(number, layer);
@@ -227,6 +233,17 @@ export class OpenLayers {
     }
   }
 
+  /** Fetches files that somebody is about to ask for. Should it fail, whoever asks is told why. */
+  #fetchAhead(files: Ahead): void {
+    for (const { layer: number, inode } of files) {
+      const layer = this.#open.get(number);
+      const fetcher = layer?.blob.remote?.fetcher;
+      for (const [offset, end] of layer ? rangesOf(layer, inode) : []) {
+        this.#traffic.demand(async () => await fetcher?.prefetch(offset, end)).catch(() => undefined);
+      }
+    }
+  }
+
   /** Has the files filled that have arrived as a whole. */
   #arrived(number: number, offset: number, end: number): void {
     const layer = this.#open.get(number);
@@ -240,7 +257,10 @@ export class OpenLayers {
     if (blob.remote === undefined) return;
     const { background, 'background-rate': rate } = this.#settings;
     try {
-      await download({ ...blob.remote, prefetchEnd: index.prefetchEnd, all: background === 'on', rate, signal });
+      const { remote } = blob;
+      await this.#traffic.demand(async () => undefined); // whoever mounts is about to read
+      const traffic = this.#traffic;
+      await download({ ...remote, traffic, prefetchEnd: index.prefetchEnd, all: background === 'on', rate, signal });
     } catch (error) {
       if (!signal.aborted) this.#log.warn({ layer: name }, `background download ended: ${(error as Error).message}`);
     }

@@ -188,6 +188,11 @@ export class Board {
     return { layer: this.#load(at + LAYER), inode: this.#load(at + INODE), error: this.#load(at + ERROR) };
   }
 
+  /** Whether somebody waits for a job that the worker is in. */
+  demanded(job: number): boolean {
+    return this.#load(this.#job(job) + WAITER) !== 0;
+  }
+
   /** The key of the object that a job fills, in hex. */
   key(job: number): string {
     const words = this.#words.slice(this.#job(job) + KEY, this.#job(job) + KEY + KEY_WORDS);

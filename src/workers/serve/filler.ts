@@ -6,6 +6,7 @@ import { isNoSpace } from '../../main/errors/no-space.js';
 import { addon } from '../../native/addon.js';
 import type { Board } from './board.js';
 import { checkDigest, fileContent } from './digest.js';
+import { findLibrary, needsOf } from './elf.js';
 import type { Layer, Layers, Report } from './layers.js';
 import { MemberReader, SLACK } from './member.js';
 import type { Store } from './store.js';
@@ -190,11 +191,25 @@ export class Filler {
           this.#store.publish(job, fd, index.key(inode), size);
           this.#board.count('objects', 1);
           this.#board.count('objectBytes', size);
+          if (layer.blocks && this.#board.demanded(job)) this.#tellNeeds(layer, fd);
         },
         checked ? NO_CHUNKS : [0, chunks],
       );
     }
     this.#end(job, fd);
+  }
+
+  /** Has fetched what a program needs that is about to start. */
+  #tellNeeds(layer: Layer, fd: number): void {
+    const needs = needsOf(fd);
+    const ahead = needs?.names.flatMap((name) => {
+      for (const other of this.#layers.remoteFrom(layer)) {
+        const inode = findLibrary(other.index, needs, name);
+        if (inode >= 0) return other.has(inode) ? [] : [{ layer: other.number, inode }];
+      }
+      return [];
+    });
+    if (ahead && ahead.length > 0) this.#report({ ahead });
   }
 
   /** Answers all who wait for a job; what it has filled, unless it is published, goes. */

@@ -35,6 +35,8 @@ export type Report =
   | { readonly want: { layer: number; inode: number; ring: number; position: number } }
   /** Bytes of a remote blob are wrong: they are fetched again. */
   | { readonly doubt: { layer: string; path: string; message: string } }
+  /** Files that whoever opened another will probably open next. */
+  | { readonly ahead: readonly { layer: number; inode: number }[] }
   | { readonly fault: { layer: string; path: string; code: string; message: string } };
 
 export interface Layer extends LayerFacts {
@@ -59,6 +61,12 @@ export class Layers {
 
   get(number: number): Layer | undefined {
     return this.#layers.get(number)?.layer;
+  }
+
+  /** The layers whose blobs are fetched as they are needed, this one first. */
+  remoteFrom(first: Layer): Layer[] {
+    const others = [...this.#layers.values()].map(({ layer }) => layer).filter((layer) => layer !== first);
+    return [first, ...others].filter(({ blocks }) => blocks !== undefined);
   }
 
   /** Carries out the orders that have come. Called between requests, as dropped descriptors are closed after it. */
