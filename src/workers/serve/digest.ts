@@ -10,7 +10,33 @@ const PIECE = 1 << 20;
 export function checkDigest(content: Uint8Array | Iterable<Uint8Array>, digest: Uint8Array, what: string): void {
   const hash = createHash('sha256');
   for (const piece of content instanceof Uint8Array ? [content] : content) hash.update(piece);
-  const found = hash.digest();
+  compare(hash.digest(), digest, what);
+}
+
+/** The sha256 of a file, taken along by a worker that fills all of its chunks one after the other. */
+export class RunningDigest {
+  readonly #hash = createHash('sha256');
+  #chunks = 0;
+
+  /** Takes a chunk along, counted from the file's first. Consumes `content` in any case. */
+  add(chunk: number, content: Uint8Array | Iterable<Uint8Array>): void {
+    const next = chunk === this.#chunks;
+    for (const piece of content instanceof Uint8Array ? [content] : content) if (next) this.#hash.update(piece);
+    if (next) this.#chunks++;
+  }
+
+  /** Whether it has seen all `chunks` of the file. */
+  covers(chunks: number): boolean {
+    return this.#chunks === chunks;
+  }
+
+  /** To be called once, at the end. Throws as checkDigest does. */
+  check(digest: Uint8Array, what: string): void {
+    compare(this.#hash.digest(), digest, what);
+  }
+}
+
+function compare(found: Buffer, digest: Uint8Array, what: string): void {
   if (found.equals(digest)) return;
   const wanted = Buffer.from(digest).toString('hex');
   throw new CrfsError(

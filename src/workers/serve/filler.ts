@@ -5,7 +5,7 @@ import { CrfsError } from '../../main/errors/error.js';
 import { isNoSpace } from '../../main/errors/no-space.js';
 import { addon } from '../../native/addon.js';
 import type { Board } from './board.js';
-import { checkDigest, fileContent } from './digest.js';
+import { checkDigest, fileContent, RunningDigest } from './digest.js';
 import { findLibrary, needsOf } from './elf.js';
 import type { Layer, Layers, Report } from './layers.js';
 import { MemberReader, SLACK } from './member.js';
@@ -105,6 +105,7 @@ export class Filler {
   #work(job: number, layer: Layer, inode: number, fd: number): void {
     const { index } = layer;
     const first = index.chunkFirst(inode);
+    const running = new RunningDigest();
     let mapping: ArrayBuffer | undefined;
     for (let n = this.#board.claim(job); n >= 0; n = this.#board.claim(job)) {
       this.#attempt(
@@ -116,15 +117,15 @@ export class Filler {
           if (this.#mappable(layer, chunk)) {
             if (index.chunkCount(inode) === 1) this.#store.resize(fd, index.size(inode) + SLACK);
             mapping ??= addon.map(fd, true);
-            this.#mapped(layer, chunk, mapping);
-          } else this.#written(layer, chunk, fd);
+            this.#mapped(layer, chunk, mapping, running);
+          } else this.#written(layer, chunk, fd, running);
           this.#board.count('inflatedBytes', index.chunkSize(chunk));
         },
         [n, 1],
       );
     }
     if (mapping) addon.unmap(mapping);
-    if (this.#board.leave(this.#worker, job)) this.#finish(job, layer, inode, fd);
+    if (this.#board.leave(this.#worker, job)) this.#finish(job, layer, inode, fd, running);
     else if (fd >= 0) this.#store.close(fd);
   }
 
@@ -134,20 +135,20 @@ export class Filler {
   }
 
   /** Inflates a chunk into the mapped object. Only the last one finds room behind it: the slack. */
-  #mapped(layer: Layer, chunk: number, mapping: ArrayBuffer): void {
+  #mapped(layer: Layer, chunk: number, mapping: ArrayBuffer, running: RunningDigest): void {
     const { index } = layer;
     const offset = index.chunkFileOffset(chunk);
     const size = index.chunkSize(chunk);
     const last = offset + size === index.size(index.chunkInode(chunk));
     this.#members.contentInto(layer, chunk, new Uint8Array(mapping, offset, last ? size + SLACK : size));
-    this.#check(layer, chunk, new Uint8Array(mapping, offset, size));
+    this.#check(layer, chunk, new Uint8Array(mapping, offset, size), running);
   }
 
-  #written(layer: Layer, chunk: number, fd: number): void {
+  #written(layer: Layer, chunk: number, fd: number, running: RunningDigest): void {
     const offset = layer.index.chunkFileOffset(chunk);
     if (this.#members.fits(layer, chunk)) {
       const content = this.#members.content(layer, chunk);
-      this.#check(layer, chunk, content);
+      this.#check(layer, chunk, content, running);
       this.#store.write(fd, content, offset);
       return;
     }
@@ -161,39 +162,42 @@ export class Filler {
         yield piece;
       }
     };
-    this.#check(layer, chunk, write());
+    this.#check(layer, chunk, write(), running);
   }
 
-  /** Holds a chunk against its digest. Consumes `content` in any case. */
-  #check(layer: Layer, chunk: number, content: Uint8Array | Iterable<Uint8Array>): void {
+  /**
+   * Holds a chunk against its digest. Where the file has one of its own, that is checked at the end, and this chunk's not:
+   * one hash for each byte. Consumes `content` in any case.
+   */
+  #check(layer: Layer, chunk: number, content: Uint8Array | Iterable<Uint8Array>, running: RunningDigest): void {
     const { index } = layer;
     const inode = index.chunkInode(chunk);
-    const only = index.chunkCount(inode) === 1;
-    const digest = index.chunkDigest(chunk) ?? (only && index.hasDigest(inode) ? index.keyBytes(inode) : undefined);
-    if (digest) checkDigest(content, digest, only ? 'the content' : `the chunk at ${index.chunkFileOffset(chunk)}`);
-    else if (!(content instanceof Uint8Array)) for (const _ of content);
+    const digest = index.chunkDigest(chunk) ?? (index.hasDigest(inode) ? index.keyBytes(inode) : undefined);
+    if (digest && index.chunkCount(inode) === 1) checkDigest(content, digest, 'the content');
+    else if (digest && !index.hasDigest(inode))
+      checkDigest(content, digest, `the chunk at ${index.chunkFileOffset(chunk)}`);
+    else running.add(chunk - index.chunkFirst(inode), content);
   }
 
-  #finish(job: number, layer: Layer, inode: number, fd: number): void {
+  #finish(job: number, layer: Layer, inode: number, fd: number, running: RunningDigest): void {
     const { index } = layer;
     const size = index.size(inode);
     const chunks = index.chunkCount(inode);
-    const checked = index.chunkDigest(index.chunkFirst(inode)) !== undefined;
+    const whole = chunks > 1 && index.hasDigest(inode);
     if (this.#board.describe(job).error === 0 && fd >= 0) {
       this.#attempt(
         job,
         layer,
         inode,
         () => {
-          if (chunks > 1 && index.hasDigest(inode)) {
-            checkDigest(fileContent(fd, size), index.keyBytes(inode), 'the content');
-          }
+          if (whole && running.covers(chunks)) running.check(index.keyBytes(inode), 'the content');
+          else if (whole) checkDigest(fileContent(fd, size), index.keyBytes(inode), 'the content');
           this.#store.publish(job, fd, index.key(inode), size);
           this.#board.count('objects', 1);
           this.#board.count('objectBytes', size);
           if (layer.blocks && this.#board.demanded(job)) this.#tellNeeds(layer, fd);
         },
-        checked ? NO_CHUNKS : [0, chunks],
+        whole ? [0, chunks] : NO_CHUNKS,
       );
     }
     this.#end(job, fd);

@@ -71,7 +71,7 @@ export default function serve(task: WorkerTask): void {
       if (layer === undefined) return;
       const inode = layer.index.chunkInode(chunk);
       if (layer.index.chunkCount(inode) === 1 && layer.has(inode)) filler.fill(layer, inode);
-      while (filler.help() || serveNextMount());
+      while (serveNextMount() || filler.help());
     }
   };
 
@@ -80,7 +80,7 @@ export default function serve(task: WorkerTask): void {
     while (!board.stopping) {
       const count = addon.doorbellCount();
       layers.update();
-      if (filler.help()) continue;
+      if (serveNextMount() || filler.help()) continue; // a file for each worker, before several at one
       if (!addon.take(request, false)) addon.doorbellWait(count);
       else if (word(RING) <= addon.ownRings.background) serveRange();
       else serveMount();
