@@ -40,10 +40,11 @@ const FINISHING = 2;
 const WAITER_WORDS = 3; // ring, position, 1 + next
 const WAITERS = 2048;
 
-const WORKER_WORDS = 8;
+const WORKER_WORDS = 9;
 const JOB = 0; // 1 + job
 const ANSWERING = 1; // 1 + first waiter of a job that it has ended
-const REQUEST = 2; // what `take` of the addon fills in: ring and position first
+const AHEAD = 2; // 1: it fills what nobody waits for
+const REQUEST = 3; // what `take` of the addon fills in: ring and position first
 const NO_RING = -1;
 const KEY_WORDS = 8;
 const LOCK_PATIENCE_MS = 1000;
@@ -71,11 +72,13 @@ export class Board {
   readonly #words: Int32Array;
   readonly #counters: BigUint64Array;
   readonly #jobs: number;
+  readonly #workers: number;
   readonly #waiterBase: number;
   readonly #workerBase: number;
 
   /** For `workers` workers; `buffer` is another thread's board of the same size, or none to make a new one. */
   constructor(workers: number, buffer?: SharedArrayBuffer) {
+    this.#workers = workers;
     this.#jobs = 2 * workers; // a worker is in one job, and may be about to create its next
     this.#waiterBase = HEADER_WORDS + this.#jobs * JOB_WORDS;
     this.#workerBase = this.#waiterBase + WAITERS * WAITER_WORDS;
@@ -114,6 +117,24 @@ export class Board {
     let busy = 0;
     for (let job = 0; job < this.#jobs; job++) if (Atomics.load(this.#words, this.#job(job) + STATE) !== FREE) busy++;
     return busy;
+  }
+
+  /**
+   * Lets a worker fill what nobody waits for, unless it is the last one that could serve who does. Returns whether it may;
+   * it then says when it has done.
+   */
+  goAhead(worker: number): boolean {
+    return this.#locked(() => {
+      let ahead = 0;
+      for (let other = 0; other < this.#workers; other++) ahead += this.#load(this.#worker(other) + AHEAD);
+      const may = ahead < Math.max(1, this.#workers - 1);
+      if (may) this.#words[this.#worker(worker) + AHEAD] = 1;
+      return may;
+    });
+  }
+
+  backFromAhead(worker: number): void {
+    Atomics.store(this.#words, this.#worker(worker) + AHEAD, 0);
   }
 
   /** Where a worker notes the request that it takes, in the words that the addon's `take` writes. */

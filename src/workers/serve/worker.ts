@@ -75,15 +75,23 @@ export default function serve(task: WorkerTask): void {
     }
   };
 
+  /** Fills what the daemon asks for itself, if there is any and another worker stays with the mounts. */
+  const serveAhead = (): boolean => {
+    if (!board.goAhead(task.worker)) return false;
+    const taken = addon.take(request, false);
+    if (taken && word(RING) <= addon.ownRings.background) serveRange();
+    else if (taken) serveMount();
+    board.backFromAhead(task.worker);
+    return taken;
+  };
+
   report({ serves: true } satisfies Report);
   try {
     while (!board.stopping) {
       const count = addon.doorbellCount();
       layers.update();
       if (serveNextMount() || filler.help()) continue; // a file for each worker, before several at one
-      if (!addon.take(request, false)) addon.doorbellWait(count);
-      else if (word(RING) <= addon.ownRings.background) serveRange();
-      else serveMount();
+      if (!serveAhead()) addon.doorbellWait(count);
     }
   } catch (error) {
     report({ died: (error as Error).stack ?? String(error) } satisfies Report);
