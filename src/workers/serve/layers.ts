@@ -59,7 +59,9 @@ export class Layers {
     this.#port = port;
   }
 
+  /** Looks for orders where it does not know the layer: a request for it may be faster than this worker has looked. */
   get(number: number): Layer | undefined {
+    if (!this.#layers.has(number)) this.update();
     return this.#layers.get(number)?.layer;
   }
 
