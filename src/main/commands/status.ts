@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import { askDaemon } from '../daemon/ask.js';
 import type { Status } from '../daemon/status.js';
+import { escapeName } from '../output/terminal.js';
 import { formatBytes, formatTable } from '../output/text.js';
 
 /** `crfs status` */
@@ -35,7 +36,7 @@ function render(status: Status): string {
   ];
   if (mounts.length > 0) {
     const rows = mounts.map(({ mountpoint, pid, layers: used, ring }) => [
-      mountpoint,
+      escapeName(mountpoint),
       String(pid),
       used.join(' '),
       String(ring?.depth ?? 0),
@@ -48,7 +49,7 @@ function render(status: Status): string {
   if (layers.length > 0) {
     const rows = layers.map(({ number, name, kind, verified, mounts: users }) => [
       String(number),
-      name,
+      escapeName(name),
       kind,
       verified,
       String(users),
