@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import type { Opening, Traced } from '../../src/main/daemon/tracer.js';
 import { startOrigin } from '../tools/fault-proxy-origin.js';
@@ -135,6 +136,20 @@ mounting('more opens than a trace can follow are counted', async (t) => {
   await until('each is told or counted', () => count() === 5000);
   t.true(lines.length < 5000);
   child.kill('SIGINT');
+});
+
+mounting('a trace that nobody reads keeps no daemon from ending', async (t) => {
+  const { machine, layer } = await prepare(t);
+  const mount = await machine.mount([layer]);
+  readFileSync(join(mount.merged, 'first'));
+  const { child } = await trace(t, machine, [mount.merged, '--json']);
+  child.kill('SIGSTOP');
+  for (let n = 0; n < 5000; n++) {
+    readFileSync(join(mount.merged, 'first'));
+    if (n % 500 === 0) await sleep(50); // more than fits into the socket is to be told
+  }
+  await machine.crfs('stop');
+  t.is(await machine.status(), null);
 });
 
 mounting('a mount that another directory was changed to is found by its path, also by the next daemon', async (t) => {

@@ -23,6 +23,9 @@ export interface ApiServer {
 
 export const API_SOCKET = 'api.sock';
 
+/** How long a client may take to read what it was told last: one that is stopped does not keep the daemon. */
+const LAST_WORD_MS = 1000;
+
 /** What a reader of a trace may be behind, in bytes: what is more he misses. */
 const TRACE_BACKLOG = 4 << 20;
 
@@ -56,6 +59,7 @@ export function listenApi(runtimeDirectory: string, api: Api): ApiServer {
         rmSync(path, { force: true });
         server.close(() => resolve());
         server.closeIdleConnections();
+        setTimeout(() => server.closeAllConnections(), LAST_WORD_MS).unref();
       }),
   };
 }
