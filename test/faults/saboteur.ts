@@ -3,7 +3,8 @@
 /**
  * Loaded into a daemon from outside (NODE_OPTIONS=--import): kills its workers at random points. Whatever a worker does
  * that others can see goes through the addon, Atomics or fs; before and after any of those calls it may die. SABOTAGE
- * says how (a key of `deaths`), RATE how many of a million calls are its last.
+ * says how (a key of `deaths`), RATE how many of a million calls are its last. A `delay` is no death: it holds workers up,
+ * so that they meet in ways in which they hardly ever do.
  */
 
 import fs from 'node:fs';
@@ -15,6 +16,11 @@ type Call = (...args: unknown[]) => unknown;
 /** As of the workers that serve: no other thread has this limit. */
 const HEAP_MB = 128;
 
+const LONGEST_DELAY_MS = 60;
+
+const word = new Int32Array(new SharedArrayBuffer(4));
+const { wait } = Atomics;
+
 const rate = Number(process.env['RATE']) / 1e6;
 const how = process.env['SABOTAGE'] ?? '';
 
@@ -23,6 +29,7 @@ const deaths: Readonly<Record<string, () => void>> = {
   error: () => {
     throw new Error('sabotage');
   },
+  delay: () => void wait(word, 0, 0, Math.random() * LONGEST_DELAY_MS),
   memory: () => {
     for (const hoard: unknown[] = []; ; ) hoard.push(Array.from({ length: 1_000_000 }, () => 0.5));
   },

@@ -25,6 +25,19 @@ for (const [how, rate] of Object.entries(deaths)) {
   });
 }
 
+mounting('workers that are held up at random points keep no reader waiting for good', async (t) => {
+  const machine = new Machine({ NODE_OPTIONS: `--import=${saboteur}`, SABOTAGE: 'delay', RATE: '3000' });
+  t.teardown(() => machine.dispose());
+  const known = await knownLayer(machine, { small: 100, large: 4 });
+  const mount = await machine.mount([known.layer], { options: ['fast_ino=1', 'threaded=1'] });
+  const daemon = await daemonOf(machine);
+  for (let round = 0; round < times(3, 100); round++) {
+    t.deepEqual(await readAll(mount.merged, known), { failed: [], wrong: [] });
+    dropObjects(machine);
+  }
+  t.is(await daemonOf(machine), daemon);
+});
+
 mounting('what dead workers had open is closed, and nothing else', async (t) => {
   const machine = new Machine({ NODE_OPTIONS: `--import=${saboteur}`, SABOTAGE: 'exit', RATE: '400' });
   t.teardown(() => machine.dispose());
