@@ -61,7 +61,7 @@ export class Fetcher {
       let absent = first;
       while (absent < last && !this.#absent(absent)) absent++;
       const [behind, ahead] = absent < last ? this.#widened(first, last) : [first, last];
-      if (behind < first) setImmediate(() => this.#bring(behind, first).catch(() => undefined));
+      if (behind < first) setImmediate(() => this.#ask(behind, first)); // behind what is waited for
       if (ahead > last) this.#ask(first, ahead);
       await this.#bring(first, last);
     });

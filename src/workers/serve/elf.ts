@@ -40,11 +40,14 @@ interface Segment {
   readonly size: number;
 }
 
-/** What a program needs: paths to look for each name in, the likeliest first. */
+/** What a program needs: names, and where to look for each, the likeliest first. */
 export interface Needs {
   readonly names: readonly string[];
   readonly directories: readonly string[];
 }
+
+/** Where glibc's loader looks first. */
+const LOADER_CACHE = 'ld.so.cache';
 
 /** Of the file open on `fd`. Undefined if it is no program, or needs nothing; what makes no sense in it is passed over. */
 export function needsOf(fd: number): Needs | undefined {
@@ -54,8 +57,9 @@ export function needsOf(fd: number): Needs | undefined {
   const segments = segmentsOf(fd, header);
   const names = [...interpreter(fd, segments), ...libraries(fd, segments)].map((name) => name.replace(/^.*\//, ''));
   if (names.length === 0) return undefined;
+  names.push(LOADER_CACHE);
   const multiarch = MULTIARCH[header.readUInt16LE(18)];
-  const bare = ['usr/lib64', 'usr/lib', 'lib64', 'lib'];
+  const bare = ['usr/lib64', 'usr/lib', 'lib64', 'lib', 'etc'];
   const directories = multiarch === undefined ? bare : [`usr/lib/${multiarch}`, `lib/${multiarch}`, ...bare];
   return { names, directories };
 }
