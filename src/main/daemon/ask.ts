@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { join } from 'node:path';
-import { Client } from 'undici';
+import type { Client } from 'undici';
 import { CrfsError } from '../errors/error.js';
 import { runtimeDirectory } from '../settings/directories.js';
 import { API_SOCKET } from './api.js';
@@ -10,11 +10,7 @@ const ANSWER_WITHIN_MS = 10_000;
 
 /** Asks the daemon of this user. Returns undefined if none runs; throws CRFS_UNREACHABLE if it does not answer. */
 export async function askDaemon(method: 'GET' | 'POST', path: string): Promise<string | undefined> {
-  const client = new Client('http://crfs', {
-    socketPath: join(runtimeDirectory(), API_SOCKET),
-    headersTimeout: ANSWER_WITHIN_MS,
-    bodyTimeout: ANSWER_WITHIN_MS,
-  });
+  const client = await connect({ headersTimeout: ANSWER_WITHIN_MS, bodyTimeout: ANSWER_WITHIN_MS });
   try {
     const response = await client.request({ method, path });
     return await response.body.text();
@@ -33,7 +29,7 @@ export async function followDaemon(
   path: string,
   signal: AbortSignal,
 ): Promise<AsyncIterable<Buffer> | number | undefined> {
-  const client = new Client('http://crfs', { socketPath: join(runtimeDirectory(), API_SOCKET), bodyTimeout: 0 });
+  const client = await connect({ bodyTimeout: 0 });
   try {
     const { statusCode, body } = await client.request({ method: 'GET', path, signal });
     if (statusCode === 200) return body;
@@ -48,4 +44,10 @@ function orNobody(error: unknown): undefined {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined;
   throw new CrfsError('CRFS_UNREACHABLE', `the daemon does not answer: ${message}`, { cause: error });
+}
+
+/** HTTP is loaded when somebody is asked: a daemon that starts asks nobody. */
+async function connect(timeouts: Client.Options): Promise<Client> {
+  const { Client: HttpClient } = await import('../registry/http/undici.js');
+  return new HttpClient('http://crfs', { socketPath: join(runtimeDirectory(), API_SOCKET), ...timeouts });
 }

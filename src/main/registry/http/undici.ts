@@ -12,5 +12,6 @@ const require = createRequire(import.meta.url);
 const { prototype } = require('undici/lib/dispatcher/dispatcher.js') as typeof undici.Dispatcher;
 Object.assign(prototype, require('undici/lib/api/index.js')); // as its index.js does
 
+export const Client = require('undici/lib/dispatcher/client.js') as typeof undici.Client;
 export const Agent = require('undici/lib/dispatcher/agent.js') as typeof undici.Agent;
 export const ProxyAgent = require('undici/lib/dispatcher/proxy-agent.js') as typeof undici.ProxyAgent;
