@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CacheLayout } from './layout.js';
@@ -29,8 +29,9 @@ export async function* cacheFiles(layout: CacheLayout): AsyncGenerator<CacheFile
   }
 }
 
-/** The directories that files are in: objects are spread over many. */
+/** The directories that files are in: objects are spread over many. None, of a cache that no daemon has made yet. */
 export function directoriesOf(layout: CacheLayout): { readonly kind: Kind; readonly path: string }[] {
+  if (!existsSync(layout.objects)) return [];
   return kinds.flatMap((kind: Kind) => {
     const top = join(layout.root, kind);
     const paths = kind === 'objects' ? readdirSync(top).map((two) => join(top, two)) : [top];

@@ -2,6 +2,7 @@
 
 import { statfsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { type CacheFile, cacheFiles } from './contents.js';
 import type { CacheLayout } from './layout.js';
 
@@ -12,7 +13,7 @@ const FRESH_MS = 60_000;
 /** The limit that `max-size` stands for: 0 is a tenth of the file system. */
 export function sizeLimit(layout: CacheLayout, maxSize: number): number {
   if (maxSize > 0) return maxSize;
-  const { blocks, bsize } = statfsSync(layout.root);
+  const { blocks, bsize } = statfsSync(dirname(layout.root));
   return Math.floor((blocks * bsize) / SHARE);
 }
 
@@ -24,16 +25,18 @@ export interface Trimmed {
 }
 
 /**
- * Removes what was not used for longest until the cache takes at most `limit` bytes. Files in `pinned` stay; contents of
- * files may go at any time: whoever has one open keeps it, and whoever wants it next has it filled again.
+ * Removes what was not used for longest until the cache takes at most `limit` bytes. Of a cache with mounts, files in
+ * `pinned` stay; contents of files may go at any time: whoever has one open keeps it, and whoever wants it next has it
+ * filled again.
  */
-export async function trim(layout: CacheLayout, limit: number, pinned: ReadonlySet<string>): Promise<Trimmed> {
+export async function trim(layout: CacheLayout, limit: number, pinned?: ReadonlySet<string>): Promise<Trimmed> {
   const removable: CacheFile[] = [];
   const fresh = Date.now() - FRESH_MS;
   let left = 0;
   for await (const file of cacheFiles(layout)) {
     left += file.bytes;
-    if (file.kind === 'objects' || (!pinned.has(file.path) && file.used < fresh)) removable.push(file);
+    const wanted = pinned && (pinned.has(file.path) || file.used >= fresh);
+    if (file.kind === 'objects' || !wanted) removable.push(file);
   }
   removable.sort((a, b) => a.used - b.used);
   let removed = 0;

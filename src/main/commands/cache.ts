@@ -34,7 +34,11 @@ export function addCache(program: Command): void {
     return describe(await trimTo(layout, sizeLimit(layout, loadSettings({})['max-size'])));
   });
   add('verify', 'hold everything against its digests, and remove what is bad', verify);
-  add('clear', 'remove all that no mount uses', async (layout) => describe(await trimTo(layout, 0)));
+  add(
+    'clear',
+    'remove all that no mount uses, or may be about to use: what was used in the last minute',
+    async (layout) => describe(await trimTo(layout, 0)),
+  );
 }
 
 async function du(layout: CacheLayout): Promise<[object, string]> {
@@ -53,7 +57,7 @@ async function trimTo(layout: CacheLayout, limit: number): Promise<Trimmed> {
   const answer = await askDaemon('POST', `/cache/trim?to=${limit}`);
   if (answer !== undefined) return JSON.parse(answer) as Trimmed;
   if (!lockDaemon()) throw new CrfsError('CRFS_UNREACHABLE', 'a daemon is just starting: try again');
-  return await trim(layout, limit, new Set());
+  return await trim(layout, limit);
 }
 
 function describe(trimmed: Trimmed): [object, string] {
