@@ -15,8 +15,8 @@ import { configurationHelp, platformOption } from './view-options.js';
 interface Given {
   upper?: string;
   work?: string;
-  lower: string[];
-  option: string[];
+  lower?: string[];
+  option?: string[];
   platform?: string;
   foreground?: boolean;
   json?: boolean;
@@ -40,25 +40,25 @@ export function addMount(program: Command): void {
     .argument('<merged>', 'the directory to mount at')
     .option('--upper <dir>', 'where changes are kept; without it, the mount is read-only')
     .option('--work <dir>', 'an empty directory of the file system of --upper, that fuse-overlayfs works in')
-    .option('--lower <dir>', 'a directory below the layers; may be given again, for one below that', collect, [])
-    .option('-o, --option <options>', 'further options of fuse-overlayfs (default: fast_ino=1)', collect, [])
+    .option('--lower <dir>', 'a directory below the layers; may be given again, for one below that', collect)
+    .option('-o, --option <options>', 'further options of fuse-overlayfs (default: fast_ino=1)', collect)
     .option(...platformOption)
     .option('-f, --foreground', 'stay until it is unmounted')
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
       '\nExamples:\n  crfs mount fedora merged\n  crfs mount ./layer.esgz merged --upper upper --work work\n' +
-        '  podman unshare sh -c \'crfs mount localhost:5000/img:tag merged && podman run --rootfs "$PWD/merged" echo\'',
+        '  podman unshare crfs mount localhost:5000/img:tag merged',
     )
     .action(mount);
 }
 
-function collect(value: string, before: readonly string[]): string[] {
+function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }
 
 async function mount(written: string, merged: string, given: Given): Promise<void> {
-  const { upper, work, lower, option: options, foreground = false } = given;
+  const { upper, work, lower = [], option: options = [], foreground = false } = given;
   const configuration = await canonical(written, given.platform);
   const interruption = new Interruption();
   try {

@@ -6,7 +6,7 @@ import { CrfsError } from '../errors/error.js';
 /** An existing directory, by its real path. `what` says what for. Throws CRFS_NOT_FOUND. */
 export function realDirectory(path: string, what: string): string {
   if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new CrfsError('CRFS_NOT_FOUND', `${what} ${JSON.stringify(path)} is no directory that is there`);
+    throw new CrfsError('CRFS_NOT_FOUND', `${what} ${JSON.stringify(path)}: there is no such directory`);
   }
   return realpathSync(path);
 }

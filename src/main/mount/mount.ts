@@ -2,6 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CrfsError } from '../errors/error.js';
 import { checkHost, findPlugin, HOST } from './host.js';
@@ -9,6 +10,8 @@ import { joinOptions, listedDirectory, lowerLayers, realDirectory } from './lowe
 import { mountedAt } from './mountinfo.js';
 
 const LOOK_EVERY_MS = 20;
+/** fuse-overlayfs complains, as root, of an option that it gives itself. */
+const ITS_OWN = 'unknown argument ignored: lazytime\n';
 /** Options of fuse-overlayfs that are made here, and what to write instead. */
 const OURS: Readonly<Record<string, string>> = {
   lowerdir: '--lower',
@@ -41,9 +44,9 @@ export interface Mounted {
 }
 
 /**
- * Mounts layers, and waits until they are there. What fuse-overlayfs and the plugin say goes to stderr as it is.
- * Throws CRFS_USAGE, CRFS_NOT_FOUND, CRFS_DENIED where it can be known beforehand, CRFS_INTERNAL if fuse-overlayfs fails, and the
- * signal's reason.
+ * Mounts layers, and waits until they are there. What fuse-overlayfs says goes to stderr.
+ * Throws CRFS_USAGE, CRFS_NOT_FOUND, CRFS_DENIED where it can be known beforehand, CRFS_INTERNAL if fuse-overlayfs fails, with
+ * what the plugin says of it, and the signal's reason.
  */
 export async function mountLayers(request: MountRequest): Promise<Mounted> {
   const { merged, foreground, signal } = request;
@@ -58,23 +61,33 @@ export async function mountLayers(request: MountRequest): Promise<Mounted> {
   const options = mountOptions(request);
   await checkHost();
   const args = [...(foreground ? ['-f'] : []), '-o', options, mountpoint];
-  const host = spawn(HOST, args, { stdio: ['ignore', 'inherit', 'inherit'] });
-  const ended = endOf(host);
+  const host = spawn(HOST, args, { stdio: ['ignore', 'inherit', foreground ? 'inherit' : 'pipe'] });
   signal.addEventListener('abort', () => host.kill());
-  if (!foreground) {
-    const well = await ended;
-    if (well && mountedAt(mountpoint) !== undefined) return { mountpoint, ended: undefined };
+  if (host.stderr !== null) {
+    const [said] = await Promise.all([text(host.stderr), once(host, 'exit')]);
+    if (host.exitCode === 0 && mountedAt(mountpoint) !== undefined) {
+      process.stderr.write(said.replace(ITS_OWN, ''));
+      return { mountpoint, ended: undefined };
+    }
     signal.throwIfAborted();
-    throw new CrfsError('CRFS_INTERNAL', `${HOST} has not mounted ${JSON.stringify(mountpoint)}`);
+    throw notMounted(mountpoint, said);
   }
+  const ended = endOf(host);
   while (mountedAt(mountpoint) !== `fuse.${HOST}`) {
     await Promise.race([ended, sleep(LOOK_EVERY_MS)]);
     if (host.exitCode !== null || host.signalCode !== null) {
       signal.throwIfAborted();
-      throw new CrfsError('CRFS_INTERNAL', `${HOST} has not mounted ${JSON.stringify(mountpoint)}`);
+      throw notMounted(mountpoint, '');
     }
   }
   return { mountpoint, ended };
+}
+
+/** The plugin tells why in one line, and what the host says about that adds nothing; without one, all counts. */
+function notMounted(mountpoint: string, said: string): CrfsError {
+  const why = /^crfs: (.+)$/m.exec(said)?.[1];
+  if (why === undefined) process.stderr.write(said);
+  return new CrfsError('CRFS_INTERNAL', why ?? `${HOST} has not mounted ${JSON.stringify(mountpoint)}`);
 }
 
 async function endOf(host: ChildProcess): Promise<boolean> {
