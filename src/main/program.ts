@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { Command } from 'commander';
+import { escapeLine } from './output/terminal.js';
 import { version } from './version.js';
 
 type Add = (program: Command) => void;
@@ -30,13 +31,25 @@ export async function createProgram(name = ''): Promise<Command> {
   const program = new Command('crfs')
     .description('Start containers without pulling them: stargz and eStargz layers as lower directories.')
     .version(version)
-    .showHelpAfterError('(run with --help for usage)')
     .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(usageError(text, name)) })
     .addHelpText(
       'after',
-      '\nExits with 0 if all went well, 1 if it failed, 2 if it was asked for what makes no sense.',
+      '\nExits with 0 if all went well, 1 if it failed, 2 if it was asked for what makes no sense, and as shells tell of a\n' +
+        'signal if one interrupted it.',
     );
   const one = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   for (const load of one ? [one] : Object.values(COMMANDS)) (await load())(program);
   return program;
+}
+
+/** What commander finds wrong, as one line like all others. */
+function usageError(text: string, name: string): string {
+  const found = text
+    .replace(/^error: /, '')
+    .trim()
+    .replaceAll('\n', ' ')
+    .replace(/\.$/, '');
+  const command = Object.hasOwn(COMMANDS, name) ? `crfs ${name}` : 'crfs';
+  return `crfs: ${escapeLine(found)}; see \`${command} --help\`\n`;
 }

@@ -23,11 +23,22 @@ test('what makes no sense exits with 2, and help with 0', async (t) => {
   t.is(await code('--version'), 0);
 });
 
+test('what is wrong with a command line is told in one line, with where to read on', async (t) => {
+  const machine = makeMachine(t);
+  const told = async (...args: string[]): Promise<string> => (await invoke(machine, args)).stderr;
+  t.is(await told('frobnicate'), "crfs: unknown command 'frobnicate'; see `crfs --help`\n");
+  t.is(await told('ls', '--new'), "crfs: unknown option '--new'; see `crfs ls --help`\n");
+  t.is(
+    await told('umount', 'a', 'b\x1b'),
+    "crfs: too many arguments for 'umount'. Expected 1 argument but got 2; see `crfs umount --help`\n",
+  );
+});
+
 test('messages with names of others in them cannot write to a terminal', async (t) => {
   const machine = makeMachine(t);
   const { code, stderr } = await invoke(machine, ['ls', './no\x1b[2Jsuch\u202efile']);
   t.is(code, 1);
-  t.is(stderr, `crfs: ${machine.root}/no\\u001b[2Jsuch\\u202efile: cannot be opened: ENOENT\n`);
+  t.is(stderr, `crfs: ${machine.root}/no\\u001b[2Jsuch\\u202efile: cannot be opened: no such file or directory\n`);
 });
 
 test('a reader that has enough ends a long listing quietly', async (t) => {

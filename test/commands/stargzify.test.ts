@@ -47,6 +47,17 @@ test('--quiet prints the digest, and nothing else', async (t) => {
   t.regex(stdout, DIGEST);
 });
 
+test('a single layer goes to nothing but a file', async (t) => {
+  const machine = makeMachine(t);
+  const tar = smallTar(machine);
+  machine.directory('there');
+  for (const destination of ['there', 'localhost:5000/img:1', 'oci:there', 'none/layer.esgz']) {
+    const { code, stderr } = await invoke(machine, ['stargzify', tar, destination]);
+    t.is(code, 2);
+    t.is(stderr, `crfs: ${tar} is a single layer: it goes to a file, which ${destination} cannot be\n`);
+  }
+});
+
 test('options that make no sense are refused', async (t) => {
   const machine = makeMachine(t);
   for (const option of ['--src-creds=:secret', '--src-tls-verify=perhaps', '--level=10', '--chunk-size=1']) {
@@ -54,6 +65,7 @@ test('options that make no sense are refused', async (t) => {
     t.is(code, 2, option);
     t.true(stderr.includes(option.replace(/=.*/, '')), stderr);
   }
+  t.is((await invoke(machine, ['stargzify', '--platform=linux/arm64', '--all-platforms', 'img', 'oci:to'])).code, 2);
   const { code, stderr } = await invoke(machine, ['stargzify', '--authfile', 'none.json', 'img', 'oci:to']);
   t.deepEqual([code, stderr], [1, 'crfs: --authfile: there is no none.json\n']);
 });

@@ -70,7 +70,7 @@ test('says when there is no such file', (t) => {
   const path = place(t);
   t.throws(() => openFileSource(path), {
     code: 'CRFS_NOT_FOUND',
-    message: `${path}: cannot be opened: ENOENT`,
+    message: `${path}: cannot be opened: no such file or directory`,
   });
 });
 

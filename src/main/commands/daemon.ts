@@ -15,9 +15,18 @@ import { CrfsError } from '../errors/error.js';
 import { optionNames, options } from '../settings/options.js';
 import { type Flags, loadSettings } from '../settings/settings.js';
 
+const help = `
+Takes over from an older daemon that runs: mounts go on with this one, and no reader notices.
+
+Examples:
+  crfs daemon
+  crfs daemon --foreground --log-level debug --workers 4`;
+
 interface Given {
   foreground?: boolean;
+  /** Stays in the foreground, and writes "ready" to this descriptor. */
   readyFd?: number;
+  /** Asked for by a person, not by a mount. */
   takeOver?: boolean;
 }
 
@@ -27,17 +36,13 @@ export function addDaemon(program: Command): void {
     .command('daemon')
     .description('serve the mounts of this user (a mount starts the daemon by itself)')
     .option('-f, --foreground', 'stay in the foreground, and log to stderr')
-    .option('--ready-fd <fd>', 'stay in the foreground, and write "ready" to this descriptor', descriptor)
+    .addOption(new Option('--ready-fd <fd>').argParser(descriptor).hideHelp())
     .addOption(new Option('--take-over').hideHelp());
   for (const name of optionNames) {
     const { description, value, fallback, fallbackText } = { fallbackText: undefined, ...options[name] };
     command.option(`--${name} <${value}>`, `${description} (default: ${fallbackText ?? fallback})`);
   }
-  command.addHelpText(
-    'after',
-    '\nTakes over from an older daemon that runs: mounts go on with this one, and no reader notices.\n',
-  );
-  command.addHelpText('after', '\nExamples:\n  crfs daemon\n  crfs daemon --foreground --log-level debug --workers 4');
+  command.addHelpText('after', help);
   command.action(async (given: Given) => {
     const flags = Object.fromEntries(optionNames.map((name) => [name, command.getOptionValue(camel(name))])) as Flags;
     if (given.foreground || given.readyFd !== undefined) await run(flags, given);
@@ -64,8 +69,12 @@ async function run(flags: Flags, { foreground = false, readyFd, takeOver: asked 
     process.exit(1);
   });
   if (readyFd !== undefined) {
-    writeSync(readyFd, 'ready\n');
-    closeSync(readyFd);
+    try {
+      writeSync(readyFd, 'ready\n');
+      closeSync(readyFd);
+    } catch (error) {
+      log.warn({ error: (error as Error).message }, 'whoever started the daemon has not waited for it');
+    }
   }
   await daemon.ended;
   process.exit(0);

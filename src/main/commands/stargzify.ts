@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { engineNames } from '../../workers/deflate/task.js';
 import { Deflater, type DeflaterOptions, defaultLevel } from '../convert/deflater.js';
@@ -14,6 +15,7 @@ import { spoolDirectory } from '../convert/spool.js';
 import { CrfsError } from '../errors/error.js';
 import { Interruption } from '../errors/interrupted.js';
 import { type Progress, progressOn, type Step, silent } from '../output/progress.js';
+import { toJson } from '../output/terminal.js';
 import { formatBytes } from '../output/text.js';
 import { parsePlatform } from '../registry/platform.js';
 import type { Platform } from '../registry/types.js';
@@ -56,7 +58,11 @@ export function addStargzify(program: Command): void {
     .description('convert an image, or a single layer, to stargz')
     .argument('<src>', 'an image, or a tar, plain or compressed with gzip or zstd; - is standard input')
     .argument('<dst>', 'the image, or for a tar the file, to write')
-    .option('--platform <platform>', "of a multi-platform image, which; default: the machine's", parsePlatform)
+    .addOption(
+      new Option('--platform <platform>', "of a multi-platform image, which; default: the machine's")
+        .argParser(parsePlatform)
+        .conflicts('allPlatforms'),
+    )
     .option('--all-platforms', 'convert all images of a multi-platform image')
     .addOption(
       new Option('--format <format>', 'stargz is the legacy form').choices(['estargz', 'stargz']).default('estargz'),
@@ -94,7 +100,7 @@ async function stargzify(source: string, destination: string, given: Given): Pro
     await deflater.close();
   }
   const text = quiet ? result.digest : `${destination}: ${result.digest}`;
-  process.stdout.write(`${json ? JSON.stringify(result) : text}\n`);
+  process.stdout.write(`${json ? toJson(result) : text}\n`);
 }
 
 /** A layer is standard input or a file; what looks like a file and is none is not asked for at a registry. */
@@ -104,14 +110,19 @@ function isLayer(source: string): boolean {
   return statSync(source, { throwIfNoEntry: false })?.isFile() === true;
 }
 
+function couldBeFile(path: string): boolean {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return !found?.isDirectory() && existsSync(dirname(path));
+}
+
 async function convertOneLayer(
   source: string,
   destination: string,
   options: Options,
   { progress, signal }: Session,
 ): Promise<LayerResult> {
-  if (namesTransport(destination)) {
-    throw new CrfsError('CRFS_USAGE', `${source} is a single layer: it goes to a file, not to ${destination}`);
+  if (namesTransport(destination) || !couldBeFile(destination)) {
+    throw new CrfsError('CRFS_USAGE', `${source} is a single layer: it goes to a file, which ${destination} cannot be`);
   }
   const size = source === '-' ? undefined : statSync(source, { throwIfNoEntry: false })?.size;
   let step: Step | undefined;

@@ -7,6 +7,7 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { addAbortSignal } from 'node:stream';
 import { CrfsError } from '../errors/error.js';
+import { reasonOf } from '../errors/reason.js';
 import { convertLayer, type LayerOptions, type LayerResult } from './layer.js';
 import { writeFully } from './spool.js';
 import { watched } from './watch.js';
@@ -44,7 +45,7 @@ export async function convertFile(source: string, destination: string, options: 
 export async function writeWhole<T>(path: string, work: (file: FileHandle) => Promise<T>): Promise<T> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.part`;
   const file = await open(temporary, 'wx').catch((error: NodeJS.ErrnoException) => {
-    throw new CrfsError('CRFS_USAGE', `cannot write ${path}: ${error.message}`, { cause: error });
+    throw new CrfsError('CRFS_USAGE', `cannot write ${path}: ${reasonOf(error)}`, { cause: error });
   });
   try {
     const result = await work(file);
@@ -62,7 +63,7 @@ export async function writeWhole<T>(path: string, work: (file: FileHandle) => Pr
 async function openInput(source: string, signal: AbortSignal | undefined): Promise<AsyncIterable<Uint8Array>> {
   if (source === '-') return signal ? addAbortSignal(signal, process.stdin) : process.stdin;
   const file = await open(source).catch((error: NodeJS.ErrnoException) => {
-    throw new CrfsError('CRFS_NOT_FOUND', `cannot read ${source}: ${error.message}`, { cause: error });
+    throw new CrfsError('CRFS_NOT_FOUND', `cannot read ${source}: ${reasonOf(error)}`, { cause: error });
   });
   return createReadStream('', { fd: file, highWaterMark: readSize, ...(signal && { signal }) });
 }

@@ -56,7 +56,11 @@ export class View {
       if (name === '..' && trail.length > 1) trail.pop();
       if (name === '' || name === '.' || name === '..') continue;
       const node = this.child(directory, name);
-      if (node === undefined) throw new CrfsError('CRFS_NOT_FOUND', `${asked}: there is no ${at(directory, name)}`);
+      if (node === undefined) {
+        const missing = at(directory, name);
+        const what = missing === asked ? '' : `${asked}: `;
+        throw new CrfsError('CRFS_NOT_FOUND', `${what}there is no ${missing}`);
+      }
       if (!isSymlink(node) || (rest.length === 0 && !follow)) {
         trail.push(node);
         continue;

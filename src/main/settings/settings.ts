@@ -2,8 +2,9 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse } from 'smol-toml';
+import { parse, type TomlError } from 'smol-toml';
 import { CrfsError } from '../errors/error.js';
+import { reasonOf } from '../errors/reason.js';
 import { configDirectory } from './directories.js';
 import { type OptionName, optionNames, options, parseOption, type Settings, variableOf } from './options.js';
 
@@ -32,7 +33,7 @@ function readConfig(file: string): Flags {
     text = readFileSync(file, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw new CrfsError('CRFS_USAGE', `cannot read ${file}: ${(error as Error).message}`);
+    throw new CrfsError('CRFS_USAGE', `cannot read ${file}: ${reasonOf(error)}`);
   }
   const config = parseToml(file, text);
   const unknown = Object.keys(config).find((name) => !(optionNames as string[]).includes(name));
@@ -46,6 +47,7 @@ function parseToml(file: string, text: string): Record<string, unknown> {
   try {
     return parse(text);
   } catch (error) {
-    throw new CrfsError('CRFS_USAGE', `${file}: ${(error as Error).message.split('\n')[0]}`);
+    const { message, line, column } = error as TomlError;
+    throw new CrfsError('CRFS_USAGE', `${file}:${line}:${column}: ${message.split('\n')[0]}`);
   }
 }

@@ -5,6 +5,7 @@
 import { close, closeSync, constants, fstatSync, openSync, read } from 'node:fs';
 import { promisify } from 'node:util';
 import { CrfsError } from '../errors/error.js';
+import { reasonOf } from '../errors/reason.js';
 import type { BlobSource } from './source.js';
 
 const readAt = promisify(read);
@@ -93,7 +94,7 @@ function openForReading(path: string): number {
     const { code } = error as NodeJS.ErrnoException;
     throw new CrfsError(
       OPEN_CODES[code as keyof typeof OPEN_CODES] ?? 'CRFS_USAGE',
-      `${path}: cannot be opened: ${code}`,
+      `${path}: cannot be opened: ${reasonOf(error)}`,
       { cause: error },
     );
   }

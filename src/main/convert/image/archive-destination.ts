@@ -7,6 +7,7 @@ import { type FileHandle, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/
 import { join } from 'node:path';
 import { type Pack, pack } from 'tar-stream';
 import { CrfsError } from '../../errors/error.js';
+import { reasonOf } from '../../errors/reason.js';
 import { isIndex, parseManifest } from '../../registry/manifest.js';
 import type { ImageManifest } from '../../registry/types.js';
 import { writeWhole } from '../file.js';
@@ -40,7 +41,7 @@ async function archiveDestination(
   dockerManifest?: (manifest: ImageManifest) => string,
 ): Promise<ImageDestination> {
   const directory = await mkdtemp(`${path}.`).catch((error: NodeJS.ErrnoException) => {
-    throw new CrfsError('CRFS_USAGE', `cannot write ${path}: ${error.message}`, { cause: error });
+    throw new CrfsError('CRFS_USAGE', `cannot write ${path}: ${reasonOf(error)}`, { cause: error });
   });
   const root = join(directory, 'layout');
   const layout = await layoutAt(root);
