@@ -55,7 +55,8 @@ install: all
 	install -m 644 build/Release/crfs_addon.node $(runtime)/build/Release
 	cp -R dist/src $(runtime)/dist/src
 	cp -R node_modules $(runtime)/node_modules
-	cd $(runtime) && npm prune --omit=dev --no-progress
+	cd $(runtime) && npm prune --omit=dev --no-progress && rm -rf package-lock.json .npmrc node_modules/.cache
+	find $(runtime)/node_modules -mindepth 1 -type d -empty -delete
 	ln -sfn ../lib/crfs-plugin/bin/crfs $(bin)/crfs
 
 uninstall:

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 {
   "target_defaults": {
     "cflags": ["-Wall", "-Wextra", "-Werror", "-O2", "-g"],
