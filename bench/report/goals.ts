@@ -20,7 +20,8 @@ export function evaluate(samples: Samples): Goal[] {
   const ours = (wanted: Wanted): Value => of(product.name, wanted);
   const floor = (wanted: Wanted): Value => of(extracted.name, wanted);
   const toFloor = (wanted: Wanted): Value => ratio(ours(wanted), floor(wanted));
-  const pulled = least(samples, { workload: 4, what: 'pull and extract', metric: 'time', link: far });
+  const pull = { workload: 4, what: 'pull and extract', metric: 'time', link: far } as const;
+  const pulled = samples.median({ ...pull, contender: 'skopeo + umoci' }) ?? least(samples, pull);
   const started = (what: string, metric: string): Value => ours({ workload: 4, what, metric, link: far });
   const firstByte = { workload: 3, what: 'read all files, cold', files: 'small', readers: 1, layers: 1 } as const;
   const mounts = second(samples);
@@ -54,7 +55,12 @@ export function evaluate(samples: Samples): Goal[] {
         difference(ours(wanted), floor(wanted)),
       );
     }),
-    atMost('python3 -c print over a link', 0.08, pull, ratio(started('python3 -c print, first start', 'time'), pulled)),
+    atMost(
+      'python3 -c print over a link',
+      0.08,
+      pulling,
+      ratio(started('python3 -c print, first start', 'time'), pulled),
+    ),
     atMost(
       'python3 -c print over a link',
       12,
@@ -64,7 +70,7 @@ export function evaluate(samples: Samples): Goal[] {
     atMost(
       'large imports over a link',
       0.15,
-      pull,
+      pulling,
       ratio(started('python3, large imports, first start', 'time'), pulled),
     ),
     atMost('second mount of very many entries', 50, 'ms over a plain mount', scaled(mounts, 1000)),
@@ -75,7 +81,7 @@ export function evaluate(samples: Samples): Goal[] {
 
 const far = '20 ms, 25 MB/s';
 const times = "x the extracted tree's time";
-const pull = 'x pull and extract';
+const pulling = 'x pull and extract';
 const bounds = { p50: 150, p99: 1000 } as const;
 
 /** By how much the second mount of the synthetic layer takes longer than a plain one. */
