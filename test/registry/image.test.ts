@@ -9,7 +9,7 @@ import type { ManifestStore } from '../../src/main/registry/types.js';
 import { openWriter } from '../../src/main/registry/writer.js';
 import { type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
 import { startRegistry } from '../tools/registry.js';
-import { type Home, makeClient, makeHome, ref, rejects, registryTest as test } from './setting.js';
+import { type Home, makeClient, makeHome, ref, rejects, send, registryTest as test } from './setting.js';
 
 interface Setting {
   readonly client: RegistryClient;
@@ -39,7 +39,7 @@ async function setting(t: ExecutionContext): Promise<Setting> {
     for (const { text, annotations = {} } of [{ text: '{}' }, ...layers]) {
       const bytes = Buffer.from(text);
       const blob = { digest: digestOf(bytes), size: bytes.length };
-      await writer.putBlob(blob, async function* () {
+      await send(writer, blob.digest, async function* () {
         yield bytes;
       });
       described.push({ mediaType: 'application/x', ...blob, annotations });

@@ -6,10 +6,12 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import anyTest, { type ExecutionContext } from 'ava';
+import { writeBlob } from '../../src/main/convert/image/write-blob.js';
 import { CrfsError, type ErrorCode } from '../../src/main/errors/error.js';
 import { type ClientOptions, RegistryClient } from '../../src/main/registry/client.js';
 import type { RetryPolicy } from '../../src/main/registry/retry.js';
 import type { Reference, Surroundings } from '../../src/main/registry/types.js';
+import type { ImageWriter } from '../../src/main/registry/writer.js';
 import { missing, PASSWORD, USER } from '../tools/registry.js';
 
 /** A test that needs a registry; skipped where there is none. */
@@ -91,4 +93,19 @@ export function first<T>(list: readonly T[]): T {
 
 export function ref(registry: string, repository: string, rest: Partial<Reference> = { tag: 'latest' }): Reference {
   return { registry, repository, ...rest };
+}
+
+/** Writes a blob as a conversion does. */
+export async function send(
+  writer: ImageWriter,
+  digest: string,
+  content: () => AsyncIterable<Uint8Array>,
+): Promise<void> {
+  await writeBlob(
+    () => writer.beginBlob(),
+    async (sink) => {
+      for await (const bytes of content()) await sink.write(bytes);
+      return { digest };
+    },
+  );
 }

@@ -131,7 +131,7 @@ export function isDirectory({ layer, inode }: Part): boolean {
   return layer.index.isDirectory(inode);
 }
 
-export function isSymlink({ layer, inode }: Part): boolean {
+function isSymlink({ layer, inode }: Part): boolean {
   return layer.index.isSymlink(inode);
 }
 

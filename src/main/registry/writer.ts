@@ -10,11 +10,9 @@ import { refusal } from './http/status.js';
 import { digestOf } from './manifest.js';
 import { formatReference } from './reference.js';
 import { retrying } from './retry.js';
-import type { Descriptor, Reference } from './types.js';
+import type { Reference } from './types.js';
 
 const CHUNK_SIZE = 8 << 20;
-/** Times that an upload starts anew after the registry has lost it. */
-const STARTS = 3;
 
 export interface WriterOptions {
   /** Bytes that an upload keeps in memory until the registry has confirmed them. */
@@ -68,29 +66,6 @@ export class ImageWriter {
   /** Starts a blob whose digest is known only at its end. */
   async beginBlob(): Promise<BlobUpload> {
     return await BlobUpload.begin(this.#upload());
-  }
-
-  /** Sends a blob. `content` is called once, and again from the beginning if the registry loses the upload. */
-  async putBlob(
-    { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
-    content: () => AsyncIterable<Uint8Array>,
-  ): Promise<void> {
-    for (let start = 1; ; start++) {
-      const upload = await this.beginBlob();
-      try {
-        let sent = 0;
-        for await (const bytes of content()) {
-          sent += bytes.length;
-          await upload.write(bytes);
-        }
-        if (sent !== size) throw new CrfsError('CRFS_DIGEST', `${digest} should have ${size} bytes, but has ${sent}`);
-        await upload.commit(digest);
-        return;
-      } catch (error) {
-        await upload.cancel();
-        if (start === STARTS || !(error instanceof CrfsError) || error.code !== 'CRFS_NOT_FOUND') throw error;
-      }
-    }
   }
 
   /** Sends a manifest or index under `tag`, or under its digest alone. Returns its digest. */

@@ -31,6 +31,7 @@ import {
   statedSize,
 } from './rewrite.js';
 import { readBlob, verified } from './stream.js';
+import { writeBlob } from './write-blob.js';
 
 export interface ImageOptions extends Omit<LayerOptions, 'name'> {
   /** Of an index, which image; the machine's if left out. `all` keeps the index. */
@@ -47,7 +48,6 @@ export interface ImageResult {
 
 /** Layers that are converted at the same time, as long as there are so many. */
 const layersAtOnce = 3;
-const writeAttempts = 3;
 const configLimit = 16 * 1024 * 1024;
 
 /** Converts what `source` stands for to `destination`. Rejects with CrfsErrors, and nothing is published then. */
@@ -208,20 +208,8 @@ class Conversion {
     });
   }
 
-  /** Does `work` again from its beginning if the destination loses what was written: registries may. */
   async #writeBlob<T extends { readonly digest: string }>(work: (sink: BlobSink) => Promise<T>): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      const blob = await this.#destination.beginBlob();
-      try {
-        const result = await work(blob);
-        await blob.commit(result.digest);
-        return result;
-      } catch (error) {
-        await blob.cancel();
-        const isLost = error instanceof CrfsError && error.code === 'CRFS_NOT_FOUND';
-        if (!isLost || attempt === writeAttempts) throw error;
-      }
-    }
+    return await writeBlob(() => this.#destination.beginBlob(), work);
   }
 }
 
