@@ -19,6 +19,7 @@ import { toJson } from '../output/terminal.js';
 import { formatBytes } from '../output/text.js';
 import { parsePlatform } from '../registry/platform.js';
 import type { Platform } from '../registry/types.js';
+import { BYTE_UNITS, quantity } from '../settings/quantity.js';
 import { addRegistryOptions, clientsFor, type RegistryGiven } from './registry-options.js';
 
 interface Given extends DeflaterOptions, RegistryGiven {
@@ -67,7 +68,11 @@ export function addStargzify(program: Command): void {
     .addOption(
       new Option('--format <format>', 'stargz is the legacy form').choices(['estargz', 'stargz']).default('estargz'),
     )
-    .option('--chunk-size <bytes>', 'bytes of a file that are fetched at once', bytes(...chunkLimits), defaultChunkSize)
+    .addOption(
+      new Option('--chunk-size <bytes>', 'bytes of a file that are fetched at once')
+        .argParser(bytes(...chunkLimits))
+        .default(defaultChunkSize, '4M'),
+    )
     .option('--min-chunk-size <bytes>', 'have small files share a member up to this size', bytes(0, chunkLimits[1]), 0)
     .option('--level <level>', 'from 1, fast, to 9, small', integer(1, 9), defaultLevel)
     .option('--prioritize <file>', 'paths and globs of files wanted at start, one a line, the first first')
@@ -162,19 +167,15 @@ async function convertWholeImage(
 }
 
 function integer(low: number, high: number): (given: string) => number {
-  return (given) => {
-    const value = /^\d{1,15}$/.test(given) ? Number(given) : Number.NaN;
-    if (value >= low && value <= high) return value;
-    throw new InvalidArgumentError(`It is a whole number from ${low} to ${high}.`);
-  };
+  return (given) => within(low, quantity(given), high, `It is a whole number from ${low} to ${high}.`);
 }
 
-/** A number of bytes, with k, m or g behind it for powers of 1024. */
 function bytes(low: number, high: number): (given: string) => number {
-  return (given) => {
-    const [, digits = '', unit = ''] = /^(\d{1,10})([kmg]?)$/i.exec(given) ?? [];
-    const value = digits === '' ? Number.NaN : Number(digits) * 1024 ** ' kmg'.indexOf(unit.toLowerCase() || ' ');
-    if (value >= low && value <= high) return value;
-    throw new InvalidArgumentError(`It is a number of bytes, such as 65536 or 4m, from ${low} to ${high}.`);
-  };
+  const wanted = `It is a number of bytes, such as 65536 or 4M, from ${low} to ${high}.`;
+  return (given) => within(low, quantity(given, BYTE_UNITS), high, wanted);
+}
+
+function within(low: number, value: number | undefined, high: number, wanted: string): number {
+  if (value !== undefined && value >= low && value <= high) return value;
+  throw new InvalidArgumentError(wanted);
 }

@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { engineNames } from '../../workers/inflate/engine.js';
 import { CrfsError } from '../errors/error.js';
+import { BYTE_UNITS, quantity } from './quantity.js';
 
 /** One setting: from here come its validation, its flag, its line in --help and in docs/settings.md. */
 export interface Option<T> {
@@ -21,27 +22,16 @@ export interface Option<T> {
 
 const SOCKET_PATH_LIMIT = 107; // bytes of sun_path, but for its NUL
 
-const UNITS: Record<string, number> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
-
-/** A number, or a string of one with one of the `units` behind it. */
-function quantity(given: unknown, units: Record<string, number>): number | undefined {
-  const match = /^(\d+)([a-z]?)$/i.exec(
-    typeof given === 'number' ? String(given) : typeof given === 'string' ? given : '',
-  );
-  const unit = units[match?.[2]?.toLowerCase() ?? '?'];
-  return match && unit !== undefined ? Number(match[1]) * unit : undefined;
-}
-
 function integer(low: number, high: number) {
   return (given: unknown): number => {
-    const value = quantity(given, { '': 1 });
+    const value = quantity(given);
     if (value === undefined || value < low || value > high) throw `a whole number from ${low} to ${high}`;
     return value;
   };
 }
 
 function bytes(given: unknown): number {
-  const value = quantity(given, UNITS);
+  const value = quantity(given, BYTE_UNITS);
   if (value === undefined || value > Number.MAX_SAFE_INTEGER) throw 'bytes, as 4194304 or 4M';
   return value;
 }
