@@ -36,7 +36,7 @@ export function addCache(program: Command): void {
   add('verify', 'hold everything against its digests, and remove what is bad', verify);
   add(
     'clear',
-    'remove all that no mount uses, or may be about to use: what was used in the last minute',
+    'remove all that no mount uses, or may be about to use',
     async (layout) => describe(await trimTo(layout, 0)),
   );
 }
