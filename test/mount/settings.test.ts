@@ -64,9 +64,12 @@ test.serial('a wrong setting is refused in one line: where it is, what it is, wh
 
 test.serial('an unknown setting and a broken config.toml are refused by the name of the file', async (t) => {
   const { file, start } = prepare(t);
-  for (const config of ['colour = "red"\n', 'workers = \n']) {
+  for (const [config, says] of [
+    ['colour = "red"\n', `crfs: ${file}: unknown setting colour`],
+    ['workers = \n', `crfs: ${file}:1:11: `],
+  ] as const) {
     writeFileSync(file, config);
     const error = await t.throwsAsync(start([]));
-    t.true(error?.message.includes(`crfs: ${file}: `), error?.message);
+    t.true(error?.message.includes(says), error?.message);
   }
 });
