@@ -83,8 +83,8 @@ export const options = {
   readahead: {
     description: 'bytes of a layer that are filled around a file that had to be waited for; 0: none',
     value: 'BYTES',
-    fallback: 4 << 20,
-    fallbackText: '4M',
+    fallback: 512 << 10,
+    fallbackText: '512K',
     parse: bytes,
   },
   background: {

@@ -3,7 +3,7 @@
 import { addon } from '../../native/addon.js';
 import type { Layer } from './layers.js';
 
-const MOST_REGIONS_AHEAD = 8;
+const MOST_REGIONS_AHEAD = 16;
 
 /**
  * Decides what to fill before it is asked for. Neighbours in a tar are neighbours in a directory: a file that had to be
