@@ -27,6 +27,7 @@ crfs-plugin.so: build/.built
 	mv $@.new $@
 
 dist/.built: $(typescript) node_modules/.package-lock.json
+	rm -rf dist
 	npx tsc
 	touch $@
 

@@ -92,6 +92,6 @@ export async function readFooter(source: BlobSource): Promise<Footer> {
   }
   throw new CrfsError(
     'CRFS_NOT_STARGZ',
-    `${source.name}: is no stargz layer: no footer at its end; \`crfs stargzify\` converts a tar or tar.gz`,
+    `${source.name}: is no stargz layer: no footer at its end; \`crfs stargzify\` converts layers and images`,
   );
 }
