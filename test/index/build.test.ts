@@ -51,7 +51,7 @@ test('a file that stands at the place already is not touched', async (t) => {
   const toc = await openToc(await blobOf(tocJson([])));
   await t.throwsAsync(() => buildIndex({ toc, path, blobIdentity: '' }), {
     code: 'CRFS_INTERNAL',
-    message: `${path}: cannot be written: EEXIST`,
+    message: `${path}: cannot be written: file already exists`,
   });
   t.is(statSync(path).size, 4);
 });
@@ -61,7 +61,7 @@ test('says that the directory is missing', async (t) => {
   const path = join(place(t), 'index');
   await t.throwsAsync(() => buildIndex({ toc, path, blobIdentity: '' }), {
     code: 'CRFS_INTERNAL',
-    message: `${path}: cannot be written: ENOENT`,
+    message: `${path}: cannot be written: no such file or directory`,
   });
 });
 

@@ -34,10 +34,8 @@ export function addCache(program: Command): void {
     return describe(await trimTo(layout, sizeLimit(layout, loadSettings({})['max-size'])));
   });
   add('verify', 'hold everything against its digests, and remove what is bad', verify);
-  add(
-    'clear',
-    'remove all that no mount uses, or may be about to use',
-    async (layout) => describe(await trimTo(layout, 0)),
+  add('clear', 'remove all that no mount uses, or may be about to use', async (layout) =>
+    describe(await trimTo(layout, 0)),
   );
 }
 

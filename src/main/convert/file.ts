@@ -7,6 +7,7 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { addAbortSignal } from 'node:stream';
 import { CrfsError } from '../errors/error.js';
+import { isNoSpace } from '../errors/no-space.js';
 import { reasonOf } from '../errors/reason.js';
 import { convertLayer, type LayerOptions, type LayerResult } from './layer.js';
 import { writeFully } from './spool.js';
@@ -70,7 +71,6 @@ async function openInput(source: string, signal: AbortSignal | undefined): Promi
 
 /** Says it plainly when the disk is full. */
 export function spaceError(path: string, error: unknown): unknown {
-  const { code } = error as NodeJS.ErrnoException;
-  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
+  if (error instanceof CrfsError || !isNoSpace(error)) return error;
   return new CrfsError('CRFS_NO_SPACE', `no space left to write ${path}`, { cause: error });
 }

@@ -2,6 +2,8 @@
 
 import { fchmodSync, openSync, writeSync } from 'node:fs';
 import { CrfsError } from '../errors/error.js';
+import { isNoSpace } from '../errors/no-space.js';
+import { reasonOf } from '../errors/reason.js';
 
 const BUFFER_BYTES = 1 << 20;
 
@@ -50,11 +52,8 @@ export class Output {
     try {
       return work();
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      const full = code === 'ENOSPC' || code === 'EDQUOT';
-      throw new CrfsError(full ? 'CRFS_NO_SPACE' : 'CRFS_INTERNAL', `${this.#path}: cannot be written: ${code}`, {
-        cause: error,
-      });
+      const code = isNoSpace(error) ? 'CRFS_NO_SPACE' : 'CRFS_INTERNAL';
+      throw new CrfsError(code, `${this.#path}: cannot be written: ${reasonOf(error)}`, { cause: error });
     }
   }
 }

@@ -7,13 +7,15 @@ import { EventEmitter, once } from 'node:events';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CrfsError } from '../../errors/error.js';
+import { isNoSpace } from '../../errors/no-space.js';
 
 const PIECE = 1 << 20;
 
 function noSpace(error: unknown): CrfsError {
-  const full = error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
   const said = error instanceof Error ? error.message : String(error);
-  return new CrfsError(full ? 'CRFS_NO_SPACE' : 'CRFS_INTERNAL', `cannot keep a download: ${said}`, { cause: error });
+  return new CrfsError(isNoSpace(error) ? 'CRFS_NO_SPACE' : 'CRFS_INTERNAL', `cannot keep a download: ${said}`, {
+    cause: error,
+  });
 }
 
 export class Spool {
