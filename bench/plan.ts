@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import type { CompressorName } from './workloads/convert.js';
 import type { ProgramName, PullerName } from './workloads/start.js';
 
 /** How much of everything is done. */
@@ -16,9 +17,10 @@ export interface Plan {
   /** Readers with whom engines and numbers of workers are compared. */
   readonly compared: number;
   readonly links: readonly LinkPlan[];
-  /** Programs started over the links, and tools that pull: by their names. */
+  /** Programs started over the links, tools that pull, and those that compress next to us: by their names. */
   readonly programs: readonly ProgramName[];
   readonly pullers: readonly PullerName[];
+  readonly compressors: readonly CompressorName[];
   /** Repetitions of what takes the longest: downloads of everything, conversions. */
   readonly few: number;
   readonly idleSeconds: number;
@@ -47,6 +49,7 @@ export const full: Plan = {
   links: [far, near],
   programs: ['sh -c echo', 'python3 -c print', 'python3, large imports'],
   pullers: ['skopeo + umoci', 'curl + tar'],
+  compressors: ['gzip', 'pigz'],
   few: 3,
   idleSeconds: 60,
   rounds: 20,
@@ -57,13 +60,14 @@ export const quick: Plan = {
   repetitions: 1,
   entries: 20_000,
   readers: [1, 8],
-  readersOfEight: [8],
+  readersOfEight: [],
   settings: false,
   compared: 8,
   links: [far],
   programs: ['python3 -c print', 'python3, large imports'],
-  pullers: ['curl + tar'],
+  pullers: ['skopeo + umoci'],
+  compressors: ['pigz'],
   few: 1,
-  idleSeconds: 5,
-  rounds: 2,
+  idleSeconds: 3,
+  rounds: 1,
 };

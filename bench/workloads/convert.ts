@@ -21,11 +21,17 @@ interface Way {
 
 const cores = availableParallelism();
 
-const ways: readonly Way[] = [
-  { name: 'gzip -6', command: 'exec gzip -6 -c "$1" >"$2"', check: sameTar },
-  { name: `pigz -6 -p${cores}`, command: `exec pigz -6 -p${cores} -c "$1" >"$2"`, check: sameTar },
-  { name: 'crfs stargzify', command: `exec "${crfs}" stargzify --json "$1" "$2" >/dev/null`, check: soundLayer },
-];
+const compressors = {
+  gzip: { name: 'gzip -6', command: 'exec gzip -6 -c "$1" >"$2"', check: sameTar },
+  pigz: { name: `pigz -6 -p${cores}`, command: `exec pigz -6 -p${cores} -c "$1" >"$2"`, check: sameTar },
+} satisfies Record<string, Way>;
+export type CompressorName = keyof typeof compressors;
+
+const ours: Way = {
+  name: 'crfs stargzify',
+  command: `exec "${crfs}" stargzify --json "$1" "$2" >/dev/null`,
+  check: soundLayer,
+};
 
 export async function convert(bench: Bench): Promise<void> {
   const { tar } = await bench.data.debian();
@@ -34,7 +40,7 @@ export async function convert(bench: Bench): Promise<void> {
   const made = join(directory, 'layer');
   const used = join(directory, 'used');
   for (let turn = 0; turn < bench.plan.few; turn++) {
-    for (const { name, command, check } of ways) {
+    for (const { name, command, check } of [...bench.plan.compressors.map((tool) => compressors[tool]), ours]) {
       await cat(tar);
       await run(bench.native.usage, [used, 'sh', '-c', command, 'sh', tar, made]);
       if (turn === 0) await check(tar, made);
