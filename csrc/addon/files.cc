@@ -34,18 +34,22 @@ void UnmapAll(void *) {
   mappings.clear();
 }
 
-// map(fd, writable) -> ArrayBuffer over the whole file, shared. It stays mapped until unmap, or its thread ends.
+// map(fd, writable, offset = 0, length = to the end) -> ArrayBuffer over a part of the file, shared. It stays mapped
+// until unmap, or its thread ends. The offset must be that of a page.
 Napi::Value Map(const Napi::CallbackInfo &info) {
   int fd = info[0].As<Napi::Number>().Int32Value();
   int protection = info[1].As<Napi::Boolean>().Value() ? PROT_READ | PROT_WRITE : PROT_READ;
+  auto number = [&](size_t i) { return static_cast<size_t>(info[i].As<Napi::Number>().Int64Value()); };
+  size_t offset = info[2].IsNumber() ? number(2) : 0;
   struct stat st;
   if (fstat(fd, &st) < 0)
     return ThrowErrno(info.Env(), "fstat", errno);
-  void *map = mmap(nullptr, static_cast<size_t>(st.st_size), protection, MAP_SHARED, fd, 0);
+  size_t length = info[3].IsNumber() ? number(3) : static_cast<size_t>(st.st_size) - offset;
+  void *map = mmap(nullptr, length, protection, MAP_SHARED, fd, static_cast<off_t>(offset));
   if (map == MAP_FAILED)
     return ThrowErrno(info.Env(), "mmap", errno);
-  mappings[map] = static_cast<size_t>(st.st_size);
-  return Napi::ArrayBuffer::New(info.Env(), map, static_cast<size_t>(st.st_size));
+  mappings[map] = length;
+  return Napi::ArrayBuffer::New(info.Env(), map, length);
 }
 
 // unmap(buffer): detaches the buffer, so that its views are empty from now on, and ends the mapping.

@@ -133,10 +133,10 @@ export interface Addon {
   inflate(input: Uint8Array, output: Uint8Array): number;
 
   /**
-   * Maps a whole file, shared, until unmap. Writing to a mapping that is not writable kills the process. Throws with
-   * `errno`.
+   * Maps a file, shared, until unmap: all of it, or `length` bytes from `offset` on, which is that of a page. Writing to a
+   * mapping that is not writable kills the process. Throws with `errno`.
    */
-  map(fd: number, writable: boolean): ArrayBuffer;
+  map(fd: number, writable: boolean, offset?: number, length?: number): ArrayBuffer;
   /** Ends a mapping: the buffer is detached, and views of it are empty from now on. */
   unmap(buffer: ArrayBuffer): void;
   /** Takes the exclusive lock of a file, or returns false: another process holds it. */

@@ -13,6 +13,8 @@ import type { Store } from './store.js';
 
 /** Chunks from this size on are inflated straight into the mapped object; below, writing them is cheaper. */
 const MAP_FROM = 256 << 10;
+/** A multiple of the size of a page, on every machine. */
+const MAP_ALIGNMENT = 64 << 10;
 
 /** Before a request is asked again because the cache lacks a directory. */
 const AGAIN_PAUSE_MS = 200;
@@ -106,7 +108,6 @@ export class Filler {
     const { index } = layer;
     const first = index.chunkFirst(inode);
     const running = new RunningDigest();
-    let mapping: ArrayBuffer | undefined;
     for (let n = this.#board.claim(job); n >= 0; n = this.#board.claim(job)) {
       this.#attempt(
         job,
@@ -114,17 +115,13 @@ export class Filler {
         inode,
         () => {
           const chunk = first + n;
-          if (this.#mappable(layer, chunk)) {
-            if (index.chunkCount(inode) === 1) this.#store.resize(fd, index.size(inode) + SLACK);
-            mapping ??= addon.map(fd, true);
-            this.#mapped(layer, chunk, mapping, running);
-          } else this.#written(layer, chunk, fd, running);
+          if (this.#mappable(layer, chunk)) this.#mapped(layer, chunk, fd, running);
+          else this.#written(layer, chunk, fd, running);
           this.#board.count('inflatedBytes', index.chunkSize(chunk));
         },
         [n, 1],
       );
     }
-    if (mapping) addon.unmap(mapping);
     if (this.#board.leave(this.#worker, job)) this.#finish(job, layer, inode, fd, running);
     else if (fd >= 0) this.#store.close(fd);
   }
@@ -134,14 +131,25 @@ export class Filler {
     return index.chunkSize(chunk) >= MAP_FROM && index.chunkInner(chunk) === 0 && this.#members.fits(layer, chunk);
   }
 
-  /** Inflates a chunk into the mapped object. Only the last one finds room behind it: the slack. */
-  #mapped(layer: Layer, chunk: number, mapping: ArrayBuffer, running: RunningDigest): void {
+  /**
+   * Inflates a chunk into the mapped object: into that part alone, since V8 collects garbage for each large buffer that it
+   * is shown. Only the last one finds room behind it: the slack.
+   */
+  #mapped(layer: Layer, chunk: number, fd: number, running: RunningDigest): void {
     const { index } = layer;
+    const inode = index.chunkInode(chunk);
     const offset = index.chunkFileOffset(chunk);
     const size = index.chunkSize(chunk);
-    const last = offset + size === index.size(index.chunkInode(chunk));
-    this.#members.contentInto(layer, chunk, new Uint8Array(mapping, offset, last ? size + SLACK : size));
-    this.#check(layer, chunk, new Uint8Array(mapping, offset, size), running);
+    if (index.chunkCount(inode) === 1) this.#store.resize(fd, size + SLACK);
+    const room = offset + size === index.size(inode) ? size + SLACK : size;
+    const inPage = offset % MAP_ALIGNMENT;
+    const mapping = addon.map(fd, true, offset - inPage, inPage + room);
+    try {
+      this.#members.contentInto(layer, chunk, new Uint8Array(mapping, inPage, room));
+      this.#check(layer, chunk, new Uint8Array(mapping, inPage, size), running);
+    } finally {
+      addon.unmap(mapping);
+    }
   }
 
   #written(layer: Layer, chunk: number, fd: number, running: RunningDigest): void {
