@@ -20,6 +20,7 @@
 
 #define VARIABLE "CRFS_PLUGIN_DAEMON"
 #define READY_FD 3
+#define PREFIX "crfs: " /* of what the command says */
 
 /* Cuts the last part off PATH if it is LAST, or any for NULL. Returns whether it did. */
 static int cut(char *path, const char *last) {
@@ -136,8 +137,10 @@ static int listen_to(const char *command, int pipe, uint64_t deadline_ns, struct
     length = 0;
     if (got > 0)
       continue;
-    /* a daemon that finds another one running says nothing */
-    return first[0] == '\0' ? 0 : crfs_fail(failure, EIO, "the daemon did not start: %s", first);
+    if (first[0] == '\0')
+      return 0; /* a daemon that finds another one running says nothing */
+    const char *said = strncmp(first, PREFIX, sizeof PREFIX - 1) == 0 ? first + sizeof PREFIX - 1 : first;
+    return crfs_fail(failure, EIO, "the daemon did not start: %s", said);
   }
 }
 

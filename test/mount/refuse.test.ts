@@ -106,7 +106,7 @@ mounting('a lower directory that is not there is refused', async (t) => {
 mounting('a daemon that cannot start says why in the line of the mount', async (t) => {
   const { machine, layer, lower } = await prepare(t, { CRFS_WORKERS: 'many' });
   t.deepEqual(await linesOf(t, machine, lowerdir(layer, lower)), [
-    `crfs: ${layer}: the daemon did not start: crfs: CRFS_WORKERS: workers is "many"; it must be a whole number from 1 to 256`,
+    `crfs: ${layer}: the daemon did not start: CRFS_WORKERS: workers is "many"; it must be a whole number from 1 to 256`,
   ]);
 });
 

@@ -132,7 +132,7 @@ export class Daemon {
         number,
         name,
         kind: record.kind,
-        tocDigest: record.tocDigest,
+        tocDigest: `sha256:${record.tocDigest}`,
         inodes: record.inodes,
         files: record.files,
         contentSize: record.contentSize,
