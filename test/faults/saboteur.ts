@@ -53,7 +53,7 @@ const die = deaths[how];
 if (!isMainThread && die !== undefined && resourceLimits.maxOldGenerationSizeMb === HEAP_MB) {
   const addon = createRequire(import.meta.url)('../../../build/Release/crfs_addon.node') as object;
   if (how === 'error') {
-    sabotage(addon, ['take', 'unmap', 'doorbellCount'], die); // an error out of any other is a fault of the file
+    sabotage(addon, ['take', 'complete', 'doorbellCount'], die); // an error out of any other is a fault of the file
   } else {
     sabotage(addon, ['take', 'complete', 'map', 'unmap', 'inflate', 'doorbellCount', 'doorbellRing'], die);
     sabotage(fs, ['statSync', 'openSync', 'closeSync', 'readSync', 'writeSync', 'renameSync', 'rmSync'], die);
