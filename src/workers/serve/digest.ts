@@ -45,11 +45,13 @@ function compare(found: Buffer, digest: Uint8Array, what: string): void {
   );
 }
 
-/** The first `size` bytes of a file, in pieces that are valid until the next one. */
+let buffer: Buffer | undefined;
+
+/** The first `size` bytes of a file, in pieces that are valid until the next one, of any file. */
 export function* fileContent(fd: number, size: number): Generator<Buffer> {
-  const buffer = Buffer.allocUnsafe(Math.min(PIECE, size));
+  buffer ??= Buffer.allocUnsafeSlow(PIECE);
   for (let at = 0; at < size; ) {
-    const read = readSync(fd, buffer, 0, Math.min(buffer.length, size - at), at);
+    const read = readSync(fd, buffer, 0, Math.min(PIECE, size - at), at);
     if (read === 0) throw new CrfsError('CRFS_INTERNAL', 'a file that was being filled is too short');
     yield buffer.subarray(0, read);
     at += read;

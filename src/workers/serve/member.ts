@@ -6,7 +6,10 @@ import type { Engine } from '../inflate/engine.js';
 import { Inflater } from '../inflate/pako.js';
 import type { Layer } from './layers.js';
 
-/** Members of up to this many bytes, compressed or not, are inflated in one go; larger ones piece by piece. */
+/**
+ * Members of up to this many bytes, compressed or not, are inflated in one go; larger ones piece by piece. A buffer grows
+ * to this at once, as only what is used of it takes memory: growing with each larger member would leave many behind.
+ */
 export const WHOLE_LIMIT = 8 << 20;
 const PIECE = 1 << 20;
 /** A member goes on behind a file's content, with padding and the headers of what follows: room for the usual. */
@@ -45,7 +48,7 @@ export class MemberReader {
     const end = index.chunkInner(chunk) + index.chunkSize(chunk);
     if (this.#layer !== layer || this.#member !== offset || this.#length < end) {
       this.#layer = undefined;
-      if (this.#output.length < end + SLACK) this.#output = Buffer.allocUnsafeSlow(end + SLACK);
+      if (this.#output.length < end + SLACK) this.#output = Buffer.allocUnsafeSlow(WHOLE_LIMIT);
       this.#length = this.#engine.inflate(this.#compressed(layer, chunk), this.#output);
       this.#layer = layer;
       this.#member = offset;
@@ -93,7 +96,7 @@ export class MemberReader {
   }
 
   #read(layer: Layer, offset: number, length: number): Buffer {
-    if (this.#input.length < length) this.#input = Buffer.allocUnsafeSlow(length);
+    if (this.#input.length < length) this.#input = Buffer.allocUnsafeSlow(WHOLE_LIMIT);
     for (let done = 0; done < length; ) {
       const read = readSync(layer.blobFd, this.#input, done, length - done, offset + done);
       if (read === 0) throw new CrfsError('CRFS_BAD_LAYER', 'the blob has become shorter than its TOC says');
