@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import type { Tag } from './link/registry.js';
 import type { CompressorName } from './workloads/convert.js';
 import type { ProgramName, PullerName } from './workloads/start.js';
 
@@ -17,6 +18,8 @@ export interface Plan {
   /** Readers with whom engines and numbers of workers are compared. */
   readonly compared: number;
   readonly links: readonly LinkPlan[];
+  /** Images whose programs are started. */
+  readonly started: readonly Exclude<Tag, 'gzip'>[];
   /** Programs started over the links, tools that pull, and those that compress next to us: by their names. */
   readonly programs: readonly ProgramName[];
   readonly pullers: readonly PullerName[];
@@ -47,6 +50,7 @@ export const full: Plan = {
   settings: true,
   compared: 8,
   links: [far, near],
+  started: ['estargz', 'prioritized'],
   programs: ['sh -c echo', 'python3 -c print', 'python3, large imports'],
   pullers: ['skopeo + umoci', 'curl + tar'],
   compressors: ['gzip', 'pigz'],
@@ -64,6 +68,7 @@ export const quick: Plan = {
   settings: false,
   compared: 8,
   links: [far],
+  started: ['estargz'],
   programs: ['python3 -c print', 'python3, large imports'],
   pullers: ['skopeo + umoci'],
   compressors: ['pigz'],

@@ -49,7 +49,7 @@ export async function start(bench: Bench): Promise<void> {
       layer: layerOf(link, 'estargz'),
     });
     for (let turn = 0; turn < bench.plan.few; turn++) await pull(bench, plan, link, images);
-    for (const tag of ['estargz', 'prioritized'] as const) await startAll(bench, plan, link, images, tag);
+    for (const tag of bench.plan.started) await startAll(bench, plan, link, images, tag);
     await close();
   }
   await images.stop();
