@@ -107,7 +107,8 @@ export class Filler {
   #work(job: number, layer: Layer, inode: number, fd: number): void {
     const { index } = layer;
     const first = index.chunkFirst(inode);
-    const running = new RunningDigest();
+    const whole = index.chunkCount(inode) > 1 && index.hasDigest(inode);
+    const running = whole ? new RunningDigest() : undefined;
     for (let n = this.#board.claim(job); n >= 0; n = this.#board.claim(job)) {
       this.#attempt(
         job,
@@ -135,7 +136,7 @@ export class Filler {
    * Inflates a chunk into the mapped object: into that part alone, since V8 collects garbage for each large buffer that it
    * is shown. Only the last one finds room behind it: the slack.
    */
-  #mapped(layer: Layer, chunk: number, fd: number, running: RunningDigest): void {
+  #mapped(layer: Layer, chunk: number, fd: number, running: RunningDigest | undefined): void {
     const { index } = layer;
     const inode = index.chunkInode(chunk);
     const offset = index.chunkFileOffset(chunk);
@@ -152,7 +153,7 @@ export class Filler {
     }
   }
 
-  #written(layer: Layer, chunk: number, fd: number, running: RunningDigest): void {
+  #written(layer: Layer, chunk: number, fd: number, running: RunningDigest | undefined): void {
     const offset = layer.index.chunkFileOffset(chunk);
     if (this.#members.fits(layer, chunk)) {
       const content = this.#members.content(layer, chunk);
@@ -177,35 +178,40 @@ export class Filler {
    * Holds a chunk against its digest. Where the file has one of its own, that is checked at the end, and this chunk's not:
    * one hash for each byte. Consumes `content` in any case.
    */
-  #check(layer: Layer, chunk: number, content: Uint8Array | Iterable<Uint8Array>, running: RunningDigest): void {
+  #check(
+    layer: Layer,
+    chunk: number,
+    content: Uint8Array | Iterable<Uint8Array>,
+    running: RunningDigest | undefined,
+  ): void {
     const { index } = layer;
     const inode = index.chunkInode(chunk);
-    const digest = index.chunkDigest(chunk) ?? (index.hasDigest(inode) ? index.keyBytes(inode) : undefined);
-    if (digest && index.chunkCount(inode) === 1) checkDigest(content, digest, 'the content');
-    else if (digest && !index.hasDigest(inode))
-      checkDigest(content, digest, `the chunk at ${index.chunkFileOffset(chunk)}`);
-    else running.add(chunk - index.chunkFirst(inode), content);
+    const only = index.chunkCount(inode) === 1;
+    const digest = index.chunkDigest(chunk) ?? (only && index.hasDigest(inode) ? index.keyBytes(inode) : undefined);
+    if (running) running.add(chunk - index.chunkFirst(inode), content);
+    else if (digest)
+      checkDigest(content, digest, only ? 'the content' : `the chunk at ${index.chunkFileOffset(chunk)}`);
+    else if (!(content instanceof Uint8Array)) for (const _ of content);
   }
 
-  #finish(job: number, layer: Layer, inode: number, fd: number, running: RunningDigest): void {
+  #finish(job: number, layer: Layer, inode: number, fd: number, running: RunningDigest | undefined): void {
     const { index } = layer;
     const size = index.size(inode);
     const chunks = index.chunkCount(inode);
-    const whole = chunks > 1 && index.hasDigest(inode);
     if (this.#board.describe(job).error === 0 && fd >= 0) {
       this.#attempt(
         job,
         layer,
         inode,
         () => {
-          if (whole && running.covers(chunks)) running.check(index.keyBytes(inode), 'the content');
-          else if (whole) checkDigest(fileContent(fd, size), index.keyBytes(inode), 'the content');
+          if (running?.covers(chunks)) running.check(index.keyBytes(inode), 'the content');
+          else if (running) checkDigest(fileContent(fd, size), index.keyBytes(inode), 'the content');
           this.#store.publish(job, fd, index.key(inode), size);
           this.#board.count('objects', 1);
           this.#board.count('objectBytes', size);
           if (layer.blocks && this.#board.demanded(job)) this.#tellNeeds(layer, fd);
         },
-        whole ? [0, chunks] : NO_CHUNKS,
+        running ? [0, chunks] : NO_CHUNKS,
       );
     }
     this.#end(job, fd);
