@@ -72,11 +72,6 @@ export class Fetcher {
     await this.#bring(Math.floor(offset / BLOCK), Math.ceil(end / BLOCK));
   }
 
-  /** Whether anything is under way. */
-  get fetching(): boolean {
-    return this.#flights.size > 0;
-  }
-
   /** Ends what is under way. */
   async close(): Promise<void> {
     this.#abort.abort();
