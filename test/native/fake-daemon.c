@@ -5,6 +5,7 @@
  *   FAKE_ROOT   a directory for its objects, and for `starts`, which counts by its size how often one came up
  *   FAKE        what it does wrong: "first-..." only the first daemon does. */
 
+#include "native/packet.h"
 #include "native/sample.h"
 #include "shared/control.h"
 #include "shared/ring.h"
@@ -50,23 +51,9 @@ static int fault(const char *name) {
 }
 
 static void answer(int socket, struct crfs_message head, const char *text, const int *fds, int count) {
-  union {
-    struct cmsghdr align;
-    char bytes[CMSG_SPACE(4 * sizeof(int))];
-  } space = {0};
   head.text_length = (uint32_t)strlen(text) + (fault("bad-length") ? 1 : 0);
   struct iovec parts[] = {{&head, sizeof head}, {(void *)(uintptr_t)text, strlen(text)}};
-  struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
-  if (count > 0) {
-    message.msg_control = &space;
-    message.msg_controllen = CMSG_SPACE((size_t)count * sizeof(int));
-    struct cmsghdr *part = CMSG_FIRSTHDR(&message);
-    part->cmsg_level = SOL_SOCKET;
-    part->cmsg_type = SCM_RIGHTS;
-    part->cmsg_len = CMSG_LEN((size_t)count * sizeof(int));
-    memcpy(CMSG_DATA(part), fds, (size_t)count * sizeof(int));
-  }
-  sendmsg(socket, &message, MSG_NOSIGNAL);
+  send_parts(socket, parts, fds, count, MSG_NOSIGNAL);
 }
 
 static void welcome(struct mount *m, int ring_fd) {

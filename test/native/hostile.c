@@ -8,6 +8,7 @@
  */
 
 #include "native/check.h"
+#include "native/packet.h"
 #include "shared/control.h"
 #include "shared/ring.h"
 
@@ -104,21 +105,7 @@ static size_t some_text(char *text) {
 static void send_packet(int socket, const struct crfs_message *head, const char *text, size_t length, size_t cut,
                         const int *fds, int count) {
   struct iovec parts[] = {{(void *)(uintptr_t)head, sizeof *head - cut}, {(void *)(uintptr_t)text, length}};
-  union {
-    struct cmsghdr align;
-    char bytes[CMSG_SPACE(MOST_FDS * sizeof(int))];
-  } space = {0};
-  struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
-  if (count > 0) {
-    message.msg_control = &space;
-    message.msg_controllen = CMSG_SPACE((size_t)count * sizeof(int));
-    struct cmsghdr *part = CMSG_FIRSTHDR(&message);
-    part->cmsg_level = SOL_SOCKET;
-    part->cmsg_type = SCM_RIGHTS;
-    part->cmsg_len = CMSG_LEN((size_t)count * sizeof(int));
-    memcpy(CMSG_DATA(part), fds, (size_t)count * sizeof(int));
-  }
-  if (sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+  if (send_parts(socket, parts, fds, count, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
     packets++;
 }
 
