@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { createHash } from 'node:crypto';
+import { createHash, hash as hashAtOnce } from 'node:crypto';
 import { readSync } from 'node:fs';
 import { CrfsError } from '../../main/errors/error.js';
 
@@ -8,8 +8,9 @@ const PIECE = 1 << 20;
 
 /** Throws CRFS_DIGEST unless the sha256 of the content is `digest` (32 bytes). `what` names the content. */
 export function checkDigest(content: Uint8Array | Iterable<Uint8Array>, digest: Uint8Array, what: string): void {
+  if (content instanceof Uint8Array) return compare(hashAtOnce('sha256', content, 'buffer'), digest, what);
   const hash = createHash('sha256');
-  for (const piece of content instanceof Uint8Array ? [content] : content) hash.update(piece);
+  for (const piece of content) hash.update(piece);
   compare(hash.digest(), digest, what);
 }
 

@@ -67,15 +67,15 @@ export class Filler {
    */
   fill(layer: Layer, inode: number): 'filled' | 'joined' | 'full' {
     const { index } = layer;
-    const key = index.keyBytes(inode);
+    const key = index.key(inode);
     const chunks = index.chunkCount(inode);
-    const { job, created } = this.#board.join(this.#worker, key, layer.number, inode, chunks);
+    const { job, created } = this.#board.join(this.#worker, index.keyBytes(inode), layer.number, inode, chunks);
     if (job < 0) return 'full';
     if (!created) return 'joined';
     let fd = -1;
     this.#attempt(job, layer, inode, () => {
-      if (this.#store.has(index.key(inode), index.size(inode))) this.#board.cancel(job);
-      else fd = this.#store.create(job, index.key(inode), chunks > 1);
+      if (this.#store.has(key, index.size(inode))) this.#board.cancel(job);
+      else fd = this.#store.create(job, key, chunks > 1);
       if (fd < 0 || chunks === 1) return;
       this.#store.resize(fd, index.size(inode) + SLACK);
       this.#board.share(job);
@@ -206,7 +206,8 @@ export class Filler {
         () => {
           if (running?.covers(chunks)) running.check(index.keyBytes(inode), 'the content');
           else if (running) checkDigest(fileContent(fd, size), index.keyBytes(inode), 'the content');
-          this.#store.publish(job, fd, index.key(inode), size);
+          if (chunks > 1 || this.#mappable(layer, index.chunkFirst(inode))) this.#store.trim(fd, size);
+          this.#store.publish(job, index.key(inode));
           this.#board.count('objects', 1);
           this.#board.count('objectBytes', size);
           if (layer.blocks && this.#board.demanded(job)) this.#tellNeeds(layer, fd);

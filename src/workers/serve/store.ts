@@ -4,7 +4,6 @@ import {
   closeSync,
   constants,
   fchmodSync,
-  fstatSync,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -13,7 +12,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 
 const CREATE = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const READ_ONLY = 0o400;
@@ -38,7 +37,7 @@ export class Store {
   create(job: number, key: string, shared: boolean): number {
     const mode = shared ? WRITABLE : READ_ONLY;
     const draft = this.#draft(job, key);
-    return within(dirname(draft), () => {
+    return within(draft, () => {
       try {
         return openSync(draft, CREATE, mode);
       } catch (error) {
@@ -65,13 +64,16 @@ export class Store {
     }
   }
 
+  /** Gives a file that was shared, or made longer than what it holds, its length and mode. */
+  trim(fd: number, size: number): void {
+    ftruncateSync(fd, size);
+    fchmodSync(fd, READ_ONLY);
+  }
+
   /** Makes the whole and checked file of a job the object `key`. */
-  publish(job: number, fd: number, key: string, size: number): void {
-    const found = fstatSync(fd);
-    if (found.size !== size) ftruncateSync(fd, size);
-    if ((found.mode & WRITABLE) !== READ_ONLY) fchmodSync(fd, READ_ONLY);
+  publish(job: number, key: string): void {
     const object = this.#path(key);
-    within(dirname(object), () => renameSync(this.#draft(job, key), object));
+    within(object, () => renameSync(this.#draft(job, key), object));
   }
 
   close(fd: number): void {
@@ -84,24 +86,24 @@ export class Store {
   }
 
   #path(key: string): string {
-    return join(this.#objects, key.slice(0, 2), key);
+    return `${this.#objects}/${key.slice(0, 2)}/${key}`;
   }
 
   /** Spread over directories: one alone would have all workers queue for its lock. */
   #draft(job: number, key: string): string {
-    return join(this.#tmp, key.slice(0, 1), `job-${job}`);
+    return `${this.#tmp}/${key.slice(0, 1)}/job-${job}`;
   }
 }
 
-/** Does what needs a directory, which is made if it is not there. */
-function within<T>(directory: string, act: () => T): T {
+/** Does what needs the directory of a path, which is made if it is not there. */
+function within<T>(path: string, act: () => T): T {
   try {
     return act();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
   try {
-    mkdirSync(directory, { mode: 0o700 });
+    mkdirSync(dirname(path), { mode: 0o700 });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error; // another worker was faster
   }
