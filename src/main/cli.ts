@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { CommanderError } from 'commander';
 import { CrfsError } from './errors/error.js';
 import { Interrupted } from './errors/interrupted.js';
 import { escapeLine } from './output/terminal.js';
-import { createProgram } from './program.js';
 
 const FAILED = 1;
 const USAGE = 2;
@@ -15,15 +13,31 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  const program = await createProgram(process.argv[2]);
-  await program.parseAsync();
+  await (startedByMount() ?? parse());
 } catch (error) {
-  if (error instanceof CommanderError)
-    process.exitCode = error.exitCode === 0 ? 0 : USAGE; // it has told why
-  else if (error instanceof CrfsError) fail(error.message, error.code === 'CRFS_USAGE' ? USAGE : FAILED);
+  if (error instanceof CrfsError) fail(error.message, error.code === 'CRFS_USAGE' ? USAGE : FAILED);
   else if (error instanceof Interrupted) fail(error.message, error.exitCode);
   else if (isSystemError(error)) fail(error.message, FAILED);
   else throw error;
+}
+
+/** The daemon, where a mount starts it, and waits: it does without what reads command lines, which takes long to load. */
+function startedByMount(): Promise<void> | undefined {
+  const [command, flag, fd = '', ...rest] = process.argv.slice(2);
+  if (command !== 'daemon' || flag !== '--ready-fd' || !/^\d{1,4}$/.test(fd) || rest.length > 0) return undefined;
+  return import('./daemon/run.js').then(({ runDaemon }) => runDaemon({}, { readyFd: Number(fd) }));
+}
+
+async function parse(): Promise<void> {
+  const { CommanderError } = await import('commander');
+  const { createProgram } = await import('./program.js');
+  const program = await createProgram(process.argv[2]);
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    process.exitCode = error.exitCode === 0 ? 0 : USAGE; // it has told why
+  }
 }
 
 function fail(message: string, code: number): void {

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
-import { engineNames } from '../../src/workers/deflate/task.js';
+import { engineNames } from '../../src/workers/engine-names.js';
 import { noise, text, writeNastyTar, writeTar } from '../tools/nasty-tar.js';
 import { checkChunks, gunzipLayer, type Layer, readLayer, sha256 } from '../tools/read-layer.js';
 import { convert as convertWith, scratch } from './setting.js';

@@ -13,7 +13,8 @@ import { openToc } from '../../src/main/formats/toc.js';
 import { buildIndex } from '../../src/main/index/build.js';
 import { OCI_MANIFEST, parseManifest } from '../../src/main/registry/manifest.js';
 import type { BlobSource } from '../../src/main/sources/source.js';
-import { engineNames, engines } from '../../src/workers/inflate/engine.js';
+import { engineNames } from '../../src/workers/engine-names.js';
+import { engines } from '../../src/workers/inflate/engine.js';
 import { blobOf, directory, estargzFooter, file, tarOf, tocJson } from '../tools/toc.js';
 import { mutate, randomFrom } from './mutate.js';
 

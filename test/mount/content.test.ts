@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { ExecutionContext } from 'ava';
-import { engineNames } from '../../src/workers/inflate/engine.js';
+import { engineNames } from '../../src/workers/engine-names.js';
 import { extractTar } from '../tools/extract.js';
 import { debian, makeLayer } from '../tools/layers.js';
 import { Machine, mountingTest } from '../tools/machine.js';

@@ -19,7 +19,7 @@ function configure(text: string): string {
   return file;
 }
 
-test.serial('flags win over the environment, that over config.toml, and that over defaults', (t) => {
+test.serial('flags win over the environment, that over config.toml, and that over defaults', async (t) => {
   configure('workers = 3\nreadahead = "1M"\nidle-timeout = "2m"\n');
   process.env['CRFS_READAHEAD'] = '2M';
   process.env['CRFS_IDLE_TIMEOUT'] = '90';
@@ -27,7 +27,7 @@ test.serial('flags win over the environment, that over config.toml, and that ove
     delete process.env['CRFS_READAHEAD'];
     delete process.env['CRFS_IDLE_TIMEOUT'];
   });
-  const settings = loadSettings({ 'idle-timeout': '1h' });
+  const settings = await loadSettings({ 'idle-timeout': '1h' });
   t.is(settings.workers, 3);
   t.is(settings.readahead, 2 << 20);
   t.is(settings['idle-timeout'], 3600);
@@ -43,15 +43,15 @@ const mistakes = [
 ] as const;
 
 for (const [line, message] of mistakes) {
-  test.serial(`config.toml with ${line} is refused`, (t) => {
+  test.serial(`config.toml with ${line} is refused`, async (t) => {
     const file = configure(line);
-    t.throws(() => loadSettings({}), { code: 'CRFS_USAGE', message: `${file}: ${message}` });
+    await t.throwsAsync(loadSettings({}), { code: 'CRFS_USAGE', message: `${file}: ${message}` });
   });
 }
 
-test.serial('an unknown setting is refused by its name', (t) => {
+test.serial('an unknown setting is refused by its name', async (t) => {
   configure('worker = 2');
-  t.throws(() => loadSettings({}), { code: 'CRFS_USAGE', message: /unknown setting worker; there are workers, / });
+  await t.throwsAsync(loadSettings({}), { code: 'CRFS_USAGE', message: /unknown setting worker; there are workers, / });
 });
 
 test('docs/settings.md is what the table of options says', (t) => {

@@ -3,7 +3,8 @@
 import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import test from 'ava';
-import { engineNames, engines } from '../../src/workers/inflate/engine.js';
+import { engineNames } from '../../src/workers/engine-names.js';
+import { engines } from '../../src/workers/inflate/engine.js';
 
 const contents = {
   'one byte': Buffer.of(7),

@@ -31,7 +31,7 @@ export function addCache(program: Command): void {
   };
   add('du', 'show what the cache takes on the disk', du);
   add('gc', 'remove what was not used for longest, until max-size is kept', async (layout) => {
-    return describe(await trimTo(layout, sizeLimit(layout, loadSettings({})['max-size'])));
+    return describe(await trimTo(layout, sizeLimit(layout, (await loadSettings({}))['max-size'])));
   });
   add('verify', 'hold everything against its digests, and remove what is bad', verify);
   add('clear', 'remove all that no mount uses, or may be about to use', async (layout) =>
@@ -42,7 +42,7 @@ export function addCache(program: Command): void {
 async function du(layout: CacheLayout): Promise<[object, string]> {
   const usage = await usageOf(layout);
   const rows = kinds.map((kind) => [kind, String(usage[kind].files), formatBytes(usage[kind].bytes)]);
-  const limit = sizeLimit(layout, loadSettings({})['max-size']);
+  const limit = sizeLimit(layout, (await loadSettings({}))['max-size']);
   const total = kinds.reduce((sum, kind) => sum + usage[kind].bytes, 0);
   return [
     { ...usage, total, limit },

@@ -2,18 +2,14 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { Daemon } from '../daemon/daemon.js';
-import { lockDaemon } from '../daemon/lock.js';
-import { openLog } from '../daemon/log.js';
-import { type Hold, takeOver } from '../daemon/takeover.js';
+import { runDaemon, type Start } from '../daemon/run.js';
 import { CrfsError } from '../errors/error.js';
 import { optionNames, options } from '../settings/options.js';
-import { type Flags, loadSettings } from '../settings/settings.js';
+import type { Flags } from '../settings/settings.js';
 
 const help = `
 Takes over from an older daemon that runs: mounts go on with this one, and no reader notices.
@@ -21,14 +17,6 @@ Takes over from an older daemon that runs: mounts go on with this one, and no re
 Examples:
   crfs daemon
   crfs daemon --foreground --log-level debug --workers 4`;
-
-interface Given {
-  foreground?: boolean;
-  /** Stays in the foreground, and writes "ready" to this descriptor. */
-  readyFd?: number;
-  /** Asked for by a person, not by a mount. */
-  takeOver?: boolean;
-}
 
 /** `crfs daemon`: mounts start it by themselves. */
 export function addDaemon(program: Command): void {
@@ -43,41 +31,11 @@ export function addDaemon(program: Command): void {
     command.option(`--${name} <${value}>`, `${description} (default: ${fallbackText ?? fallback})`);
   }
   command.addHelpText('after', help);
-  command.action(async (given: Given) => {
+  command.action(async (given: Start) => {
     const flags = Object.fromEntries(optionNames.map((name) => [name, command.getOptionValue(camel(name))])) as Flags;
-    if (given.foreground || given.readyFd !== undefined) await run(flags, given);
+    if (given.foreground || given.readyFd !== undefined) await runDaemon(flags, given);
     else await detach(process.argv.slice(3));
   });
-}
-
-/** Without `takeOver` and in the background, a mount has started it: whoever was faster serves that as well. */
-async function run(flags: Flags, { foreground = false, readyFd, takeOver: asked = false }: Given): Promise<void> {
-  process.umask(0o077);
-  const settings = loadSettings(flags);
-  let hold: Hold | undefined;
-  if (!lockDaemon()) {
-    if (!foreground && !asked) return;
-    hold = await takeOver();
-  }
-  const log = openLog(settings['log-level'], foreground);
-  const daemon = new Daemon(settings, log);
-  hold?.release();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void daemon.stop(signal));
-  process.on('SIGHUP', () => undefined);
-  process.on('uncaughtException', (error) => {
-    log.fatal({ error: error.stack }, 'the daemon fails');
-    process.exit(1);
-  });
-  if (readyFd !== undefined) {
-    try {
-      writeSync(readyFd, 'ready\n');
-      closeSync(readyFd);
-    } catch (error) {
-      log.warn({ error: (error as Error).message }, 'whoever started the daemon has not waited for it');
-    }
-  }
-  await daemon.ended;
-  process.exit(0);
 }
 
 /** Starts the daemon in a session of its own, and waits until it is ready. */

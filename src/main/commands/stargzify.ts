@@ -3,7 +3,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { engineNames } from '../../workers/deflate/task.js';
+import { engineNames } from '../../workers/engine-names.js';
 import { Deflater, type DeflaterOptions, defaultLevel } from '../convert/deflater.js';
 import { convertFile } from '../convert/file.js';
 import type { LayerFormat } from '../convert/footer.js';

@@ -6,7 +6,8 @@ import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
-import type { DeflateResult, DeflateTask, EngineName } from '../../workers/deflate/task.js';
+import type { DeflateResult, DeflateTask } from '../../workers/deflate/task.js';
+import type { EngineName } from '../../workers/engine-names.js';
 
 export interface DeflaterOptions {
   /** Threads; the machine's parallelism if left out. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { RingStatus } from '../../native/addon.js';
-import type { EngineName } from '../../workers/inflate/engine.js';
+import type { EngineName } from '../../workers/engine-names.js';
 import type { Counter } from '../../workers/serve/board.js';
 
 /** What `crfs status --json` prints. */

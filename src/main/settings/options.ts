@@ -3,7 +3,7 @@
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { isAbsolute } from 'node:path';
-import { engineNames } from '../../workers/inflate/engine.js';
+import { engineNames } from '../../workers/engine-names.js';
 import { CrfsError } from '../errors/error.js';
 import { BYTE_UNITS, quantity } from './quantity.js';
 

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse, type TomlError } from 'smol-toml';
+import type { TomlError } from 'smol-toml';
 import { CrfsError } from '../errors/error.js';
 import { reasonOf } from '../errors/reason.js';
 import { configDirectory } from './directories.js';
@@ -12,11 +12,11 @@ export type Flags = { readonly [Name in OptionName]?: unknown };
 
 /**
  * The settings in force: defaults, then config.toml, then the environment, then flags, each over what came before.
- * Throws CRFS_USAGE for an unknown name or a value out of range.
+ * Rejects with CRFS_USAGE for an unknown name or a value out of range.
  */
-export function loadSettings(flags: Flags): Settings {
+export async function loadSettings(flags: Flags): Promise<Settings> {
   const file = join(configDirectory(), 'config.toml');
-  const configured = readConfig(file);
+  const configured = await readConfig(file);
   const values = optionNames.map((name) => {
     const variable = process.env[variableOf(name)];
     if (flags[name] !== undefined) return [name, parseOption(name, flags[name], `--${name}`)];
@@ -27,7 +27,7 @@ export function loadSettings(flags: Flags): Settings {
   return Object.fromEntries(values) as Settings;
 }
 
-function readConfig(file: string): Flags {
+async function readConfig(file: string): Promise<Flags> {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -35,7 +35,7 @@ function readConfig(file: string): Flags {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
     throw new CrfsError('CRFS_USAGE', `cannot read ${file}: ${reasonOf(error)}`);
   }
-  const config = parseToml(file, text);
+  const config = await parseToml(file, text);
   const unknown = Object.keys(config).find((name) => !(optionNames as string[]).includes(name));
   if (unknown !== undefined) {
     throw new CrfsError('CRFS_USAGE', `${file}: unknown setting ${unknown}; there are ${optionNames.join(', ')}`);
@@ -43,7 +43,9 @@ function readConfig(file: string): Flags {
   return config;
 }
 
-function parseToml(file: string, text: string): Record<string, unknown> {
+/** The parser is loaded where there is something to parse: every start of the daemon is waited for. */
+async function parseToml(file: string, text: string): Promise<Record<string, unknown>> {
+  const { parse } = await import('smol-toml');
   try {
     return parse(text);
   } catch (error) {

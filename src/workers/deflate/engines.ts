@@ -3,7 +3,7 @@
 import { gzipSync } from 'node:zlib';
 import { gzip as pakoGzip } from 'pako';
 import { addon } from '../../native/addon.js';
-import type { EngineName } from './task.js';
+import type { EngineName } from '../engine-names.js';
 
 /** Writes `input` as one gzip member to the front of `output`, which has room for it. Returns the bytes written. */
 export type Engine = (input: Uint8Array, output: Uint8Array, level: number) => number;

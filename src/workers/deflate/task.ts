@@ -2,8 +2,7 @@
 
 /** What the converter and its workers say to each other. Buffers are transferred, not copied. */
 
-export const engineNames = ['libdeflate', 'zlib', 'pako'] as const;
-export type EngineName = (typeof engineNames)[number];
+import type { EngineName } from '../engine-names.js';
 
 export interface DeflateTask {
   readonly engine: EngineName;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import type { EngineName } from '../engine-names.js';
 import { libdeflate } from './libdeflate.js';
 import { pako } from './pako.js';
 import { zlib } from './zlib.js';
@@ -14,9 +15,4 @@ export interface Engine {
   inflate(input: Uint8Array, output: Uint8Array): number;
 }
 
-/** The engines, the default first. */
-export const engines = { libdeflate, zlib, pako } satisfies Record<string, Engine>;
-
-export type EngineName = keyof typeof engines;
-
-export const engineNames = Object.keys(engines) as EngineName[];
+export const engines: Readonly<Record<EngineName, Engine>> = { libdeflate, zlib, pako };

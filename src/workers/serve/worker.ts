@@ -2,7 +2,8 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import { addon } from '../../native/addon.js';
-import { type EngineName, engines } from '../inflate/engine.js';
+import type { EngineName } from '../engine-names.js';
+import { engines } from '../inflate/engine.js';
 import { Board } from './board.js';
 import { Filler, hasContent } from './filler.js';
 import { Layers, type Report } from './layers.js';
