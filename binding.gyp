@@ -18,7 +18,9 @@
         "csrc/addon/layout.cc",
         "csrc/addon/rings.cc",
         "csrc/addon/socket.cc",
-        "csrc/shared/index.c"
+        "csrc/shared/index-tables.c",
+        "csrc/shared/index.c",
+        "csrc/shared/parts.c"
       ],
       "include_dirs": ["<!@(node -p \"require('node-addon-api').include\")"],
       "defines": [
@@ -29,7 +31,7 @@
       ],
       "cflags_cc": ["-std=gnu++17", "-fvisibility=hidden"],
       "cflags_c": ["-std=gnu11"],
-      "libraries": ["-ldeflate"]
+      "libraries": ["-ldeflate", "-lpthread"]
     },
     {
       "target_name": "crfs-plugin",
@@ -55,7 +57,9 @@
         "csrc/plugin/session.c",
         "csrc/plugin/start.c",
         "csrc/plugin/xattr.c",
-        "csrc/shared/index.c"
+        "csrc/shared/index-tables.c",
+        "csrc/shared/index.c",
+        "csrc/shared/parts.c"
       ],
       "cflags_c": ["-std=gnu11", "-fvisibility=hidden"],
       "ldflags": ["-Wl,-z,defs"],

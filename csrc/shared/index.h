@@ -182,7 +182,8 @@ struct crfs_index_view {
 };
 
 /* Checks the SIZE bytes at MAP, which must be aligned to 8, and fills VIEW.
- * Returns NULL, or what is wrong: a constant string that names the broken rule. Any thread; no allocation. */
+ * Returns NULL, or what is wrong: a constant string that names the broken rule. Any thread; no allocation. A large
+ * index is checked by several threads, none of which is left on return. */
 const char *crfs_index_open(struct crfs_index_view *view, const void *map, size_t size);
 
 /* The dirent of a path: relative, no leading, trailing or double slashes, no "." parts; LENGTH > 0.

@@ -12,7 +12,7 @@ const top = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** Of libFuzzer, by name: test/fuzz/NAME.c and these sources. */
 export const native: Readonly<Record<string, readonly string[]>> = {
-  index: ['csrc/shared/index.c'],
+  index: ['csrc/shared/index-tables.c', 'csrc/shared/index.c', 'csrc/shared/parts.c'],
   ring: [],
   trace: [],
   control: ['csrc/plugin/control.c', 'csrc/plugin/report.c'],
@@ -37,7 +37,15 @@ export async function compileFuzzer(clang: string, name: string): Promise<string
   mkdirSync(directory, { recursive: true });
   const program = join(directory, name);
   const sources = [`test/fuzz/${name}.c`, ...(native[name] ?? [])];
-  const options = ['-std=gnu11', '-g', '-O1', '-D_GNU_SOURCE', '-Icsrc', '-fsanitize=fuzzer,address,undefined'];
+  const options = [
+    '-std=gnu11',
+    '-g',
+    '-O1',
+    '-D_GNU_SOURCE',
+    '-Icsrc',
+    '-pthread',
+    '-fsanitize=fuzzer,address,undefined',
+  ];
   await run(clang, [...options, '-fno-sanitize-recover=all', '-o', program, ...sources], { cwd: top });
   return program;
 }

@@ -16,7 +16,7 @@ const flags: Readonly<Record<Watch, readonly string[]>> = {
   none: ['-O2'],
 };
 
-const index = ['csrc/shared/index.c', 'test/native/sample.c'];
+const index = ['csrc/shared/index-tables.c', 'csrc/shared/index.c', 'csrc/shared/parts.c', 'test/native/sample.c'];
 
 /** The sources that test programs are made of, beside their own. */
 export const parts = {

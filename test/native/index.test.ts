@@ -14,6 +14,22 @@ test('an index damaged in any way is refused, or read without leaving it', async
   t.is(outcome.code, 0);
 });
 
+test('several threads find in a large index what one finds, and as many as can be had do', async (t) => {
+  const sources = ['csrc/shared/index-tables.c', 'csrc/shared/index.c'];
+  const outcome = await outcomeOf(await compile({ name: 'index-parts', sources, watch: 'address' }), []);
+  t.is(outcome.stderr, '');
+  t.regex(outcome.stdout, /^checks [1-9]\d+\n$/);
+  t.is(outcome.code, 0);
+});
+
+test('ThreadSanitizer sees no race between the threads that check an index', async (t) => {
+  const sources = ['csrc/shared/index-tables.c', 'csrc/shared/index.c'];
+  const outcome = await outcomeOf(await compile({ name: 'index-parts', sources, watch: 'thread' }), ['few']);
+  t.is(outcome.stderr, '');
+  t.regex(outcome.stdout, /^checks [1-9]\d+\n$/);
+  t.is(outcome.code, 0);
+});
+
 test('each rule of the index has its own message', async (t) => {
   const rules = await compile({ name: 'index-rules', sources: parts.index, watch: 'address' });
   const outcome = await outcomeOf(rules, []);
