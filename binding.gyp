@@ -56,6 +56,7 @@
         "csrc/plugin/scratch.c",
         "csrc/plugin/session.c",
         "csrc/plugin/start.c",
+        "csrc/plugin/timeout.c",
         "csrc/plugin/xattr.c",
         "csrc/shared/index-tables.c",
         "csrc/shared/index.c",

@@ -4,6 +4,7 @@
 
 #include "plugin/ask.h"
 #include "plugin/session.h"
+#include "plugin/timeout.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -65,7 +66,7 @@ static int attempt(struct crfs_connection *connection, const struct crfs_layer *
                    uint64_t deadline_ns) {
   const struct crfs_inode *i = &layer->index.inodes[inode];
   struct crfs_failure failure;
-  int error = crfs_ask(connection, number, inode, i->count, deadline_ns, crfs_session_timeout());
+  int error = crfs_ask(connection, number, inode, i->count, deadline_ns, crfs_timeout());
   if (error == 0) {
     int fd = open_published(connection->objects, i);
     if (fd >= 0 || errno != ENOENT)
@@ -83,7 +84,7 @@ static int attempt(struct crfs_connection *connection, const struct crfs_layer *
 }
 
 static int wait_for(const struct crfs_layer *layer, uint32_t inode) {
-  uint64_t start = crfs_now_ns(), deadline = start + crfs_session_timeout();
+  uint64_t start = crfs_now_ns(), deadline = start + crfs_timeout();
   for (int repeat = 0;; repeat++) {
     uint32_t number;
     struct crfs_connection *connection = crfs_session_acquire(layer, &number);

@@ -5,6 +5,7 @@
 #include "plugin/config.h"
 #include "plugin/mapping.h"
 #include "plugin/scratch.h"
+#include "plugin/timeout.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,21 +24,6 @@ static struct crfs_layer *layers;
 /* Held for moments, around `current`, the counts of users and the layers' numbers. */
 static pthread_mutex_t state = PTHREAD_MUTEX_INITIALIZER;
 static struct crfs_connection *current;
-
-uint64_t crfs_session_timeout(void) {
-  static uint64_t timeout; /* every thread would compute the same */
-  uint64_t known = __atomic_load_n(&timeout, __ATOMIC_RELAXED);
-  if (known != 0)
-    return known;
-  const char *setting = getenv("CRFS_TIMEOUT");
-  char *end = NULL;
-  unsigned long seconds = setting == NULL ? 0 : strtoul(setting, &end, 10);
-  if (seconds == 0 || seconds > 86400 || *end != '\0')
-    seconds = 60;
-  known = seconds * 1000000000ull;
-  __atomic_store_n(&timeout, known, __ATOMIC_RELAXED);
-  return known;
-}
 
 struct crfs_connection *crfs_session_acquire(const struct crfs_layer *layer, uint32_t *number) {
   pthread_mutex_lock(&state);
@@ -157,7 +143,7 @@ int crfs_session_renew(const struct crfs_connection *dead, uint64_t deadline_ns,
 }
 
 struct crfs_connection *crfs_session_acquire_live(const struct crfs_layer *layer) {
-  uint64_t deadline = crfs_now_ns() + crfs_session_timeout();
+  uint64_t deadline = crfs_now_ns() + crfs_timeout();
   for (int i = 0; i <= RENEWALS; i++) {
     uint32_t number;
     struct crfs_failure failure;
@@ -249,7 +235,7 @@ struct crfs_source *crfs_session_source(const char *opaque) {
   struct crfs_source *source = sources;
   while (source != NULL && strcmp(source->asked, config.text) != 0)
     source = source->next;
-  if (source == NULL && (source = make_source(&config, &failure)) == NULL)
+  if (source == NULL && (crfs_timeout_read(&failure) < 0 || (source = make_source(&config, &failure)) == NULL))
     crfs_report(config.text, &failure);
   pthread_mutex_unlock(&talk);
   if (source == NULL)

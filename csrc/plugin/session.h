@@ -9,9 +9,6 @@
 #include "plugin/connection.h"
 #include "plugin/layer.h"
 
-/* Longest time that an open may wait, in nanoseconds: $CRFS_TIMEOUT in seconds, or 60 s. */
-uint64_t crfs_session_timeout(void);
-
 /* The source that OPAQUE describes, opened at first sight. Returns it, owned by the session, or NULL and errno:
  * reported. */
 struct crfs_source *crfs_session_source(const char *opaque);

@@ -144,6 +144,16 @@ const refusals: readonly Refusal[] = [
   },
 ];
 
+for (const CRFS_TIMEOUT of ['0', '-1', '1.5', '10s', ' 1', '', '86401', '18446744073709551617']) {
+  test(`a mount is refused, with one line that says why, for a CRFS_TIMEOUT of "${CRFS_TIMEOUT}"`, async (t) => {
+    const outcome = await mounted(t.context, 'refused', { env: () => ({ CRFS_TIMEOUT }) });
+    const must = 'it must be a whole number of seconds from 1 to 86400';
+    t.is(outcome.stderr, `crfs: ${join(outcome.root, 'blob')}: CRFS_TIMEOUT is "${CRFS_TIMEOUT}"; ${must}\n`);
+    t.is(outcome.code, 0);
+    t.is(outcome.daemons, 0);
+  });
+}
+
 for (const refusal of refusals) {
   test(`a mount is refused, with one line that says why, for ${refusal.title}`, async (t) => {
     const outcome = await mounted(t.context, 'refused', refusal);

@@ -16,7 +16,7 @@ Of the plugin, read from the environment of fuse-overlayfs:
 
 | environment | default | what it is for |
 | --- | --- | --- |
-| \`CRFS_TIMEOUT\` | \`60\` | seconds after which an open that still waits fails with ETIMEDOUT |
+| \`CRFS_TIMEOUT\` | \`60\` | whole seconds after which an open that still waits fails with ETIMEDOUT: 1 to 86400 |
 | \`CRFS_PLUGIN_DAEMON\` | | the \`crfs\` command that starts the daemon, instead of the one that belongs to the plugin |
 `;
 
