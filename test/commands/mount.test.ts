@@ -195,6 +195,20 @@ test('lowerdir prints the option that fuse-overlayfs takes', async (t) => {
   );
 });
 
+test('lowerdir prints nothing for a file that is not there, or no file', async (t) => {
+  const machine = place(t);
+  const lower = join(machine.root, 'lower');
+  const missing = join(machine.root, 'missing.esgz');
+  for (const written of ['./missing.esgz', missing, `file://${missing}`]) {
+    const outcome = await invoke(machine, ['lowerdir', written, lower]);
+    t.is(outcome.stderr, `crfs: ${missing}: cannot be opened: no such file or directory\n`, written);
+    t.is(outcome.stdout, '');
+    t.is(outcome.code, 1);
+  }
+  const { stderr } = await invoke(machine, ['lowerdir', './lower', lower]);
+  t.is(stderr, `crfs: ${lower}: is no regular file, and so no layer\n`);
+});
+
 remote('a mounted image holds what crfs ls lists', async (t) => {
   const machine = place(t);
   const { lower, upper } = writeWhiteoutTars(machine.directory('tars'));

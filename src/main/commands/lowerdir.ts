@@ -6,6 +6,8 @@ import { Workspace } from '../inspect/workspace.js';
 import { joinOptions, listedDirectory, lowerLayers } from '../mount/lowerdir.js';
 import { toJson } from '../output/terminal.js';
 import { parsePlatform } from '../registry/platform.js';
+import { openFileSource } from '../sources/file.js';
+import { placeOf } from '../sources/place.js';
 import { configurationHelp, platformOption } from './view-options.js';
 
 /** `crfs lowerdir` */
@@ -27,6 +29,8 @@ export function addLowerdir(program: Command): void {
       try {
         const platform = given.platform === undefined ? undefined : parsePlatform(given.platform);
         const configuration = await canonicalConfiguration(written, () => workspace.client(), platform);
+        const place = placeOf(configuration);
+        if (place.kind === 'file') await openFileSource(place.path).close();
         const option = joinOptions([`lowerdir=${lowerLayers(configuration, lower)}`]);
         process.stdout.write(given.json ? `${toJson({ configuration, option })}\n` : `${option}\n`);
       } finally {
