@@ -8,9 +8,9 @@ import type { StreamSource } from '../types.js';
 import { parseContentRange } from './content-range.js';
 import { download } from './download.js';
 import { PROGRESS } from './paced.js';
-import { Spool } from './spool.js';
 import { refusal } from './status.js';
 import type { HttpResponse } from './transport.js';
+import { WholeDownload } from './whole-download.js';
 
 export interface RangeOptions {
   readonly name: string;
@@ -47,7 +47,7 @@ export class RangeSource implements StreamSource {
   readonly #options: RangeOptions;
   #size: number | undefined;
   #validator: string | undefined;
-  #spool: Promise<Spool> | undefined;
+  #whole: Promise<WholeDownload> | undefined;
 
   constructor(options: RangeOptions) {
     this.name = options.name;
@@ -72,7 +72,7 @@ export class RangeSource implements StreamSource {
       try {
         const response = await this.#request(0, 1, signal);
         if (response !== undefined) await response.discard();
-        else this.#size ??= await (await this.#spool)?.size();
+        else this.#size ??= await (await this.#whole)?.size();
       } catch (error) {
         await retry.failed(error);
       }
@@ -88,9 +88,9 @@ export class RangeSource implements StreamSource {
     const retry = new Retry(this.#options.policy, signal);
     let fresh = 0;
     for (let at = offset; at < end; ) {
-      const spool = await this.#spool;
-      if (spool !== undefined) {
-        yield* this.#fromSpool(spool, at, end - at, signal);
+      const whole = await this.#whole;
+      if (whole !== undefined) {
+        yield* this.#fromWhole(whole, at, end - at, signal);
         return;
       }
       try {
@@ -115,7 +115,7 @@ export class RangeSource implements StreamSource {
   }
 
   async close(): Promise<void> {
-    await (await this.#spool)?.close();
+    await (await this.#whole)?.close();
   }
 
   #checked(offset: number, length: number): number {
@@ -131,7 +131,7 @@ export class RangeSource implements StreamSource {
     throw new CrfsError('CRFS_BAD_LAYER', `${this.name} has ${this.size} bytes: there are no ${length} at ${offset}`);
   }
 
-  /** Asks for [start, end). Undefined if the server sends everything instead: then it goes into the spool. */
+  /** Asks for [start, end). Undefined if the server sends everything instead: then all of it is kept. */
   async #request(start: number, end: number, signal?: AbortSignal): Promise<HttpResponse | undefined> {
     const response = await this.#options.get({ range: `bytes=${start}-${end - 1}` }, signal);
     try {
@@ -165,18 +165,18 @@ export class RangeSource implements StreamSource {
   async #takeAll(response: HttpResponse): Promise<void> {
     const declared = Number(response.header('content-length') ?? Number.NaN);
     this.#same(response, Number.isSafeInteger(declared) ? declared : this.#size);
-    if (this.#spool !== undefined) {
+    if (this.#whole !== undefined) {
       await response.discard();
       return;
     }
     const { name, policy } = this.#options;
     const content = download(response, async () => await this.#requestAll(), { name, policy, size: this.#size });
-    const spool = Spool.create(this.#options.spool, content);
-    this.#spool = spool;
+    const whole = WholeDownload.create(this.#options.spool, content);
+    this.#whole = whole;
     try {
-      await spool;
+      await whole;
     } catch (error) {
-      this.#spool = undefined;
+      this.#whole = undefined;
       throw error;
     }
   }
@@ -189,19 +189,19 @@ export class RangeSource implements StreamSource {
   }
 
   /** A download that failed for good is given up, so that a later read starts anew. */
-  async *#fromSpool(
-    spool: Spool,
+  async *#fromWhole(
+    whole: WholeDownload,
     offset: number,
     length: number,
     signal?: AbortSignal,
   ): AsyncGenerator<Uint8Array, void, undefined> {
-    const current = this.#spool;
+    const current = this.#whole;
     try {
-      yield* spool.stream(offset, length, signal);
+      yield* whole.stream(offset, length, signal);
     } finally {
-      if (spool.failed && this.#spool === current) {
-        this.#spool = undefined;
-        await spool.close();
+      if (whole.failed && this.#whole === current) {
+        this.#whole = undefined;
+        await whole.close();
       }
     }
   }

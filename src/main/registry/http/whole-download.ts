@@ -18,7 +18,7 @@ function noSpace(error: unknown): CrfsError {
   });
 }
 
-export class Spool {
+export class WholeDownload {
   readonly #file: FileHandle;
   #stored = 0;
   #ended: { readonly error?: unknown } | undefined;
@@ -29,15 +29,15 @@ export class Spool {
     this.#file = file;
   }
 
-  /** Starts a spool in `directory`, filled by `content`. */
-  static async create(directory: string, content: AsyncIterable<Uint8Array>): Promise<Spool> {
+  /** Starts to keep `content` in a file of `directory`. */
+  static async create(directory: string, content: AsyncIterable<Uint8Array>): Promise<WholeDownload> {
     try {
-      const path = join(directory, `.spool-${randomUUID()}`);
+      const path = join(directory, `.download-${randomUUID()}`);
       const file = await open(path, 'wx+', 0o600);
       await unlink(path);
-      const spool = new Spool(file);
-      void spool.#fill(content);
-      return spool;
+      const download = new WholeDownload(file);
+      void download.#fill(content);
+      return download;
     } catch (error) {
       throw noSpace(error);
     }
