@@ -4,35 +4,22 @@
  * tells how many descriptors come with a packet, two its length, then follows the packet. */
 
 #include "plugin/control.h"
-
+#include "native/packet.h"
 #include "shared/ring.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #define PACKETS 8
 
-static void send_packet(int socket, const uint8_t *bytes, size_t length, int fds) {
-  union {
-    struct cmsghdr align;
-    char bytes[CMSG_SPACE(8 * sizeof(int))];
-  } space = {0};
-  struct iovec part = {(void *)(uintptr_t)bytes, length};
-  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-  if (fds > 0) {
-    message.msg_control = &space;
-    message.msg_controllen = CMSG_SPACE((size_t)fds * sizeof(int));
-    struct cmsghdr *c = CMSG_FIRSTHDR(&message);
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN((size_t)fds * sizeof(int));
-    for (int i = 0; i < fds; i++)
-      memcpy(CMSG_DATA(c) + (size_t)i * sizeof(int), &(int){socket}, sizeof(int));
-  }
-  sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+static void send_packet(int socket, const uint8_t *bytes, size_t length, int count) {
+  struct iovec parts[2] = {{(void *)(uintptr_t)bytes, length}};
+  int fds[PACKET_FDS];
+  for (int i = 0; i < count; i++)
+    fds[i] = socket;
+  send_parts(socket, parts, fds, count, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -50,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   for (int i = 0; i < PACKETS && size - at >= 3; i++) {
     size_t length = data[at + 1] | (size_t)data[at + 2] << 8;
     length = length < size - at - 3 ? length : size - at - 3;
-    send_packet(ends[1], data + at + 3, length, data[at] % 8);
+    send_packet(ends[1], data + at + 3, length, data[at] % PACKET_FDS);
     at += 3 + length;
   }
   shutdown(ends[1], SHUT_WR);

@@ -43,6 +43,7 @@ export async function compileFuzzer(clang: string, name: string): Promise<string
     '-O1',
     '-D_GNU_SOURCE',
     '-Icsrc',
+    '-Itest',
     '-pthread',
     '-fsanitize=fuzzer,address,undefined',
   ];
