@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { closeSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { engineNames } from '../../src/workers/engine-names.js';
+import { makeLayer } from '../tools/layers.js';
 import { Machine, mountingTest, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
 import { daemonOf, descriptors, dropObjects, knownLayer, times } from './world.js';
@@ -87,3 +90,37 @@ mounting('opens leave no descriptor, thread or memory behind, in the daemon and 
   }
   t.is(await daemonOf(machine), daemon);
 });
+
+/** Opens a file that cannot be read, as often as its argument says; ends with 1 if it can. */
+const FAILING = `
+  const { openSync } = require('node:fs');
+  const [times, path] = process.argv.slice(1);
+  for (let n = 0; n < Number(times); n++) {
+    try {
+      openSync(path, 'r');
+      process.exit(1);
+    } catch {}
+  }`;
+
+for (const engine of engineNames) {
+  mounting(`opens that fail leave no memory behind in the daemon, with ${engine}`, async (t) => {
+    const machine = new Machine({ CRFS_ENGINE: engine });
+    t.teardown(() => machine.dispose());
+    const tree = machine.directory('tree');
+    writeFileSync(join(tree, 'file'), randomBytes(20_000));
+    await run('tar', ['-C', tree, '-cf', `${tree}.tar`, 'file']);
+    const layer = await makeLayer(`${tree}.tar`);
+    const fd = openSync(layer, 'r+');
+    writeSync(fd, Buffer.alloc(8), 0, 8, 10_000); // amid the file's content
+    closeSync(fd);
+    const mount = await machine.mount([layer]);
+    const open = async (often: number): Promise<number> => {
+      await run(process.execPath, ['-e', FAILING, String(often), 'file'], { cwd: mount.merged });
+      return (await machine.status())?.memory.rss ?? 0;
+    };
+    const before = await open(2000);
+    const after = await open(times(4000, 40_000));
+    t.log(`${Math.round(before / MIB)} -> ${Math.round(after / MIB)} MiB`);
+    t.true(after < before + 12 * MIB);
+  });
+}

@@ -32,6 +32,7 @@ export class Filler {
   readonly #store: Store;
   readonly #members: MemberReader;
   readonly #report: (report: Report) => void;
+  #failed = false;
 
   constructor(
     worker: number,
@@ -49,6 +50,13 @@ export class Filler {
     this.#store = store;
     this.#members = members;
     this.#report = report;
+  }
+
+  /** Whether a step of a job has failed since this was last asked. */
+  hasFailed(): boolean {
+    const failed = this.#failed;
+    this.#failed = false;
+    return failed;
   }
 
   /** Sees to a request that this worker took: fills its file, joins those who do, or has its chunks fetched first. */
@@ -253,6 +261,7 @@ export class Filler {
     try {
       step();
     } catch (error) {
+      this.#failed = true;
       const { errno, code, message } = describeFault(error);
       if (code === 'CRFS_DIGEST' || code === 'CRFS_BAD_LAYER') {
         this.#members.forget();

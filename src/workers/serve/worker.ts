@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { setImmediate as turn } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import { addon } from '../../native/addon.js';
 import type { EngineName } from '../engine-names.js';
@@ -35,7 +36,7 @@ const CHUNK_FIRST = 4;
 const CHUNK_COUNT = 5;
 
 /** Serves requests until the board says stop. Blocks its thread while there is nothing to do. */
-export default function serve(task: WorkerTask): void {
+export default async function serve(task: WorkerTask): Promise<void> {
   const board = new Board(task.workers, task.board);
   const layers = new Layers(task.port);
   const store = new Store(task.objects, task.tmp);
@@ -91,6 +92,7 @@ export default function serve(task: WorkerTask): void {
     while (!board.stopping) {
       const count = addon.doorbellCount();
       layers.update();
+      if (filler.hasFailed()) await turn(); // what an error leaves behind in Node goes with a turn of the event loop
       if (serveNextMount() || filler.help()) continue; // a file for each worker, before several at one
       if (!serveAhead()) addon.doorbellWait(count);
     }
