@@ -5,17 +5,25 @@ import { CrfsError } from '../errors/error.js';
 import { isNoSpace } from '../errors/no-space.js';
 import { reasonOf } from '../errors/reason.js';
 
-const BUFFER_BYTES = 1 << 20;
+/**
+ * Written at once, and at a multiple of itself: the page cache then keeps it in as large pages as the kernel has at
+ * hand, which every mount maps, and unmaps, with the fewest faults.
+ */
+const BLOCK_BYTES = 1 << 20;
+const LARGEST_RECORD_BYTES = 1 << 10;
 
 /** Fills record `i` of a table, all zero before, at byte `at` of the view. */
 export type Fill = (view: DataView, at: number, i: number) => void;
 
-/** A file that is written once, from tables at places that are known beforehand. */
+/** A file that is written once, from front to back, of tables at places that are known beforehand. */
 export class Output {
   readonly fd: number;
   readonly #path: string;
-  readonly #buffer = new Uint8Array(BUFFER_BYTES);
+  /** The block that is being filled, and what of its last record lies behind it; zero from `#filled` on. */
+  readonly #buffer = new Uint8Array(BLOCK_BYTES + LARGEST_RECORD_BYTES);
   readonly #view = new DataView(this.#buffer.buffer);
+  #filled = 0;
+  #written = 0;
 
   /** Creates the file, for its owner alone. The caller closes `fd`. */
   constructor(path: string) {
@@ -24,28 +32,50 @@ export class Output {
   }
 
   records(position: number, recordBytes: number, count: number, fill: Fill): void {
-    const room = Math.floor(BUFFER_BYTES / recordBytes);
-    for (let first = 0; first < count; first += room) {
-      const records = Math.min(room, count - first);
-      this.#buffer.fill(0, 0, records * recordBytes);
-      for (let i = 0; i < records; i++) {
-        fill(this.#view, i * recordBytes, first + i);
-      }
-      this.bytes(position + first * recordBytes, this.#buffer, records * recordBytes);
+    this.#skipTo(position);
+    for (let i = 0; i < count; i++) {
+      fill(this.#view, this.#filled, i);
+      this.#took(recordBytes);
     }
   }
 
   /** Writes the first `length` bytes. */
   bytes(position: number, bytes: Uint8Array, length: number): void {
+    this.#skipTo(position);
     for (let done = 0; done < length; ) {
-      const part = Math.min(length - done, BUFFER_BYTES);
-      done += this.#checked(() => writeSync(this.fd, bytes, done, part, position + done));
+      const part = Math.min(length - done, BLOCK_BYTES - this.#filled);
+      this.#buffer.set(bytes.subarray(done, done + part), this.#filled);
+      this.#took(part);
+      done += part;
     }
   }
 
-  /** Nobody shall write to the file from now on. */
+  /** Writes what is left. Nobody shall write to the file from now on. */
   seal(): void {
+    this.#write(this.#filled);
     this.#checked(() => fchmodSync(this.fd, 0o400));
+  }
+
+  #skipTo(position: number): void {
+    this.#took(position - this.#written - this.#filled);
+  }
+
+  #took(bytes: number): void {
+    this.#filled += bytes;
+    if (this.#filled >= BLOCK_BYTES) {
+      this.#write(BLOCK_BYTES);
+      this.#buffer.copyWithin(0, BLOCK_BYTES, this.#filled);
+      this.#filled -= BLOCK_BYTES;
+      this.#buffer.fill(0, this.#filled);
+    }
+  }
+
+  /** Writes the first `length` bytes of the buffer. */
+  #write(length: number): void {
+    for (let done = 0; done < length; ) {
+      done += this.#checked(() => writeSync(this.fd, this.#buffer, done, length - done, this.#written + done));
+    }
+    this.#written += length;
   }
 
   #checked<T>(work: () => T): T {

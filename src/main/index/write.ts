@@ -43,10 +43,11 @@ interface Table {
 
 type Tables = Readonly<Record<'inodes' | 'dirents' | 'chunks' | 'digests' | 'xattrs' | 'slots' | 'strings', Table>>;
 
-/** Writes all tables, and the header last. */
+/** Writes the header, and all tables behind it. */
 export function writeIndex(output: Output, parts: IndexParts): void {
   const { contents, tree } = parts.layer;
   const { tables, fileSize } = place(parts);
+  writeHeader(output, tables, fileSize, parts);
   writeInodes(output, tables.inodes, parts);
   writeDirents(output, tables.dirents, parts);
   writeChunks(output, tables.chunks, parts);
@@ -54,7 +55,6 @@ export function writeIndex(output: Output, parts: IndexParts): void {
   writeXattrs(output, tables.xattrs, parts);
   writeSlots(output, tables.slots, parts);
   output.bytes(tables.strings.offset, tree.strings.bytes.at, tables.strings.count);
-  writeHeader(output, tables, fileSize, parts);
 }
 
 function place({ layer, numbering, chunks, slots }: IndexParts): { tables: Tables; fileSize: number } {
