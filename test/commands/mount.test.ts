@@ -198,10 +198,10 @@ test('lowerdir prints the option that fuse-overlayfs takes', async (t) => {
 test('lowerdir prints nothing for a file that is not there, or no file', async (t) => {
   const machine = place(t);
   const lower = join(machine.root, 'lower');
-  const missing = join(machine.root, 'missing.esgz');
-  for (const written of ['./missing.esgz', missing, `file://${missing}`]) {
+  const absent = join(machine.root, 'missing.esgz');
+  for (const written of ['./missing.esgz', absent, `file://${absent}`]) {
     const outcome = await invoke(machine, ['lowerdir', written, lower]);
-    t.is(outcome.stderr, `crfs: ${missing}: cannot be opened: no such file or directory\n`, written);
+    t.is(outcome.stderr, `crfs: ${absent}: cannot be opened: no such file or directory\n`, written);
     t.is(outcome.stdout, '');
     t.is(outcome.code, 1);
   }
