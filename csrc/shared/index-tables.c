@@ -71,8 +71,9 @@ static const char *check_directory(const struct crfs_index_view *v, uint32_t num
   if (!range_fits(i->first, i->count, v->header->dirents.count))
     return "index: entries of a directory leave their table";
   sums->listed += i->count;
-  if (crfs_check_listed(v, sums) != NULL) /* or many directories of the same entries would take forever */
-    return crfs_check_listed(v, sums);
+  const char *wrong = crfs_check_listed(v, sums);
+  if (wrong != NULL) /* or many directories of the same entries would take forever */
+    return wrong;
   for (uint32_t n = 0; n < i->count; n++) {
     const struct crfs_dirent *d = &v->dirents[i->first + n];
     if (!lies_in(v, d, path, length))

@@ -82,10 +82,11 @@ static const char *check_table(const struct crfs_index_view *v, uint64_t count, 
     sums->named += found->named;
     sums->listed += found->listed;
     sums->filled += found->filled;
-    if (crfs_check_listed(v, sums) != NULL)
-      return crfs_check_listed(v, sums);
-    if (pass.found[part].wrong != NULL)
-      return pass.found[part].wrong;
+    const char *wrong = crfs_check_listed(v, sums);
+    if (wrong == NULL)
+      wrong = pass.found[part].wrong;
+    if (wrong != NULL)
+      return wrong;
   }
   return NULL;
 }

@@ -2,12 +2,12 @@
 
 /** Remote blobs whose bytes were damaged in the cache, or are wrong where they come from. */
 
-import { closeSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { type Origin, startOrigin } from '../tools/fault-proxy-origin.js';
 import { Machine, mountingTest, until } from '../tools/machine.js';
-import { dropObjects, type Known, knownLayer, readAll } from './world.js';
+import { damage, dropObjects, type Known, knownLayer, readAll } from './world.js';
 
 const mounting = mountingTest();
 
@@ -40,13 +40,6 @@ function blobOf(machine: Machine): string {
   const blobs = join(machine.objects, '../blobs');
   const names = readdirSync(blobs, { recursive: true, encoding: 'utf8' });
   return join(blobs, names.find((name) => /[0-9a-f]{64}$/.test(name)) ?? '');
-}
-
-/** Writes nonsense over bytes of the blob in the cache, at each of these places. */
-function damage(path: string, ...places: readonly number[]): void {
-  const fd = openSync(path, 'r+');
-  for (const place of places) writeSync(fd, Buffer.alloc(2000, 0xee), 0, 2000, place);
-  closeSync(fd);
 }
 
 mounting('bytes of a remote blob that the disk has damaged are fetched again, and no others', async (t) => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,7 +9,7 @@ import { engineNames } from '../../src/workers/engine-names.js';
 import { makeLayer } from '../tools/layers.js';
 import { Machine, mountingTest, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
-import { daemonOf, descriptors, dropObjects, knownLayer, times } from './world.js';
+import { daemonOf, damage, descriptors, dropObjects, knownLayer, times } from './world.js';
 
 const mounting = mountingTest();
 const MIB = 2 ** 20;
@@ -110,9 +110,7 @@ for (const engine of engineNames) {
     writeFileSync(join(tree, 'file'), randomBytes(20_000));
     await run('tar', ['-C', tree, '-cf', `${tree}.tar`, 'file']);
     const layer = await makeLayer(`${tree}.tar`);
-    const fd = openSync(layer, 'r+');
-    writeSync(fd, Buffer.alloc(8), 0, 8, 10_000); // amid the file's content
-    closeSync(fd);
+    damage(layer, 10_000); // amid the file's content
     const mount = await machine.mount([layer]);
     const open = async (often: number): Promise<number> => {
       await run(process.execPath, ['-e', FAILING, String(often), 'file'], { cwd: mount.merged });

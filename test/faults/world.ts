@@ -3,7 +3,17 @@
 /** What the fault tests share: a layer whose content is known, readers that check every byte, and what may not be left. */
 
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { makeLayer } from '../tools/layers.js';
 import { type Machine, until } from '../tools/machine.js';
@@ -123,4 +133,11 @@ export async function daemonOf(machine: Machine): Promise<number> {
 /** The daemon that became ready last, as its log tells: a look that costs nothing. */
 export function newestDaemon(machine: Machine): number {
   return Number([...machine.log.matchAll(/"pid":(\d+).*the daemon is ready/g)].at(-1)?.[1]);
+}
+
+/** Writes nonsense over bytes of a blob, at each of these places. */
+export function damage(path: string, ...places: readonly number[]): void {
+  const fd = openSync(path, 'r+');
+  for (const place of places) writeSync(fd, Buffer.alloc(2000, 0xee), 0, 2000, place);
+  closeSync(fd);
 }

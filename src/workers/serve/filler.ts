@@ -149,7 +149,8 @@ export class Filler {
     const inode = index.chunkInode(chunk);
     const offset = index.chunkFileOffset(chunk);
     const size = index.chunkSize(chunk);
-    if (index.chunkCount(inode) === 1) this.#store.resize(fd, size + SLACK);
+    const only = index.chunkCount(inode) === 1;
+    if (only) this.#store.resize(fd, size + SLACK);
     const room = offset + size === index.size(inode) ? size + SLACK : size;
     const inPage = offset % MAP_ALIGNMENT;
     const mapping = addon.map(fd, true, offset - inPage, inPage + room);
@@ -159,6 +160,7 @@ export class Filler {
     } finally {
       addon.unmap(mapping);
     }
+    if (only) this.#store.resize(fd, size);
   }
 
   #written(layer: Layer, chunk: number, fd: number, running: RunningDigest | undefined): void {
@@ -214,7 +216,7 @@ export class Filler {
         () => {
           if (running?.covers(chunks)) running.check(index.keyBytes(inode), 'the content');
           else if (running) checkDigest(fileContent(fd, size), index.keyBytes(inode), 'the content');
-          if (chunks > 1 || this.#mappable(layer, index.chunkFirst(inode))) this.#store.trim(fd, size);
+          if (chunks > 1) this.#store.unshare(fd, size);
           this.#store.publish(job, index.key(inode));
           this.#board.count('objects', 1);
           this.#board.count('objectBytes', size);

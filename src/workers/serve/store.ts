@@ -64,8 +64,8 @@ export class Store {
     }
   }
 
-  /** Gives a file that was shared, or made longer than what it holds, its length and mode. */
-  trim(fd: number, size: number): void {
+  /** Gives a file that was shared, and made longer than what it holds, its length and mode. */
+  unshare(fd: number, size: number): void {
     ftruncateSync(fd, size);
     fchmodSync(fd, READ_ONLY);
   }
