@@ -58,22 +58,6 @@ test('no colours go into a pipe, and nothing is left behind', async (t) => {
   t.is(String(await run('ls', ['-A', join(machine.root, 'tmp')])), '');
 });
 
-test('a terminal gets colours unless NO_COLOR is set, a bar, and last the result', async (t) => {
-  const machine = makeMachine(t);
-  const layer = await layerOf(machine, SMALL);
-  const onTerminal = async (command: string, env: NodeJS.ProcessEnv): Promise<string> => {
-    const line = `${join(top, 'bin/crfs')} ${command} ${layer}`;
-    const plain = { CI: undefined, FORCE_COLOR: undefined, NODE_DISABLE_COLORS: undefined, NO_COLOR: undefined };
-    const terminal = { ...machine.env, ...plain, TERM: 'xterm', ...env };
-    return String(await run('script', ['-qec', line, '/dev/null'], { env: terminal }));
-  };
-  const verified = await onTerminal('verify', {});
-  t.true(verified.includes(`${layer}: checking [`));
-  t.true(verified.includes(`\x1b[2K${layer}: \x1b[32mok\x1b[39m, 4 files, 17 B\r\n`), JSON.stringify(verified));
-  t.true((await onTerminal('ls', {})).includes('\x1b[1m\x1b[34mbin'));
-  t.is(await onTerminal('ls', { NO_COLOR: '1' }), 'bin\r\netc\r\nusr\r\n');
-});
-
 registryTest('a layer at a URL is read as one in a file', async (t) => {
   const machine = makeMachine(t);
   const tar = join(machine.root, 'image.tar');

@@ -7,13 +7,12 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import test, { type ExecutionContext } from 'ava';
-import { type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
+import test from 'ava';
 import { crfs, type Machine, mountingTest, until, whyNoMounts } from '../tools/machine.js';
 import { noise, writeTar } from '../tools/nasty-tar.js';
 import { missing } from '../tools/registry.js';
 import { tarEntry } from '../tools/tar-writer.js';
-import { imageOf, makeMachine, registryTest } from './setting.js';
+import { makeMachine, registryTest, stalling } from './setting.js';
 
 const mounting = mountingTest(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
 
@@ -41,22 +40,6 @@ function left(machine: Machine): string[] {
   return [...readdirSync(machine.directory('here')), ...readdirSync(machine.directory('tmp'))];
 }
 
-/** An image behind a proxy that lets the first bytes of each layer through, and then no more. */
-async function stalling(
-  t: ExecutionContext,
-  machine: Machine,
-): Promise<{ proxy: FaultProxy; name: string; digest: string }> {
-  const tar = join(machine.root, 'image.tar');
-  writeTar(tar, [{ name: 'noise', content: noise(3_000_000) }]);
-  const { name, image } = await imageOf(t, [tar]);
-  const digest = image.layers[0]?.digest ?? '';
-  const [host = '', ...rest] = name.split('/');
-  const proxy = await startFaultProxy({ upstream: `http://${host}` });
-  t.teardown(() => proxy.close());
-  proxy.fault = ({ path }) => (path.endsWith(digest) ? { kind: 'stall', after: 10 } : undefined);
-  return { proxy, name: `${proxy.host}/${rest.join('/')}`, digest };
-}
-
 for (const [signal, status] of SIGNALS) {
   test(`${signal} ends a conversion that waits for its input, with ${status}`, async (t) => {
     const machine = makeMachine(t);
@@ -77,7 +60,9 @@ for (const [signal, status] of SIGNALS) {
     const { child, end } = start(machine, ['verify', name]);
     await until('a layer is asked for', () => proxy.seen.some(({ path }) => path.endsWith(digest)));
     child.kill(signal);
-    t.like(await end, { code: status });
+    const { code, stderr } = await end;
+    t.is(code, status);
+    t.true(stderr.endsWith('\ncrfs: interrupted: nothing half-done is left\n'), stderr);
     t.deepEqual(left(machine), []);
   });
 

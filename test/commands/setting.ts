@@ -2,14 +2,16 @@
 
 /** What tests of the command line share: crfs run as a program, small layers, images in a registry. */
 
-import { spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import anyTest, { type ExecutionContext } from 'ava';
+import { type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
 import { pushTars } from '../tools/image.js';
 import { makeLayer } from '../tools/layers.js';
 import { crfs, Machine } from '../tools/machine.js';
-import { writeTar } from '../tools/nasty-tar.js';
+import { noise, writeTar } from '../tools/nasty-tar.js';
 import { missing, startRegistry } from '../tools/registry.js';
 import type { TestImage } from '../tools/registry-image.js';
 import type { TarEntry } from '../tools/tar-writer.js';
@@ -38,6 +40,30 @@ export async function invoke(machine: Machine, args: readonly string[], env: Nod
   return { code: await ended, stdout: out.toString(), stderr: err.toString() };
 }
 
+/** Starts crfs on a terminal of so many columns; what is written to its stdin, a person has typed. */
+export function startOnTerminal(
+  machine: Machine,
+  args: readonly string[],
+  { columns = 80, env = {} }: { readonly columns?: number; readonly env?: NodeJS.ProcessEnv } = {},
+): ChildProcessWithoutNullStreams {
+  const plain = { CI: undefined, FORCE_COLOR: undefined, NODE_DISABLE_COLORS: undefined, NO_COLOR: undefined };
+  const words = [crfs, ...args].map((word) => `'${word}'`).join(' ');
+  return spawn('script', ['-qec', `stty cols ${columns} rows 24; exec ${words}`, '/dev/null'], {
+    cwd: machine.root,
+    env: { ...machine.env, TMPDIR: machine.directory('tmp'), ...plain, TERM: 'xterm', ...env },
+  });
+}
+
+/** Runs crfs on a terminal to its end: what the terminal got, and the exit code. */
+export async function onTerminal(
+  ...how: Parameters<typeof startOnTerminal>
+): Promise<{ readonly code: number | null; readonly screen: string }> {
+  const child = startOnTerminal(...how);
+  const ended = once(child, 'close') as Promise<[number | null]>;
+  const screen = await buffer(child.stdout);
+  return { code: (await ended)[0], screen: screen.toString() };
+}
+
 export function makeMachine(t: ExecutionContext): Machine {
   const machine = new Machine();
   t.teardown(() => machine.dispose());
@@ -64,6 +90,22 @@ export async function imageOf(
   t.teardown(() => registry.stop());
   const name = `${registry.host}/img:1`;
   return { name, image: await pushTars(tars, name) };
+}
+
+/** An image behind a proxy that lets the first bytes of each layer through, and then no more. */
+export async function stalling(
+  t: ExecutionContext,
+  machine: Machine,
+): Promise<{ proxy: FaultProxy; name: string; digest: string }> {
+  const tar = join(machine.root, 'image.tar');
+  writeTar(tar, [{ name: 'noise', content: noise(3_000_000) }]);
+  const { name, image } = await imageOf(t, [tar]);
+  const digest = image.layers[0]?.digest ?? '';
+  const [host = '', ...rest] = name.split('/');
+  const proxy = await startFaultProxy({ upstream: `http://${host}` });
+  t.teardown(() => proxy.close());
+  proxy.fault = ({ path }) => (path.endsWith(digest) ? { kind: 'stall', after: 10 } : undefined);
+  return { proxy, name: `${proxy.host}/${rest.join('/')}`, digest };
 }
 
 /** 2017-07-14T02:40:00Z */

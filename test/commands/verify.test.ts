@@ -121,7 +121,7 @@ registryTest('verify proves every layer of an image against manifest and config'
   t.is(code, 0);
   t.deepEqual(
     stdout.trim().split('\n'),
-    image.layers.map(({ digest }, i) => `${i + 1}/3 layer ${digest}: ok, 1 file, ${tars[i]?.length} B`),
+    image.layers.map(({ digest }, i) => `${i + 1}/3 layer ${digest.slice(0, 19)}: ok, 1 file, ${tars[i]?.length} B`),
   );
 });
 

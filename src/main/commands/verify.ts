@@ -6,7 +6,7 @@ import { type LayerReport, verifyImage } from '../inspect/verify.js';
 import { Workspace } from '../inspect/workspace.js';
 import { type Progress, progressOn, silent } from '../output/progress.js';
 import { escapeLine, painterFor, toJson } from '../output/terminal.js';
-import { formatBytes } from '../output/text.js';
+import { formatBytes, shortenDigests } from '../output/text.js';
 import { platformOption, viewedHelp } from './view-options.js';
 
 interface Given {
@@ -53,10 +53,11 @@ function print(
   count: number,
   progress: Progress,
 ): void {
-  const who = escapeLine(count === 1 ? name : `${number}/${count} ${name}`);
+  const who = shortenDigests(escapeLine(count === 1 ? name : `${number}/${count} ${name}`));
   const [out, err] = [painterFor(process.stdout), painterFor(process.stderr)];
-  for (const problem of problems)
+  for (const problem of problems) {
     progress.print(`${err('red', 'crfs:')} ${who}: ${escapeLine(problem)}`, process.stderr);
+  }
   const what = `${files} ${files === 1 ? 'file' : 'files'}, ${formatBytes(contentSize)}`;
   const doubt = verifiable ? '' : ', not all of them have digests';
   const summary = problems.length === 1 ? '1 problem' : `${problems.length} problems`;

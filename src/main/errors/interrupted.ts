@@ -2,14 +2,17 @@
 
 import { constants } from 'node:os';
 
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** What ends a command that was not told to go on. */
+export const interruptingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+export type InterruptingSignal = (typeof interruptingSignals)[number];
 
 /** A command was interrupted, and has taken away what it had half done. */
 export class Interrupted extends Error {
   /** 128 and the signal's number, as shells tell of what a signal has ended. */
   readonly exitCode: number;
 
-  constructor(signal: (typeof SIGNALS)[number]) {
+  constructor(signal: InterruptingSignal) {
     super('interrupted: nothing half-done is left');
     this.name = 'Interrupted';
     this.exitCode = 128 + constants.signals[signal];
@@ -19,10 +22,10 @@ export class Interrupted extends Error {
 /** Watches for signals that interrupt a command, once: the second one ends the process where it is. */
 export class Interruption {
   readonly #controller = new AbortController();
-  readonly #abort = (signal: (typeof SIGNALS)[number]): void => this.#controller.abort(new Interrupted(signal));
+  readonly #abort = (signal: InterruptingSignal): void => this.#controller.abort(new Interrupted(signal));
 
   constructor() {
-    for (const name of SIGNALS) process.once(name, this.#abort);
+    for (const name of interruptingSignals) process.once(name, this.#abort);
   }
 
   /** Aborts, with an Interrupted, when the first signal comes. */
@@ -32,6 +35,6 @@ export class Interruption {
 
   /** From now on, signals do what they always do. */
   end(): void {
-    for (const name of SIGNALS) process.off(name, this.#abort);
+    for (const name of interruptingSignals) process.off(name, this.#abort);
   }
 }

@@ -9,6 +9,7 @@ import type { ChunksTask, FileProblem, WholeOutcome, WholeTask } from '../../wor
 import { CrfsError } from '../errors/error.js';
 import type { IndexReader } from '../index/reader.js';
 import type { Progress } from '../output/progress.js';
+import { shortenDigests } from '../output/text.js';
 import { fileSource } from '../sources/file.js';
 import { type AnyLayerSource, type FoundImage, mapAtOnce } from './image.js';
 import { type OpenLayer, readLayer } from './layer.js';
@@ -116,7 +117,7 @@ class LayerCheck {
     try {
       if (path !== undefined) return await open(path);
       const file = await workspace.file();
-      const step = progress.start(`${name}: fetching`, blob.size);
+      const step = progress.start(`${shortenDigests(name)}: fetching`, blob.size);
       for (let at = 0; at < blob.size; at += FETCH_BYTES) {
         const piece = await blob.read(at, Math.min(FETCH_BYTES, blob.size - at));
         await file.appendFile(piece);
@@ -135,7 +136,7 @@ class LayerCheck {
     const { name } = this.#layer;
     const layer = await readLayer(this.#layer, this.#number, fileSource(fd, name), workspace);
     const { index, indexFd, tocOffset } = layer;
-    const step = progress.start(`${name}: checking`, index.contentSize);
+    const step = progress.start(`${shortenDigests(name)}: checking`, index.contentSize);
     const found = await mapAtOnce([...partsOf(index)], pool.maxThreads * 2, async ({ first, end, bytes }) => {
       const task: ChunksTask = { name, blobFd: fd, indexFd, tocOffset, first, end };
       const problems = (await pool.run(task, { name: 'chunks' })) as FileProblem[];

@@ -3,15 +3,13 @@
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
-import { constants } from 'node:os';
 import { join } from 'node:path';
+import { Interrupted, type InterruptingSignal, interruptingSignals } from '../errors/interrupted.js';
 import type { RegistryClient } from '../registry/client.js';
 import type { ManifestStore } from '../registry/types.js';
 
 /** Whole layers may lie here for a while: not in a directory that is often memory. */
 const DIRECTORY = process.env['TMPDIR'] || '/var/tmp';
-
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 interface Closable {
   close(): Promise<void>;
@@ -33,7 +31,7 @@ export class Workspace {
       put: async (digest, bytes) => void seen.set(digest, bytes),
     };
     process.on('exit', this.#remove);
-    for (const signal of SIGNALS) process.on(signal, exitBy);
+    for (const signal of interruptingSignals) process.on(signal, exitBy);
   }
 
   /** For what is not in local files: nothing of it is loaded before. */
@@ -67,10 +65,13 @@ export class Workspace {
     for (const resource of this.#kept) await resource.close();
     this.#remove();
     process.off('exit', this.#remove);
-    for (const signal of SIGNALS) process.off(signal, exitBy);
+    for (const signal of interruptingSignals) process.off(signal, exitBy);
   }
 }
 
-function exitBy(signal: NodeJS.Signals): never {
-  process.exit(128 + constants.signals[signal]);
+/** Ends the process; what others do at its exit comes before the last word. */
+function exitBy(signal: InterruptingSignal): never {
+  const { message, exitCode } = new Interrupted(signal);
+  process.on('exit', () => process.stderr.write(`crfs: ${message}\n`));
+  process.exit(exitCode);
 }

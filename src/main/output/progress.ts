@@ -4,7 +4,12 @@
 
 import { MultiBar } from 'cli-progress';
 import { escapeLine } from './terminal.js';
-import { formatBytes } from './text.js';
+import { cutTo, formatBytes } from './text.js';
+
+/** To the end of the screen: a line may be where several bars were. */
+const CLEAR_BELOW = '\x1b[J';
+/** Columns that say what a bar is of. */
+const LEAST_WHAT = 16;
 
 /** One piece of work, counted in bytes. */
 export interface Step {
@@ -56,20 +61,33 @@ function lines(stream: NodeJS.WriteStream): Progress {
   };
 }
 
+/**
+ * Bars that leave no trace: no mode of the terminal is changed, so that it is as it was found whatever ends the process, and
+ * lines are made as long as the terminal is wide.
+ */
 function bars(stream: NodeJS.WriteStream): Progress {
   const multi = new MultiBar({
     stream,
-    format: '{what} [{bar}] {state}',
+    format: ({ barsize = 0 }, { progress, maxWidth }, { what, state }) =>
+      barLine(what, state, Math.round(progress * barsize), barsize, maxWidth),
     barsize: 30,
-    hideCursor: true,
+    hideCursor: false,
+    linewrap: true,
+    forceRedraw: true,
     clearOnComplete: true,
-    linewrap: false,
   });
   const above = (line: string, to: NodeJS.WriteStream): void => {
-    if (multi.isActive && to.isTTY) multi.log(`${line}\n`);
+    if (multi.isActive && to.isTTY) multi.log(`${CLEAR_BELOW}${line}\n`);
     else print(line, to);
   };
   const note = (line: string): void => above(escapeLine(line), stream);
+  const close = (): void => {
+    process.off('exit', close);
+    if (!multi.isActive) return;
+    multi.update(); // writes what was printed since the last time
+    multi.stop();
+  };
+  process.on('exit', close);
   return {
     start(what, size) {
       const state = (bytes: number): string =>
@@ -89,10 +107,13 @@ function bars(stream: NodeJS.WriteStream): Progress {
     },
     note,
     print: above,
-    close() {
-      if (!multi.isActive) return;
-      multi.update(); // writes what was printed since the last time
-      multi.stop();
-    },
+    close,
   };
+}
+
+/** `what [===---] state` in less than `width` columns: `what` is cut in its middle, then the bar is left out. */
+function barLine(what: string, state: string, done: number, barsize: number, width: number): string {
+  const bar = ` [${'='.repeat(done)}${'-'.repeat(barsize - done)}] ${state}`;
+  const room = width - 1 - bar.length;
+  return room >= LEAST_WHAT ? cutTo(what, room) + bar : cutTo(`${what} ${state}`, width - 1);
 }

@@ -26,3 +26,25 @@ export function formatBytes(bytes: number): string {
   }
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
+
+/** A text in at most so many columns of a terminal: what is too long loses its middle. */
+export function cutTo(text: string, columns: number): string {
+  const start = Array.from(text);
+  let width = start.reduce((sum, letter) => sum + columnsOf(letter), 0);
+  if (width <= columns) return text;
+  const end = start.splice(start.length >> 1);
+  for (width++; width > columns && start.length + end.length > 0; ) {
+    width -= columnsOf((start.length > end.length ? start.pop() : end.shift()) ?? '');
+  }
+  return `${start.join('')}…${end.join('')}`;
+}
+
+/** Letters from Korean on may be two columns wide. */
+function columnsOf(letter: string): number {
+  return letter >= '\u1100' ? 2 : 1;
+}
+
+/** Digests in a line for people, short enough to fit, and long enough to be told apart. */
+export function shortenDigests(line: string): string {
+  return line.replace(/\b(sha256:[0-9a-f]{12})[0-9a-f]{52}\b/g, '$1');
+}
