@@ -5,7 +5,7 @@
 #ifndef CRFS_PLUGIN_CONFIG_H
 #define CRFS_PLUGIN_CONFIG_H
 
-#include "plugin/report.h"
+#include "client/report.h"
 #include "shared/control.h"
 
 struct crfs_config {
@@ -14,10 +14,5 @@ struct crfs_config {
 
 /* Decodes OPAQUE, with or without padding, and `file:///PATH` to PATH. Returns 0, or -1 with FAILURE. */
 int crfs_config_decode(struct crfs_config *config, const char *opaque, struct crfs_failure *failure);
-
-/* Whether the mount itself opens what is asked for. */
-static inline int crfs_config_is_local(const struct crfs_config *config) {
-  return config->text[0] == '/';
-}
 
 #endif

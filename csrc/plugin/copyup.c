@@ -2,9 +2,9 @@
 
 #include "plugin/copyup.h"
 
-#include "plugin/object.h"
+#include "client/object.h"
+#include "client/session.h"
 #include "plugin/scratch.h"
-#include "plugin/session.h"
 
 #include <errno.h>
 #include <linux/fs.h>

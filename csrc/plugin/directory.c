@@ -3,7 +3,7 @@
 #include "plugin/directory.h"
 
 #include "plugin/copyup.h"
-#include "plugin/lookup.h"
+#include "plugin/metadata.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -67,7 +67,7 @@ void *crfs_opendir(struct ovl_layer *l, const char *path) {
   const struct crfs_layer *layer = crfs_layer_of(l);
   const struct crfs_last last = crfs_last;
   struct crfs_path clean;
-  int32_t inode = crfs_lookup(layer, path, &clean);
+  int32_t inode = crfs_resolve(layer, path, &clean);
   if (inode < 0)
     return NULL;
   if (crfs_type(layer, inode) != S_IFDIR) {

@@ -2,18 +2,35 @@
 
 #include "plugin/layer.h"
 
-#include "plugin/mapping.h"
-#include "plugin/session.h"
+#include "client/mapping.h"
+#include "client/session.h"
+#include "plugin/config.h"
+#include "plugin/scratch.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+/* The source that OPAQUE describes, opened at first sight; owned by the session. NULL and errno: reported. */
+static struct crfs_source *source_of(const char *opaque) {
+  struct crfs_config config;
+  struct crfs_failure failure;
+  if (crfs_config_decode(&config, opaque, &failure) == 0)
+    return crfs_session_source(config.text);
+  crfs_report(opaque, &failure);
+  errno = failure.error;
+  return NULL;
+}
+
 int crfs_num_of_layers(const char *opaque, const char *path) {
   (void)path;
-  const struct crfs_source *source = crfs_session_source(opaque);
+  const struct crfs_source *source = source_of(opaque);
   return source == NULL ? -1 : (int)source->layers;
+}
+
+static int attach(struct crfs_layer *layer, int tmp) {
+  return crfs_skeleton_attach(tmp, ((struct crfs_hosted *)layer)->host);
 }
 
 static struct crfs_layer *load(struct ovl_layer *l, struct crfs_source *source, const char *path, int n_layer,
@@ -28,24 +45,26 @@ static struct crfs_layer *load(struct ovl_layer *l, struct crfs_source *source, 
               strerror(errno));
     return NULL;
   }
-  struct crfs_layer *layer = calloc(1, sizeof *layer);
-  if (layer == NULL) {
+  struct crfs_hosted *hosted = calloc(1, sizeof *hosted);
+  if (hosted == NULL) {
     crfs_fail(failure, ENOMEM, "out of memory");
     return NULL;
   }
-  layer->host = l;
+  struct crfs_layer *layer = &hosted->layer;
+  hosted->host = l;
+  layer->attach = attach;
   layer->source = source;
   layer->place = source->layers - 1 - (uint32_t)n_layer; /* the host counts from the top */
   if (crfs_session_add(layer, failure) == 0)
     return layer;
   crfs_mapping_drop(layer);
-  free(layer);
+  free(hosted);
   return NULL;
 }
 
 int crfs_load_data_source(struct ovl_layer *l, const char *opaque, const char *path, int n_layer) {
   struct crfs_failure failure;
-  struct crfs_source *source = crfs_session_source(opaque);
+  struct crfs_source *source = source_of(opaque);
   if (source == NULL)
     return -1;
   struct crfs_layer *layer = load(l, source, path, n_layer, &failure);

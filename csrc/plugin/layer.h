@@ -5,31 +5,12 @@
 #ifndef CRFS_PLUGIN_LAYER_H
 #define CRFS_PLUGIN_LAYER_H
 
+#include "client/layer.h"
 #include "plugin/host.h"
-#include "plugin/report.h"
-#include "shared/control.h"
-#include "shared/index.h"
 
-/* What one lowerdir entry named: one layer, or all layers of an image. */
-struct crfs_source {
-  struct crfs_source *next;
-  char *asked; /* the configuration, decoded */
-  char *found; /* what the daemon made of it: asked for when it comes back */
-  int blob;    /* the local file, or -1 */
-  uint32_t number;
-  uint32_t layers;
-};
-
-struct crfs_layer {
-  struct crfs_layer *next;
+struct crfs_hosted {
+  struct crfs_layer layer; /* first: the one is cast to the other */
   struct ovl_layer *host;
-  struct crfs_source *source;
-  uint32_t place;  /* in the source; 0 is the base */
-  uint32_t number; /* in requests to the daemon of now; session.c guards it */
-  uint32_t later;  /* the same for the next daemon, while a connection is being renewed */
-  const void *map;
-  size_t map_size;
-  struct crfs_index_view index;
 };
 
 static inline struct crfs_layer *crfs_layer_of(const struct ovl_layer *l) {

@@ -2,9 +2,9 @@
 
 #include "plugin/open.h"
 
+#include "client/object.h"
 #include "plugin/copyup.h"
-#include "plugin/lookup.h"
-#include "plugin/object.h"
+#include "plugin/metadata.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,7 +40,7 @@ static int refuse(int error) {
 int crfs_openat(struct ovl_layer *l, const char *path, int flags, mode_t mode) {
   const struct crfs_layer *layer = crfs_layer_of(l);
   struct crfs_path clean;
-  int32_t inode = crfs_lookup(layer, path, &clean);
+  int32_t inode = crfs_resolve(layer, path, &clean);
   enum purpose purpose = purpose_of(flags, mode);
   if (inode < 0)
     return -1;

@@ -2,13 +2,12 @@
 
 /* The four symbols that fuse-overlayfs looks for, and the table of functions behind them. */
 
+#include "client/session.h"
 #include "plugin/directory.h"
 #include "plugin/host.h"
 #include "plugin/layer.h"
-#include "plugin/lookup.h"
+#include "plugin/metadata.h"
 #include "plugin/open.h"
-#include "plugin/session.h"
-#include "plugin/xattr.h"
 
 #define EXPORT __attribute__((visibility("default")))
 

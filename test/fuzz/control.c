@@ -3,7 +3,7 @@
 /* libFuzzer: whatever a daemon answers, the plugin takes it or gives up with an errno, and keeps no descriptor. A byte
  * tells how many descriptors come with a packet, two its length, then follows the packet. */
 
-#include "plugin/control.h"
+#include "client/control.h"
 #include "native/packet.h"
 #include "shared/ring.h"
 

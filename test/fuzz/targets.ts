@@ -15,8 +15,8 @@ export const native: Readonly<Record<string, readonly string[]>> = {
   index: ['csrc/shared/index-tables.c', 'csrc/shared/index.c', 'csrc/shared/parts.c'],
   ring: [],
   trace: [],
-  control: ['csrc/plugin/control.c', 'csrc/plugin/report.c'],
-  config: ['csrc/plugin/config.c', 'csrc/plugin/report.c'],
+  control: ['csrc/client/control.c', 'csrc/client/report.c'],
+  config: ['csrc/plugin/config.c', 'csrc/client/report.c'],
 };
 
 /** The compiler with libFuzzer, or undefined. */

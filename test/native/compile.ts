@@ -22,10 +22,14 @@ const index = ['csrc/shared/index-tables.c', 'csrc/shared/index.c', 'csrc/shared
 export const parts = {
   index,
   plugin: async (): Promise<string[]> => {
-    const names = await readdir(join(root, 'csrc/plugin'));
-    return [...index, ...names.filter((name) => name.endsWith('.c')).map((name) => `csrc/plugin/${name}`)];
+    return [...index, ...(await sourcesIn('csrc/client')), ...(await sourcesIn('csrc/plugin'))];
   },
 } as const;
+
+async function sourcesIn(directory: string): Promise<string[]> {
+  const names = await readdir(join(root, directory));
+  return names.filter((name) => name.endsWith('.c')).map((name) => `${directory}/${name}`);
+}
 
 export interface Program {
   readonly name: string;

@@ -2,13 +2,12 @@
 
 /* What the plugin answers from an index alone: paths, stat, directories, xattrs, links, and which opens it refuses. */
 
+#include "plugin/metadata.h"
+#include "client/mapping.h"
 #include "native/check.h"
 #include "native/sample.h"
 #include "plugin/directory.h"
-#include "plugin/lookup.h"
-#include "plugin/mapping.h"
 #include "plugin/open.h"
-#include "plugin/xattr.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -21,7 +21,7 @@ test('the plugin answers every metadata question from the index, with the right 
 });
 
 test('a configuration is taken in any base64 and refused if it is no text', async (t) => {
-  const sources = ['csrc/plugin/config.c', 'csrc/plugin/report.c'];
+  const sources = ['csrc/plugin/config.c', 'csrc/client/report.c'];
   const config = await compile({ name: 'config', sources, watch: 'address' });
   const outcome = await outcomeOf(config, []);
   t.is(outcome.stderr, '');

@@ -42,7 +42,7 @@ export async function takeOver(): Promise<Hold> {
   }
 }
 
-/** Takes the lock that a mount holds while it starts a daemon: csrc/plugin/connection.c. */
+/** Takes the lock that a mount holds while it starts a daemon: csrc/client/connection.c. */
 async function holdMounts(): Promise<Hold> {
   const directory = openSync(runtimeDirectory(), constants.O_RDONLY | constants.O_DIRECTORY);
   for (const end = Date.now() + WITHIN_MS; !addon.lock(directory); await sleep(LOOK_EVERY_MS)) {

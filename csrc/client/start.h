@@ -2,10 +2,10 @@
 
 /* Starting the daemon where none listens. */
 
-#ifndef CRFS_PLUGIN_START_H
-#define CRFS_PLUGIN_START_H
+#ifndef CRFS_CLIENT_START_H
+#define CRFS_CLIENT_START_H
 
-#include "plugin/report.h"
+#include "client/report.h"
 
 #include <stdint.h>
 

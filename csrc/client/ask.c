@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-#include "plugin/ask.h"
+#include "client/ask.h"
 
 #define SLICE_NS 50000000ull /* between two looks at whether the daemon lives */
 #define ERRNO_LIMIT 4096

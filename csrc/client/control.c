@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-#include "plugin/control.h"
+#include "client/control.h"
 
 #include "shared/ring.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-#include "plugin/mapping.h"
+#include "client/mapping.h"
 
 #include <errno.h>
 #include <string.h>

@@ -2,8 +2,8 @@
 
 /* What went wrong, as an errno for programs and in words for a person. */
 
-#ifndef CRFS_PLUGIN_REPORT_H
-#define CRFS_PLUGIN_REPORT_H
+#ifndef CRFS_CLIENT_REPORT_H
+#define CRFS_CLIENT_REPORT_H
 
 struct crfs_failure {
   int error;

@@ -2,10 +2,10 @@
 
 /* The mount's side of a conversation with the daemon: shared/control.h. Not for several threads at once. */
 
-#ifndef CRFS_PLUGIN_CONTROL_H
-#define CRFS_PLUGIN_CONTROL_H
+#ifndef CRFS_CLIENT_CONTROL_H
+#define CRFS_CLIENT_CONTROL_H
 
-#include "plugin/report.h"
+#include "client/report.h"
 #include "shared/control.h"
 
 #define CRFS_SILENCE_MS 15000 /* a daemon that says nothing for so long is stuck */

@@ -3,10 +3,10 @@
 /* Everything that a mount shares with one daemon: their conversation, the request ring, and the daemon's directories.
  * A daemon that dies takes its connection along, and the next daemon gets a new one. */
 
-#ifndef CRFS_PLUGIN_CONNECTION_H
-#define CRFS_PLUGIN_CONNECTION_H
+#ifndef CRFS_CLIENT_CONNECTION_H
+#define CRFS_CLIENT_CONNECTION_H
 
-#include "plugin/control.h"
+#include "client/control.h"
 #include "shared/ring.h"
 
 struct crfs_connection {

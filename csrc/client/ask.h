@@ -2,10 +2,10 @@
 
 /* Asking the daemon's workers for a file, through the ring. */
 
-#ifndef CRFS_PLUGIN_ASK_H
-#define CRFS_PLUGIN_ASK_H
+#ifndef CRFS_CLIENT_ASK_H
+#define CRFS_CLIENT_ASK_H
 
-#include "plugin/connection.h"
+#include "client/connection.h"
 
 /* The daemon ended before it answered; no errno. */
 #define CRFS_ASK_GONE (-1)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-#include "plugin/start.h"
+#include "client/start.h"
 
 #include "shared/ring.h"
 

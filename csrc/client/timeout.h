@@ -2,10 +2,10 @@
 
 /* How long an open may wait for its content. */
 
-#ifndef CRFS_PLUGIN_TIMEOUT_H
-#define CRFS_PLUGIN_TIMEOUT_H
+#ifndef CRFS_CLIENT_TIMEOUT_H
+#define CRFS_CLIENT_TIMEOUT_H
 
-#include "plugin/report.h"
+#include "client/report.h"
 
 #include <stdint.h>
 

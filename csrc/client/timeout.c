@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-#include "plugin/timeout.h"
+#include "client/timeout.h"
 
 #include <errno.h>
 #include <stdlib.h>

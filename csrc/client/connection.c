@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-#include "plugin/connection.h"
+#include "client/connection.h"
 
+#include "client/runtime.h"
+#include "client/start.h"
 #include "plugin/mountpoint.h"
-#include "plugin/runtime.h"
-#include "plugin/start.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-#include "plugin/object.h"
+#include "client/object.h"
 
-#include "plugin/ask.h"
-#include "plugin/session.h"
-#include "plugin/timeout.h"
+#include "client/ask.h"
+#include "client/session.h"
+#include "client/timeout.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-#include "plugin/runtime.h"
+#include "client/runtime.h"
 
 #include <errno.h>
 #include <fcntl.h>

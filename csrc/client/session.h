@@ -3,15 +3,15 @@
 /* The process's life with its daemons: one connection at a time, renewed when a daemon dies, with all sources and
  * layers carried over. Threads that still use an older connection keep it until they release it. */
 
-#ifndef CRFS_PLUGIN_SESSION_H
-#define CRFS_PLUGIN_SESSION_H
+#ifndef CRFS_CLIENT_SESSION_H
+#define CRFS_CLIENT_SESSION_H
 
-#include "plugin/connection.h"
-#include "plugin/layer.h"
+#include "client/connection.h"
+#include "client/layer.h"
 
-/* The source that OPAQUE describes, opened at first sight. Returns it, owned by the session, or NULL and errno:
- * reported. */
-struct crfs_source *crfs_session_source(const char *opaque);
+/* The source that the configuration ASKED names, opened at first sight: a local file by its absolute path, else what
+ * the daemon is to resolve. Returns it, owned by the session, or NULL and errno: reported. */
+struct crfs_source *crfs_session_source(const char *asked);
 
 /* Has the daemon give LAYER (source and place are set) its number and its index, and keeps it in the session. Returns
  * 0, or -1 with FAILURE. */

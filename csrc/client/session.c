@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-#include "plugin/session.h"
+#include "client/session.h"
 
-#include "plugin/config.h"
-#include "plugin/mapping.h"
-#include "plugin/scratch.h"
-#include "plugin/timeout.h"
+#include "client/mapping.h"
+#include "client/timeout.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -114,6 +112,10 @@ static struct crfs_connection *replace(uint64_t deadline_ns, struct crfs_failure
   return connection;
 }
 
+static int attach(struct crfs_layer *layer, const struct crfs_connection *connection) {
+  return layer->attach == NULL ? 0 : layer->attach(layer, connection->tmp);
+}
+
 /* With `talk` held. */
 static int renew(const struct crfs_connection *dead, uint64_t deadline_ns, struct crfs_failure *failure) {
   if (current != dead)
@@ -129,7 +131,7 @@ static int renew(const struct crfs_connection *dead, uint64_t deadline_ns, struc
     l->number = l->later;
   pthread_mutex_unlock(&state);
   for (struct crfs_layer *l = layers; l != NULL; l = l->next)
-    crfs_skeleton_attach(fresh->tmp, l->host);
+    attach(l, fresh);
   if (old != NULL)
     crfs_session_release(old);
   return 0;
@@ -204,17 +206,16 @@ static void free_source(struct crfs_source *source) {
   free(source);
 }
 
-static struct crfs_source *make_source(const struct crfs_config *config, struct crfs_failure *failure) {
+static struct crfs_source *make_source(const char *asked, struct crfs_failure *failure) {
   struct crfs_source *source = calloc(1, sizeof *source);
-  if (source == NULL || (source->asked = strdup(config->text)) == NULL) {
+  if (source == NULL || (source->asked = strdup(asked)) == NULL) {
     free(source);
     crfs_fail(failure, ENOMEM, "out of memory");
     return NULL;
   }
-  source->blob = -1;
-  if (crfs_config_is_local(config))
-    source->blob = open_blob(source->asked, failure);
-  if ((crfs_config_is_local(config) && source->blob < 0) || insist(question_open, source, failure) < 0) {
+  const int local = asked[0] == '/';
+  source->blob = local ? open_blob(asked, failure) : -1;
+  if ((local && source->blob < 0) || insist(question_open, source, failure) < 0) {
     free_source(source);
     return NULL;
   }
@@ -223,20 +224,14 @@ static struct crfs_source *make_source(const struct crfs_config *config, struct 
   return source;
 }
 
-struct crfs_source *crfs_session_source(const char *opaque) {
-  struct crfs_config config;
+struct crfs_source *crfs_session_source(const char *asked) {
   struct crfs_failure failure;
-  if (crfs_config_decode(&config, opaque, &failure) < 0) {
-    crfs_report(opaque, &failure);
-    errno = failure.error;
-    return NULL;
-  }
   pthread_mutex_lock(&talk);
   struct crfs_source *source = sources;
-  while (source != NULL && strcmp(source->asked, config.text) != 0)
+  while (source != NULL && strcmp(source->asked, asked) != 0)
     source = source->next;
-  if (source == NULL && (crfs_timeout_read(&failure) < 0 || (source = make_source(&config, &failure)) == NULL))
-    crfs_report(config.text, &failure);
+  if (source == NULL && (crfs_timeout_read(&failure) < 0 || (source = make_source(asked, &failure)) == NULL))
+    crfs_report(asked, &failure);
   pthread_mutex_unlock(&talk);
   if (source == NULL)
     errno = failure.error; /* the host prints it after our line */
@@ -246,7 +241,7 @@ struct crfs_source *crfs_session_source(const char *opaque) {
 int crfs_session_add(struct crfs_layer *layer, struct crfs_failure *failure) {
   pthread_mutex_lock(&talk);
   int result = insist(question_layer, layer, failure);
-  if (result == 0 && crfs_skeleton_attach(current->tmp, layer->host) < 0)
+  if (result == 0 && attach(layer, current) < 0)
     result = crfs_fail(failure, errno, "cannot use the daemon's tmp directory: %s", strerror(errno));
   if (result == 0) {
     layer->number = layer->later;

@@ -2,10 +2,10 @@
 
 /* The content of regular files: objects that the daemon publishes. */
 
-#ifndef CRFS_PLUGIN_OBJECT_H
-#define CRFS_PLUGIN_OBJECT_H
+#ifndef CRFS_CLIENT_OBJECT_H
+#define CRFS_CLIENT_OBJECT_H
 
-#include "plugin/layer.h"
+#include "client/layer.h"
 
 /* Opens the content of the regular file INODE for reading: at once if its object is there, else after the daemon has
  * made it. Returns a descriptor, or -1 and errno: ETIMEDOUT, EIO (no daemon can be had, or bytes that do not match

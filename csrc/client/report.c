@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-#include "plugin/report.h"
+#include "client/report.h"
 
 #include <stdarg.h>
 #include <stdio.h>

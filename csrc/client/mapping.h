@@ -2,10 +2,10 @@
 
 /* A layer's index in this process's memory. */
 
-#ifndef CRFS_PLUGIN_MAPPING_H
-#define CRFS_PLUGIN_MAPPING_H
+#ifndef CRFS_CLIENT_MAPPING_H
+#define CRFS_CLIENT_MAPPING_H
 
-#include "plugin/layer.h"
+#include "client/layer.h"
 
 /* Maps and checks the index behind FD, which must be that of the TOC with DIGEST, and fills in LAYER. FD stays the
  * caller's. Returns 0, or -1 with FAILURE. */
