@@ -3,7 +3,7 @@
 import type { ExecutionContext } from 'ava';
 import { Deflater } from '../../src/main/convert/deflater.js';
 import { convertImage, type ImageOptions, type ImageResult } from '../../src/main/convert/image/convert-image.js';
-import { openDestination, openSource } from '../../src/main/convert/image/open.js';
+import { openDestination, openSource } from '../../src/main/images/open.js';
 import { silent } from '../../src/main/output/progress.js';
 import { RegistryClient } from '../../src/main/registry/client.js';
 import { checkChunks, readLayer } from '../tools/read-layer.js';

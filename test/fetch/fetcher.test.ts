@@ -6,13 +6,13 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import type { StreamSource } from '../../src/main/blob/source.js';
 import { download } from '../../src/main/fetch/background.js';
 import { BlobFile } from '../../src/main/fetch/blob-file.js';
 import { BLOCK } from '../../src/main/fetch/blocks.js';
 import { Fetcher } from '../../src/main/fetch/fetcher.js';
 import { Link } from '../../src/main/fetch/link.js';
 import { Traffic } from '../../src/main/fetch/traffic.js';
-import type { StreamSource } from '../../src/main/registry/types.js';
 
 const BLOCKS = 40;
 const content = randomBytes(BLOCKS * BLOCK - 1234);

@@ -3,10 +3,10 @@
 import { text } from 'node:stream/consumers';
 import { createGzip, gzipSync } from 'node:zlib';
 import test from 'ava';
+import type { BlobSource } from '../../src/main/blob/source.js';
 import { CrfsError } from '../../src/main/errors/error.js';
 import { LayerFault } from '../../src/main/formats/fault.js';
 import { openToc } from '../../src/main/formats/toc.js';
-import type { BlobSource } from '../../src/main/sources/source.js';
 import { estargzFooter, footer, TOC_OFFSET, tailSource, tarOf } from '../tools/toc.js';
 
 /** With some content in front, as a footer alone is shorter than what is read for one. */

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { run } from '../tools/run.js';
 
 /** The checkout; not by way of what imports ava, which runs under its own command alone. */
-const top = fileURLToPath(new URL('../../../', import.meta.url));
+const top = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** Of libFuzzer, by name: test/fuzz/NAME.c and these sources. */
 export const native: Readonly<Record<string, readonly string[]>> = {

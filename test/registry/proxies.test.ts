@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { CrfsError } from '../../src/main/errors/error.js';
-import { proxyFor } from '../../src/main/registry/http/proxies.js';
+import { proxyFor } from '../../src/main/http/proxies.js';
 
 const PROXY = 'http://proxy.test:3128';
 

@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage, request } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
-import { Transport } from '../../src/main/registry/http/transport.js';
+import { Transport } from '../../src/main/http/transport.js';
 import { openHttpSource } from '../../src/main/sources/http.js';
 import { type Origin, startOrigin } from '../tools/fault-proxy-origin.js';
 import { startRegistry } from '../tools/registry.js';

@@ -3,10 +3,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { CrfsError } from '../../src/main/errors/error.js';
-import { parseContentRange } from '../../src/main/registry/http/content-range.js';
-import { oneLine } from '../../src/main/registry/http/failure.js';
-import { paced } from '../../src/main/registry/http/paced.js';
-import { retryAfter, retrying, TransientError } from '../../src/main/registry/retry.js';
+import { parseContentRange } from '../../src/main/http/content-range.js';
+import { oneLine } from '../../src/main/http/failure.js';
+import { paced } from '../../src/main/http/paced.js';
+import { retryAfter, retrying, TransientError } from '../../src/main/http/retry.js';
 
 const quick = { attempts: 3, first: 1, longest: 2, total: 10_000 };
 

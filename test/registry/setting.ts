@@ -7,10 +7,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import anyTest, { type ExecutionContext } from 'ava';
 import { writeBlob } from '../../src/main/convert/image/write-blob.js';
+import type { Surroundings } from '../../src/main/environment/environment.js';
 import { CrfsError, type ErrorCode } from '../../src/main/errors/error.js';
+import type { RetryPolicy } from '../../src/main/http/retry.js';
 import { type ClientOptions, RegistryClient } from '../../src/main/registry/client.js';
-import type { RetryPolicy } from '../../src/main/registry/retry.js';
-import type { Reference, Surroundings } from '../../src/main/registry/types.js';
+import type { Reference } from '../../src/main/registry/types.js';
 import type { ImageWriter } from '../../src/main/registry/writer.js';
 import { missing, PASSWORD, USER } from '../tools/registry.js';
 

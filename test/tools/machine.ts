@@ -14,7 +14,7 @@ import type { Status } from '../../src/main/daemon/status.js';
 import { run } from './run.js';
 
 /** The checkout: compiled, this file stands at dist/test/tools. */
-export const top = fileURLToPath(new URL('../../../', import.meta.url));
+export const top = fileURLToPath(new URL('../../..', import.meta.url));
 export const crfs = join(top, 'bin/crfs');
 export const plugin = join(top, 'crfs-plugin.so');
 

@@ -10,10 +10,10 @@ import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import type { ExecutionContext } from 'ava';
 import { pack } from 'tar-stream';
+import type { BlobSource } from '../../src/main/blob/source.js';
 import { openToc } from '../../src/main/formats/toc.js';
 import { buildIndex, type IndexSummary } from '../../src/main/index/build.js';
 import { IndexReader } from '../../src/main/index/reader.js';
-import type { BlobSource } from '../../src/main/sources/source.js';
 
 export type Fields = Readonly<Record<string, unknown>>;
 

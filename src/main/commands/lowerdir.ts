@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { Command } from 'commander';
-import { canonicalConfiguration } from '../inspect/configuration.js';
 import { Workspace } from '../inspect/workspace.js';
 import { joinOptions, listedDirectory, lowerLayers } from '../mount/lowerdir.js';
 import { toJson } from '../output/terminal.js';
 import { parsePlatform } from '../registry/platform.js';
+import { canonicalConfiguration } from '../sources/configuration.js';
 import { openFileSource } from '../sources/file.js';
 import { placeOf } from '../sources/place.js';
 import { configurationHelp, platformOption } from './view-options.js';

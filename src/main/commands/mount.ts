@@ -4,12 +4,12 @@ import type { Command } from 'commander';
 import { askDaemon } from '../daemon/ask.js';
 import type { Status } from '../daemon/status.js';
 import { Interruption } from '../errors/interrupted.js';
-import { canonicalConfiguration, shownConfiguration } from '../inspect/configuration.js';
 import { Workspace } from '../inspect/workspace.js';
 import { mountLayers } from '../mount/mount.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
 import { formatBytes } from '../output/text.js';
 import { parsePlatform } from '../registry/platform.js';
+import { canonicalConfiguration, shownConfiguration } from '../sources/configuration.js';
 import { configurationHelp, platformOption } from './view-options.js';
 
 interface Given {

@@ -4,10 +4,10 @@
 
 import { existsSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
+import { here } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
 import type { Credentials } from '../registry/auth-file.js';
 import { type ClientOptions, RegistryClient } from '../registry/client.js';
-import { here } from '../registry/surroundings.js';
 
 const TLS_VERIFY = 'whether its certificate must be good; false: http will do, too';
 

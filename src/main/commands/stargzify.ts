@@ -8,12 +8,12 @@ import { Deflater, type DeflaterOptions, defaultLevel } from '../convert/deflate
 import { convertFile } from '../convert/file.js';
 import type { LayerFormat } from '../convert/footer.js';
 import { convertImage, type ImageOptions, type ImageResult } from '../convert/image/convert-image.js';
-import { namesTransport, openDestination, openSource } from '../convert/image/open.js';
 import { defaultChunkSize, type LayerOptions, type LayerResult } from '../convert/layer.js';
 import { readPatterns } from '../convert/patterns.js';
 import { spoolDirectory } from '../convert/spool.js';
 import { CrfsError } from '../errors/error.js';
 import { Interruption } from '../errors/interrupted.js';
+import { namesTransport, openDestination, openSource } from '../images/open.js';
 import { type Progress, progressOn, type Step, silent } from '../output/progress.js';
 import { toJson } from '../output/terminal.js';
 import { formatBytes } from '../output/text.js';

@@ -3,10 +3,10 @@
 import { spawn } from 'node:child_process';
 import { pipeline, Readable, type Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
+import type { BlobSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
 import { asFault, LayerFault } from '../formats/fault.js';
-import type { BlobSource } from '../sources/source.js';
-import { ByteReader } from './tar/bytes.js';
+import { ByteReader } from '../tar/bytes.js';
 
 const outputSize = 256 * 1024;
 const magicLength = 6;

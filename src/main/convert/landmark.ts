@@ -2,8 +2,8 @@
 
 /** Files that eStargz adds to a tar: eStargz specification, "Prioritized Files and Landmark Files" and "TOC". */
 
-import type { TarEntry } from './tar/entry.js';
-import { plainHeader } from './tar/header.js';
+import type { TarEntry } from '../tar/entry.js';
+import { plainHeader } from '../tar/header.js';
 import { cleanName } from './toc.js';
 
 export const tocName = 'stargz.index.json';

@@ -4,13 +4,13 @@
 
 import { createHash } from 'node:crypto';
 import { namingBlob } from '../formats/fault.js';
+import { padding } from '../tar/header.js';
 import { decompress } from './decompress.js';
 import type { Deflater } from './deflater.js';
 import { type LayerFormat, writeEnd } from './footer.js';
 import { type BlobSink, MemberWriter } from './members.js';
 import { type Item, inOrder, prioritized } from './order.js';
 import { Spool } from './spool.js';
-import { padding } from './tar/header.js';
 import { FileContent, TocWriter } from './toc.js';
 
 export const defaultChunkSize = 4 * 1024 * 1024;

@@ -3,6 +3,9 @@
 /** The order in which entries are written: the tar's, or what a container needs at its start first. */
 
 import { Minimatch } from 'minimatch';
+import type { TarEntry } from '../tar/entry.js';
+import type { PaxRecords } from '../tar/pax.js';
+import { TarReader } from '../tar/reader.js';
 import {
   isAdded,
   type Landmark,
@@ -12,9 +15,6 @@ import {
   prefetchLandmark,
 } from './landmark.js';
 import { Spool } from './spool.js';
-import type { TarEntry } from './tar/entry.js';
-import type { PaxRecords } from './tar/pax.js';
-import { TarReader } from './tar/reader.js';
 import { cleanName } from './toc.js';
 
 export interface Item {

@@ -5,9 +5,9 @@
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { LayerFault, quote } from '../formats/fault.js';
+import type { TarEntry } from '../tar/entry.js';
 import type { Chunk } from './members.js';
 import type { Spool } from './spool.js';
-import type { TarEntry } from './tar/entry.js';
 
 const tocTypes = {
   file: 'reg',

@@ -48,6 +48,6 @@ function orNobody(error: unknown): undefined {
 
 /** HTTP is loaded when somebody is asked: a daemon that starts asks nobody. */
 async function connect(timeouts: Client.Options): Promise<Client> {
-  const { Client: HttpClient } = await import('../registry/http/undici.js');
+  const { Client: HttpClient } = await import('../http/undici.js');
   return new HttpClient('http://crfs', { socketPath: join(runtimeDirectory(), API_SOCKET), ...timeouts });
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import type { StreamSource } from '../registry/types.js';
+import type { StreamSource } from '../blob/source.js';
 import type { BlobFile } from './blob-file.js';
 import { BLOCK } from './blocks.js';
 import type { Link } from './link.js';

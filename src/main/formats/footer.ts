@@ -5,8 +5,8 @@
  * specification, "Footer", and the legacy layout of CRFS.
  */
 
+import type { BlobSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
-import type { BlobSource } from '../sources/source.js';
 
 /** `estargz-external`: the TOC lies in another blob. */
 export type LayerKind = 'stargz' | 'estargz' | 'estargz-external';

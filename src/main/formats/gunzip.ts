@@ -2,7 +2,7 @@
 
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import type { BlobSource } from '../sources/source.js';
+import type { BlobSource } from '../blob/source.js';
 import { asFault, LayerFault } from './fault.js';
 
 const READ_BYTES = 1 << 20;

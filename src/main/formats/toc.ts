@@ -4,8 +4,8 @@
 
 import { pipeline, Readable } from 'node:stream';
 import { extract } from 'tar-stream';
+import type { BlobSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
-import type { BlobSource } from '../sources/source.js';
 import { asFault, LayerFault, quote } from './fault.js';
 import { type LayerKind, readFooter } from './footer.js';
 import { gunzip } from './gunzip.js';

@@ -5,10 +5,10 @@
 import { createHash } from 'node:crypto';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
+import type { BlobSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
 import { asFault, LayerFault, namingBlob, quote } from '../formats/fault.js';
 import type { IndexReader } from '../index/reader.js';
-import type { BlobSource } from '../sources/source.js';
 import type { OpenLayer } from './layer.js';
 import type { Part } from './view.js';
 import type { Workspace } from './workspace.js';

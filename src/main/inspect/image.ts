@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import type { BlobSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
 import type { RegistryClient } from '../registry/client.js';
 import { parsePlatform } from '../registry/platform.js';
+import { canonicalConfiguration, shownConfiguration } from '../sources/configuration.js';
 import { openFileSource } from '../sources/file.js';
 import { type LayerSource, openRemote } from '../sources/open.js';
 import { placeOf } from '../sources/place.js';
-import type { BlobSource } from '../sources/source.js';
 import { diffIdsOf } from './config.js';
-import { canonicalConfiguration, shownConfiguration } from './configuration.js';
 import { type OpenLayer, readLayer } from './layer.js';
 import type { Workspace } from './workspace.js';
 

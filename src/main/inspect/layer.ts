@@ -2,13 +2,13 @@
 
 import { closeSync, openSync, unlinkSync } from 'node:fs';
 import { addon } from '../../native/addon.js';
+import type { BlobSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
 import type { LayerKind } from '../formats/footer.js';
 import { openToc, type Toc } from '../formats/toc.js';
 import { buildIndex } from '../index/build.js';
 import { IndexReader } from '../index/reader.js';
 import type { LayerSource } from '../sources/open.js';
-import type { BlobSource } from '../sources/source.js';
 import type { Workspace } from './workspace.js';
 
 /** A layer whose TOC has been read. */

@@ -2,9 +2,9 @@
 
 /** Images on disk, in an OCI layout or an archive, as they are looked into. */
 
-import { openLocalSource } from '../convert/image/open.js';
-import { readBlob } from '../convert/image/stream.js';
 import { CrfsError } from '../errors/error.js';
+import { openLocalSource } from '../images/open.js';
+import { readBlob } from '../images/stream.js';
 import { tocDigestOf } from '../registry/image.js';
 import { isIndex } from '../registry/manifest.js';
 import { choosePlatform, machinePlatform, parsePlatform } from '../registry/platform.js';

@@ -41,7 +41,7 @@ async function hostVersion(): Promise<string> {
  * Throws CRFS_NOT_FOUND.
  */
 export function findPlugin(): string {
-  const home = new URL('../../../../', import.meta.url); // this file, compiled, stands at dist/src/main/mount
+  const home = new URL('../../../..', import.meta.url); // this file, compiled, stands at dist/src/main/mount
   const places = ['crfs-plugin.so', '../../libexec/fuse-overlayfs/crfs-plugin.so'];
   const paths = places.map((place) => fileURLToPath(new URL(place, home)));
   const found = paths.find((path) => existsSync(path));

@@ -3,10 +3,10 @@
 /** Credentials, as containers-auth.json(5) and docker's config.json keep them. */
 
 import { join } from 'node:path';
+import type { Surroundings } from '../environment/environment.js';
+import { ConfigFiles, configHomeOf, homeOf } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
 import { askHelper } from './credential-helper.js';
-import { ConfigFiles, configHomeOf, homeOf } from './surroundings.js';
-import type { Surroundings } from './types.js';
 
 export type Credentials =
   | { readonly kind: 'basic'; readonly username: string; readonly password: string }

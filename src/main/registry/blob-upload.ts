@@ -3,11 +3,11 @@
 /** One blob on its way into a registry, in chunks; what a broken connection has lost is sent again (distribution specification, "Push"). */
 
 import { CrfsError } from '../errors/error.js';
+import { Retry, type RetryPolicy, retrying, TransientError } from '../http/retry.js';
+import { refusal } from '../http/status.js';
+import type { HttpResponse } from '../http/transport.js';
 import type { Scope } from './authorizer.js';
 import type { Host, HostRequest } from './host.js';
-import { refusal } from './http/status.js';
-import type { HttpResponse } from './http/transport.js';
-import { Retry, type RetryPolicy, retrying, TransientError } from './retry.js';
 
 /** Registries may ask for larger chunks, up to this many bytes. */
 const CHUNK_LIMIT = 128 << 20;

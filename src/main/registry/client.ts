@@ -3,29 +3,22 @@
 /** Reading images from registries: manifests and blobs, over mirrors, with whatever each host asks for. */
 
 import { createHash } from 'node:crypto';
+import type { StreamSource } from '../blob/source.js';
+import { here } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
-import { openRegistrySource } from '../sources/registry.js';
+import { brief, patient, type RetryPolicy, retrying } from '../http/retry.js';
+import { refusal } from '../http/status.js';
+import { Transport, type TransportOptions } from '../http/transport.js';
 import type { Credentials } from './auth-file.js';
+import { openRegistrySource } from './blob-source.js';
 import { CredentialStores } from './credential-stores.js';
 import { candidates, type Endpoint, pullEndpoints, pushEndpoint } from './endpoints.js';
 import { Host } from './host.js';
-import { refusal } from './http/status.js';
-import { Transport, type TransportOptions } from './http/transport.js';
 import { ACCEPTED, digestOf, isIndex, MANIFEST_LIMIT, parseManifest } from './manifest.js';
 import { choosePlatform, machinePlatform } from './platform.js';
 import { formatReference } from './reference.js';
 import { RegistriesFiles } from './registries-conf.js';
-import { brief, patient, type RetryPolicy, retrying } from './retry.js';
-import { here } from './surroundings.js';
-import type {
-  Descriptor,
-  ImageIndex,
-  ImageManifest,
-  ManifestStore,
-  Platform,
-  Reference,
-  StreamSource,
-} from './types.js';
+import type { Descriptor, ImageIndex, ImageManifest, ManifestStore, Platform, Reference } from './types.js';
 
 /** Indexes that name indexes: so many at most, one within the other. */
 const NESTING = 3;

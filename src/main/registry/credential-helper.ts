@@ -3,9 +3,9 @@
 /** Programs that keep credentials: `docker-credential-NAME get`, a host on stdin, JSON on stdout. */
 
 import { spawn } from 'node:child_process';
+import type { Surroundings } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
 import type { Credentials } from './auth-file.js';
-import type { Surroundings } from './types.js';
 
 const TIMEOUT_MS = 30_000;
 const OUTPUT_LIMIT = 1 << 20;

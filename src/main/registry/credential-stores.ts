@@ -2,11 +2,11 @@
 
 /** Credentials, from the places that `credential-helpers` of registries.conf lists. */
 
+import type { Surroundings } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
 import { AuthFiles, type Credentials } from './auth-file.js';
 import { askHelper } from './credential-helper.js';
 import { AUTH_FILES, type RegistriesFiles } from './registries-conf.js';
-import type { Surroundings } from './types.js';
 
 export class CredentialStores {
   readonly #registries: RegistriesFiles;

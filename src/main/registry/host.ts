@@ -4,13 +4,13 @@
 
 import { isIP } from 'node:net';
 import { CrfsError } from '../errors/error.js';
+import { nameOf } from '../http/failure.js';
+import { sendFollowing } from '../http/redirect.js';
+import { refusal } from '../http/status.js';
+import { speaksTls } from '../http/tls-probe.js';
+import type { HttpRequest, HttpResponse, Transport } from '../http/transport.js';
 import { Authorizer, type AuthorizerOptions, type Scope } from './authorizer.js';
 import type { Endpoint } from './endpoints.js';
-import { nameOf } from './http/failure.js';
-import { sendFollowing } from './http/redirect.js';
-import { refusal } from './http/status.js';
-import { speaksTls } from './http/tls-probe.js';
-import type { HttpRequest, HttpResponse, Transport } from './http/transport.js';
 
 /** Rounds of authorization for one request: without, with a token, with a fresh token. */
 const ROUNDS = 3;

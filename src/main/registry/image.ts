@@ -2,10 +2,11 @@
 
 /** From a name to the layers that it stands for. */
 
+import type { StreamSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
 import type { ManifestOptions, RegistryClient } from './client.js';
 import { formatReference, isDigest } from './reference.js';
-import type { Descriptor, ImageManifest, Reference, StreamSource } from './types.js';
+import type { Descriptor, ImageManifest, Reference } from './types.js';
 
 /** Annotations of eStargz. */
 const TOC_DIGEST = 'containerd.io/snapshot/stargz/toc.digest';

@@ -4,7 +4,7 @@
 
 import { createHash } from 'node:crypto';
 import { CrfsError } from '../errors/error.js';
-import { oneLine } from './http/failure.js';
+import { oneLine } from '../http/failure.js';
 import { isDigest } from './reference.js';
 import type { Descriptor, ImageIndex, ImageManifest, Platform } from './types.js';
 

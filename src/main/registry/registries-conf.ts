@@ -5,11 +5,11 @@
 import { access, constants, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
+import type { Surroundings } from '../environment/environment.js';
+import { ConfigFiles, configHomeOf, isMissing, shortNamesOf } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
 import { readVersion1 } from './registries-v1.js';
-import { ConfigFiles, configHomeOf, isMissing, shortNamesOf } from './surroundings.js';
 import { TomlTable } from './toml-table.js';
-import type { Surroundings } from './types.js';
 
 /** Among credential helpers: the files of containers-auth.json(5). */
 export const AUTH_FILES = 'containers-auth.json';

@@ -3,11 +3,11 @@
 /** Buying one bearer token from the server that a registry names. */
 
 import { CrfsError } from '../errors/error.js';
+import { nameOf } from '../http/failure.js';
+import { refusal } from '../http/status.js';
+import type { HttpRequest, Transport } from '../http/transport.js';
 import type { Credentials } from './auth-file.js';
 import type { Challenge } from './challenge.js';
-import { nameOf } from './http/failure.js';
-import { refusal } from './http/status.js';
-import type { HttpRequest, Transport } from './http/transport.js';
 
 const ANSWER_LIMIT = 1 << 20;
 /** Seconds that a token lives if its server does not say. */

@@ -2,8 +2,6 @@
 
 /** What the registry client hands out and takes in. */
 
-import type { BlobSource } from '../sources/source.js';
-
 /** An image's name, taken apart: `registry/repository[:tag][@digest]`. At least one of tag and digest is set. */
 export interface Reference {
   /** `host[:port]`, as a person writes it (`docker.io`, not the host that serves its API). */
@@ -50,26 +48,8 @@ export interface ImageIndex {
   readonly manifests: readonly (Descriptor & { readonly platform?: Platform })[];
 }
 
-/** A blob whose ranges can also be had while they arrive. */
-export interface StreamSource extends BlobSource {
-  /**
-   * Yields exactly the bytes [offset, offset + length), in order, in pieces as they arrive: valid until the next one is asked for.
-   * Fails as `read` does. Stopping early, or aborting `signal`, ends the request.
-   */
-  stream(offset: number, length: number, signal?: AbortSignal): AsyncIterable<Uint8Array>;
-}
-
 /** Keeps manifests by digest, so that what was seen once needs no registry. The bytes are checked by whoever asks. */
 export interface ManifestStore {
   get(digest: string): Promise<Uint8Array | undefined>;
   put(digest: string, bytes: Uint8Array): Promise<void>;
-}
-
-/** Where configuration is looked up. */
-export interface Surroundings {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** The system's configuration directory: `/etc`. */
-  readonly etc: string;
-  /** The system's directory of caches: `/var/cache`. */
-  readonly cache: string;
 }

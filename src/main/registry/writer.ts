@@ -3,13 +3,13 @@
 /** Writing an image into a repository: blobs first, then manifests. */
 
 import { CrfsError } from '../errors/error.js';
+import { retrying } from '../http/retry.js';
+import { refusal } from '../http/status.js';
 import { BlobUpload, hasBlob, type UploadOptions } from './blob-upload.js';
 import type { RegistryClient } from './client.js';
 import type { Host } from './host.js';
-import { refusal } from './http/status.js';
 import { digestOf } from './manifest.js';
 import { formatReference } from './reference.js';
-import { retrying } from './retry.js';
 import type { Reference } from './types.js';
 
 const CHUNK_SIZE = 8 << 20;

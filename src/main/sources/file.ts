@@ -4,9 +4,9 @@
 
 import { close, closeSync, constants, fstatSync, openSync, read } from 'node:fs';
 import { promisify } from 'node:util';
+import type { BlobSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
 import { reasonOf } from '../errors/reason.js';
-import type { BlobSource } from './source.js';
 
 const readAt = promisify(read);
 const closeFd = promisify(close);

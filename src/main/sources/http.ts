@@ -2,14 +2,14 @@
 
 /** A blob at a URL. */
 
+import type { StreamSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
-import { nameOf } from '../registry/http/failure.js';
-import { RangeSource } from '../registry/http/range-source.js';
-import { Location, sendFollowing } from '../registry/http/redirect.js';
-import type { Transport } from '../registry/http/transport.js';
-import { patient, type RetryPolicy } from '../registry/retry.js';
+import { nameOf } from '../http/failure.js';
+import { RangeSource } from '../http/range-source.js';
+import { Location, sendFollowing } from '../http/redirect.js';
+import { patient, type RetryPolicy } from '../http/retry.js';
+import type { Transport } from '../http/transport.js';
 import { basic } from '../registry/token.js';
-import type { StreamSource } from '../registry/types.js';
 
 export interface HttpSource extends StreamSource {
   /** What tells this version of the blob from others, as far as the server says: an ETag or a time. */

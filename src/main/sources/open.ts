@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { randomUUID } from 'node:crypto';
+import type { StreamSource } from '../blob/source.js';
 import type { ManifestOptions, RegistryClient } from '../registry/client.js';
 import { resolveImage } from '../registry/image.js';
-import type { StreamSource } from '../registry/types.js';
 import { openHttpSource } from './http.js';
 import type { Place } from './place.js';
 

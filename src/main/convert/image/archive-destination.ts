@@ -8,12 +8,12 @@ import { join } from 'node:path';
 import { type Pack, pack } from 'tar-stream';
 import { CrfsError } from '../../errors/error.js';
 import { reasonOf } from '../../errors/reason.js';
+import { archivedName, manifestFile, savedImages } from '../../images/docker-archive.js';
+import type { ImageDestination } from '../../images/ends.js';
 import { isIndex, parseManifest } from '../../registry/manifest.js';
 import type { ImageManifest } from '../../registry/types.js';
 import { writeWhole } from '../file.js';
 import { writeFully } from '../spool.js';
-import { archivedName, manifestFile, savedImages } from './docker-archive.js';
-import type { ImageDestination } from './ends.js';
 import { layoutDestination } from './layout-destination.js';
 
 /** What podman and containerd take for the name of an image in a layout, before its tag. */

@@ -4,6 +4,8 @@
 
 import { CrfsError } from '../../errors/error.js';
 import { namingBlob } from '../../formats/fault.js';
+import type { ImageDestination, ImageSource } from '../../images/ends.js';
+import { readBlob, verified } from '../../images/stream.js';
 import type { Progress } from '../../output/progress.js';
 import { formatBytes } from '../../output/text.js';
 import { digestOf, isIndex, MANIFEST_LIMIT } from '../../registry/manifest.js';
@@ -13,7 +15,6 @@ import { decompress } from '../decompress.js';
 import { convertLayer, type LayerOptions } from '../layer.js';
 import type { BlobSink } from '../members.js';
 import { watched } from '../watch.js';
-import type { ImageDestination, ImageSource } from './ends.js';
 import { estargzToc } from './estargz.js';
 import { Gate } from './gate.js';
 import {
@@ -30,7 +31,6 @@ import {
   rewriteManifest,
   statedSize,
 } from './rewrite.js';
-import { readBlob, verified } from './stream.js';
 import { writeBlob } from './write-blob.js';
 
 export interface ImageOptions extends Omit<LayerOptions, 'name'> {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { createHash } from 'node:crypto';
+import type { StreamSource } from '../../blob/source.js';
 import { CrfsError } from '../../errors/error.js';
 import { readFooter } from '../../formats/footer.js';
 import { openToc } from '../../formats/toc.js';
-import type { StreamSource } from '../../registry/types.js';
 
 /** The digest of the TOC of a layer that is eStargz already, undefined for any other. */
 export async function estargzToc(source: StreamSource): Promise<string | undefined> {

@@ -2,12 +2,12 @@
 
 /** A blob read by single range requests, each checked, continued where it broke off. */
 
-import { CrfsError } from '../../errors/error.js';
-import { Retry, type RetryPolicy, TransientError } from '../retry.js';
-import type { StreamSource } from '../types.js';
+import type { StreamSource } from '../blob/source.js';
+import { CrfsError } from '../errors/error.js';
 import { parseContentRange } from './content-range.js';
 import { download } from './download.js';
 import { PROGRESS } from './paced.js';
+import { Retry, type RetryPolicy, TransientError } from './retry.js';
 import { refusal } from './status.js';
 import type { HttpResponse } from './transport.js';
 import { WholeDownload } from './whole-download.js';

@@ -7,7 +7,7 @@ import type { RegistryClient } from '../registry/client.js';
 import { resolveImage } from '../registry/image.js';
 import { formatReference } from '../registry/reference.js';
 import type { Platform } from '../registry/types.js';
-import { placeOf } from '../sources/place.js';
+import { placeOf } from './place.js';
 
 /**
  * The configuration that a person means: a path becomes absolute, an image's name gets its registry and tag, and with

@@ -2,7 +2,7 @@
 
 /** Extended headers: POSIX pax(1), "pax Extended Header". */
 
-import { LayerFault, quote } from '../../formats/fault.js';
+import { LayerFault, quote } from '../formats/fault.js';
 import { padding, plainHeader } from './header.js';
 
 /** Values are bytes: those of extended attributes may be anything. */

@@ -6,8 +6,8 @@ import { randomUUID } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CrfsError } from '../../errors/error.js';
-import { isNoSpace } from '../../errors/no-space.js';
+import { CrfsError } from '../errors/error.js';
+import { isNoSpace } from '../errors/no-space.js';
 
 const PIECE = 1 << 20;
 

@@ -2,7 +2,7 @@
 
 /** Redirects, followed by hand: what may be sent where, and for how long a target is good. */
 
-import { CrfsError } from '../../errors/error.js';
+import { CrfsError } from '../errors/error.js';
 import { nameOf } from './failure.js';
 import type { HttpRequest, HttpResponse, Transport } from './transport.js';
 

@@ -4,10 +4,10 @@
 
 import type { SecureContext } from 'node:tls';
 import type { Dispatcher } from 'undici';
-import { CrfsError } from '../../errors/error.js';
-import { certsDirectory, secureContext } from '../certs.js';
-import { here } from '../surroundings.js';
-import type { Surroundings } from '../types.js';
+import type { Surroundings } from '../environment/environment.js';
+import { here } from '../environment/environment.js';
+import { CrfsError } from '../errors/error.js';
+import { certsDirectory, secureContext } from './certs.js';
 import { failure, nameOf } from './failure.js';
 import { paced } from './paced.js';
 import { proxyFor } from './proxies.js';

@@ -2,9 +2,10 @@
 
 /** Images in an OCI layout, a directory or an archive of one: OCI image-layout specification. */
 
-import { CrfsError } from '../../errors/error.js';
-import { MANIFEST_LIMIT, OCI_INDEX, parseManifest } from '../../registry/manifest.js';
-import type { Descriptor, ImageIndex, ImageManifest, StreamSource } from '../../registry/types.js';
+import type { StreamSource } from '../blob/source.js';
+import { CrfsError } from '../errors/error.js';
+import { MANIFEST_LIMIT, OCI_INDEX, parseManifest } from '../registry/manifest.js';
+import type { Descriptor, ImageIndex, ImageManifest } from '../registry/types.js';
 import type { ImageSource } from './ends.js';
 import type { ImageFiles } from './files.js';
 import { readBlob } from './stream.js';

@@ -2,7 +2,7 @@
 
 /** The 512-byte header of a tar entry: POSIX pax(1) "ustar Interchange Format", and GNU tar's additions. */
 
-import { LayerFault, quote } from '../../formats/fault.js';
+import { LayerFault, quote } from '../formats/fault.js';
 
 export const blockSize = 512;
 

@@ -2,7 +2,7 @@
 
 /** Sparse files, in the four ways that GNU tar writes them: GNU tar manual, "Storing Sparse Files". */
 
-import { LayerFault } from '../../formats/fault.js';
+import { LayerFault } from '../formats/fault.js';
 import type { ByteReader } from './bytes.js';
 import { blockSize, number } from './header.js';
 import { type PaxRecord, parseDecimal } from './pax.js';

@@ -2,7 +2,7 @@
 
 /** Giving up a transfer that trickles: the time spent waiting for it is bounded by what arrives. */
 
-import { TransientError } from '../retry.js';
+import { TransientError } from './retry.js';
 
 /** Bytes; fewer within the time after which a transfer is given up are no progress. */
 export const PROGRESS = 64 << 10;

@@ -2,8 +2,8 @@
 
 /** Errors of sockets, TLS and HTTP, told apart by their codes and said for a person. */
 
-import { CrfsError } from '../../errors/error.js';
-import { TransientError } from '../retry.js';
+import { CrfsError } from '../errors/error.js';
+import { TransientError } from './retry.js';
 
 const PASSING: ReadonlyMap<string, string> = new Map([
   ['UND_ERR_SOCKET', 'the connection broke'],

@@ -5,9 +5,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
+import type { Surroundings } from '../environment/environment.js';
+import { configHomeOf, isMissing } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
-import { configHomeOf, isMissing } from './surroundings.js';
-import type { Surroundings } from './types.js';
 
 /** Where distributions keep the CAs that an administrator trusts, below /etc. */
 const BUNDLES = ['ssl/certs/ca-certificates.crt', 'pki/tls/certs/ca-bundle.crt', 'ssl/ca-bundle.pem', 'ssl/cert.pem'];

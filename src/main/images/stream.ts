@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { createHash } from 'node:crypto';
-import { CrfsError } from '../../errors/error.js';
-import type { Descriptor, StreamSource } from '../../registry/types.js';
-import type { BlobSource } from '../../sources/source.js';
+import type { BlobSource, StreamSource } from '../blob/source.js';
+import { CrfsError } from '../errors/error.js';
+import type { Descriptor } from '../registry/types.js';
 
 const pieceSize = 1024 * 1024;
 

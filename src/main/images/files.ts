@@ -3,15 +3,14 @@
 /** Files of an image on disk: in a directory, or in a tar. */
 
 import { dirname, join, posix } from 'node:path';
-import { CrfsError } from '../../errors/error.js';
-import { LayerFault, namingBlob } from '../../formats/fault.js';
-import type { StreamSource } from '../../registry/types.js';
-import { openFileSource } from '../../sources/file.js';
-import type { BlobSource } from '../../sources/source.js';
-import { decompress } from '../decompress.js';
-import { Spool } from '../spool.js';
+import type { BlobSource, StreamSource } from '../blob/source.js';
+import { decompress } from '../convert/decompress.js';
+import { Spool } from '../convert/spool.js';
+import { cleanName } from '../convert/toc.js';
+import { CrfsError } from '../errors/error.js';
+import { LayerFault, namingBlob } from '../formats/fault.js';
+import { openFileSource } from '../sources/file.js';
 import { TarReader } from '../tar/reader.js';
-import { cleanName } from '../toc.js';
 import { streaming } from './stream.js';
 
 export interface ImageFiles {

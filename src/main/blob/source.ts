@@ -14,3 +14,12 @@ export interface BlobSource {
   /** Releases what the source holds. Reads under way may fail. */
   close(): Promise<void>;
 }
+
+/** A blob whose ranges can also be had while they arrive. */
+export interface StreamSource extends BlobSource {
+  /**
+   * Yields exactly the bytes [offset, offset + length), in order, in pieces as they arrive: valid until the next one is asked for.
+   * Fails as `read` does. Stopping early, or aborting `signal`, ends the request.
+   */
+  stream(offset: number, length: number, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+}

@@ -8,7 +8,7 @@
  * which are the only way to write every entry again just as it was.
  */
 
-import { LayerFault, quote } from '../../formats/fault.js';
+import { LayerFault, quote } from '../formats/fault.js';
 import { ByteReader } from './bytes.js';
 import { type Described, describe, type Extensions, folded, rewrittenHeaders, type TarEntry } from './entry.js';
 import { blockSize, type Header, paddingLength, parseHeader } from './header.js';

@@ -2,14 +2,15 @@
 
 /** A blob of an image, from the first of the image's mirrors that can give it. */
 
+import type { StreamSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
-import type { RegistryClient } from '../registry/client.js';
-import type { Endpoint } from '../registry/endpoints.js';
-import { collect, RangeSource } from '../registry/http/range-source.js';
-import { Location } from '../registry/http/redirect.js';
-import { formatReference } from '../registry/reference.js';
-import { brief, type RetryPolicy } from '../registry/retry.js';
-import type { Descriptor, Reference, StreamSource } from '../registry/types.js';
+import { collect, RangeSource } from '../http/range-source.js';
+import { Location } from '../http/redirect.js';
+import { brief, type RetryPolicy } from '../http/retry.js';
+import type { RegistryClient } from './client.js';
+import type { Endpoint } from './endpoints.js';
+import { formatReference } from './reference.js';
+import type { Descriptor, Reference } from './types.js';
 
 type BlobNamed = Pick<Descriptor, 'digest' | 'size'>;
 

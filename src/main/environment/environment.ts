@@ -6,7 +6,15 @@ import { readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { CrfsError } from '../errors/error.js';
-import type { Surroundings } from './types.js';
+
+/** Where configuration is looked up. */
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The system's configuration directory: `/etc`. */
+  readonly etc: string;
+  /** The system's directory of caches: `/var/cache`. */
+  readonly cache: string;
+}
 
 /** No configuration file that a person keeps is larger, in bytes. */
 const FILE_LIMIT = 4 << 20;

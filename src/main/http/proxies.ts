@@ -6,8 +6,8 @@
  */
 
 import { BlockList, isIP } from 'node:net';
-import { CrfsError } from '../../errors/error.js';
-import type { Surroundings } from '../types.js';
+import type { Surroundings } from '../environment/environment.js';
+import { CrfsError } from '../errors/error.js';
 
 type Environment = Surroundings['env'];
 

@@ -2,7 +2,7 @@
 
 /** What the headers of one entry say together. */
 
-import { LayerFault, quote } from '../../formats/fault.js';
+import { LayerFault, quote } from '../formats/fault.js';
 import { changedHeader, type Header, octalSizeLimit } from './header.js';
 import { type PaxRecord, type PaxRecords, parseDecimal, parseTime, paxHeader, xattrName } from './pax.js';
 

@@ -2,9 +2,9 @@
 
 /** The error that an answer's status stands for. */
 
-import { CrfsError } from '../../errors/error.js';
-import { retryAfter, TransientError } from '../retry.js';
+import { CrfsError } from '../errors/error.js';
 import { nameOf, oneLine } from './failure.js';
+import { retryAfter, TransientError } from './retry.js';
 import type { HttpResponse } from './transport.js';
 
 const PASSING: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);

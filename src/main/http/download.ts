@@ -2,8 +2,8 @@
 
 /** A whole blob from a server that knows no ranges. */
 
-import { CrfsError } from '../../errors/error.js';
-import { Retry, type RetryPolicy, TransientError } from '../retry.js';
+import { CrfsError } from '../errors/error.js';
+import { Retry, type RetryPolicy, TransientError } from './retry.js';
 import type { HttpResponse } from './transport.js';
 
 export interface Download {
