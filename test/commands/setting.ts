@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import anyTest, { type ExecutionContext } from 'ava';
 import { type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
+import { Gate } from '../tools/gate.js';
 import { pushTars } from '../tools/image.js';
 import { makeLayer } from '../tools/layers.js';
 import { crfs, Machine } from '../tools/machine.js';
@@ -104,7 +105,7 @@ export async function stalling(
   const [host = '', ...rest] = name.split('/');
   const proxy = await startFaultProxy({ upstream: `http://${host}` });
   t.teardown(() => proxy.close());
-  proxy.fault = ({ path }) => (path.endsWith(digest) ? { kind: 'stall', after: 10 } : undefined);
+  proxy.fault = ({ path }) => (path.endsWith(digest) ? { kind: 'hold', gate: new Gate(), after: 10 } : undefined);
   return { proxy, name: `${proxy.host}/${rest.join('/')}`, digest };
 }
 

@@ -49,7 +49,7 @@ export async function knownLayer(machine: Machine, { small = 160, large = 4, nam
     write(`large-${n}`, Buffer.concat([randomBytes(900_000), Buffer.alloc(1_200_000, n), randomBytes(900_000)]));
   }
   const tar = `${tree}.tar`;
-  await run('tar', ['-C', tree, '-cf', tar, '.']);
+  await run('tar', ['-C', tree, '--sort=name', '-cf', tar, '.']);
   return { layer: await makeLayer(tar, { chunkSize: 300_000 }), digests };
 }
 

@@ -10,8 +10,10 @@ import type { ExecutionContext } from 'ava';
 import { type Known, knownLayer, readAll } from '../faults/world.js';
 import { LOGIN } from '../registry/setting.js';
 import { type Fault, type FaultProxy, type Seen, startFaultProxy } from '../tools/fault-proxy.js';
+import { Gate } from '../tools/gate.js';
 import { imageOf } from '../tools/image.js';
 import { Machine, type Mount, mountingTest, until, whyNoMounts } from '../tools/machine.js';
+import { noise, writeTar } from '../tools/nasty-tar.js';
 import { missing, type Registry, startRegistry } from '../tools/registry.js';
 import { makeCertificates } from '../tools/registry-certs.js';
 import { pushImage } from '../tools/registry-image.js';
@@ -19,8 +21,8 @@ import { startTokenServer, type TokenServer } from '../tools/registry-tokens.js'
 
 const mounting = mountingTest(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
 
-/** Seconds until a registry refuses a token, though its holder was told otherwise. */
-const TOKEN_LIFE = 3;
+/** A file in a layer of its own: nothing that is fetched for another file brings it along. */
+const ALONE = 'alone';
 
 interface World {
   readonly machine: Machine;
@@ -30,7 +32,7 @@ interface World {
   readonly mount: Mount;
 }
 
-/** Known files mounted from a registry behind the proxy, of which nothing but the TOC has been fetched. */
+/** Known files, and one of a layer above, mounted from a registry behind the proxy: what was fetched is too little for any large one. */
 async function world(t: ExecutionContext, settings: Record<string, string> = {}, tokens?: TokenServer): Promise<World> {
   const machine = new Machine({ CRFS_BACKGROUND: 'off', CRFS_READAHEAD: '0', ...settings });
   t.teardown(() => machine.dispose());
@@ -39,17 +41,22 @@ async function world(t: ExecutionContext, settings: Record<string, string> = {},
   t.teardown(() => registry.stop());
   const proxy = await startFaultProxy({ upstream: registry.url });
   t.teardown(() => proxy.close());
-  const known = await knownLayer(machine, { small: 20, large: 4 });
-  const image = await imageOf([join(machine.root, 'known.tar')]);
+  const { layer, digests } = await knownLayer(machine, { small: 20, large: 4 });
+  const content = noise(3_000_000);
+  writeTar(join(machine.root, 'alone.tar'), [{ name: ALONE, content }]);
+  const known = { layer, digests: new Map([...digests, [ALONE, digestOf(content)]]) };
+  const image = await imageOf(['known.tar', 'alone.tar'].map((name) => join(machine.root, name)));
   await pushImage(image, `${registry.host}/known:1`, { login: tokens !== undefined });
   mkdirSync(join(machine.root, 'run/containers'));
   const auths = { [proxy.host]: { auth: LOGIN } };
   writeFileSync(join(machine.root, 'run/containers/auth.json'), JSON.stringify({ auths }));
-  if (tokens) tokens.life = TOKEN_LIFE;
   const mount = await machine.mount([`docker://${proxy.host}/known:1`]);
   proxy.reset();
-  proxy.link = { rate: 2_000_000 }; // so slow that a fetch for one large file does not bring the next one too
   return { machine, registry, proxy, known, mount };
+}
+
+function digestOf(content: Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex');
 }
 
 /** Meets requests for bytes of the layer with faults; the others pass. */
@@ -63,12 +70,11 @@ function busy(seconds: number): Fault {
 
 async function read({ mount, known }: World, path: string): Promise<boolean> {
   const content = await readFile(join(mount.merged, path));
-  return known.digests.get(path) === createHash('sha256').update(content).digest('hex');
+  return known.digests.get(path) === digestOf(content);
 }
 
 /** Everything reads, with the right bytes, by several readers. */
-async function reads(t: ExecutionContext, { mount, known, proxy }: World): Promise<void> {
-  proxy.link = {};
+async function reads(t: ExecutionContext, { mount, known }: World): Promise<void> {
   t.deepEqual(await readAll(mount.merged, known, 4), { failed: [], wrong: [] });
 }
 
@@ -76,13 +82,13 @@ mounting(
   'a transfer that stalls ends with an error in time; what is there reads meanwhile, and all once it goes on',
   async (t) => {
     const all = await world(t, { CRFS_TIMEOUT: '5' });
+    await until('a file is there', () => read(all, 'large-0').catch(() => false));
+    const gate = new Gate();
+    all.proxy.fault = blobFault(() => ({ kind: 'hold', gate, after: 1000 }));
+    await t.throwsAsync(read(all, ALONE), { code: 'ETIMEDOUT' });
     t.true(await read(all, 'large-0'));
-    all.proxy.fault = blobFault(() => ({ kind: 'stall', after: 1000 }));
-    await t.throwsAsync(read(all, 'large-3'), { code: 'ETIMEDOUT' });
-    t.true(await read(all, 'large-0'));
-    all.proxy.fault = () => undefined;
-    all.proxy.release();
-    await until('the file reads', () => read(all, 'large-3').catch(() => false));
+    gate.open();
+    await until('the other file reads', () => read(all, ALONE).catch(() => false));
     await reads(t, all);
   },
 );
@@ -103,14 +109,20 @@ mounting('a server that sends everything, whatever range it is asked for, is rea
 
 mounting('URLs behind a redirect that expire are asked for anew', async (t) => {
   const all = await world(t);
+  const gate = new Gate();
   all.proxy.fault = blobFault(() => ({ kind: 'redirect' }));
-  t.true(await read(all, 'large-0'));
+  all.proxy.storeFault = () => ({ kind: 'reset', after: 500_000, gate });
+  const reading = read(all, ALONE);
+  await until('some of the file has come from the store', () => gate.arrivals > 0);
+  const asked = all.proxy.seen.length;
   all.proxy.expire();
-  t.true(await read(all, 'large-3'));
   all.proxy.storeFault = ({ number }) => {
     if (number % 2 === 0) all.proxy.expire(); // each one, after it has answered once
     return undefined;
   };
+  gate.open();
+  t.true(await reading);
+  t.true(all.proxy.seen.length > asked);
   await reads(t, all);
 });
 
@@ -121,7 +133,7 @@ mounting('a registry that asks for patience gets as much as an open may take', a
   t.true(await read(all, 'large-0'));
   t.true(refused > 2);
   all.proxy.fault = blobFault(() => busy(3600));
-  await t.throwsAsync(read(all, 'large-3'), { code: 'EIO' });
+  await t.throwsAsync(read(all, ALONE), { code: 'EIO' });
   all.proxy.fault = () => undefined;
   await reads(t, all);
 });
@@ -132,16 +144,22 @@ mounting('a token that ends in the middle of a file is replaced', async (t) => {
   const tokens = await startTokenServer(certificates.ca);
   t.teardown(() => tokens.close());
   const all = await world(t, {}, tokens);
-  let broken = false;
-  all.proxy.link = { rate: 400_000 };
-  all.proxy.fault = blobFault(({ headers }) => {
-    if (broken || headers.authorization === undefined) return undefined;
-    broken = true;
-    return { kind: 'reset', after: 400_000 * (TOKEN_LIFE + 0.5) };
-  });
+  const gate = new Gate();
+  all.proxy.fault = blobFault(({ headers }) =>
+    headers.authorization === undefined ? undefined : { kind: 'reset', after: 500_000, gate },
+  );
+  const reading = read(all, ALONE);
+  await until('some of the file has come', () => gate.arrivals > 0);
+  const others = await makeCertificates();
+  t.teardown(() => others.remove());
+  await tokens.sign(others.ca);
+  const strict = await startRegistry({ root: all.registry.root, auth: tokens.auth });
+  t.teardown(() => strict.stop());
+  all.proxy.upstream = strict.url;
+  all.proxy.fault = () => undefined;
   const bought = tokens.seen.length;
-  t.true(await read(all, 'large-3'));
-  t.true(broken);
+  gate.open();
+  t.true(await reading);
   t.true(tokens.seen.length > bought);
   await reads(t, all);
 });
@@ -150,9 +168,10 @@ mounting('a registry that is killed means EIO for what is not there yet; once it
   const all = await world(t);
   t.true(await read(all, 'large-0'));
   await all.registry.stop();
-  await t.throwsAsync(read(all, 'large-3'), { code: 'EIO' });
+  await t.throwsAsync(read(all, ALONE), { code: 'EIO' });
   t.true(await read(all, 'large-0'));
-  const back = await startRegistry({ root: all.registry.root, port: all.registry.port });
+  const back = await startRegistry({ root: all.registry.root });
   t.teardown(() => back.stop());
+  all.proxy.upstream = back.url;
   await reads(t, all);
 });

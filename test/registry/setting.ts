@@ -20,7 +20,7 @@ export const registryTest = missing.length === 0 ? anyTest : anyTest.skip;
 if (missing.length > 0)
   process.stderr.write(`tests with a registry are skipped: ${missing.join(' and ')} not installed\n`);
 
-export const hasty: RetryPolicy = { attempts: 4, first: 5, longest: 20, total: 20_000 };
+export const hasty: RetryPolicy = { attempts: 4, first: 5, longest: 20, total: 120_000 };
 
 export interface Home {
   readonly path: string;

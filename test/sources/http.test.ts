@@ -10,11 +10,13 @@ import { CrfsError, type ErrorCode } from '../../src/main/errors/error.js';
 import type { RetryPolicy } from '../../src/main/http/retry.js';
 import { Transport } from '../../src/main/http/transport.js';
 import { openHttpSource } from '../../src/main/sources/http.js';
-import { type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
+import { type Fault, type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
 import { type Origin, startOrigin } from '../tools/fault-proxy-origin.js';
+import { Gate } from '../tools/gate.js';
+import { until } from '../tools/machine.js';
 
 const SIZE = 1_000_003;
-const hasty: RetryPolicy = { attempts: 4, first: 5, longest: 20, total: 20_000 };
+const hasty: RetryPolicy = { attempts: 4, first: 5, longest: 20, total: 120_000 };
 
 interface Setting {
   readonly content: Buffer;
@@ -73,12 +75,26 @@ test('an empty blob has size 0', async (t) => {
   t.is(source.size, 0);
 });
 
+/** Breaks a transfer after so many bytes: by the end of its connection once the gate opens, or by nothing more at all. */
+function broken(kind: 'reset' | 'truncate' | 'stall', after: number, gate: Gate): Fault {
+  return kind === 'stall' ? { kind: 'hold', gate: new Gate(), after } : { kind, gate, after };
+}
+
 for (const kind of ['reset', 'truncate', 'stall'] as const) {
   test(`a transfer that ends in a ${kind} is continued where it broke off`, async (t) => {
     const { content, proxy, open } = await setting(t, kind === 'stall' ? 1000 : undefined);
     const source = await open();
-    proxy.fault = ({ number }) => (number < 4 ? { kind, after: 100_000 } : undefined);
-    t.deepEqual(Buffer.from(await source.read(0, SIZE)), content);
+    const gates = [new Gate(), new Gate(), new Gate()];
+    proxy.fault = ({ number }) => {
+      const gate = gates[number - 1];
+      return gate && broken(kind, 100_000, gate);
+    };
+    let had = Buffer.alloc(0);
+    for await (const piece of source.stream(0, SIZE)) {
+      had = Buffer.concat([had, piece]);
+      if (had.length % 100_000 === 0) gates[had.length / 100_000 - 1]?.open(); // what has arrived has been read
+    }
+    t.deepEqual(had, content);
     t.true(proxy.sent < SIZE + 10);
   });
 
@@ -86,7 +102,9 @@ for (const kind of ['reset', 'truncate', 'stall'] as const) {
     const { proxy, open } = await setting(t, kind === 'stall' ? 1000 : undefined);
     const source = await open();
     proxy.reset();
-    proxy.fault = () => ({ kind, after: 0 });
+    const gate = new Gate();
+    gate.open();
+    proxy.fault = () => broken(kind, 0, gate);
     await rejects(t, 'CRFS_UNREACHABLE', async () => await source.read(0, SIZE));
     t.is(proxy.seen.length, hasty.attempts);
   });
@@ -212,12 +230,16 @@ test('a read that its reader gives up ends the request and leaves the source usa
   }
   const had = Buffer.concat(pieces);
   t.deepEqual(had, content.subarray(0, had.length));
-  proxy.fault = () => ({ kind: 'stall', after: 0 });
+  const gate = new Gate();
+  proxy.fault = () => ({ kind: 'hold', gate, after: 0 });
+  const given = new AbortController();
   const reading = async (): Promise<void> => {
-    for await (const piece of source.stream(0, 10, AbortSignal.timeout(50)))
-      t.fail(`${piece.length} bytes of a stalled answer`);
+    for await (const piece of source.stream(0, 10, given.signal)) t.fail(`${piece.length} bytes of a stalled answer`);
   };
-  await t.throwsAsync(reading, { any: true, name: 'TimeoutError' });
+  const failure = t.throwsAsync(reading, { any: true, name: 'AbortError' });
+  await until('the answer is held', () => gate.arrivals === 1);
+  given.abort();
+  await failure;
   proxy.fault = () => undefined;
   t.deepEqual(Buffer.from(await source.read(7, 7)), content.subarray(7, 14));
 });

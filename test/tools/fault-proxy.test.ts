@@ -1,24 +1,74 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { randomBytes } from 'node:crypto';
-import test from 'ava';
-import { startFaultProxy } from './fault-proxy.js';
+import { request } from 'node:http';
+import test, { type ExecutionContext } from 'ava';
+import { bytesBefore, type FaultProxy, startFaultProxy } from './fault-proxy.js';
 import { startOrigin } from './fault-proxy-origin.js';
+import { Gate } from './gate.js';
+import { until } from './machine.js';
 
-test('a link has a round trip time and a rate, and everything is counted', async (t) => {
-  const content = randomBytes(300_000);
-  const origin = await startOrigin(content);
-  const proxy = await startFaultProxy({ upstream: origin.url, link: { rtt: 20, rate: 1_000_000 } });
+const CONTENT = randomBytes(300_000);
+
+async function world(t: ExecutionContext): Promise<FaultProxy> {
+  const origin = await startOrigin(CONTENT);
+  const proxy = await startFaultProxy({ upstream: origin.url });
   t.teardown(async () => {
     await proxy.close();
     await origin.close();
   });
-  const began = performance.now();
-  const bodies = await Promise.all(
-    ['a', 'b'].map(async (path) => Buffer.from(await (await fetch(`${proxy.url}/${path}`)).arrayBuffer())),
-  );
-  t.true(performance.now() - began >= 600);
-  t.deepEqual(bodies, [content, content]);
+  return proxy;
+}
+
+/** What arrives of the bytes [first, 300000), and how it ends. */
+async function get(url: string, first = 0): Promise<{ readonly bytes: Buffer; readonly end: 'whole' | 'broken' }> {
+  return await new Promise((resolve) => {
+    request(url, { headers: { range: `bytes=${first}-299999` } }, (answer) => {
+      const pieces: Buffer[] = [];
+      answer.on('data', (piece: Buffer) => pieces.push(piece)).on('error', () => undefined);
+      answer.on('close', () => resolve({ bytes: Buffer.concat(pieces), end: answer.complete ? 'whole' : 'broken' }));
+    }).end();
+  });
+}
+
+test('everything is counted', async (t) => {
+  const proxy = await world(t);
+  const answers = await Promise.all(['a', 'b'].map(async (path) => await get(`${proxy.url}/${path}`)));
+  for (const answer of answers) t.deepEqual(answer, { bytes: CONTENT, end: 'whole' });
   t.is(proxy.sent, 600_000);
   t.deepEqual(proxy.seen.map(({ path }) => path).sort(), ['/a', '/b']);
+});
+
+for (const after of [undefined, 0, 100_000, 300_000]) {
+  test(`an answer is held ${after === undefined ? 'as a whole' : `after ${after} bytes`} until its gate opens`, async (t) => {
+    const proxy = await world(t);
+    const gate = new Gate();
+    proxy.fault = () => ({ kind: 'hold', gate, ...(after !== undefined && { after }) });
+    const answer = get(proxy.url);
+    await until('the answer is held', () => gate.arrivals === 1);
+    t.is(proxy.sent, after ?? 0);
+    gate.open();
+    t.deepEqual(await answer, { bytes: CONTENT, end: 'whole' });
+  });
+}
+
+test('a blob can be had up to one of its bytes, whatever range is asked for', async (t) => {
+  const proxy = await world(t);
+  proxy.fault = (seen) => ({ kind: 'truncate', after: bytesBefore(100_000, seen) });
+  for (const first of [0, 99_999, 100_000, 200_000]) {
+    t.deepEqual(await get(proxy.url, first), {
+      bytes: CONTENT.subarray(first, Math.max(first, 100_000)),
+      end: 'broken',
+    });
+  }
+});
+
+test('a connection is reset after so many bytes have arrived, once its gate is open', async (t) => {
+  const proxy = await world(t);
+  const gate = new Gate();
+  proxy.fault = () => ({ kind: 'reset', after: 250_000, gate });
+  const answer = get(proxy.url);
+  await until('the answer is held', () => gate.arrivals === 1);
+  gate.open();
+  t.deepEqual(await answer, { bytes: CONTENT.subarray(0, 250_000), end: 'broken' });
 });

@@ -26,6 +26,8 @@ export interface TokenServer {
   /** Seconds until the registry refuses a token, and until its holder is told that it ends. */
   life: number;
   told: number;
+  /** Signs with another key from now on. A registry that is started with `auth` then refuses all tokens of before. */
+  sign(signer: Pair): Promise<void>;
   /** What was asked for, and by whom. */
   readonly seen: {
     readonly scopes: readonly string[];
@@ -39,10 +41,14 @@ function encode(value: unknown): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url');
 }
 
+async function readPair({ key, certificate }: Pair): Promise<{ key: Buffer; chain: string }> {
+  const { raw } = new X509Certificate(await readFile(certificate));
+  return { key: await readFile(key), chain: raw.toString('base64') };
+}
+
 /** Hands out tokens for everything that is asked for, to whoever logs in as USER, or has REFRESH_TOKEN. */
 export async function startTokenServer(signer: Pair): Promise<TokenServer> {
-  const key = await readFile(signer.key);
-  const chain = new X509Certificate(await readFile(signer.certificate)).raw.toString('base64');
+  let { key, chain } = await readPair(signer);
   const service = 'test registry';
 
   const issue = (scopes: readonly string[]): string => {
@@ -79,12 +85,16 @@ export async function startTokenServer(signer: Pair): Promise<TokenServer> {
     http.listen(0, '127.0.0.1', resolve);
   });
   const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
-  const server: TokenServer = {
+  const server: TokenServer & { auth: TokenServer['auth'] } = {
     url,
     auth: { realm: `${url}/token`, service, issuer: 'test issuer', certificate: signer.certificate },
     life: 300,
     told: 300,
     seen: [],
+    async sign(other) {
+      ({ key, chain } = await readPair(other));
+      server.auth = { ...server.auth, certificate: other.certificate };
+    },
     async close() {
       http.closeAllConnections();
       await new Promise((resolve) => {
