@@ -42,6 +42,7 @@
         "csrc/client/attributes.c",
         "csrc/client/connection.c",
         "csrc/client/control.c",
+        "csrc/client/introduction.c",
         "csrc/client/lookup.c",
         "csrc/client/mapping.c",
         "csrc/client/object.c",

@@ -5,6 +5,7 @@
 
 #include "addon/addon.h"
 #include "shared/control.h"
+#include "shared/environment.h"
 #include "shared/index.h"
 #include "shared/ring.h"
 
@@ -23,6 +24,15 @@ Napi::Object Numbers(Napi::Env env, std::initializer_list<Field> fields) {
     object.Set(field.name, Napi::Number::New(env, field.value));
   object.Freeze();
   return object;
+}
+
+template <size_t count>
+Napi::Array Names(Napi::Env env, const char *const (&names)[count]) {
+  Napi::Array array = Napi::Array::New(env, count);
+  for (size_t i = 0; i < count; i++)
+    array.Set(static_cast<uint32_t>(i), Napi::String::New(env, names[i]));
+  array.Freeze();
+  return array;
 }
 
 #define OFFSET(type, member) static_cast<double>(offsetof(struct type, member))
@@ -117,6 +127,7 @@ Napi::Object Layout(Napi::Env env) {
                                         {"opened", CRFS_OPENED},
                                         {"busy", CRFS_BUSY},
                                         {"error", CRFS_ERROR}}));
+  layout.Set("environment", Names(env, crfs_environment_names));
   layout.Set("indexMagic", Napi::BigInt::New(env, static_cast<uint64_t>(CRFS_INDEX_MAGIC)));
   layout.Freeze();
   return layout;

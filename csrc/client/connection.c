@@ -2,9 +2,9 @@
 
 #include "client/connection.h"
 
+#include "client/introduction.h"
 #include "client/runtime.h"
 #include "client/start.h"
-#include "plugin/mountpoint.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -59,9 +59,12 @@ static int take_welcome(struct crfs_connection *connection, const int fds[3], st
 
 static enum crfs_outcome say_hello(struct crfs_connection *connection, uint64_t deadline_ns,
                                    struct crfs_failure *failure) {
+  struct crfs_introduction introduction;
+  if (crfs_introduce(&introduction, failure) < 0)
+    return CRFS_REFUSED;
   struct crfs_question hello = {
-      .head = {.type = CRFS_HELLO, .a = CRFS_CONTROL_VERSION},
-      .text = crfs_mountpoint(),
+      .head = {.type = CRFS_HELLO, .a = CRFS_CONTROL_VERSION, .text_length = introduction.length},
+      .text = introduction.text,
       .answer = CRFS_WELCOME,
       .answer_fds = 3,
   };

@@ -64,9 +64,9 @@ union fd_space {
 
 static enum crfs_outcome send_question(struct crfs_control *control, const struct crfs_question *question,
                                        struct crfs_failure *failure) {
-  struct crfs_message head = question->head;
-  head.text_length = question->text == NULL ? 0 : (uint32_t)strlen(question->text);
-  struct iovec parts[] = {{&head, sizeof head}, {(void *)(uintptr_t)question->text, head.text_length}};
+  const struct crfs_message *head = &question->head;
+  struct iovec parts[] = {{(void *)(uintptr_t)head, sizeof *head},
+                          {(void *)(uintptr_t)question->text, head->text_length}};
   struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
   union fd_space space = {0};
   if (question->fd >= 0) {

@@ -17,11 +17,11 @@ struct crfs_control {
 };
 
 struct crfs_question {
-  struct crfs_message head; /* text_length is filled in */
-  const char *text;         /* or NULL */
-  int fd;                   /* or -1 */
-  uint32_t answer;          /* the type of answer that is due, */
-  int answer_fds;           /* with so many descriptors */
+  struct crfs_message head;
+  const char *text; /* of head.text_length bytes */
+  int fd;           /* or -1 */
+  uint32_t answer;  /* the type of answer that is due, */
+  int answer_fds;   /* with so many descriptors */
 };
 
 /* How a question can end. */

@@ -6,12 +6,14 @@
  * tells a busy daemon from a stuck one. The connection lives as long as the mount: its end releases all that it held.
  *
  *   mount -> daemon                               daemon -> mount
- *   HELLO   a: version, text: place fd: ring      WELCOME a: version   fds: doorbell, objects directory, tmp directory
+ *   HELLO   a: version, text        fd: ring      WELCOME a: version   fds: doorbell, objects directory, tmp directory
  *   OPEN    text: configuration   [fd: blob]      OPENED  a: source, b: layers, text: what it resolved to
  *   LAYER   a: source, b: layer, digest           LAYER   a: number in requests, digest    fd: index
  *                                                 ERROR   a: errno, text: one line for a person
  *
- * The text of HELLO is where the host mounts, for people to read.
+ * The text of HELLO is a list, each part ended by a NUL: where the host mounts, for people to read; the directory that
+ * relative paths start from; and then, as NAME=value, what is set of the variables in environment.h. By these, and by
+ * no environment of its own, the daemon finds credentials, proxies and policy for this mount.
  *
  * The tmp directory is this mount's own, on the file system of the objects: the daemon removes it, and what is left in
  * it, when the connection ends.
@@ -24,10 +26,10 @@
  * after the daemon died asks for the text and the digests that it was told first, and gets these or an error, never
  * something else.
  *
- * Version 2: HELLO tells the place; the ring carries a trace. It stands for all that the two sides share: this
- * protocol, the ring, the doorbell and the index. The rule of negotiation: the mount names the version that it speaks,
- * and the daemon answers with the same one, or with ERROR EPROTO. A change that an older reader would misunderstand
- * raises the version.
+ * Version 2: HELLO tells the place; the ring carries a trace. Version 3: HELLO tells the environment. It stands for all
+ * that the two sides share: this protocol, the ring, the doorbell and the index. The rule of negotiation: the mount
+ * names the version that it speaks, and the daemon answers with the same one, or with ERROR EPROTO. A change that an
+ * older reader would misunderstand raises the version.
  */
 
 #ifndef CRFS_CONTROL_H
@@ -35,7 +37,7 @@
 
 #include <stdint.h>
 
-#define CRFS_CONTROL_VERSION 2u
+#define CRFS_CONTROL_VERSION 3u
 #define CRFS_CONTROL_TEXT_LIMIT 32768u /* bytes of text in a message */
 #define CRFS_CONTROL_FD_LIMIT 3
 #define CRFS_BUSY_INTERVAL_MS 2000

@@ -77,6 +77,8 @@ export interface Layout {
       number
     >
   >;
+  /** Names of the environment variables that a mount tells. */
+  readonly environment: readonly string[];
   readonly indexMagic: bigint;
 }
 

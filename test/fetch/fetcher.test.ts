@@ -49,7 +49,7 @@ function setUp(t: ExecutionContext) {
   const path = join(directory, 'blob');
   const open = () => {
     const source = new Memory();
-    const file = new BlobFile(path, source.size);
+    const file = BlobFile.open(path, source.size);
     const arrivals: [number, number][] = [];
     const link = new Link();
     const traffic = new Traffic();

@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   }
   shutdown(ends[1], SHUT_WR);
   control.socket = ends[0];
-  struct crfs_question question = {.head = {.type = CRFS_OPEN},
+  struct crfs_question question = {.head = {.type = CRFS_OPEN, .text_length = 6},
                                    .text = "/layer",
                                    .fd = -1,
                                    .answer = answers[which].type,

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import type { BlobSource } from '../../src/main/blob/source.js';
+import { parseIntroduction } from '../../src/main/daemon/introduction.js';
 import { decodeMessage, encodeMessage } from '../../src/main/daemon/message.js';
 import { CrfsError } from '../../src/main/errors/error.js';
 import { readFooter } from '../../src/main/formats/footer.js';
@@ -98,8 +99,8 @@ export const targets: Readonly<Record<string, Target>> = {
     feed: (bytes) => void parseManifest(bytes, OCI_MANIFEST, 'image'),
   },
   message: {
-    seed: encodeMessage({ type: 2, a: 1, b: 2, text: '/layer', digest: new Uint8Array(32) }),
-    feed: (bytes) => void decodeMessage(bytes),
+    seed: encodeMessage({ type: 2, a: 1, b: 2, text: '/m\0/\0HOME=/h\0no_proxy=*\0', digest: new Uint8Array(32) }),
+    feed: (bytes) => void parseIntroduction(decodeMessage(bytes).text),
   },
   member: {
     seed: gzipSync(content),

@@ -5,11 +5,14 @@
 import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { addon } from '../../src/native/addon.js';
 import { gone, type Known, knownLayer, readAll } from '../faults/world.js';
 import { Machine, mountingTest, top, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
 
 const mounting = mountingTest();
+
+const { controlVersion: current } = addon.layout.constants;
 
 interface Facts {
   readonly version: string;
@@ -92,7 +95,7 @@ mounting('a newer daemon of another protocol leaves mounts to the older one, and
   const mount = await machine.mount([known.layer]);
   const next = install(machine, { version: '9.0.0', protocol: 99 });
   const start = (): Promise<Buffer> => run(next, ['daemon'], { env: machine.env });
-  const line = `crfs: the daemon of version 0.0.9 speaks version 2 of the control protocol with its mounts, this one version 99: unmount ${mount.merged} first`;
+  const line = `crfs: the daemon of version 0.0.9 speaks version ${current} of the control protocol with its mounts, this one version 99: unmount ${mount.merged} first`;
   const error = await t.throwsAsync(start());
   t.is(error?.message, `${next} ended with 2: ${line}`);
   await isRight(t, mount.merged, known);
@@ -106,6 +109,6 @@ mounting('a mount of another protocol than the daemon is refused in one line', a
   const { machine, known } = await prepare(t, { version: '9.0.0', protocol: 99 });
   const error = await t.throwsAsync(machine.mount([known.layer]));
   t.deepEqual(error?.message.match(/\bcrfs: .*$/gm), [
-    `crfs: ${known.layer}: the daemon speaks version 99 of the control protocol, the plugin 2: run \`crfs stop\` once its mounts have gone`,
+    `crfs: ${known.layer}: the daemon speaks version 99 of the control protocol, the plugin ${current}: run \`crfs stop\` once its mounts have gone`,
   ]);
 });

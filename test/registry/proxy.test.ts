@@ -1,52 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { createServer, type IncomingMessage, request } from 'node:http';
-import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { Transport } from '../../src/main/http/transport.js';
 import { openHttpSource } from '../../src/main/sources/http.js';
 import { type Origin, startOrigin } from '../tools/fault-proxy-origin.js';
+import { startForwardProxy } from '../tools/forward-proxy.js';
 import { startRegistry } from '../tools/registry.js';
 import { makeCertificates } from '../tools/registry-certs.js';
 import { type Home, hasty, makeClient, makeHome, ref, registryTest, rejects } from './setting.js';
-
-interface ForwardProxy {
-  readonly url: string;
-  /** What clients asked for: `GET http://host/path`, `CONNECT host:port`. */
-  readonly seen: string[];
-}
-
-/** A proxy as HTTP_PROXY names it, for which every host is `target`. */
-async function startForwardProxy(t: ExecutionContext, target: string): Promise<ForwardProxy> {
-  const seen: string[] = [];
-  const server = createServer((incoming, outgoing) => {
-    seen.push(`${incoming.method} ${incoming.url}`);
-    const { method, headers } = incoming;
-    const path = new URL(incoming.url ?? '').pathname;
-    const onward = request(new URL(path, target), { method: method ?? 'GET', headers }, (answer) => {
-      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(outgoing);
-    });
-    onward.on('error', () => outgoing.destroy()).end();
-  });
-  server.on('connect', (incoming: IncomingMessage, client: Socket) => {
-    seen.push(`CONNECT ${incoming.url}`);
-    const onward = connect(Number(new URL(target).port), '127.0.0.1', () => {
-      client.write('HTTP/1.1 200 OK\r\n\r\n');
-      onward.pipe(client).pipe(onward);
-    });
-    onward.on('error', () => client.destroy());
-    client.on('error', () => onward.destroy());
-  });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  t.teardown(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
-}
 
 async function read(t: ExecutionContext, home: Home, url: string): Promise<Buffer> {
   const transport = new Transport({ surroundings: home.surroundings, stall: 10_000 });

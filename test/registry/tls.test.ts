@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { copyFile, readFile } from 'node:fs/promises';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import type { ExecutionContext } from 'ava';
 import { speaksTls } from '../../src/main/http/tls-probe.js';
 import { Transport } from '../../src/main/http/transport.js';
@@ -51,6 +54,23 @@ test('a certificate of an unknown CA is refused, even on this machine, and trust
   t.regex(error.message, /certs\.d/);
   await install(all, 'etc/containers', 'ca.crt', all.certificates.ca.certificate);
   t.is((await client.getManifest(name)).layers.length, 1);
+});
+
+test('SSL_CERT_FILE and SSL_CERT_DIR name CAs to trust, and what else is in the directory does no harm', async (t) => {
+  const all = await setting(t);
+  const { certificate } = all.certificates.ca;
+  const name = ref(all.registry.host, 'a', { tag: 'one' });
+  const directory = dirname(await all.home.write('cas/note', 'no certificate'));
+  await promisify(execFile)('mkfifo', [join(directory, 'fifo')]);
+  const manifest = async (variables: Record<string, string>): Promise<number> => {
+    const env = { ...all.home.env, ...variables };
+    const client = makeClient(t, all.home, { surroundings: { ...all.home.surroundings, env } });
+    return (await client.getManifest(name)).layers.length;
+  };
+  await rejects(t, 'CRFS_DENIED', () => manifest({ SSL_CERT_DIR: `/nonexistent:${directory}` }));
+  t.is(await manifest({ SSL_CERT_FILE: certificate }), 1);
+  await copyFile(certificate, join(directory, 'any-name'));
+  t.is(await manifest({ SSL_CERT_DIR: `/nonexistent:${directory}` }), 1);
 });
 
 for (const directory of ['etc/docker', '.config/containers']) {

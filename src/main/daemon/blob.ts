@@ -70,7 +70,7 @@ export async function remoteBlob(
   arrived: Arrival,
 ): Promise<LayerBlob> {
   const source = await layer.open();
-  const file = new BlobFile(path, source.size);
+  const file = BlobFile.open(path, source.size);
   const link = new Link();
   const fetcher = new Fetcher(source, file, link, traffic, arrived);
   const { fd, size, blocks } = file;

@@ -11,6 +11,7 @@ import type { Settings } from '../settings/options.js';
 import { version } from '../version.js';
 import { type ApiServer, listenApi } from './api.js';
 import type { Remote } from './blob.js';
+import { Clients } from './clients.js';
 import { Indexer } from './indexer.js';
 import { OpenLayers } from './layers.js';
 import { logFile } from './log.js';
@@ -37,6 +38,7 @@ export class Daemon {
   readonly #indexer: Indexer;
   readonly #layers: OpenLayers;
   readonly #resolver: Resolver;
+  readonly #clients: Clients;
   readonly #tracer: Tracer;
   readonly #objectsFd: number;
   readonly #started = new Date();
@@ -78,6 +80,7 @@ export class Daemon {
     this.#indexer.warm(); // whoever starts a daemon mounts something
     this.#layers = new OpenLayers(settings, layout, this.#indexer, log);
     this.#resolver = new Resolver(layout, log);
+    this.#clients = new Clients(layout.tmp);
     this.#tracer = new Tracer(this.#layers);
     this.#socket = join(runtime, 'control.sock');
     rmSync(this.#socket, { force: true });
@@ -195,6 +198,7 @@ export class Daemon {
     clearTimeout(this.#idle);
     const session = new Session(connection, {
       resolver: this.#resolver,
+      clients: this.#clients,
       layers: this.#layers,
       objectsFd: this.#objectsFd,
       layout: this.#cache.layout,

@@ -43,6 +43,7 @@ export interface Fetched {
 }
 
 interface Entered extends OpenLayer {
+  readonly shareKey: string;
   readonly index: IndexReader;
   readonly mapping: ArrayBuffer;
   readonly regions: SharedArrayBuffer;
@@ -56,7 +57,7 @@ export class OpenLayers {
   readonly #layout: CacheLayout;
   readonly #indexer: Indexer;
   readonly #log: Logger;
-  readonly #byIdentity = new Map<string, Promise<Entered>>();
+  readonly #byShareKey = new Map<string, Promise<Entered>>();
   readonly #open = new Map<number, Entered>();
   readonly #traffic = new Traffic();
   /** Told of each request that had to wait for the network, while somebody wants to know. */
@@ -111,12 +112,12 @@ export class OpenLayers {
 
   /** Takes a layer into use, until `release`. Throws what reading its TOC throws. */
   async use(resolved: ResolvedLayer): Promise<OpenLayer> {
-    const { identity } = resolved;
-    let opening = this.#byIdentity.get(identity);
+    const { shareKey } = resolved;
+    let opening = this.#byShareKey.get(shareKey);
     if (opening === undefined) {
       opening = this.#enter(resolved);
-      this.#byIdentity.set(identity, opening);
-      opening.catch(() => this.#byIdentity.delete(identity));
+      this.#byShareKey.set(shareKey, opening);
+      opening.catch(() => this.#byShareKey.delete(shareKey));
     }
     const layer = await opening;
     if (this.#open.get(layer.number) !== layer) return this.use(resolved); // released meanwhile
@@ -127,7 +128,7 @@ export class OpenLayers {
   async release({ number }: OpenLayer): Promise<void> {
     const layer = this.#open.get(number);
     if (layer === undefined || --layer.users > 0) return;
-    this.#byIdentity.delete(layer.identity);
+    this.#byShareKey.delete(layer.shareKey);
     this.#open.delete(number);
     layer.background.abort();
     await this.crew.drop(number);
@@ -164,7 +165,7 @@ export class OpenLayers {
   }
 
   async #describe(number: number, resolved: ResolvedLayer, blob: LayerBlob): Promise<Entered> {
-    const { name, identity, tocDigest } = resolved;
+    const { name, identity, shareKey, tocDigest } = resolved;
     const record = this.#known(identity) ?? (await this.#readSound(resolved, blob));
     if (tocDigest !== undefined && record.tocDigest !== tocDigest) {
       rmSync(this.#layout.record(identity), { force: true });
@@ -179,7 +180,8 @@ export class OpenLayers {
     const pinned = tocDigest !== undefined;
     const background = new AbortController();
     const regions = new SharedArrayBuffer(regionsOf(blob.size, this.#settings.readahead));
-    return { number, name, identity, record, pinned, indexFd, blob, users: 0, index, mapping, background, regions };
+    const facts = { number, name, identity, shareKey, record, pinned, users: 0 };
+    return { ...facts, indexFd, blob, index, mapping, background, regions };
   }
 
   #known(identity: string): BlobRecord | undefined {

@@ -8,11 +8,11 @@ import type { CacheLayout } from '../cache/layout.js';
 import { CrfsError } from '../errors/error.js';
 import type { Arrival } from '../fetch/fetcher.js';
 import type { Traffic } from '../fetch/traffic.js';
-import type { RegistryClient } from '../registry/client.js';
 import type { ManifestStore } from '../registry/types.js';
 import type { LayerSource } from '../sources/open.js';
 import { type Place, placeOf } from '../sources/place.js';
 import { type HeldFile, type LayerBlob, localBlob, remoteBlob } from './blob.js';
+import type { ClientLease } from './clients.js';
 
 /** One layer of what a configuration names. */
 export interface ResolvedLayer {
@@ -20,6 +20,8 @@ export interface ResolvedLayer {
   readonly name: string;
   /** Says which bytes the blob has: equal identities, equal bytes. */
   readonly identity: string;
+  /** Mounts use a layer together where this is equal: then they get at its bytes in the same way. */
+  readonly shareKey: string;
   /** The digest that its TOC must have, where the manifest says so; hex. */
   readonly tocDigest?: string;
   /** `arrived` is told what comes over the network. */
@@ -34,12 +36,13 @@ export interface Resolved {
   readonly layers: readonly ResolvedLayer[];
 }
 
+type RemotePlace = Exclude<Place, { kind: 'file' }>;
+
 /** Finds the layers that mounts ask for. */
 export class Resolver {
   readonly #layout: CacheLayout;
   readonly #log: Logger;
   readonly #manifests: ManifestStore;
-  #client: Promise<RegistryClient> | undefined;
   #drafts = 0;
 
   constructor(layout: CacheLayout, log: Logger) {
@@ -52,26 +55,27 @@ export class Resolver {
   }
 
   /**
-   * The layers of a mount's configuration; `file` is open on what it names, if that is a local file.
-   * Throws a CrfsError that says why it cannot be served.
+   * The layers of a mount's configuration; `file` is open on what it names, if that is a local file, and `lease` is the
+   * mount's. Throws a CrfsError that says why it cannot be served.
    */
-  async resolve(text: string, file: HeldFile | undefined): Promise<Resolved> {
+  async resolve(text: string, file: HeldFile | undefined, lease: ClientLease): Promise<Resolved> {
     const place = placeOf(text);
-    if (place.kind !== 'file') return await this.#remote(text, place);
+    if (place.kind !== 'file') return await this.#remote(text, place, lease);
     if (file === undefined || !fstatSync(file.fd).isFile()) {
       throw new CrfsError('CRFS_USAGE', 'not a regular file, and so no layer');
     }
     const openBlob = async (): Promise<LayerBlob> => localBlob(file);
-    return { text, layers: [{ name: text, identity: fileIdentity(file.fd), openBlob }] };
+    const identity = fileIdentity(file.fd);
+    return { text, layers: [{ name: text, identity, shareKey: identity, openBlob }] };
   }
 
-  async #remote(text: string, place: Exclude<Place, { kind: 'file' }>): Promise<Resolved> {
+  async #remote(text: string, place: RemotePlace, lease: ClientLease): Promise<Resolved> {
     try {
-      const client = await (this.#client ??= newClient(this.#layout.tmp));
+      const client = await lease.client();
       const { openRemote } = await import('../sources/open.js');
       const image = await openRemote(place, client, { store: this.#manifests });
       if (place.kind === 'image') await this.#write(this.#layout.manifest(text), Buffer.from(image.resolved));
-      return { text: image.resolved, layers: image.layers.map((layer) => this.#layer(layer)) };
+      return { text: image.resolved, layers: image.layers.map((layer) => this.#layer(layer, lease)) };
     } catch (error) {
       const known = await this.#lastSeen(text, error);
       if (known === undefined) throw error;
@@ -79,7 +83,7 @@ export class Resolver {
         { configuration: text, resolved: known, error: (error as Error).message },
         'mounted what was seen last',
       );
-      return await this.#remote(known, placeOf(known) as typeof place);
+      return await this.#remote(known, placeOf(known) as RemotePlace, lease);
     }
   }
 
@@ -90,11 +94,12 @@ export class Resolver {
     return known.startsWith('docker://') && known !== text ? known : undefined;
   }
 
-  #layer(layer: LayerSource): ResolvedLayer {
+  #layer(layer: LayerSource, lease: ClientLease): ResolvedLayer {
     const { name, identity, tocDigest } = layer;
     return {
       name,
       identity,
+      shareKey: `${lease.number} ${identity}`,
       ...(tocDigest === undefined ? {} : { tocDigest: tocDigest.replace('sha256:', '') }),
       openBlob: (traffic, arrived) => remoteBlob(layer, this.#layout.blob(identity), traffic, arrived),
     };
@@ -105,12 +110,6 @@ export class Resolver {
     await writeFile(draft, bytes, { mode: 0o600 });
     await rename(draft, path);
   }
-}
-
-/** HTTP takes a good part of the daemon's start to load: mounts of local files do without. */
-async function newClient(spool: string): Promise<RegistryClient> {
-  const { RegistryClient: Client } = await import('../registry/client.js');
-  return new Client({ spool });
 }
 
 async function readOptional(path: string): Promise<Buffer | undefined> {

@@ -2,13 +2,14 @@
 
 import { closeSync, constants as fsConstants, mkdirSync, openSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
-import { resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { addon, type Connection, type RingStatus, type Watcher } from '../../native/addon.js';
 import type { CacheLayout } from '../cache/layout.js';
 import { CrfsError, type ErrorCode } from '../errors/error.js';
 import { isNoSpace } from '../errors/no-space.js';
 import { HeldFile } from './blob.js';
+import type { ClientLease, Clients } from './clients.js';
+import { parseIntroduction } from './introduction.js';
 import type { OpenLayer, OpenLayers } from './layers.js';
 import { decodeMessage, encodeMessage, type Message, messageLimit } from './message.js';
 import type { ResolvedLayer, Resolver } from './resolver.js';
@@ -32,6 +33,7 @@ const ERRNO: Readonly<Record<ErrorCode, number>> = {
 /** What every session of a daemon uses. */
 export interface SessionContext {
   readonly resolver: Resolver;
+  readonly clients: Clients;
   readonly layers: OpenLayers;
   readonly objectsFd: number;
   readonly layout: CacheLayout;
@@ -61,6 +63,7 @@ export class Session {
   readonly #blobs = new Set<HeldFile>();
   readonly #layers = new Set<OpenLayer>();
   #ring: number | undefined;
+  #lease: ClientLease | undefined;
   #counted: RingStatus | null = null;
   #staging: string | undefined;
   #answering = false;
@@ -137,8 +140,8 @@ export class Session {
 
   async #answer(question: Question): Promise<void> {
     if (question.type === protocol.hello) this.#hello(question);
-    else if (this.#ring === undefined) throw new CrfsError('CRFS_USAGE', 'a mount must say hello first');
-    else if (question.type === protocol.open) await this.#open(question);
+    else if (this.#lease === undefined) throw new CrfsError('CRFS_USAGE', 'a mount must say hello first');
+    else if (question.type === protocol.open) await this.#open(question, this.#lease);
     else if (question.type === protocol.layer) await this.#layer(question);
     else throw new CrfsError('CRFS_USAGE', `there is no control message of type ${question.type}`);
   }
@@ -153,7 +156,9 @@ export class Session {
     }
     if (this.#ring !== undefined || files[0] === undefined) throw new CrfsError('CRFS_USAGE', 'a mount has one ring');
     this.#ring = addon.ringAttach(files[0].fd);
-    this.mountpoint = text.startsWith('/') ? resolve(text) : '?';
+    const { mountpoint, env } = parseIntroduction(text);
+    this.mountpoint = mountpoint;
+    this.#lease = this.#context.clients.lease(env);
     this.#staging = this.#context.layout.staging(this.#ring);
     mkdirSync(this.#staging, { mode: 0o700 });
     const staging = openSync(this.#staging, fsConstants.O_RDONLY | fsConstants.O_DIRECTORY);
@@ -162,10 +167,10 @@ export class Session {
     closeSync(staging);
   }
 
-  async #open({ text, files }: Question): Promise<void> {
+  async #open({ text, files }: Question, lease: ClientLease): Promise<void> {
     const [blob] = files;
     this.#asked.push(text); // the mount itself says what it asked for
-    const resolved = await this.#context.resolver.resolve(text, blob);
+    const resolved = await this.#context.resolver.resolve(text, blob, lease);
     if (blob) this.#blobs.add(blob);
     const layers = resolved.layers.map((layer) => this.#use(layer));
     for (const layer of layers) layer.catch(() => undefined); // whoever asks for the layer is told
@@ -215,6 +220,7 @@ export class Session {
     if (this.#staging !== undefined) rmSync(this.#staging, { recursive: true, force: true });
     await Promise.allSettled(this.#sources.flat());
     await Promise.all([...this.#layers].map((layer) => this.#context.layers.release(layer)));
+    await this.#lease?.release();
     this.#context.ended(this);
   }
 }

@@ -3,7 +3,7 @@
 /** Where configuration files lie, and reading them again only when they have changed. */
 
 import { readFile, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { CrfsError } from '../errors/error.js';
 
@@ -23,7 +23,7 @@ const FILE_LIMIT = 4 << 20;
 export const here: Surroundings = { env: process.env, etc: '/etc', cache: '/var/cache' };
 
 export function homeOf({ env }: Surroundings): string {
-  return env['HOME'] || homedir();
+  return env['HOME'] || userInfo().homedir;
 }
 
 /** `$XDG_CONFIG_HOME`, usually `~/.config`. */

@@ -3,6 +3,9 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { BLOCK, Blocks } from './blocks.js';
 
+/** The files in use, by path. */
+const inUse = new Map<string, BlobFile>();
+
 const OPEN = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
 
 /**
@@ -13,10 +16,23 @@ export class BlobFile {
   readonly fd: number;
   readonly size: number;
   readonly blocks: Blocks;
+  readonly #path: string;
   readonly #mapFd: number;
+  #users = 1;
 
-  /** Opens the files `path` and `path.blocks`, or makes them. Throws what the file system throws. */
-  constructor(path: string, size: number) {
+  /**
+   * Opens the files `path` and `path.blocks`, or makes them. All who have them open have the same object: each sees at
+   * once what others store. Throws what the file system throws.
+   */
+  static open(path: string, size: number): BlobFile {
+    const known = inUse.get(path);
+    if (known?.size !== size) return new BlobFile(path, size);
+    known.#users++;
+    return known;
+  }
+
+  private constructor(path: string, size: number) {
+    this.#path = path;
     this.size = size;
     this.blocks = Blocks.of(size);
     this.fd = openSync(path, OPEN, 0o600);
@@ -24,6 +40,7 @@ export class BlobFile {
     if (fstatSync(this.fd).size === size) this.#remember();
     ftruncateSync(this.#mapFd, this.blocks.count);
     ftruncateSync(this.fd, size);
+    inUse.set(path, this);
   }
 
   /** Bytes from here to the end of the block, or of the blob. */
@@ -40,7 +57,10 @@ export class BlobFile {
     writeSync(this.#mapFd, Uint8Array.of(1), 0, 1, block);
   }
 
+  /** To be called once by each who opened it. */
   close(): void {
+    if (--this.#users > 0) return;
+    if (inUse.get(this.#path) === this) inUse.delete(this.#path);
     closeSync(this.fd);
     closeSync(this.#mapFd);
   }

@@ -2,7 +2,7 @@
 
 /** What a registry's TLS is checked against: the system's CAs, and certs.d as containers-certs.d(5) has it. */
 
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
 import type { Surroundings } from '../environment/environment.js';
@@ -40,13 +40,29 @@ export async function certsDirectory(host: string, surroundings: Surroundings): 
   return undefined;
 }
 
+/** The CAs of the system, or those that SSL_CERT_FILE and SSL_CERT_DIR name instead, as programs written in Go read them. */
 async function systemRoots({ env, etc }: Surroundings): Promise<string[]> {
+  const roots: string[] = [];
   const named = env['SSL_CERT_FILE'];
   for (const path of named ? [named] : BUNDLES.map((bundle) => join(etc, bundle))) {
     const bundle = await readIfThere(path);
-    if (bundle !== undefined) return [bundle];
+    if (bundle === undefined) continue;
+    roots.push(bundle);
+    break;
   }
-  return [...rootCertificates];
+  for (const directory of env['SSL_CERT_DIR']?.split(':') ?? []) roots.push(...(await certificatesIn(directory)));
+  return roots.length > 0 ? roots : [...rootCertificates];
+}
+
+/** The PEM files of a directory; what is none, or cannot be read, is left out. */
+async function certificatesIn(directory: string): Promise<string[]> {
+  const names = await readdir(directory).catch(() => []);
+  const files = await Promise.all(names.map((name) => readRegular(join(directory, name)).catch(() => '')));
+  return files.filter((text) => text.includes('-----BEGIN CERTIFICATE-----'));
+}
+
+async function readRegular(path: string): Promise<string> {
+  return (await stat(path)).isFile() ? await readFile(path, 'utf8') : '';
 }
 
 /**

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { here } from '../environment/environment.js';
+import type { RegistryClient } from '../registry/client.js';
+
+/** One mount's share of a client. */
+export interface ClientLease {
+  /** Tells clients apart: leases with equal numbers have the same client. */
+  readonly number: number;
+  /** Made when it is first asked for. */
+  client(): Promise<RegistryClient>;
+  /** To be called once, when nothing uses it any more. */
+  release(): Promise<void>;
+}
+
+interface Shared {
+  readonly number: number;
+  client: Promise<RegistryClient> | undefined;
+  mounts: number;
+}
+
+/**
+ * The clients by which registries are asked: one for each environment that mounts have, so that no mount's credentials
+ * and proxies are used for another one.
+ */
+export class Clients {
+  readonly #spool: string;
+  readonly #shared = new Map<string, Shared>();
+  #next = 0;
+
+  /** `spool` is a directory for temporary files. */
+  constructor(spool: string) {
+    this.#spool = spool;
+  }
+
+  /** For a mount with this environment. */
+  lease(env: Readonly<Record<string, string>>): ClientLease {
+    const key = JSON.stringify(env);
+    const shared = this.#shared.get(key) ?? { number: this.#next++, client: undefined, mounts: 0 };
+    shared.mounts++;
+    this.#shared.set(key, shared);
+    return {
+      number: shared.number,
+      client: () => (shared.client ??= this.#open(env)),
+      release: async () => {
+        if (--shared.mounts > 0) return;
+        this.#shared.delete(key);
+        await (await shared.client)?.close();
+      },
+    };
+  }
+
+  /** HTTP takes a good part of the daemon's start to load: mounts of local files do without. */
+  async #open(env: Readonly<Record<string, string>>): Promise<RegistryClient> {
+    const { RegistryClient: Client } = await import('../registry/client.js');
+    return new Client({ spool: this.#spool, surroundings: { ...here, env } });
+  }
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { resolve } from 'node:path';
+import { addon } from '../../native/addon.js';
+
+/** What a mount tells of itself: the text of HELLO, as csrc/shared/control.h has it. */
+export interface Introduction {
+  /** Where the host mounts; `?` if it does not say. */
+  readonly mountpoint: string;
+  /** The mount's own environment, as far as the daemon goes by it. Paths are absolute. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const NAMES: ReadonlySet<string> = new Set(addon.layout.environment);
+/** Those that hold a path, which may start from the mount's working directory. */
+const PATHS: ReadonlySet<string> = new Set([
+  'CONTAINERS_REGISTRIES_CONF',
+  'CRFS_CERT_DIR',
+  'CRFS_POLICY',
+  'DOCKER_CONFIG',
+  'REGISTRY_AUTH_FILE',
+  'SSL_CERT_FILE',
+]);
+
+/** Takes it apart. What is no variable of ours is left out. */
+export function parseIntroduction(text: string): Introduction {
+  const [place = '', directory = '/', ...parts] = text.split('\0');
+  const env: Record<string, string> = {};
+  for (const part of parts) {
+    const [, name = '', value = ''] = /^(\w+)=(.*)$/s.exec(part) ?? [];
+    if (NAMES.has(name)) env[name] = PATHS.has(name) && value !== '' ? resolve(directory, value) : value;
+  }
+  return { mountpoint: place.startsWith('/') ? resolve(place) : '?', env };
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** A proxy as HTTP_PROXY names it, on 127.0.0.1. */
+
+import { createServer, type IncomingMessage, request } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import type { ExecutionContext } from 'ava';
+
+export interface ForwardProxy {
+  readonly url: string;
+  /** What clients asked for: `GET http://host/path`, `CONNECT host:port`. */
+  readonly seen: string[];
+}
+
+/** Starts one for which every host is `target`; it ends with the test. */
+export async function startForwardProxy(t: ExecutionContext, target: string): Promise<ForwardProxy> {
+  const seen: string[] = [];
+  const server = createServer((incoming, outgoing) => {
+    seen.push(`${incoming.method} ${incoming.url}`);
+    const { method, headers } = incoming;
+    const path = new URL(incoming.url ?? '').pathname;
+    const onward = request(new URL(path, target), { method: method ?? 'GET', headers }, (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(outgoing);
+    });
+    onward.on('error', () => outgoing.destroy()).end();
+  });
+  server.on('connect', (incoming: IncomingMessage, client: Socket) => {
+    seen.push(`CONNECT ${incoming.url}`);
+    const onward = connect(Number(new URL(target).port), '127.0.0.1', () => {
+      client.write('HTTP/1.1 200 OK\r\n\r\n');
+      onward.pipe(client).pipe(onward);
+    });
+    onward.on('error', () => client.destroy());
+    client.on('error', () => onward.destroy());
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
+}
