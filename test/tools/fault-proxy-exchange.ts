@@ -14,15 +14,20 @@ import type { Gate } from './gate.js';
  * arrived before it happens. An answer of fewer bytes passes.
  */
 export type Fault =
-  | { readonly kind: 'status'; readonly status: number; readonly headers?: Record<string, string> }
+  | {
+      readonly kind: 'status';
+      readonly status: number;
+      readonly headers?: Record<string, string>;
+      readonly body?: string;
+    }
   /** The connection is reset, or the answer ends too early; once the gate is open, where there is one. */
   | { readonly kind: 'reset' | 'truncate'; readonly after: number; readonly gate?: Gate }
   /** The answer waits at the gate: all of it, or what comes after so many bytes. Then it goes on. */
   | { readonly kind: 'hold'; readonly gate: Gate; readonly after?: number }
   /** The connection is reset while the client sends. */
   | { readonly kind: 'cut-upload'; readonly after: number }
-  /** The answer's headers, changed; an empty value takes one away. */
-  | { readonly kind: 'headers'; readonly headers: Record<string, string> }
+  /** The answer's headers, changed, an empty value takes one away; and its status, where that is given. */
+  | { readonly kind: 'headers'; readonly headers: Record<string, string>; readonly status?: number }
   /** Answers 200 with everything, whatever range was asked for; cut off after so many bytes, where that is given. */
   | { readonly kind: 'whole'; readonly after?: number; readonly chunked?: boolean }
   /** Sends the client to the store, with a URL that is good until `expire` is called. */
@@ -59,7 +64,9 @@ export class Exchange {
     const fault = this.#fault;
     if (fault?.kind === 'status') {
       this.#incoming.resume();
-      this.#outgoing.writeHead(fault.status, { 'content-length': '0', ...fault.headers }).end();
+      const body = Buffer.from(fault.body ?? '');
+      this.#outgoing.writeHead(fault.status, { 'content-length': body.length, ...fault.headers });
+      this.#outgoing.end(this.#incoming.method === 'HEAD' ? undefined : body);
       return;
     }
     if (fault?.kind === 'redirect') {
@@ -119,7 +126,8 @@ export class Exchange {
     if (fault?.kind === 'whole' && fault.chunked) delete headers['content-length'];
     if (fault?.kind === 'headers') Object.assign(headers, fault.headers);
     for (const [name, value] of Object.entries(headers)) if (value === '' || value === undefined) delete headers[name];
-    this.#outgoing.writeHead(answer.statusCode ?? 502, headers as Record<string, string>);
+    const status = (fault?.kind === 'headers' ? fault.status : undefined) ?? answer.statusCode ?? 502;
+    this.#outgoing.writeHead(status, headers as Record<string, string>);
     this.#outgoing.flushHeaders();
   }
 

@@ -12,11 +12,19 @@ const ANY: ReadonlySet<number> = new Set([301, 302, 303, ...SAME_METHOD]);
 /** What a redirect's target answers when its URL has expired, or its object has moved. */
 const EXPIRED: ReadonlySet<number> = new Set([400, 401, 403, 404, 410]);
 
+/** The URL that a server at `from` has named, by TLS where that server is meant: behind proxies that end TLS, many do not know of it. */
+export function likeSpoken(named: URL, from: URL): URL {
+  if (from.protocol !== 'https:' || named.protocol !== 'http:' || named.hostname !== from.hostname) return named;
+  return new URL(`${from.origin}${named.pathname}${named.search}`);
+}
+
 function targetOf(response: HttpResponse, request: HttpRequest): URL {
   const location = response.header('location');
   const asked = `${request.method} ${nameOf(request.url)}`;
   const target =
-    location !== undefined && URL.canParse(location, response.url.href) ? new URL(location, response.url) : undefined;
+    location !== undefined && URL.canParse(location, response.url.href)
+      ? likeSpoken(new URL(location, response.url), response.url)
+      : undefined;
   if (target === undefined || !/^https?:$/.test(target.protocol)) {
     throw new CrfsError('CRFS_UNREACHABLE', `${asked}: answered ${response.status} without a usable Location`);
   }

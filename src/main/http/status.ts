@@ -10,26 +10,59 @@ import type { HttpResponse } from './transport.js';
 const PASSING: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 const TEXT_LIMIT = 16 << 10;
 
-/** What a registry says in the error's body (distribution specification, "Error Codes"), as `: CODE message`, or nothing. */
-async function explanation(response: HttpResponse): Promise<string> {
+/** What a server says of its refusal. */
+export interface Explanation {
+  /** The codes of a registry's errors (distribution specification, "Error Codes"). */
+  readonly codes: readonly string[];
+  /** For a message, on one line; empty if it says nothing. */
+  readonly text: string;
+}
+
+type Table = Readonly<Record<string, unknown>>;
+
+function strings(table: unknown, ...keys: string[]): string[] {
+  if (typeof table !== 'object' || table === null) return [];
+  const values = keys.map((key) => (table as Table)[key]);
+  return values.filter((value): value is string => typeof value === 'string' && value !== '');
+}
+
+/** Registries answer with a list of errors, token servers with one (RFC 6749 section 5.2), others with text of any kind. */
+function explanationOf(body: string, type: string): Explanation {
+  let parsed: unknown;
   try {
-    const body: unknown = JSON.parse(Buffer.from(await response.bytes(TEXT_LIMIT)).toString('utf8'));
-    const [first] = (body as { errors?: unknown[] } | null)?.errors ?? [];
-    const { code, message } = (first ?? {}) as { code?: unknown; message?: unknown };
-    const said = [code, message].filter((part) => typeof part === 'string' && part !== '').join(' ');
-    return said === '' ? '' : `: ${oneLine(said)}`;
+    parsed = JSON.parse(body);
+  } catch {
+    return { codes: [], text: type.startsWith('text/plain') ? oneLine(body) : '' };
+  }
+  const { errors } = (parsed ?? {}) as { errors?: unknown };
+  const list = Array.isArray(errors) && errors.length > 0 ? errors.slice(0, 3) : [parsed];
+  const parts = list.map((one) => strings(one, 'code', 'error', 'message', 'error_description', 'details').join(' '));
+  return { codes: list.flatMap((one) => strings(one, 'code')), text: oneLine(parts.join('; ')) };
+}
+
+/** Reads what a server says of an answer that was not wanted. Whatever that is, the status alone decides. */
+export async function explain(response: HttpResponse): Promise<Explanation> {
+  try {
+    const body = new TextDecoder().decode(await response.bytes(TEXT_LIMIT));
+    return explanationOf(body, response.header('content-type') ?? '');
   } catch (error) {
-    // Whatever the body holds, the status alone decides.
-    return error instanceof CrfsError || error instanceof SyntaxError || error instanceof TypeError
-      ? ''
-      : `: ${String(error)}`;
+    if (!(error instanceof CrfsError)) throw error;
+    return { codes: [], text: '' };
   }
 }
 
-/** The error for an answer that was not wanted; reads its body. `asked` says what was asked for, in words. */
-export async function refusal(response: HttpResponse, asked: string): Promise<CrfsError> {
+/** Whether what was asked for has been done: registries do not agree on which 2xx says so. */
+export function isSuccess({ status }: HttpResponse): boolean {
+  return status >= 200 && status < 300;
+}
+
+/** The error for an answer that was not wanted; reads its body, unless that was done. `asked` says what was asked for, in words. */
+export async function refusal(response: HttpResponse, asked: string, said?: Explanation): Promise<CrfsError> {
   const { status } = response;
-  const answered = `${asked}: ${nameOf(response.url)} answered ${status}${await explanation(response)}`;
+  const { text } = said ?? (await explain(response));
+  const where = nameOf(response.url);
+  const who = asked.includes(where) ? 'the server' : where;
+  const answered = `${asked}: ${who} answered ${status}${text === '' ? '' : `: ${text}`}`;
   if (status === 401)
     return new CrfsError(
       'CRFS_DENIED',

@@ -5,7 +5,7 @@
 import { isIP } from 'node:net';
 import { CrfsError } from '../errors/error.js';
 import { nameOf } from '../http/failure.js';
-import { sendFollowing } from '../http/redirect.js';
+import { likeSpoken, sendFollowing } from '../http/redirect.js';
 import { refusal } from '../http/status.js';
 import { speaksTls } from '../http/tls-probe.js';
 import type { HttpRequest, HttpResponse, Transport } from '../http/transport.js';
@@ -83,7 +83,7 @@ export class Host {
   async #ask(request: HostRequest, authorization: string | undefined): Promise<{ from: URL; response: HttpResponse }> {
     const bases = this.#base === undefined ? await this.#bases() : [this.#base];
     for (const [index, base] of bases.entries()) {
-      const from = new URL(request.path, base);
+      const from = likeSpoken(new URL(request.path, base), base);
       if (base.protocol === 'https:' && from.protocol === 'http:' && !this.insecure) {
         throw new CrfsError(
           'CRFS_DENIED',

@@ -3,10 +3,11 @@
 /** Writing an image into a repository: blobs first, then manifests. */
 
 import { CrfsError } from '../errors/error.js';
-import { retrying } from '../http/retry.js';
-import { refusal } from '../http/status.js';
-import { BlobUpload, hasBlob, type UploadOptions } from './blob-upload.js';
+import { brief, type RetryPolicy, retrying } from '../http/retry.js';
+import { isSuccess, refusal } from '../http/status.js';
+import { BlobUpload, type ChunkSize, type UploadOptions } from './blob-upload.js';
 import type { RegistryClient } from './client.js';
+import { hasBlob } from './has-blob.js';
 import type { Host } from './host.js';
 import { digestOf } from './manifest.js';
 import { formatReference } from './reference.js';
@@ -26,21 +27,23 @@ export class ImageWriter {
   readonly #host: Host;
   readonly #reference: Reference;
   readonly #options: WriterOptions;
+  readonly #chunk: ChunkSize;
 
   constructor(client: RegistryClient, host: Host, reference: Reference, options: WriterOptions) {
     this.#client = client;
     this.#host = host;
     this.#reference = reference;
     this.#options = options;
+    this.#chunk = { bytes: options.chunkSize ?? CHUNK_SIZE };
   }
 
-  /** Whether the repository has the blob, so that nothing is to be sent. */
+  /** Whether the repository has the blob, so that nothing is to be sent. False where the registry does not tell: sending it shows. */
   async hasBlob(digest: string): Promise<boolean> {
     const { signal } = this.#options;
-    return await this.#retrying(async () => await hasBlob(this.#host, this.#reference.repository, digest, signal));
+    return await this.#orNot(async () => await hasBlob(this.#host, this.#reference.repository, digest, signal));
   }
 
-  /** Takes the blob over from another repository of the same registry. Returns whether the registry could. */
+  /** Takes the blob over from another repository of the same registry. Returns whether the registry did. */
   async mountBlob(digest: string, from: string): Promise<boolean> {
     const { repository } = this.#reference;
     const scopes = [
@@ -48,18 +51,18 @@ export class ImageWriter {
       { repository: from, actions: 'pull' },
     ] as const;
     const path = `${repository}/blobs/uploads/?${new URLSearchParams({ mount: digest, from }).toString()}`;
-    return await this.#retrying(async () => {
+    const headers = { 'content-length': '0' };
+    return await this.#orNot(async () => {
       const { response } = await this.#host.send({
         method: 'POST',
         path,
-        headers: { 'content-length': '0' },
+        headers,
         scopes,
         signal: this.#options.signal,
       });
-      if (response.status !== 201 && response.status !== 202)
-        throw await refusal(response, `cannot mount ${digest} into ${this.#name}`);
+      if (!isSuccess(response)) throw await refusal(response, `cannot mount ${digest} into ${this.#name}`);
       await response.discard();
-      return response.status === 201;
+      return response.status === 201; // others have begun an upload
     });
   }
 
@@ -84,7 +87,7 @@ export class ImageWriter {
     } as const;
     await this.#retrying(async () => {
       const { response } = await this.#host.send(request);
-      if (response.status !== 201) throw await refusal(response, `cannot write the manifest of ${this.#name}`);
+      if (!isSuccess(response)) throw await refusal(response, `cannot write the manifest of ${this.#name}`);
       await response.discard();
       const stated = response.header('docker-content-digest') ?? digest;
       if (stated.startsWith('sha256:') && stated !== digest) {
@@ -102,19 +105,28 @@ export class ImageWriter {
   }
 
   #upload(): UploadOptions {
-    const { chunkSize = CHUNK_SIZE, signal } = this.#options;
     return {
       host: this.#host,
       repository: this.#reference.repository,
       name: this.#name,
       policy: this.#client.policy,
-      chunkSize,
-      signal,
+      chunk: this.#chunk,
+      signal: this.#options.signal,
     };
   }
 
-  async #retrying<T>(attempt: () => Promise<T>): Promise<T> {
-    return await retrying(this.#client.policy, attempt, this.#options.signal);
+  async #retrying<T>(attempt: () => Promise<T>, policy: RetryPolicy = this.#client.policy): Promise<T> {
+    return await retrying(policy, attempt, this.#options.signal);
+  }
+
+  /** For what only saves work: false where it fails, however it does. */
+  async #orNot(attempt: () => Promise<boolean>): Promise<boolean> {
+    try {
+      return await this.#retrying(attempt, brief(this.#client.policy));
+    } catch (error) {
+      if (!(error instanceof CrfsError)) throw error;
+      return false;
+    }
   }
 }
 
