@@ -11,13 +11,16 @@
       "target_name": "crfs_addon",
       "sources": [
         "csrc/addon/addon.cc",
+        "csrc/addon/decoder.cc",
         "csrc/addon/deflate.cc",
         "csrc/addon/files.cc",
         "csrc/addon/guard.cc",
+        "csrc/addon/gunzip.cc",
         "csrc/addon/inflate.cc",
         "csrc/addon/layout.cc",
         "csrc/addon/rings.cc",
         "csrc/addon/socket.cc",
+        "csrc/addon/unzstd.cc",
         "csrc/shared/index-tables.c",
         "csrc/shared/index.c",
         "csrc/shared/parts.c"
@@ -31,7 +34,9 @@
       ],
       "cflags_cc": ["-std=gnu++17", "-fvisibility=hidden"],
       "cflags_c": ["-std=gnu11"],
-      "libraries": ["-ldeflate", "-lpthread"]
+      # Node exports its own zlib and libzstd, in other versions, which would take the place of shared ones.
+      "ldflags": ["-Wl,--exclude-libs,libz.a:libzstd.a"],
+      "libraries": ["-ldeflate", "-lpthread", "-l:libz.a", "-l:libzstd.a"]
     },
     {
       "target_name": "crfs-plugin",

@@ -3,6 +3,7 @@
 #include "addon/addon.h"
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  crfs::AddDecoder(env, exports);
   crfs::AddDeflate(env, exports);
   crfs::AddFiles(env, exports);
   crfs::AddInflate(env, exports);

@@ -9,6 +9,7 @@
 
 namespace crfs {
 
+void AddDecoder(Napi::Env env, Napi::Object exports); // decoder.cc: zlib and libzstd, for reading streams
 void AddDeflate(Napi::Env env, Napi::Object exports); // deflate.cc: libdeflate, for writing layers
 void AddFiles(Napi::Env env, Napi::Object exports);   // files.cc: mappings, locks, syncfs
 void AddInflate(Napi::Env env, Napi::Object exports); // inflate.cc: libdeflate, for reading layers

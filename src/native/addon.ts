@@ -113,6 +113,16 @@ export interface Watcher {
   close(): void;
 }
 
+/** The state of a stream that is being decoded, outside of JavaScript's memory until close(). One call at a time. */
+export interface Decoder {
+  /**
+   * Decodes from the front of `input` into `output`, until there is no input left, or no room. `whole`: the stream may
+   * end behind what was used. Rejects with what is wrong with the stream.
+   */
+  decode(input: Uint8Array, output: Uint8Array): Promise<[used: number, made: number, whole: boolean]>;
+  close(): void;
+}
+
 export interface Addon {
   readonly layout: Layout;
   /** The path hash as C computes it: [place, tag], both unsigned 32-bit. */
@@ -133,6 +143,11 @@ export interface Addon {
    * not take the bytes, for lack of space.
    */
   inflate(input: Uint8Array, output: Uint8Array): number;
+
+  /** Decodes a stream of gzip members or zstd frames, whose windows may have up to 2 GiB. */
+  readonly Decoder: new (
+    form: 'gzip' | 'zstd',
+  ) => Decoder;
 
   /**
    * Maps a file, shared, until unmap: all of it, or `length` bytes from `offset` on, which is that of a page. Writing to a

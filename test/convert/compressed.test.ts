@@ -2,38 +2,22 @@
 
 /** However a tar is compressed, and wherever it comes from, the layer is the same. */
 
-import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import anyTest from 'ava';
+import test from 'ava';
 import { CrfsError } from '../../src/main/errors/error.js';
 import { crfs } from '../tools/machine.js';
 import { noise, writeTar } from '../tools/nasty-tar.js';
 import { sha256 } from '../tools/read-layer.js';
 import { run } from '../tools/run.js';
+import { zstd } from './compressed-stream.js';
 import { checkImage, convertImageBetween } from './image-setting.js';
 import { Layout, type Manifest, types } from './layout.js';
 import { convert, scratch } from './setting.js';
 
-const test = hasZstd() ? anyTest : anyTest.skip;
-
-function hasZstd(): boolean {
-  try {
-    execFileSync('zstd', ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    process.stderr.write('tests with zstd are skipped: it is not installed\n');
-    return false;
-  }
-}
-
-async function zstd(tar: Uint8Array): Promise<Buffer> {
-  return await run('zstd', ['--compress', '--stdout', '-'], { stdin: tar });
-}
-
 /** A tar in each form that a layer may have. */
-async function forms(directory: string): Promise<ReadonlyMap<string, Buffer>> {
+function forms(directory: string): ReadonlyMap<string, Buffer> {
   const path = join(directory, 'plain');
   writeTar(path, [
     { name: 'a', content: 'a' },
@@ -45,15 +29,15 @@ async function forms(directory: string): Promise<ReadonlyMap<string, Buffer>> {
     ['tar', tar],
     ['tar.gz', gzipSync(tar)],
     ['tar.gz of two members', Buffer.concat([gzipSync(tar.subarray(0, half)), gzipSync(tar.subarray(half))])],
-    ['tar.zst', await zstd(tar)],
-    ['tar.zst of two frames', Buffer.concat([await zstd(tar.subarray(0, half)), await zstd(tar.subarray(half))])],
+    ['tar.zst', zstd(tar)],
+    ['tar.zst of two frames', Buffer.concat([zstd(tar.subarray(0, half)), zstd(tar.subarray(half))])],
   ]);
 }
 
 test('a file makes the same layer, whatever it is compressed with', async (t) => {
   const directory = scratch(t);
   const digests = new Set<string>();
-  for (const [form, bytes] of await forms(directory)) {
+  for (const [form, bytes] of forms(directory)) {
     writeFileSync(join(directory, form), bytes);
     digests.add((await convert(join(directory, form), join(directory, 'layer'))).digest);
   }
@@ -62,7 +46,7 @@ test('a file makes the same layer, whatever it is compressed with', async (t) =>
 
 test('standard input makes the same layer as a file, whatever it is compressed with', async (t) => {
   const directory = scratch(t);
-  const inputs = await forms(directory);
+  const inputs = forms(directory);
   const { digest } = await convert(join(directory, 'plain'), join(directory, 'layer'));
   for (const [form, stdin] of inputs) {
     const out = await run(crfs, ['stargzify', '--json', '-', join(directory, 'again')], { stdin });
@@ -73,9 +57,9 @@ test('standard input makes the same layer as a file, whatever it is compressed w
 
 test('a layer of an image that is compressed with zstd becomes one with gzip', async (t) => {
   const directory = scratch(t);
-  const tar = (await forms(directory)).get('tar') ?? Buffer.alloc(0);
+  const tar = forms(directory).get('tar') ?? Buffer.alloc(0);
   const from = new Layout(join(directory, 'from'));
-  const layer = from.put('application/vnd.oci.image.layer.v1.tar+zstd', await zstd(tar));
+  const layer = from.put('application/vnd.oci.image.layer.v1.tar+zstd', zstd(tar));
   const plain = from.image([]);
   const config = from.putJson(types.config, {
     ...from.config(from.read(plain.digest) as Manifest),
@@ -93,7 +77,7 @@ test('a layer of an image that is compressed with zstd becomes one with gzip', a
 
 test('zstd that is cut off or damaged is one error, and nothing is written', async (t) => {
   const directory = scratch(t);
-  const good = (await forms(directory)).get('tar.zst') ?? Buffer.alloc(0);
+  const good = forms(directory).get('tar.zst') ?? Buffer.alloc(0);
   const flipped = Buffer.from(good);
   flipped[good.length - 1000] = (good[good.length - 1000] ?? 0) ^ 1;
   for (const bad of [good.subarray(0, good.length / 2), flipped]) {
@@ -101,6 +85,6 @@ test('zstd that is cut off or damaged is one error, and nothing is written', asy
     writeFileSync(source, bad);
     const error = await t.throwsAsync(convert(source, join(directory, 'layer')), { instanceOf: CrfsError });
     t.is((error as CrfsError | undefined)?.code, 'CRFS_BAD_LAYER');
-    t.regex(error?.message ?? '', /zstd stream is corrupt or truncated/);
+    t.regex(error?.message ?? '', /zstd stream (ends too early|cannot be decoded)/);
   }
 });

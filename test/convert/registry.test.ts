@@ -64,6 +64,20 @@ test('from registry to registry: the same blob as from anywhere else', async (t)
   );
 });
 
+test('layers that skopeo has pushed as zstd:chunked become the same as others', async (t) => {
+  const { directory, proxy, client } = await setting(t);
+  const name = `${proxy.host}/chunked/app:1`;
+  const options = ['--dest-tls-verify=false', `--dest-creds=${USER}:${PASSWORD}`];
+  const format = ['--dest-compress-format', 'zstd:chunked'];
+  await run('skopeo', ['copy', ...options, ...format, `oci:${directory}/from:one`, `docker://${name}`]);
+  const chunked = await convertImageBetween(name, `oci:${directory}/to`, {}, client);
+  const plain = await convertImageBetween(`oci:${directory}/from`, `oci:${directory}/plain`);
+  t.deepEqual(
+    chunked.layers.map(({ digest }) => digest),
+    plain.layers.map(({ digest }) => digest),
+  );
+});
+
 test('layers that are eStargz already are mounted from the repository beside, not sent', async (t) => {
   const { directory, proxy, client } = await setting(t);
   await convertImageBetween(`oci:${directory}/from`, `${proxy.host}/first/app:1`, {}, client);

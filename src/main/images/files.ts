@@ -4,7 +4,7 @@
 
 import { dirname, join, posix } from 'node:path';
 import type { BlobSource, StreamSource } from '../blob/source.js';
-import { decompress } from '../convert/decompress.js';
+import { decompress, isCompressed } from '../convert/decompress.js';
 import { Spool } from '../convert/spool.js';
 import { cleanName } from '../convert/toc.js';
 import { CrfsError } from '../errors/error.js';
@@ -41,7 +41,7 @@ const linkLimit = 8;
 export async function archiveFiles(path: string): Promise<ImageFiles> {
   const file = openFileSource(path);
   try {
-    const tar = (await isTar(file)) ? file : await inflated(path, file);
+    const tar = (await isCompressed(file)) ? await inflated(path, file) : file;
     return await namingBlob(path, async () => new ArchiveFiles(path, tar, await membersOf(tar)));
   } catch (error) {
     await file.close();
@@ -80,12 +80,6 @@ class ArchiveFiles implements ImageFiles {
   close(): Promise<void> {
     return this.#tar.close();
   }
-}
-
-async function isTar(file: BlobSource): Promise<boolean> {
-  if (file.size < 512) return true; // too short, whatever it is: reading it says so
-  const magic = Buffer.from(await file.read(257, 5)).toString('latin1');
-  return magic === 'ustar';
 }
 
 async function inflated(path: string, file: BlobSource): Promise<BlobSource> {

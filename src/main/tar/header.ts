@@ -130,6 +130,11 @@ function writeOctal(block: Buffer, at: number, length: number, value: number): v
   block.write(`${value.toString(8).padStart(length - 1, '0')}\0`, at, 'latin1');
 }
 
+/** Whether a block of 512 bytes holds the checksum of a header. */
+export function isHeader(bytes: Uint8Array): boolean {
+  return checksumHolds(Buffer.from(bytes.buffer, bytes.byteOffset, blockSize));
+}
+
 /** The sum of all bytes, the checksum's own counting as spaces; old tars summed signed bytes. */
 function checksumHolds(block: Buffer): boolean {
   const digits = /^[ \0]*([0-7]+)/.exec(block.toString('latin1', 148, 156));

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// Compressed streams, decoded a piece at a time, in memory that does not grow with them.
+
+#ifndef CRFS_CODEC_H
+#define CRFS_CODEC_H
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace crfs {
+
+// What a step may read and write; it moves both on.
+struct Step {
+  const uint8_t *in;
+  size_t in_left;
+  uint8_t *out;
+  size_t out_left;
+};
+
+class Codec {
+public:
+  virtual ~Codec() = default;
+  // Decodes until there is no input left, or no room. Returns what is wrong with the stream, or null.
+  virtual const char *Decode(Step &step) = 0;
+  // Whether the stream may end here: between two of the parts that it is made of.
+  virtual bool Whole() const = 0;
+};
+
+// Null: there is no memory.
+std::unique_ptr<Codec> NewGunzip(); // gunzip.cc
+std::unique_ptr<Codec> NewUnzstd(); // unzstd.cc
+
+} // namespace crfs
+
+#endif

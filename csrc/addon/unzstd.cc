@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// Zstandard (RFC 8878), by libzstd: frames and skippable frames, any number of them in any order.
+
+#include "addon/codec.h"
+
+#include <zstd.h>
+#include <zstd_errors.h>
+
+namespace crfs {
+
+namespace {
+
+constexpr int kWindowLogMax = 31; // what `zstd --long=31` takes, the most that libzstd can
+
+struct Deleter {
+  void operator()(ZSTD_DCtx *context) const {
+    ZSTD_freeDCtx(context);
+  }
+};
+using Context = std::unique_ptr<ZSTD_DCtx, Deleter>;
+
+// By the first byte of its magic number. libzstd also reads forms from before there was a standard, unasked.
+bool BeginsFrame(uint8_t byte) {
+  return byte == 0x28 || (byte & 0xf0) == 0x50;
+}
+
+const char *Explain(size_t error) {
+  switch (ZSTD_getErrorCode(error)) {
+  case ZSTD_error_dictionary_wrong:
+    return "it was made with a dictionary, which it does not bring along";
+  case ZSTD_error_frameParameter_windowTooLarge:
+    return "it takes a window of more than 2 GiB";
+  case ZSTD_error_memory_allocation:
+    return "it takes a window for which there is no memory";
+  default:
+    return ZSTD_getErrorName(error);
+  }
+}
+
+class Unzstd : public Codec {
+public:
+  explicit Unzstd(Context context) : context_(std::move(context)) {}
+
+  bool Whole() const override {
+    return between_;
+  }
+
+  const char *Decode(Step &step) override {
+    ZSTD_inBuffer in = {step.in, step.in_left, 0};
+    ZSTD_outBuffer out = {step.out, step.out_left, 0};
+    const char *fault = nullptr;
+    do {
+      if (between_ && in.pos == in.size)
+        break;
+      if (between_ && !BeginsFrame(step.in[in.pos])) {
+        fault = "what follows a frame is none";
+        break;
+      }
+      size_t result = ZSTD_decompressStream(context_.get(), &out, &in);
+      if (ZSTD_isError(result))
+        fault = Explain(result);
+      between_ = result == 0;
+    } while (fault == nullptr && (between_ || (in.pos < in.size && out.pos < out.size)));
+    step = {step.in + in.pos, in.size - in.pos, step.out + out.pos, out.size - out.pos};
+    return fault;
+  }
+
+private:
+  Context context_;
+  bool between_ = true; // two frames
+};
+
+} // namespace
+
+std::unique_ptr<Codec> NewUnzstd() {
+  Context context(ZSTD_createDCtx());
+  if (context == nullptr || ZSTD_isError(ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, kWindowLogMax)))
+    return nullptr;
+  return std::make_unique<Unzstd>(std::move(context));
+}
+
+} // namespace crfs
