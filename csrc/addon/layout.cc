@@ -126,6 +126,7 @@ Napi::Object Layout(Napi::Env env) {
                                         {"welcome", CRFS_WELCOME},
                                         {"opened", CRFS_OPENED},
                                         {"busy", CRFS_BUSY},
+                                        {"here", CRFS_HERE},
                                         {"error", CRFS_ERROR}}));
   layout.Set("environment", Names(env, crfs_environment_names));
   layout.Set("indexMagic", Napi::BigInt::New(env, static_cast<uint64_t>(CRFS_INDEX_MAGIC)));

@@ -46,7 +46,9 @@ Napi::Value ControlAccept(const Napi::CallbackInfo &info) {
   }
   ucred peer = {};
   socklen_t length = sizeof peer;
-  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) {
+  int on = 1;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0 ||
+      setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0) {
     int error = errno;
     close(fd);
     return ThrowErrno(env, "getsockopt", error);
@@ -58,13 +60,15 @@ Napi::Value ControlAccept(const Napi::CallbackInfo &info) {
   return connection;
 }
 
-// controlReceive(fd, buffer) -> {length, fds} of one packet, length 0 at the end of the connection; null: none waits.
-// A packet longer than the buffer is cut, as its own text length then shows. The caller owns the descriptors.
+// controlReceive(fd, buffer) -> {length, fds, pid} of one packet, length 0 at the end of the connection; null: none
+// waits. A packet longer than the buffer is cut, as its own text length then shows. The caller owns the descriptors.
+// The pid is that of the sender, 0 where it is in no namespace of ours.
 Napi::Value ControlReceive(const Napi::CallbackInfo &info) {
   Napi::Env env = info.Env();
   Napi::Uint8Array buffer = info[1].As<Napi::Uint8Array>();
   iovec data = {buffer.Data(), buffer.ByteLength()};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * CRFS_CONTROL_FD_LIMIT)];
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(sizeof(int) * CRFS_CONTROL_FD_LIMIT)];
+  ucred sender = {};
   msghdr message = {};
   message.msg_iov = &data;
   message.msg_iovlen = 1;
@@ -82,6 +86,8 @@ Napi::Value ControlReceive(const Napi::CallbackInfo &info) {
   Napi::Array fds = Napi::Array::New(env);
   uint32_t count = 0;
   for (cmsghdr *c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
+    if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS)
+      memcpy(&sender, CMSG_DATA(c), sizeof sender);
     if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
       continue;
     for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
@@ -93,6 +99,7 @@ Napi::Value ControlReceive(const Napi::CallbackInfo &info) {
   Napi::Object packet = Napi::Object::New(env);
   packet.Set("length", Napi::Number::New(env, static_cast<double>(length)));
   packet.Set("fds", fds);
+  packet.Set("pid", Napi::Number::New(env, sender.pid));
   return packet;
 }
 

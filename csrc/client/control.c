@@ -172,6 +172,12 @@ enum crfs_outcome crfs_control_ask(struct crfs_control *control, const struct cr
   return CRFS_REFUSED;
 }
 
+void crfs_control_here(const struct crfs_control *control) {
+  const struct crfs_message here = {.type = CRFS_HERE};
+  if (send(control->socket, &here, sizeof here, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+    return;
+}
+
 int crfs_control_is_gone(const struct crfs_control *control) {
   struct pollfd look = {.fd = control->socket, .events = POLLRDHUP};
   return poll(&look, 1, 0) > 0 && (look.revents & (POLLHUP | POLLRDHUP | POLLERR | POLLNVAL)) != 0;

@@ -41,6 +41,10 @@ int crfs_control_connect(struct crfs_control *control, int directory, struct crf
 enum crfs_outcome crfs_control_ask(struct crfs_control *control, const struct crfs_question *question, int *fds,
                                    uint64_t deadline_ns, struct crfs_failure *failure);
 
+/* Shows the daemon which process this is now. Async-signal-safe, and never waits: a daemon that cannot be told goes
+ * without. */
+void crfs_control_here(const struct crfs_control *control);
+
 /* Whether the daemon has hung up, or the conversation was broken off. Any thread. */
 int crfs_control_is_gone(const struct crfs_control *control);
 

@@ -23,6 +23,18 @@ static struct crfs_layer *layers;
 static pthread_mutex_t state = PTHREAD_MUTEX_INITIALIZER;
 static struct crfs_connection *current;
 
+/* In the child of a fork. The host goes into the background by one, after it has loaded the layers: the child is the
+ * mount from then on. Other forks exec at once, and find the connection gone, or tell of a process that soon ends: the
+ * daemon looks whether it lives. */
+static void tell_who(void) {
+  if (current != NULL)
+    crfs_control_here(&current->control);
+}
+
+static void watch_forks(void) {
+  pthread_atfork(NULL, NULL, tell_who);
+}
+
 struct crfs_connection *crfs_session_acquire(const struct crfs_layer *layer, uint32_t *number) {
   pthread_mutex_lock(&state);
   struct crfs_connection *connection = current;
@@ -228,6 +240,8 @@ static struct crfs_source *make_source(const char *asked, struct crfs_failure *f
 struct crfs_source *crfs_session_source(const char *asked) {
   struct crfs_failure failure;
   pthread_mutex_lock(&talk);
+  static pthread_once_t watched = PTHREAD_ONCE_INIT;
+  pthread_once(&watched, watch_forks);
   struct crfs_source *source = sources;
   while (source != NULL && strcmp(source->asked, asked) != 0)
     source = source->next;

@@ -10,10 +10,14 @@
  *   OPEN    text: configuration   [fd: blob]      OPENED  a: source, b: layers, text: what it resolved to
  *   LAYER   a: source, b: layer, digest           LAYER   a: number in requests, digest    fd: index
  *                                                 ERROR   a: errno, text: one line for a person
+ *   HERE    (no answer)
  *
  * The text of HELLO is a list, each part ended by a NUL: where the host mounts, for people to read; the directory that
  * relative paths start from; and then, as NAME=value, what is set of the variables in environment.h. By these, and by
  * no environment of its own, the daemon finds credentials, proxies and policy for this mount.
+ *
+ * Whose process the mount is, the daemon learns from the credentials that the kernel adds to each packet: HERE is sent
+ * for these alone, by the child of a host that has forked.
  *
  * The tmp directory is this mount's own, on the file system of the objects: the daemon removes it, and what is left in
  * it, when the connection ends.
@@ -26,10 +30,10 @@
  * after the daemon died asks for the text and the digests that it was told first, and gets these or an error, never
  * something else.
  *
- * Version 2: HELLO tells the place; the ring carries a trace. Version 3: HELLO tells the environment. It stands for all
- * that the two sides share: this protocol, the ring, the doorbell and the index. The rule of negotiation: the mount
- * names the version that it speaks, and the daemon answers with the same one, or with ERROR EPROTO. A change that an
- * older reader would misunderstand raises the version.
+ * Version 2: HELLO tells the place; the ring carries a trace. Version 3: HELLO tells the environment; HERE. It stands
+ * for all that the two sides share: this protocol, the ring, the doorbell and the index. The rule of negotiation: the
+ * mount names the version that it speaks, and the daemon answers with the same one, or with ERROR EPROTO. A change that
+ * an older reader would misunderstand raises the version.
  */
 
 #ifndef CRFS_CONTROL_H
@@ -50,6 +54,7 @@ enum crfs_message_type {
   CRFS_OPENED = 5,
   CRFS_BUSY = 6,
   CRFS_ERROR = 7,
+  CRFS_HERE = 8,
 };
 
 struct crfs_message {

@@ -73,7 +73,8 @@ export interface Layout {
       | 'welcome'
       | 'opened'
       | 'busy'
-      | 'error',
+      | 'error'
+      | 'here',
       number
     >
   >;
@@ -87,6 +88,8 @@ export interface Packet {
   /** Bytes in the buffer; 0 at the end of the connection. */
   readonly length: number;
   readonly fds: number[];
+  /** The process that sent it; 0: it is in no pid namespace of ours. */
+  readonly pid: number;
 }
 
 export interface Connection {

@@ -126,7 +126,7 @@ static int converse(struct mount *m) {
     welcome(m, fd);
   else if (packet.head.type == CRFS_OPEN)
     opened(m, packet.text, fd);
-  else
+  else if (packet.head.type == CRFS_LAYER)
     layer(m, &packet.head);
   if (fd >= 0)
     close(fd);

@@ -11,6 +11,11 @@ import type { Traced } from './tracer.js';
 export interface Api {
   status(): Status;
   stop(): void;
+  /**
+   * Takes the mount away that the process `pid` serves, also where its mountpoint cannot be seen from here. Resolves to
+   * whether there was one, when it has gone.
+   */
+  umount(pid: number): Promise<boolean>;
   /** Makes the cache smaller, to so many bytes. */
   trim(limit: number): Promise<Trimmed>;
   /** Tells what a mount opens, until `ended` is called; returns what stops it. undefined: there is no such mount. */
@@ -40,6 +45,11 @@ export function listenApi(runtimeDirectory: string, api: Api): ApiServer {
     } else if (/^POST \/cache\/trim\?to=\d{1,15}$/.test(route)) {
       api.trim(Number(route.split('=')[1])).then(
         (trimmed) => response.end(JSON.stringify(trimmed)),
+        (error: Error) => response.destroy(error),
+      );
+    } else if (/^POST \/umount\?pid=\d{1,10}$/.test(route)) {
+      api.umount(Number(route.split('=')[1])).then(
+        (found) => response.end(JSON.stringify(found)),
         (error: Error) => response.destroy(error),
       );
     } else if (route.startsWith('GET /trace?mount=')) {

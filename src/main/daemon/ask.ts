@@ -8,6 +8,15 @@ import { API_SOCKET } from './api.js';
 
 const ANSWER_WITHIN_MS = 10_000;
 
+/**
+ * Has the daemon take a mount away, by the `pid` that the status tells of it: also one in another mount namespace, whose
+ * mountpoint nobody sees here. Resolves to false where no daemon runs or it has no such mount, else to true once the
+ * mount has gone. Throws CRFS_UNREACHABLE.
+ */
+export async function endMount(pid: number): Promise<boolean> {
+  return (await askDaemon('POST', `/umount?pid=${pid}`)) === 'true';
+}
+
 /** Asks the daemon of this user. Returns undefined if none runs; throws CRFS_UNREACHABLE if it does not answer. */
 export async function askDaemon(method: 'GET' | 'POST', path: string): Promise<string | undefined> {
   const client = await connect({ headersTimeout: ANSWER_WITHIN_MS, bodyTimeout: ANSWER_WITHIN_MS });

@@ -17,6 +17,7 @@ import { OpenLayers } from './layers.js';
 import { logFile } from './log.js';
 import { renderMetrics } from './metrics.js';
 import { type MetricsServer, serveMetrics } from './metrics-server.js';
+import { mountNamespace } from './processes.js';
 import { Resolver } from './resolver.js';
 import { Session } from './session.js';
 import type { Status } from './status.js';
@@ -89,6 +90,7 @@ export class Daemon {
     this.#api = listenApi(runtime, {
       status: () => this.status(),
       stop: () => void this.stop('asked to'),
+      umount: (pid) => this.#umount(pid),
       trim: (limit) => this.#trim(limit),
       trace: (mountpoint, tell, ended) => {
         const ring = [...this.#sessions].findLast((session) => session.mountpoint === mountpoint)?.ringNumber;
@@ -127,6 +129,7 @@ export class Daemon {
       mounts: [...this.#sessions].map(({ mountpoint, pid, since, layers, ring }) => ({
         mountpoint,
         pid,
+        mountNamespace: mountNamespace(pid),
         since: since.toISOString(),
         layers: layers.map((layer) => layer.number),
         ring,
@@ -210,6 +213,15 @@ export class Daemon {
       },
     });
     this.#sessions.add(session);
+  }
+
+  /** Ends the process of a mount, which takes the mount away, wherever it is. Resolves when it has gone. */
+  async #umount(pid: number): Promise<boolean> {
+    const session = [...this.#sessions].find((one) => one.pid === pid);
+    if (session === undefined) return false;
+    process.kill(pid, 'SIGTERM');
+    await session.ended;
+    return true;
   }
 
   #watchIdle(): void {

@@ -12,10 +12,12 @@ import type { ClientLease, Clients } from './clients.js';
 import { parseIntroduction } from './introduction.js';
 import type { OpenLayer, OpenLayers } from './layers.js';
 import { decodeMessage, encodeMessage, type Message, messageLimit } from './message.js';
+import { lives } from './processes.js';
 import type { ResolvedLayer, Resolver } from './resolver.js';
 
 const { constants: protocol } = addon.layout;
 const MOST_QUESTIONS_WAITING = 64;
+const PIDS_KEPT = 4;
 
 const { EACCES, EHOSTUNREACH, EINVAL, EIO, ENOENT, ENOSPC } = constants.errno;
 const ERRNO: Readonly<Record<ErrorCode, number>> = {
@@ -48,10 +50,11 @@ interface Question extends Message {
 
 /** One mount: its control connection, its ring and the layers that it uses. */
 export class Session {
-  readonly pid: number;
   /** As the mount tells it. */
   mountpoint = '?';
   readonly since = new Date();
+  /** Resolves when the mount has gone and all that it held is released. */
+  readonly ended: Promise<void>;
   readonly #context: SessionContext;
   readonly #fd: number;
   readonly #watcher: Watcher;
@@ -62,18 +65,29 @@ export class Session {
   readonly #asked: string[] = [];
   readonly #blobs = new Set<HeldFile>();
   readonly #layers = new Set<OpenLayer>();
+  /** Of the processes that spoke for the mount, the last first: a host that forks goes on in its child. */
+  #pids: number[];
   #ring: number | undefined;
   #lease: ClientLease | undefined;
   #counted: RingStatus | null = null;
   #staging: string | undefined;
   #answering = false;
   #hungUp = false;
+  #end: () => void = () => undefined;
 
   constructor({ fd, pid }: Connection, context: SessionContext) {
-    this.pid = pid;
+    this.#pids = [pid];
+    this.ended = new Promise((end) => {
+      this.#end = end;
+    });
     this.#fd = fd;
     this.#context = context;
     this.#watcher = new addon.Watcher(fd, () => this.#receive());
+  }
+
+  /** The process of the mount. */
+  get pid(): number {
+    return this.#pids.find(lives) ?? this.#pids[0] ?? 0;
   }
 
   get layers(): readonly OpenLayer[] {
@@ -107,7 +121,10 @@ export class Session {
     const files = packet.fds.map((fd) => new HeldFile(fd));
     try {
       if (packet.length === 0) throw new CrfsError('CRFS_USAGE', 'the mount has gone');
-      this.#questions.push({ ...decodeMessage(this.#buffer.subarray(0, packet.length)), files });
+      const message = decodeMessage(this.#buffer.subarray(0, packet.length));
+      this.#spokenBy(packet.pid);
+      if (message.type === protocol.here && files.length === 0) return;
+      this.#questions.push({ ...message, files });
       if (this.#questions.length > MOST_QUESTIONS_WAITING) throw new CrfsError('CRFS_USAGE', 'too many questions');
     } catch (error) {
       for (const file of files) file.release();
@@ -117,6 +134,11 @@ export class Session {
       return;
     }
     if (!this.#answering) void this.#answerAll();
+  }
+
+  #spokenBy(pid: number): void {
+    if (pid === 0 || pid === this.#pids[0]) return;
+    this.#pids = [pid, ...this.#pids.filter((other) => other !== pid)].slice(0, PIDS_KEPT);
   }
 
   async #answerAll(): Promise<void> {
@@ -222,5 +244,6 @@ export class Session {
     await Promise.all([...this.#layers].map((layer) => this.#context.layers.release(layer)));
     await this.#lease?.release();
     this.#context.ended(this);
+    this.#end();
   }
 }

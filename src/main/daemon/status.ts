@@ -24,8 +24,15 @@ export interface Status {
     readonly restarts: number;
   };
   readonly mounts: readonly {
+    /** Absolute, as whoever mounted sees it; `?` where that is not known. */
     readonly mountpoint: string;
+    /** The process that serves the mount: fuse-overlayfs. */
     readonly pid: number;
+    /**
+     * Where the mountpoint is to be seen: `mnt:[…]`, as readlink tells of /proc/PID/ns/mnt. Another than one's own: the
+     * mount is in another namespace. null: it may not be looked at.
+     */
+    readonly mountNamespace: string | null;
     readonly since: string;
     readonly layers: readonly number[];
     readonly ring: RingStatus | null;

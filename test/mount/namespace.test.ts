@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Which process a mount is, and mounts that are in another mount namespace than whoever asks for them. */
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { endMount } from '../../src/main/daemon/ask.js';
+import { gone, isAlive, knownLayer, readAll } from '../faults/world.js';
+import { crfs, Machine, mountingTest, until } from '../tools/machine.js';
+
+const mounting = mountingTest();
+
+const commandOf = (pid: number): string => readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+
+for (const foreground of [false, true]) {
+  const where = foreground ? 'in the foreground' : 'that has forked into the background';
+  mounting(`the status tells the process of a host ${where}`, async (t) => {
+    const machine = new Machine();
+    t.teardown(() => machine.dispose());
+    const known = await knownLayer(machine, { small: 5, large: 0 });
+    const mount = await machine.mount([known.layer], { foreground });
+    const told = (await machine.status())?.mounts[0];
+    const pid = told?.pid ?? 0;
+    t.is(commandOf(pid), 'fuse-overlayfs');
+    t.is(told?.mountNamespace, readlinkSync('/proc/self/ns/mnt'));
+    if (foreground) t.is(mount.host?.pid, pid);
+    await machine.crfs('stop');
+    t.deepEqual(await readAll(mount.merged, known, 1), { failed: [], wrong: [] });
+    t.is((await machine.status())?.mounts[0]?.pid, pid, 'the next daemon tells the same');
+  });
+}
+
+mounting('a mount in another namespace is told as such, and can be taken away by its process', async (t) => {
+  const machine = new Machine();
+  t.teardown(() => machine.dispose());
+  const known = await knownLayer(machine, { small: 5, large: 0 });
+  const merged = machine.directory('merged');
+  // the namespace lets go of the mounts that it was made with: other tests take theirs away meanwhile
+  const script = 'umount -l -a -t fuse.fuse-overlayfs; "$@" && echo mounted && read -r end';
+  const holder = spawn('unshare', ['-m', 'sh', '-c', script, 'sh', crfs, 'mount', known.layer, merged], {
+    env: machine.env,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  let said = '';
+  holder.stdout.on('data', (bytes) => {
+    said += String(bytes);
+  });
+  await until('it is mounted', () => said.endsWith('mounted\n'));
+  const told = (await machine.status())?.mounts[0];
+  t.is(told?.mountpoint, merged);
+  t.is(told?.mountNamespace, readlinkSync(`/proc/${holder.pid}/ns/mnt`));
+  t.not(told?.mountNamespace, readlinkSync('/proc/self/ns/mnt'));
+  const inside = join(`/proc/${holder.pid}/root`, merged);
+  t.deepEqual(await readAll(inside, known, 1), { failed: [], wrong: [] });
+
+  Object.assign(process.env, machine.env);
+  t.false(await endMount(process.pid), 'which is no mount');
+  t.true(await endMount(told?.pid ?? 0));
+  await gone(told?.pid ?? 0);
+  t.deepEqual((await machine.status())?.mounts, []);
+  t.false(readFileSync(`/proc/${holder.pid}/mountinfo`, 'utf8').includes(merged));
+  t.true(isAlive(holder.pid ?? 0));
+  holder.stdin.end('\n');
+  await once(holder, 'exit');
+});
