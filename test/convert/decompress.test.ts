@@ -3,7 +3,7 @@
 /** Whatever gzip and zstd write, and take, is taken here too, wherever its bytes are cut into pieces. */
 
 import test, { type ExecutionContext } from 'ava';
-import { decompress } from '../../src/main/convert/decompress.js';
+import { decompress } from '../../src/main/compression/decompress.js';
 import { LayerFault } from '../../src/main/formats/fault.js';
 import { mutate, randomFrom } from '../fuzz/mutate.js';
 import { noise, text } from '../tools/nasty-tar.js';

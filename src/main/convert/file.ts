@@ -2,15 +2,14 @@
 
 /** A layer from a file to a file. */
 
-import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { addAbortSignal } from 'node:stream';
+import { writeFully } from '../blob/spool.js';
+import { writeWhole } from '../blob/write-whole.js';
 import { CrfsError } from '../errors/error.js';
-import { isNoSpace } from '../errors/no-space.js';
 import { reasonOf } from '../errors/reason.js';
 import { convertLayer, type LayerOptions, type LayerResult } from './layer.js';
-import { writeFully } from './spool.js';
 import { watched } from './watch.js';
 
 const readSize = 1024 * 1024;
@@ -42,35 +41,10 @@ export async function convertFile(source: string, destination: string, options: 
   });
 }
 
-/** Writes a file beside its name-to-be, and renames it when `work` has succeeded. */
-export async function writeWhole<T>(path: string, work: (file: FileHandle) => Promise<T>): Promise<T> {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.part`;
-  const file = await open(temporary, 'wx').catch((error: NodeJS.ErrnoException) => {
-    throw new CrfsError('CRFS_USAGE', `cannot write ${path}: ${reasonOf(error)}`, { cause: error });
-  });
-  try {
-    const result = await work(file);
-    await file.sync();
-    await file.close();
-    await rename(temporary, path);
-    return result;
-  } catch (error) {
-    await file.close();
-    await rm(temporary, { force: true });
-    throw spaceError(path, error);
-  }
-}
-
 async function openInput(source: string, signal: AbortSignal | undefined): Promise<AsyncIterable<Uint8Array>> {
   if (source === '-') return signal ? addAbortSignal(signal, process.stdin) : process.stdin;
   const file = await open(source).catch((error: NodeJS.ErrnoException) => {
     throw new CrfsError('CRFS_NOT_FOUND', `cannot read ${source}: ${reasonOf(error)}`, { cause: error });
   });
   return createReadStream('', { fd: file, highWaterMark: readSize, ...(signal && { signal }) });
-}
-
-/** Says it plainly when the disk is full. */
-export function spaceError(path: string, error: unknown): unknown {
-  if (error instanceof CrfsError || !isNoSpace(error)) return error;
-  return new CrfsError('CRFS_NO_SPACE', `no space left to write ${path}`, { cause: error });
 }

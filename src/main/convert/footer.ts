@@ -4,10 +4,10 @@
 
 import { pipeline, Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
+import type { Spool } from '../blob/spool.js';
 import { blockSize, padding, plainHeader } from '../tar/header.js';
 import { tocName } from './landmark.js';
 import type { MemberWriter } from './members.js';
-import type { Spool } from './spool.js';
 
 export type LayerFormat = 'estargz' | 'stargz';
 

@@ -4,7 +4,7 @@
 
 import type { TarEntry } from '../tar/entry.js';
 import { plainHeader } from '../tar/header.js';
-import { cleanName } from './toc.js';
+import { cleanName } from '../tar/names.js';
 
 export const tocName = 'stargz.index.json';
 export const prefetchLandmark = '.prefetch.landmark';

@@ -3,14 +3,15 @@
 /** Converts one layer: a tar in, stargz or eStargz out, both as streams. */
 
 import { createHash } from 'node:crypto';
+import type { BlobSink } from '../blob/sink.js';
+import { Spool } from '../blob/spool.js';
+import { decompress } from '../compression/decompress.js';
 import { namingBlob } from '../formats/fault.js';
 import { padding } from '../tar/header.js';
-import { decompress } from './decompress.js';
 import type { Deflater } from './deflater.js';
 import { type LayerFormat, writeEnd } from './footer.js';
-import { type BlobSink, MemberWriter } from './members.js';
+import { MemberWriter } from './members.js';
 import { type Item, inOrder, prioritized } from './order.js';
-import { Spool } from './spool.js';
 import { FileContent, TocWriter } from './toc.js';
 
 export const defaultChunkSize = 4 * 1024 * 1024;

@@ -7,6 +7,7 @@
 
 import { createHash } from 'node:crypto';
 import type { DeflateResult } from '../../workers/deflate/task.js';
+import type { BlobSink } from '../blob/sink.js';
 import type { Deflater } from './deflater.js';
 
 /** A part of a file: where it starts in the file, and, once its member is written, where it is and its digest. */
@@ -19,11 +20,6 @@ export interface Chunk {
   innerOffset: number;
   /** SHA-256 in hexadecimal digits; undefined until the member is written. */
   digest: string | undefined;
-}
-
-/** Takes the bytes of a blob in order. */
-export interface BlobSink {
-  write(bytes: Uint8Array): Promise<void>;
 }
 
 /** A batch goes to a worker when it has this many bytes: tasks much smaller would cost more than the work in them. */

@@ -3,7 +3,9 @@
 /** The order in which entries are written: the tar's, or what a container needs at its start first. */
 
 import { Minimatch } from 'minimatch';
+import { Spool } from '../blob/spool.js';
 import type { TarEntry } from '../tar/entry.js';
+import { cleanName } from '../tar/names.js';
 import type { PaxRecords } from '../tar/pax.js';
 import { TarReader } from '../tar/reader.js';
 import {
@@ -14,8 +16,6 @@ import {
   noPrefetchLandmark,
   prefetchLandmark,
 } from './landmark.js';
-import { Spool } from './spool.js';
-import { cleanName } from './toc.js';
 
 export interface Item {
   readonly entry: TarEntry;

@@ -4,10 +4,11 @@
 
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import { LayerFault, quote } from '../formats/fault.js';
+import type { Spool } from '../blob/spool.js';
+import { quote } from '../formats/fault.js';
 import type { TarEntry } from '../tar/entry.js';
+import { cleanName } from '../tar/names.js';
 import type { Chunk } from './members.js';
-import type { Spool } from './spool.js';
 
 const tocTypes = {
   file: 'reg',
@@ -152,14 +153,6 @@ export class TocWriter {
     }
     return text;
   }
-}
-
-/** A path below the root, without `./`, `/` and the like; `.` is the root. Throws LayerFault for one that leaves it. */
-export function cleanName(name: string): string {
-  if (name.includes('\0')) throw new LayerFault(`${quote(name)} has a NUL byte in its name`);
-  const parts = name.split('/').filter((part) => part !== '' && part !== '.');
-  if (parts.includes('..')) throw new LayerFault(`${quote(name)} has ".." in its name`);
-  return parts.length === 0 ? '.' : parts.join('/');
 }
 
 /** Names of users and groups stand where their number comes first, or the name changes. */

@@ -5,7 +5,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { posix } from 'node:path';
 import type { StreamSource } from '../blob/source.js';
-import { decompress, isCompressed } from '../convert/decompress.js';
+import { decompress, isCompressed } from '../compression/decompress.js';
 import { CrfsError } from '../errors/error.js';
 import { namingBlob } from '../formats/fault.js';
 import { DOCKER_MANIFEST, digestOf, MANIFEST_LIMIT, parseManifest } from '../registry/manifest.js';

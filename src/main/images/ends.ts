@@ -2,8 +2,8 @@
 
 /** The two ends of a conversion of an image, wherever they are. */
 
+import type { BlobSink } from '../blob/sink.js';
 import type { StreamSource } from '../blob/source.js';
-import type { BlobSink } from '../convert/members.js';
 import type { Descriptor, ImageIndex, ImageManifest } from '../registry/types.js';
 
 /** Where an image comes from. Everything rejects with CrfsErrors that name it. */

@@ -4,12 +4,12 @@
 
 import { dirname, join, posix } from 'node:path';
 import type { BlobSource, StreamSource } from '../blob/source.js';
-import { decompress, isCompressed } from '../convert/decompress.js';
-import { Spool } from '../convert/spool.js';
-import { cleanName } from '../convert/toc.js';
+import { Spool } from '../blob/spool.js';
+import { decompress, isCompressed } from '../compression/decompress.js';
 import { CrfsError } from '../errors/error.js';
 import { LayerFault, namingBlob } from '../formats/fault.js';
 import { openFileSource } from '../sources/file.js';
+import { cleanName } from '../tar/names.js';
 import { TarReader } from '../tar/reader.js';
 import { streaming } from './stream.js';
 

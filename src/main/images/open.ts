@@ -2,14 +2,14 @@
 
 /** From what a person writes to the ends of a conversion. */
 
-import { dockerArchiveDestination, ociArchiveDestination } from '../convert/image/archive-destination.js';
-import { layoutDestination } from '../convert/image/layout-destination.js';
-import { registryDestination, registrySource } from '../convert/image/registry.js';
 import type { RegistryClient } from '../registry/client.js';
+import { dockerArchiveDestination, ociArchiveDestination } from './archive-destination.js';
 import { dockerArchiveSource } from './docker-archive.js';
 import type { ImageDestination, ImageSource } from './ends.js';
 import { archiveFiles, directoryFiles } from './files.js';
+import { layoutDestination } from './layout-destination.js';
 import { layoutSource } from './layout-source.js';
+import { registryDestination, registrySource } from './registry.js';
 
 /** `transport:PATH[:TAG]`; no path has a colon. */
 const local = /^(oci|oci-archive|docker-archive):([^:]+)(?::(.+))?$/;

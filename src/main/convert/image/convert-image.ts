@@ -2,18 +2,19 @@
 
 /** Converts an image: its layers, several at once, then what names them, from the bottom up. */
 
+import type { BlobSink } from '../../blob/sink.js';
+import { decompress } from '../../compression/decompress.js';
 import { CrfsError } from '../../errors/error.js';
 import { namingBlob } from '../../formats/fault.js';
 import type { ImageDestination, ImageSource } from '../../images/ends.js';
 import { readBlob, verified } from '../../images/stream.js';
+import { writeBlob } from '../../images/write-blob.js';
 import type { Progress } from '../../output/progress.js';
 import { formatBytes } from '../../output/text.js';
 import { digestOf, isIndex, MANIFEST_LIMIT } from '../../registry/manifest.js';
 import { choosePlatform, formatPlatform, machinePlatform } from '../../registry/platform.js';
 import type { Descriptor, ImageIndex, ImageManifest, Platform } from '../../registry/types.js';
-import { decompress } from '../decompress.js';
 import { convertLayer, type LayerOptions } from '../layer.js';
-import type { BlobSink } from '../members.js';
 import { watched } from '../watch.js';
 import { estargzToc } from './estargz.js';
 import { Gate } from './gate.js';
@@ -31,7 +32,6 @@ import {
   rewriteManifest,
   statedSize,
 } from './rewrite.js';
-import { writeBlob } from './write-blob.js';
 
 export interface ImageOptions extends Omit<LayerOptions, 'name'> {
   /** Of an index, which image; the machine's if left out. `all` keeps the index. */

@@ -6,12 +6,12 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, open, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CrfsError } from '../../errors/error.js';
-import type { BlobWriter, ImageDestination } from '../../images/ends.js';
-import { blobPath, refName } from '../../images/layout-source.js';
-import { digestOf, OCI_INDEX, parseManifest } from '../../registry/manifest.js';
-import { spaceError } from '../file.js';
-import { writeFully } from '../spool.js';
+import { writeFully } from '../blob/spool.js';
+import { spaceError } from '../blob/write-whole.js';
+import { CrfsError } from '../errors/error.js';
+import { digestOf, OCI_INDEX, parseManifest } from '../registry/manifest.js';
+import type { BlobWriter, ImageDestination } from './ends.js';
+import { blobPath, refName } from './layout-source.js';
 
 type Annotations = Readonly<Record<string, string>>;
 

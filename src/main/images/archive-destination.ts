@@ -6,14 +6,14 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Pack, pack } from 'tar-stream';
-import { CrfsError } from '../../errors/error.js';
-import { reasonOf } from '../../errors/reason.js';
-import { archivedName, manifestFile, savedImages } from '../../images/docker-archive.js';
-import type { ImageDestination } from '../../images/ends.js';
-import { isIndex, parseManifest } from '../../registry/manifest.js';
-import type { ImageManifest } from '../../registry/types.js';
-import { writeWhole } from '../file.js';
-import { writeFully } from '../spool.js';
+import { writeFully } from '../blob/spool.js';
+import { writeWhole } from '../blob/write-whole.js';
+import { CrfsError } from '../errors/error.js';
+import { reasonOf } from '../errors/reason.js';
+import { isIndex, parseManifest } from '../registry/manifest.js';
+import type { ImageManifest } from '../registry/types.js';
+import { archivedName, manifestFile, savedImages } from './docker-archive.js';
+import type { ImageDestination } from './ends.js';
 import { layoutDestination } from './layout-destination.js';
 
 /** What podman and containerd take for the name of an image in a layout, before its tag. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { CrfsError } from '../../errors/error.js';
-import type { BlobWriter } from '../../images/ends.js';
-import type { BlobSink } from '../members.js';
+import type { BlobSink } from '../blob/sink.js';
+import { CrfsError } from '../errors/error.js';
+import type { BlobWriter } from './ends.js';
 
 const ATTEMPTS = 3;
 

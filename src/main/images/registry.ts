@@ -2,15 +2,15 @@
 
 /** Images in registries. */
 
-import type { StreamSource } from '../../blob/source.js';
-import { CrfsError } from '../../errors/error.js';
-import { collect } from '../../http/range-source.js';
-import type { ImageDestination, ImageSource } from '../../images/ends.js';
-import type { RegistryClient } from '../../registry/client.js';
-import { firstOfCandidates } from '../../registry/image.js';
-import { formatReference } from '../../registry/reference.js';
-import type { Reference } from '../../registry/types.js';
-import { openWriter } from '../../registry/writer.js';
+import type { StreamSource } from '../blob/source.js';
+import { CrfsError } from '../errors/error.js';
+import { collect } from '../http/range-source.js';
+import type { RegistryClient } from '../registry/client.js';
+import { firstOfCandidates } from '../registry/image.js';
+import { formatReference } from '../registry/reference.js';
+import type { Reference } from '../registry/types.js';
+import { openWriter } from '../registry/writer.js';
+import type { ImageDestination, ImageSource } from './ends.js';
 
 /** The image that a name stands for: of several places that a short one may mean, the first that has it. */
 export async function registrySource(client: RegistryClient, text: string, signal: AbortSignal): Promise<ImageSource> {
