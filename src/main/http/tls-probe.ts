@@ -25,6 +25,6 @@ export async function speaksTls(place: string): Promise<boolean> {
     };
     socket.once('secureConnect', answer(true)).once('timeout', answer(false));
     // Who sends an alert speaks TLS: it may want a client certificate.
-    socket.on('error', (error: NodeJS.ErrnoException) => answer(/^ERR_SSL_\w*ALERT/.test(error.code ?? ''))());
+    socket.on('error', (error: NodeJS.ErrnoException) => answer(/^ERR_SSL_.*ALERT/.test(error.code ?? ''))());
   });
 }
