@@ -2,6 +2,7 @@
 
 import { CrfsError } from './errors/error.js';
 import { Interrupted } from './errors/interrupted.js';
+import { reasonOf } from './errors/reason.js';
 import { escapeLine } from './output/terminal.js';
 
 const FAILED = 1;
@@ -17,7 +18,7 @@ try {
 } catch (error) {
   if (error instanceof CrfsError) fail(error.message, error.code === 'CRFS_USAGE' ? USAGE : FAILED);
   else if (error instanceof Interrupted) fail(error.message, error.exitCode);
-  else if (isSystemError(error)) fail(error.message, FAILED);
+  else if (isSystemError(error)) fail(`${error.path ?? error.syscall}: ${reasonOf(error)}`, FAILED);
   else throw error;
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import type { ExecutionContext } from 'ava';
 import type { Facts } from '../../src/main/inspect/facts.js';
 import { crfs, type Machine, mountingTest, until, whyNoMounts } from '../tools/machine.js';
@@ -106,14 +107,17 @@ test('mount --foreground stays until the mount goes', async (t) => {
   t.deepEqual(await exit, [0, null]);
 });
 
-test('a signal ends a mount in the foreground', async (t) => {
+test('a signal ends a mount in the foreground, which is no failure', async (t) => {
   const machine = place(t);
   const layer = await layerOf(machine, SMALL);
-  const child = spawn(crfs, ['mount', '-f', layer, 'merged'], { cwd: machine.root, env: machine.env, stdio: 'ignore' });
+  const { root: cwd, env } = machine;
+  const child = spawn(crfs, ['mount', '-f', layer, 'merged'], { cwd, env, stdio: ['ignore', 'ignore', 'pipe'] });
   const exit = once(child, 'exit');
+  const said = text(child.stderr);
   await until('the layer is mounted', () => existsSync(join(machine.root, 'merged/bin/tool')));
   child.kill('SIGTERM');
-  t.deepEqual(await exit, [143, null]);
+  t.deepEqual(await exit, [0, null]);
+  t.is(await said, '');
   t.deepEqual(readdirSync(join(machine.root, 'merged')), []);
 });
 
@@ -159,11 +163,57 @@ test('what the plugin says of a layer is all that is said', async (t) => {
   t.regex(stderr, /^crfs: \S+\/plain\.tar: .*no stargz layer.*stargzify.*\n$/);
 });
 
-test('what fuse-overlayfs says is passed on', async (t) => {
+for (const how of [[], ['--foreground']]) {
+  test(`an option that fuse-overlayfs does not know is refused: ${how.join('') || 'in the background'}`, async (t) => {
+    const machine = place(t);
+    const layer = await layerOf(machine, SMALL);
+    const outcome = await invoke(machine, ['mount', ...how, layer, 'merged', '-o', 'noatime,nonsense=1']);
+    t.deepEqual(outcome, {
+      code: 2,
+      stdout: '',
+      stderr: 'crfs: -o nonsense=1: this fuse-overlayfs has no such option\n',
+    });
+    t.deepEqual(readdirSync(join(machine.root, 'merged')), []);
+  });
+}
+
+/** fuse-overlayfs, and then a script. */
+function hostAndThen(machine: Machine, script: string): NodeJS.ProcessEnv {
+  const path = join(machine.directory('fake'), 'fuse-overlayfs');
+  const real = execFileSync('which', ['fuse-overlayfs'], { encoding: 'utf8' }).trim();
+  writeFileSync(path, `#!/bin/sh\n${real} "$@" || exit\n[ "$1" = --version ] && exit\n${script}\n`);
+  chmodSync(path, 0o755);
+  return { PATH: `${join(machine.root, 'fake')}:${process.env['PATH'] ?? ''}` };
+}
+
+test('a signal that comes when fuse-overlayfs has mounted, but has not told so, leaves no mount', async (t) => {
   const machine = place(t);
   const layer = await layerOf(machine, SMALL);
-  const { code, stderr } = await invoke(machine, ['mount', layer, 'merged', '-o', 'nonsense=1']);
-  t.deepEqual([code, stderr], [0, 'unknown argument ignored: nonsense=1\n']);
+  const env = { ...machine.env, ...hostAndThen(machine, 'exec sleep 1000') };
+  const child = spawn(crfs, ['mount', layer, 'merged'], {
+    cwd: machine.root,
+    env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const exit = once(child, 'exit');
+  const said = text(child.stderr);
+  await until('the layer is mounted', () => existsSync(join(machine.root, 'merged/bin/tool')));
+  child.kill('SIGINT');
+  t.deepEqual(await exit, [130, null]);
+  t.is(await said, 'crfs: interrupted: nothing half-done is left\n');
+  t.deepEqual(readdirSync(join(machine.root, 'merged')), []);
+});
+
+test('a mount stays where the daemon does not say what it serves', async (t) => {
+  const machine = place(t);
+  const layer = await layerOf(machine, SMALL);
+  const env = hostAndThen(machine, 'rm "$XDG_RUNTIME_DIR/crfs-plugin/api.sock"');
+  const merged = join(machine.root, 'merged');
+  const { code, stdout } = await invoke(machine, ['mount', layer, 'merged'], env);
+  const pid = JSON.parse(machine.log.split('\n')[0] ?? '') as { pid: number };
+  t.teardown(() => process.kill(pid.pid));
+  t.deepEqual([code, stdout], [0, `${merged}: ${layer}, read-only; the daemon does not tell more\n`]);
+  t.is(readFileSync(join(merged, 'bin/tool'), 'utf8'), 'run\n');
 });
 
 test('an ordinary user is told how to mount', async (t) => {
@@ -174,7 +224,17 @@ test('an ordinary user is told how to mount', async (t) => {
   chmodSync(tmp, 0o777);
   const as = ['--reuid=65534', '--regid=65534', '--clear-groups', crfs, 'mount', layer, 'merged'];
   const failed = await t.throwsAsync(run('setpriv', as, { cwd: machine.root, env: { ...machine.env, TMPDIR: tmp } }));
-  t.regex(failed?.message ?? '', /crfs: mounting takes root, .* `podman unshare` or `unshare -Urm` in front/);
+  t.regex(failed?.message ?? '', /crfs: mounting takes root, .* put `podman unshare` in front/);
+});
+
+test('arguments in the wrong order are told of', async (t) => {
+  const machine = place(t);
+  const layer = await layerOf(machine, SMALL);
+  const told = async (...args: string[]): Promise<string> => (await invoke(machine, ['mount', ...args])).stderr;
+  const order = `crfs: "merged" is a directory, and ${JSON.stringify(layer)} is none: the order is \`crfs mount CONFIG MERGED\`\n`;
+  t.is(await told('merged', layer), order);
+  t.regex(await told('lower', 'merged'), /^crfs: "lower" is a directory, no layer, and no image: [^\n]*\n$/);
+  t.regex(await told('.', 'merged'), /^crfs: \S+: not a regular file[^\n]*\n$/);
 });
 
 test('lowerdir prints the option that fuse-overlayfs takes', async (t) => {

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { askDaemon } from '../daemon/ask.js';
 import type { Status } from '../daemon/status.js';
+import { CrfsError } from '../errors/error.js';
 import { Interruption } from '../errors/interrupted.js';
 import { Workspace } from '../inspect/workspace.js';
-import { mountLayers } from '../mount/mount.js';
+import { freeMountpoint, mountLayers } from '../mount/mount.js';
+import { look } from '../mount/processes.js';
+import { unmountLayers } from '../mount/umount.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
 import { formatBytes } from '../output/text.js';
+import { sayingSo } from '../output/waiting.js';
 import { parsePlatform } from '../registry/platform.js';
 import { canonicalConfiguration, shownConfiguration } from '../sources/configuration.js';
 import { configurationHelp, platformOption } from './view-options.js';
@@ -27,9 +32,18 @@ interface Report {
   readonly configuration: string;
   readonly mountpoint: string;
   readonly readOnly: boolean;
-  /** What the daemon serves there, the base first. */
-  readonly layers: Status['layers'];
+  /** What the daemon serves there, the base first; null if it does not tell. */
+  readonly layers: Status['layers'] | null;
 }
+
+const HELP = `
+Mounting takes root: an ordinary user puts \`podman unshare\` in front, which also is where \`podman run\` sees the mount.
+Of a read-only mount, podman makes a container with a layer of its own for changes: \`podman run --rootfs merged:O\`.
+
+Examples:
+  crfs mount fedora merged --upper upper --work work
+  podman unshare crfs mount localhost:5000/img:tag merged --upper upper --work work
+  crfs mount ./layer.esgz merged`;
 
 /** `crfs mount` */
 export function addMount(program: Command): void {
@@ -39,17 +53,13 @@ export function addMount(program: Command): void {
     .argument('<config>', configurationHelp)
     .argument('<merged>', 'the directory to mount at')
     .option('--upper <dir>', 'where changes are kept; without it, the mount is read-only')
-    .option('--work <dir>', 'an empty directory of the file system of --upper, that fuse-overlayfs works in')
+    .option('--work <dir>', 'an empty directory on the file system of --upper, that fuse-overlayfs works in')
     .option('--lower <dir>', 'a directory below the layers; may be given again, for one below that', collect)
     .option('-o, --option <options>', 'further options of fuse-overlayfs (default: fast_ino=1)', collect)
     .option(...platformOption)
     .option('-f, --foreground', 'stay until it is unmounted')
     .option('--json', 'print JSON')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  crfs mount fedora merged\n  crfs mount ./layer.esgz merged --upper upper --work work\n' +
-        '  podman unshare crfs mount localhost:5000/img:tag merged',
-    )
+    .addHelpText('after', HELP)
     .action(mount);
 }
 
@@ -59,22 +69,34 @@ function collect(value: string, before: readonly string[] = []): string[] {
 
 async function mount(written: string, merged: string, given: Given): Promise<void> {
   const { upper, work, lower = [], option: options = [], foreground = false } = given;
+  checkOrder(written, merged);
+  freeMountpoint(merged); // what is wrong with it is told before anybody is asked for the image
   const configuration = await canonical(written, given.platform);
+  const shown = shownConfiguration(configuration);
   const interruption = new Interruption();
   try {
     const { signal } = interruption;
-    const mounted = await mountLayers({ configuration, merged, upper, work, lower, options, foreground, signal });
-    const { mountpoint, ended } = mounted;
-    const layers = await layersAt(mountpoint);
-    const readOnly = upper === undefined;
-    const report: Report = { configuration: shownConfiguration(configuration), mountpoint, readOnly, layers };
+    const request = { configuration, merged, upper, work, lower, options, foreground, signal };
+    const { mountpoint, ended } = await sayingSo(`mounting ${escapeLine(shown)}`, mountLayers(request));
+    const layers = await sayingSo('for the daemon to say what it serves', layersAt(mountpoint, signal));
+    if (signal.aborted && !ended) await unmountLayers(mountpoint, true);
+    if (!ended) signal.throwIfAborted();
+    const report: Report = { configuration: shown, mountpoint, readOnly: upper === undefined, layers };
     process.stdout.write(given.json ? `${toJson(report)}\n` : render(report));
-    if (ended === undefined) return;
-    if (!(await ended)) process.exitCode = 1;
-    signal.throwIfAborted();
+    if (ended && !(await ended)) process.exitCode = 1;
   } finally {
     interruption.end();
   }
+}
+
+/** It is easily mistaken: `mount` and `ln` have what is there first, `cp` has what is to be last. */
+function checkOrder(written: string, merged: string): void {
+  const isDirectory = (path: string): boolean => look(() => statSync(path).isDirectory()) ?? false;
+  if (!isDirectory(written) || isDirectory(merged)) return;
+  throw new CrfsError(
+    'CRFS_USAGE',
+    `${JSON.stringify(written)} is a directory, and ${JSON.stringify(merged)} is none: the order is \`crfs mount CONFIG MERGED\``,
+  );
 }
 
 async function canonical(written: string, platform: string | undefined): Promise<string> {
@@ -90,19 +112,23 @@ async function canonical(written: string, platform: string | undefined): Promise
   }
 }
 
-async function layersAt(mountpoint: string): Promise<Report['layers']> {
-  const answer = await askDaemon('GET', '/status');
-  if (answer === undefined) return [];
+/** What the daemon serves at a mount; null if it does not tell, which is no reason to take the mount away. */
+async function layersAt(mountpoint: string, signal: AbortSignal): Promise<Report['layers']> {
+  const aborted = new Promise<undefined>((resolve) => signal.addEventListener('abort', () => resolve(undefined)));
+  const answer = await Promise.race([askDaemon('GET', '/status').catch(() => undefined), aborted]);
+  if (answer === undefined) return null;
   const { mounts, layers } = JSON.parse(answer) as Status;
   const numbers = mounts.findLast((one) => one.mountpoint === mountpoint)?.layers ?? [];
   return layers.filter(({ number }) => numbers.includes(number));
 }
 
 function render({ configuration, mountpoint, readOnly, layers }: Report): string {
+  const access = readOnly ? 'read-only' : 'read-write';
+  const what = `${escapeName(mountpoint)}: ${escapeLine(configuration)}`;
+  if (layers === null) return `${what}, ${access}; the daemon does not tell more\n`;
   const size = layers.reduce((sum, { contentSize }) => sum + contentSize, 0);
   const count = layers.length === 1 ? '1 layer' : `${layers.length} layers`;
-  const access = readOnly ? 'read-only' : 'read-write';
-  const first = `${escapeName(mountpoint)}: ${escapeLine(configuration)}, ${count}, ${formatBytes(size)}, ${access}\n`;
+  const first = `${what}, ${count}, ${formatBytes(size)}, ${access}\n`;
   const doubtful = layers.filter(({ verified }) => verified.startsWith('nothing'));
   return first + doubtful.map(({ name, verified }) => `  ${escapeLine(name)}: verified by ${verified}\n`).join('');
 }

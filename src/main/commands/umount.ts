@@ -3,6 +3,14 @@
 import type { Command } from 'commander';
 import { unmountLayers } from '../mount/umount.js';
 import { escapeName, toJson } from '../output/terminal.js';
+import { sayingSo } from '../output/waiting.js';
+
+const HELP = `
+A mount that was made in another mount namespace of yours, by \`podman unshare\` or \`unshare -m\`, is found there.
+
+Examples:
+  crfs umount merged
+  crfs umount --lazy merged`;
 
 /** `crfs umount` */
 export function addUmount(program: Command): void {
@@ -10,10 +18,12 @@ export function addUmount(program: Command): void {
     .command('umount')
     .description('take a mount away')
     .argument('<merged>', 'where it is')
+    .option('--lazy', 'have it go from sight at once, and wholly when nobody uses it any more')
     .option('--json', 'print JSON')
-    .addHelpText('after', '\nExample:\n  crfs umount merged')
-    .action(async (merged: string, { json }: { json?: boolean }) => {
-      const mountpoint = await unmountLayers(merged);
-      process.stdout.write(json ? `${toJson({ mountpoint })}\n` : `${escapeName(mountpoint)}: unmounted\n`);
+    .addHelpText('after', HELP)
+    .action(async (merged: string, { lazy = false, json }: { lazy?: boolean; json?: boolean }) => {
+      const { mountpoint, namespaceOf } = await sayingSo(`unmounting ${merged}`, unmountLayers(merged, lazy));
+      const where = namespaceOf === undefined ? '' : `, in the mount namespace of pid ${namespaceOf}`;
+      process.stdout.write(json ? `${toJson({ mountpoint })}\n` : `${escapeName(mountpoint)}: unmounted${where}\n`);
     });
 }

@@ -4,6 +4,7 @@ import { getSystemErrorMap } from 'node:util';
 
 /** What a system call said, in words alone: "no such file or directory". */
 export function reasonOf(error: unknown): string {
-  const { errno, message } = error as NodeJS.ErrnoException;
+  const { errno, code, path, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOTCONN' && path !== undefined) return 'what served the mount there has ended: run `crfs umount`';
   return getSystemErrorMap().get(errno ?? 0)?.[1] ?? message;
 }

@@ -2,23 +2,30 @@
 
 import { realpathSync, statSync } from 'node:fs';
 import { CrfsError } from '../errors/error.js';
+import { reasonOf } from '../errors/reason.js';
 
 /** An existing directory, by its real path. `what` says what for. Throws CRFS_NOT_FOUND. */
 export function realDirectory(path: string, what: string): string {
-  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new CrfsError('CRFS_NOT_FOUND', `${what} ${JSON.stringify(path)}: there is no such directory`);
+  try {
+    if (!statSync(path).isDirectory())
+      throw new CrfsError('CRFS_NOT_FOUND', `${named(path, what)}: it is no directory`);
+    return realpathSync(path);
+  } catch (error) {
+    if (error instanceof CrfsError) throw error;
+    const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such directory' : reasonOf(error);
+    throw new CrfsError('CRFS_NOT_FOUND', `${named(path, what)}: ${why}`, { cause: error });
   }
-  return realpathSync(path);
+}
+
+function named(path: string, what: string): string {
+  return `${what} ${JSON.stringify(path)}`;
 }
 
 /** A directory for a list that fuse-overlayfs splits at colons, and cannot have one in. Throws CRFS_USAGE. */
 export function listedDirectory(path: string, what: string): string {
   const real = realDirectory(path, what);
   if (!real.includes(':')) return real;
-  throw new CrfsError(
-    'CRFS_USAGE',
-    `${what} ${JSON.stringify(real)} has a colon in it: fuse-overlayfs cannot take that`,
-  );
+  throw new CrfsError('CRFS_USAGE', `${named(real, what)} has a colon in it: fuse-overlayfs cannot take that`);
 }
 
 /** What stands for the layers of a configuration among lower directories. */

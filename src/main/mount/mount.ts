@@ -2,16 +2,16 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CrfsError } from '../errors/error.js';
 import { checkHost, findPlugin, HOST } from './host.js';
 import { joinOptions, listedDirectory, lowerLayers, realDirectory } from './lowerdir.js';
 import { mountedAt } from './mountinfo.js';
+import { Said } from './said.js';
+import { mountpointOf, unmountLayers } from './umount.js';
+import { checkUpper, isWithin } from './upper.js';
 
 const LOOK_EVERY_MS = 20;
-/** fuse-overlayfs complains, as root, of an option that it gives itself. */
-const ITS_OWN = 'unknown argument ignored: lazytime\n';
 /** Options of fuse-overlayfs that are made here, and what to write instead. */
 const OURS: Readonly<Record<string, string>> = {
   lowerdir: '--lower',
@@ -44,78 +44,99 @@ export interface Mounted {
 }
 
 /**
- * Mounts layers, and waits until they are there. What fuse-overlayfs says goes to stderr.
+ * Mounts layers, and waits until they are there. Otherwise nothing stays mounted. What fuse-overlayfs says goes to stderr.
  * Throws CRFS_USAGE, CRFS_NOT_FOUND, CRFS_DENIED where it can be known beforehand, CRFS_INTERNAL if fuse-overlayfs fails, with
  * what the plugin says of it, and the signal's reason.
  */
 export async function mountLayers(request: MountRequest): Promise<Mounted> {
-  const { merged, foreground, signal } = request;
+  const { foreground, signal } = request;
+  const mountpoint = freeMountpoint(request.merged);
+  const options = await mountOptions(request, mountpoint);
+  await checkHost();
+  signal.throwIfAborted();
+  const args = [...(foreground ? ['-f'] : []), '-o', options, mountpoint];
+  const host = spawn(HOST, args, { stdio: ['ignore', 'inherit', 'pipe'] });
+  const said = new Said(host);
+  const ended = endOf(host);
+  signal.addEventListener('abort', () => host.kill());
+  try {
+    await (foreground ? isMounted(mountpoint, ended) : ended);
+    signal.throwIfAborted();
+    if (said.unknown !== undefined) {
+      throw new CrfsError('CRFS_USAGE', `-o ${said.unknown}: this ${HOST} has no such option`);
+    }
+    const well = host.exitCode === 0 || (foreground && host.exitCode === null && host.signalCode === null);
+    if (!well || mountedAt(mountpoint) === undefined) throw said.failure(mountpoint);
+  } catch (error) {
+    host.kill();
+    await ended;
+    if (mountedAt(mountpoint) === `fuse.${HOST}`) await unmountLayers(mountpoint, true);
+    throw error;
+  }
+  said.passOn();
+  return { mountpoint, ended: foreground ? ended : undefined };
+}
+
+/** The real path of a directory at which layers can be mounted, by us. Throws CRFS_DENIED, CRFS_USAGE, CRFS_NOT_FOUND. */
+export function freeMountpoint(merged: string): string {
   if (process.geteuid?.() !== 0) {
-    const hint = 'put `podman unshare` or `unshare -Urm` in front of the command';
+    const hint = 'put `podman unshare` in front of the command';
     throw new CrfsError('CRFS_DENIED', `mounting takes root, or a user namespace in which you are root: ${hint}`);
   }
-  const mountpoint = realDirectory(merged, 'the mountpoint');
-  if (mountedAt(mountpoint) === `fuse.${HOST}`) {
-    throw new CrfsError('CRFS_USAGE', `${JSON.stringify(mountpoint)} is mounted already: run \`crfs umount\` first`);
+  const place = mountpointOf(merged);
+  if (mountedAt(place) === `fuse.${HOST}`) {
+    throw new CrfsError('CRFS_USAGE', `${JSON.stringify(place)} is mounted already: run \`crfs umount\` first`);
   }
-  const options = mountOptions(request);
-  await checkHost();
-  const args = [...(foreground ? ['-f'] : []), '-o', options, mountpoint];
-  const host = spawn(HOST, args, { stdio: ['ignore', 'inherit', foreground ? 'inherit' : 'pipe'] });
-  signal.addEventListener('abort', () => host.kill());
-  if (host.stderr !== null) {
-    const [said] = await Promise.all([text(host.stderr), once(host, 'exit')]);
-    if (host.exitCode === 0 && mountedAt(mountpoint) !== undefined) {
-      process.stderr.write(said.replace(ITS_OWN, ''));
-      return { mountpoint, ended: undefined };
-    }
-    signal.throwIfAborted();
-    throw notMounted(mountpoint, said);
-  }
-  const ended = endOf(host);
+  return realDirectory(merged, 'the mountpoint');
+}
+
+/** Waits until fuse-overlayfs, in the foreground, has mounted, or has ended. */
+async function isMounted(mountpoint: string, ended: Promise<unknown>): Promise<void> {
+  const end = ended.then(() => true);
   while (mountedAt(mountpoint) !== `fuse.${HOST}`) {
-    await Promise.race([ended, sleep(LOOK_EVERY_MS)]);
-    if (host.exitCode !== null || host.signalCode !== null) {
-      signal.throwIfAborted();
-      throw notMounted(mountpoint, '');
-    }
+    if (await Promise.race([end, sleep(LOOK_EVERY_MS)])) return;
   }
-  return { mountpoint, ended };
 }
 
-/** The plugin tells why in one line, and what the host says about that adds nothing; without one, all counts. */
-function notMounted(mountpoint: string, said: string): CrfsError {
-  const why = /^crfs: (.+)$/m.exec(said)?.[1];
-  if (why === undefined) process.stderr.write(said);
-  return new CrfsError('CRFS_INTERNAL', why ?? `${HOST} has not mounted ${JSON.stringify(mountpoint)}`);
-}
-
+/** Resolves to whether it has ended well, or as it was told to. */
 async function endOf(host: ChildProcess): Promise<boolean> {
-  const [code] = (await once(host, 'exit')) as [number | null];
-  return code === 0;
+  await once(host, 'close');
+  return host.exitCode === 0 || host.killed;
 }
 
-function mountOptions(request: MountRequest): string {
-  const { configuration, upper, work, lower, options } = request;
-  if ((upper === undefined) !== (work === undefined)) {
-    throw new CrfsError('CRFS_USAGE', '--upper and --work go together: changes are kept in one, prepared in the other');
-  }
+async function mountOptions(request: MountRequest, mountpoint: string): Promise<string> {
+  const { configuration, options } = request;
   const given = options.flatMap((option) => option.split(','));
   const names = given.map((option) => option.replace(/=.*/s, ''));
   const ours = names.find((name) => Object.hasOwn(OURS, name));
   if (ours !== undefined) throw new CrfsError('CRFS_USAGE', `-o ${ours}: crfs sets it by itself: ${OURS[ours]}`);
-  const lowers = [
-    lowerLayers(configuration, '/'),
-    ...lower.map((path) => listedDirectory(path, 'the lower directory')),
-  ];
+  const lower = request.lower.map((path) => listedDirectory(path, 'the lower directory'));
+  const changes = await changesOf(request);
+  for (const directory of [...lower, ...changes]) {
+    if (mountpoint === directory || !isWithin(mountpoint, directory)) continue;
+    const why = `the mount would be inside of itself: it shows what is in ${JSON.stringify(directory)}`;
+    throw new CrfsError('CRFS_USAGE', `the mountpoint ${JSON.stringify(mountpoint)}: ${why}`);
+  }
+  const [upper, work] = changes;
   const made = [
     `plugins=${listedPlugin()}`,
-    `lowerdir=${lowers.join(':')}`,
-    ...(upper === undefined ? [] : [`upperdir=${listedDirectory(upper, 'the upper directory')}`]),
-    ...(work === undefined ? [] : [`workdir=${realDirectory(work, 'the work directory')}`]),
+    `lowerdir=${[lowerLayers(configuration, '/'), ...lower].join(':')}`,
+    ...(upper === undefined ? [] : [`upperdir=${upper}`]),
+    ...(work === undefined ? [] : [`workdir=${work}`]),
     ...(names.includes('fast_ino') ? [] : ['fast_ino=1']),
   ];
   return [joinOptions(made), ...options].join(',');
+}
+
+/** The upper and the work directory, by their real paths; none, if changes are not kept. */
+async function changesOf({ upper, work }: MountRequest): Promise<string[]> {
+  if ((upper === undefined) !== (work === undefined)) {
+    throw new CrfsError('CRFS_USAGE', '--upper and --work go together: changes are kept in one, prepared in the other');
+  }
+  if (upper === undefined || work === undefined) return [];
+  const changes = [listedDirectory(upper, 'the upper directory'), realDirectory(work, 'the work directory')] as const;
+  await checkUpper(...changes);
+  return [...changes];
 }
 
 function listedPlugin(): string {

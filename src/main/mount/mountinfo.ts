@@ -2,16 +2,26 @@
 
 import { readFileSync } from 'node:fs';
 
-/** The type of the file system that is mounted at an absolute path, the last one there; undefined: nothing is. */
-export function mountedAt(path: string): string | undefined {
-  let type: string | undefined;
-  for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {
+/** What is mounted at a path. */
+export interface MountPoint {
+  readonly path: string;
+  /** Of the file system: `ext4`, `fuse.fuse-overlayfs`. */
+  readonly type: string;
+}
+
+/** All mounts that a process sees, later ones over earlier ones. Throws what the system says of a process that has ended. */
+export function mountsOf(pid: number | 'self' = 'self'): MountPoint[] {
+  const lines = readFileSync(`/proc/${pid}/mountinfo`, 'utf8').trimEnd().split('\n');
+  return lines.map((line) => {
     // proc(5): ID parent major:minor root mountpoint options [optional...] - type source options
     const fields = line.split(' ');
-    const dash = fields.indexOf('-', 6);
-    if (dash > 0 && unescape(fields[4] ?? '') === path) type = fields[dash + 1];
-  }
-  return type;
+    return { path: unescape(fields[4] ?? ''), type: fields[fields.indexOf('-', 6) + 1] ?? '' };
+  });
+}
+
+/** The type of the file system that is mounted at an absolute path, the last one there; undefined: nothing is. */
+export function mountedAt(path: string): string | undefined {
+  return mountsOf().findLast((mount) => mount.path === path)?.type;
 }
 
 /** The kernel writes space, tab, newline and backslash as octal numbers. */

@@ -2,32 +2,85 @@
 
 import { execFile } from 'node:child_process';
 import { realpathSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { CrfsError } from '../errors/error.js';
 import { HOST } from './host.js';
-import { mountedAt } from './mountinfo.js';
+import { mountedAt, mountsOf } from './mountinfo.js';
+import { elsewhere, enter } from './namespaces.js';
+import { look, type Process, usersOf } from './processes.js';
 
-/** Takes a mount away; returns its absolute path. Throws CRFS_NOT_FOUND if none is there, CRFS_INTERNAL if it stays. */
-export async function unmountLayers(merged: string): Promise<string> {
-  const mountpoint = realpath(merged);
+const MOST_NAMED = 5;
+
+export interface Unmounted {
+  /** Its absolute path. */
+  readonly mountpoint: string;
+  /** A process of the mount namespace that it was in, if that was another one than ours. */
+  readonly namespaceOf: number | undefined;
+}
+
+/**
+ * Takes a mount away, also out of another mount namespace of this user. With `lazy`, it goes from sight at once, and wholly
+ * when nobody uses it any more. Throws CRFS_NOT_FOUND if none is there, CRFS_INTERNAL if it stays, with who uses it.
+ */
+export async function unmountLayers(merged: string, lazy: boolean): Promise<Unmounted> {
+  const mountpoint = mountpointOf(merged);
   const type = mountedAt(mountpoint);
-  if (type !== `fuse.${HOST}`) {
+  if (type === `fuse.${HOST}`) {
+    await umount(mountpoint, lazy);
+    return { mountpoint, namespaceOf: undefined };
+  }
+  const other = elsewhere(mountpoint);
+  if (other === undefined) {
     const what = type === undefined ? 'nothing is mounted there' : `what is mounted there is ${type}`;
     throw new CrfsError('CRFS_NOT_FOUND', `${JSON.stringify(mountpoint)} is no mount of ${HOST}: ${what}`);
   }
-  const [program, ...args] = process.geteuid?.() === 0 ? ['umount'] : ['fusermount3', '-u'];
-  await promisify(execFile)(program, [...args, mountpoint]).catch((error: Error & { stderr?: string }) => {
-    throw new CrfsError('CRFS_INTERNAL', error.stderr?.trim() || error.message, { cause: error });
-  });
-  return mountpoint;
+  try {
+    await run([...enter(other.pid), ...umountCommand(mountpoint, lazy)]);
+  } catch (error) {
+    const where = `${JSON.stringify(mountpoint)} is mounted in another namespace, that of pid ${other.pid}`;
+    throw new CrfsError('CRFS_INTERNAL', `${where}, and stays: ${(error as Error).message}`, { cause: error });
+  }
+  return { mountpoint, namespaceOf: other.pid };
 }
 
-/** Also where whatever is mounted there is dead, and cannot be looked at. */
-function realpath(path: string): string {
+/** The absolute path that a mount has in the system's list; it is not touched, as what serves it may be dead, or held up. */
+export function mountpointOf(path: string): string {
+  const absolute = resolve(path);
+  const parent = look(() => realpathSync(dirname(absolute)));
+  const real = parent === undefined ? absolute : join(parent, basename(absolute));
+  if (mountedAt(real) !== undefined) return real;
+  return look(() => realpathSync(real)) ?? real;
+}
+
+async function umount(mountpoint: string, lazy: boolean): Promise<void> {
   try {
-    return realpathSync(path);
-  } catch {
-    return resolve(path);
+    await run(umountCommand(mountpoint, lazy));
+  } catch (error) {
+    const why = inTheWay(mountpoint) ?? (error as Error).message;
+    throw new CrfsError('CRFS_INTERNAL', `${JSON.stringify(mountpoint)} stays mounted: ${why}`, { cause: error });
   }
+}
+
+/** Unlike umount(8), it does not look at what it takes away, which would wait for a host that is held up. */
+function umountCommand(mountpoint: string, lazy: boolean): string[] {
+  return ['fusermount3', lazy ? '-uz' : '-u', mountpoint];
+}
+
+/** Who and what keeps a mount from going. */
+function inTheWay(mountpoint: string): string | undefined {
+  const below = mountsOf().find(({ path }) => path.startsWith(`${mountpoint}/`));
+  if (below !== undefined) return `${JSON.stringify(below.path)} is mounted in it: unmount that first`;
+  const users = usersOf(mountpoint);
+  if (users.length === 0) return undefined;
+  const more = users.length > MOST_NAMED ? ` and ${users.length - MOST_NAMED} more` : '';
+  const named = users.slice(0, MOST_NAMED).map(({ name, pid }: Process) => `${name} (pid ${pid})`);
+  return `it is in use by ${named.join(', ')}${more}: end that, or run \`crfs umount --lazy\``;
+}
+
+async function run([program = '', ...args]: readonly string[]): Promise<void> {
+  await promisify(execFile)(program, args).catch((error: NodeJS.ErrnoException & { stderr?: string }) => {
+    const missing = error.code === 'ENOENT' ? `${program} is not installed` : undefined;
+    throw new Error(missing ?? (error.stderr?.trim() || error.message), { cause: error });
+  });
 }

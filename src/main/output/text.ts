@@ -46,5 +46,5 @@ function columnsOf(letter: string): number {
 
 /** Digests in a line for people, short enough to fit, and long enough to be told apart. */
 export function shortenDigests(line: string): string {
-  return line.replace(/\b(sha256:[0-9a-f]{12})[0-9a-f]{52}\b/g, '$1');
+  return line.replace(/(?<![/@])\b(sha256:[0-9a-f]{12})[0-9a-f]{52}\b/g, '$1');
 }

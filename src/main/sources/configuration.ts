@@ -19,7 +19,7 @@ export async function canonicalConfiguration(
   client: () => Promise<RegistryClient>,
   platform?: Platform,
 ): Promise<string> {
-  if (/^\.{0,2}\//.test(written)) return resolve(written);
+  if (/^(\.{0,2}\/|\.{1,2}$)/.test(written)) return resolve(written);
   if (/^(https?|file):/.test(written)) {
     const place = placeOf(written);
     return place.kind === 'file' ? place.path : written;
@@ -34,7 +34,12 @@ export async function canonicalConfiguration(
     return await canonicalImage(written, await client(), platform);
   } catch (error) {
     if (image || !(error instanceof CrfsError) || error.code !== 'CRFS_USAGE') throw error;
-    const message = `there is no file ${JSON.stringify(written)}, and it is no image: ${error.message}`;
+    const directory = statSync(written, { throwIfNoEntry: false })?.isDirectory();
+    const name = JSON.stringify(written);
+    const what = directory
+      ? `${name} is a directory, no layer, and no image`
+      : `there is no file ${name}, and it is no image`;
+    const message = `${what}: ${error.message}`;
     throw new CrfsError(error.code, message, { cause: error });
   }
 }

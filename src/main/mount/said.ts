@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import type { ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { CrfsError } from '../errors/error.js';
+import { HOST } from './host.js';
+
+/** As root, fuse-overlayfs complains of an option that it gives itself. */
+const ITS_OWN = 'lazytime';
+const UNKNOWN = /^unknown argument ignored: (.*)$/;
+/** What the plugin says, in one line. */
+const OURS = /^crfs: (.+)$/;
+
+/** What fuse-overlayfs says, line by line: kept until it has mounted. An option that it does not know ends it. */
+export class Said {
+  /** The option that it does not know, if there is one. */
+  unknown: string | undefined;
+  #kept = '';
+  #why: string | undefined;
+  #mounted = false;
+
+  constructor(host: ChildProcess) {
+    if (host.stderr === null) return;
+    createInterface({ input: host.stderr }).on('line', (line) => {
+      const option = UNKNOWN.exec(line)?.[1];
+      if (option === ITS_OWN) return;
+      if (option !== undefined) {
+        this.unknown ??= option;
+        host.kill();
+        return;
+      }
+      this.#why ??= OURS.exec(line)?.[1];
+      if (this.#mounted) process.stderr.write(`${line}\n`);
+      else this.#kept += `${line}\n`;
+    });
+  }
+
+  /** Now that it has mounted, what it says is for whoever has mounted. */
+  passOn(): void {
+    this.#mounted = true;
+    process.stderr.write(this.#kept);
+  }
+
+  /** Why it has not mounted. The plugin tells in one line, and what the host says about that adds nothing; else all counts. */
+  failure(mountpoint: string): CrfsError {
+    if (this.#why === undefined) process.stderr.write(this.#kept);
+    return new CrfsError('CRFS_INTERNAL', this.#why ?? `${HOST} has not mounted ${JSON.stringify(mountpoint)}`);
+  }
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** The directories that changes are kept in, checked as the kernel checks those of its own overlay: fuse-overlayfs does not. */
+
+import {
+  accessSync,
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CrfsError } from '../errors/error.js';
+import { reasonOf } from '../errors/reason.js';
+import { HOST } from './host.js';
+import { mountsOf } from './mountinfo.js';
+import { argumentsOf, look, openFilesOf, processes } from './processes.js';
+
+const LOOK_EVERY_MS = 20;
+/** For a host whose mount was taken away to write back, and end. */
+const ENDS_WITHIN_MS = 10_000;
+/** What an overlay makes in its work directory. */
+const MADE_BY_OVERLAYS = ['work', 'index'];
+
+/** Checks real paths of directories. Throws CRFS_USAGE, and CRFS_DENIED where nothing can be written. */
+export async function checkUpper(upper: string, work: string): Promise<void> {
+  const shown = `--upper ${JSON.stringify(upper)} and --work ${JSON.stringify(work)}`;
+  if (upper === work) throw new CrfsError('CRFS_USAGE', `${shown} must be two directories`);
+  if (isWithin(upper, work) || isWithin(work, upper)) {
+    throw new CrfsError('CRFS_USAGE', `${shown}: neither may be inside the other`);
+  }
+  if (fileSystemOf(upper) !== fileSystemOf(work)) {
+    throw new CrfsError('CRFS_USAGE', `${shown} must be on one file system: files are moved from one to the other`);
+  }
+  const foreign = readdirSync(work).find((name) => !MADE_BY_OVERLAYS.includes(name));
+  if (foreign !== undefined) {
+    const what = `it holds ${JSON.stringify(foreign)}, and must be empty, or the work directory of an earlier mount`;
+    throw new CrfsError('CRFS_USAGE', `--work ${JSON.stringify(work)}: ${what}`);
+  }
+  for (const directory of [upper, work]) await checkUnused(directory);
+  checkWritable(upper, work);
+}
+
+/** Whether a path is another one, or below it. */
+export function isWithin(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(directory === '/' ? '/' : `${directory}/`);
+}
+
+/** The file system, and its mount: files cannot be moved between two mounts of one file system either. */
+function fileSystemOf(directory: string): string {
+  const fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    const mount = /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1];
+    return `${statSync(directory).dev} ${mount}`;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Two mounts that write into one directory destroy it for each other. One that was just unmounted is given time to end. */
+async function checkUnused(directory: string): Promise<void> {
+  const held = [directory, join(directory, 'work')]; // of a work directory, fuse-overlayfs holds what it makes in there
+  for (const end = Date.now() + ENDS_WITHIN_MS; ; await sleep(LOOK_EVERY_MS)) {
+    const user = processes().find(({ pid, name }) => {
+      return name === HOST && openFilesOf(pid).some((path) => held.includes(path));
+    });
+    if (user === undefined) return;
+    const mountpoint = argumentsOf(user.pid).at(-1) ?? '';
+    const mounted = look(() => mountsOf(user.pid))?.some(({ path }) => path === mountpoint);
+    if (!mounted && Date.now() < end) continue;
+    const by = `the mount at ${JSON.stringify(mountpoint)} (pid ${user.pid})`;
+    throw new CrfsError('CRFS_USAGE', `${JSON.stringify(directory)} is in use by ${by}`);
+  }
+}
+
+/** There must be symlinks, as images have them: FAT has none. */
+function checkWritable(upper: string, work: string): void {
+  try {
+    accessSync(upper, constants.W_OK);
+    const draft = mkdtempSync(join(work, '.crfs-'));
+    try {
+      symlinkSync('target', join(draft, 'link'));
+    } finally {
+      rmSync(draft, { recursive: true });
+    }
+  } catch (error) {
+    const what = `--upper ${JSON.stringify(upper)} and --work ${JSON.stringify(work)} cannot keep changes`;
+    throw new CrfsError('CRFS_DENIED', `${what}: ${reasonOf(error)}`, { cause: error });
+  }
+}
