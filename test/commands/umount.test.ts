@@ -8,7 +8,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { argumentsOf, processes } from '../../src/main/mount/processes.js';
-import { type Machine, mountingTest, until } from '../tools/machine.js';
+import { crfs, type Machine, mountingTest, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
 import { invoke, layerOf, makeMachine, SMALL } from './setting.js';
 
@@ -25,8 +25,7 @@ async function mounted(
   t.teardown(() => run('umount', ['-ql', merged]).catch(() => undefined));
   if (through.length === 0) t.is((await invoke(machine, ['mount', layer, 'merged'])).code, 0);
   else {
-    const [program = '', ...args] = [...through, join(process.cwd(), 'bin/crfs'), 'mount', layer, merged];
-    await run(program, args, { env: machine.env });
+    await run('unshare', [...through, crfs, 'mount', layer, merged], { env: machine.env });
   }
   return { machine, merged };
 }
@@ -83,7 +82,7 @@ test('a mount whose host is held up is taken away all the same', async (t) => {
 });
 
 test('a mount in another namespace is found there, and taken away', async (t) => {
-  const { machine, merged } = await mounted(t, ['unshare', '-Urm']);
+  const { machine, merged } = await mounted(t, ['-Urm']);
   const host = hostOf(merged);
   t.deepEqual(readdirSync(merged), []);
   const { code, stdout } = await invoke(machine, ['umount', 'merged']);
@@ -94,7 +93,7 @@ test('a mount in another namespace is found there, and taken away', async (t) =>
 });
 
 test('a mount in another namespace that is busy stays, and tells where it is', async (t) => {
-  const { machine, merged } = await mounted(t, ['unshare', '-Urm']);
+  const { machine, merged } = await mounted(t, ['-Urm']);
   const host = hostOf(merged);
   const inside = ['-t', String(host), '-U', '-m', '--preserve-credentials', '--wd=/', 'sh', '-c'];
   const user = spawn('nsenter', [...inside, `cd '${merged}'; echo in; exec sleep 1000`], {

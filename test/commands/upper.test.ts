@@ -35,18 +35,21 @@ async function place(t: ExecutionContext): Promise<Place> {
   };
 }
 
+function keptIn(upper: string, work: string): string[] {
+  return ['merged', '--upper', upper, '--work', work];
+}
+
 test('upper and work are two directories, neither inside the other', async (t) => {
   const { machine, at, mount } = await place(t);
   machine.directory('upper/work');
   const [upper, work] = [JSON.stringify(at('upper')), JSON.stringify(at('upper/work'))];
-  const both = (one: string, other: string): string[] => ['merged', '--upper', one, '--work', other];
   t.is(
-    await mount(...both('upper', './upper/')),
+    await mount(...keptIn('upper', './upper/')),
     `2 crfs: --upper ${upper} and --work ${upper} must be two directories\n`,
   );
   const inside = 'neither may be inside the other\n';
-  t.is(await mount(...both('upper', 'upper/work')), `2 crfs: --upper ${upper} and --work ${work}: ${inside}`);
-  t.is(await mount(...both('upper/work', 'upper')), `2 crfs: --upper ${work} and --work ${upper}: ${inside}`);
+  t.is(await mount(...keptIn('upper', 'upper/work')), `2 crfs: --upper ${upper} and --work ${work}: ${inside}`);
+  t.is(await mount(...keptIn('upper/work', 'upper')), `2 crfs: --upper ${work} and --work ${upper}: ${inside}`);
   t.deepEqual(readdirSync(at('merged')), []);
 });
 

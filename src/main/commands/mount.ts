@@ -91,12 +91,15 @@ async function mount(written: string, merged: string, given: Given): Promise<voi
 
 /** It is easily mistaken: `mount` and `ln` have what is there first, `cp` has what is to be last. */
 function checkOrder(written: string, merged: string): void {
-  const isDirectory = (path: string): boolean => look(() => statSync(path).isDirectory()) ?? false;
   if (!isDirectory(written) || isDirectory(merged)) return;
   throw new CrfsError(
     'CRFS_USAGE',
     `${JSON.stringify(written)} is a directory, and ${JSON.stringify(merged)} is none: the order is \`crfs mount CONFIG MERGED\``,
   );
+}
+
+function isDirectory(path: string): boolean {
+  return look(() => statSync(path).isDirectory()) ?? false;
 }
 
 async function canonical(written: string, platform: string | undefined): Promise<string> {
