@@ -4,12 +4,13 @@
 
 import { access, constants, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parse } from 'smol-toml';
+import { parse, type TomlTable } from 'smol-toml';
 import type { Surroundings } from '../environment/environment.js';
 import { ConfigFiles, configHomeOf, isMissing, shortNamesOf } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
-import { readVersion1 } from './registries-v1.js';
-import { TomlTable } from './toml-table.js';
+import { reasonOf } from '../errors/reason.js';
+import { check } from '../schema/check.js';
+import { type RegistriesText, type RegistryText, registriesSchema } from './registries-schema.js';
 
 /** Among credential helpers: the files of containers-auth.json(5). */
 export const AUTH_FILES = 'containers-auth.json';
@@ -53,63 +54,74 @@ interface Part {
   readonly aliases: ReadonlyMap<string, string>;
 }
 
-function readMirror(table: TomlTable, digestOnly: boolean): Mirror {
-  const location = table.place('location');
-  if (location === '') throw table.wrong('location', 'given for a mirror');
-  const pull = table.oneOf('pull-from-mirror', ['all', 'digest-only', 'tag-only'] as const);
-  if (digestOnly && pull !== undefined)
-    throw table.wrong('pull-from-mirror', 'left out where mirror-by-digest-only is set');
-  return { location, insecure: table.flag('insecure'), pull: digestOnly ? 'digest-only' : (pull ?? 'all') };
-}
-
-function readEntry(table: TomlTable): RegistryEntry {
-  const location = table.place('location');
-  const prefix = table.prefix() || location;
-  if (prefix === '') throw table.wrong('prefix or location', 'given for a registry');
-  if (location === '' && !prefix.startsWith('*.')) throw table.wrong('location', `given for the prefix ${prefix}`);
-  const digestOnly = table.flag('mirror-by-digest-only');
-  const mirrors = table.tables('mirror').map((mirror) => readMirror(mirror, digestOnly));
-  const [insecure, blocked] = [table.flag('insecure'), table.flag('blocked')];
-  return { prefix, location: location === '' ? undefined : location, insecure, blocked, mirrors };
-}
-
+/** Keys that a file of version 1 must not have. */
 const VERSION_2_KEYS = [
   'registry',
   'unqualified-search-registries',
   'credential-helpers',
   'short-name-mode',
   'aliases',
-];
+] as const;
 
 /** Parses one file. Throws CRFS_USAGE. */
 function parsePart(text: string, path: string): Part {
-  let top: TomlTable;
-  try {
-    top = new TomlTable(parse(text), path);
-  } catch (error) {
-    const said = error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error);
-    throw new CrfsError('CRFS_USAGE', `${path} is not TOML: ${said}`, { cause: error });
-  }
-  const version1 = readVersion1(top);
-  if (version1 === undefined) return readVersion2(top);
-  const mixed = VERSION_2_KEYS.find((key) => top.has(key));
-  if (mixed === undefined) return { ...readVersion2(top), ...version1, version: 1 };
-  throw new CrfsError(
-    'CRFS_USAGE',
-    `${path} mixes versions of the format: [registries.…] is of version 1, ${mixed} is not`,
-  );
+  const table = parseToml(text, path);
+  const file = check(registriesSchema, table, path, 'CRFS_USAGE');
+  const lists = entriesOfLists(file.registries);
+  if (lists === undefined) return partOf(file);
+  const mixed = VERSION_2_KEYS.find((key) => Object.hasOwn(table, key));
+  if (mixed === undefined) return { ...partOf(file), ...lists, version: 1 };
+  const versions = `[registries.…] is of version 1, ${mixed} is not`;
+  throw new CrfsError('CRFS_USAGE', `${path} mixes versions of the format: ${versions}`);
 }
 
-function readVersion2(top: TomlTable): Part {
-  const [search, helpers] = [top.hosts('unqualified-search-registries'), top.strings('credential-helpers')];
+function parseToml(text: string, path: string): TomlTable {
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new CrfsError('CRFS_USAGE', `${path} is not TOML: ${reasonOf(error).split('\n', 1)[0]}`, { cause: error });
+  }
+}
+
+function partOf(file: RegistriesText): Part {
   return {
     version: 2,
-    search: top.has('unqualified-search-registries') ? search : undefined,
-    shortNameMode: top.oneOf('short-name-mode', ['enforcing', 'permissive', 'disabled'] as const),
-    credentialHelpers: top.has('credential-helpers') ? helpers : undefined,
-    entries: top.tables('registry').map(readEntry),
-    aliases: new Map(top.texts('aliases')),
+    search: file['unqualified-search-registries'],
+    shortNameMode: file['short-name-mode'] || undefined,
+    credentialHelpers: file['credential-helpers'],
+    entries: file.registry.map(entryOf),
+    aliases: new Map(Object.entries(file.aliases)),
   };
+}
+
+function entryOf({ prefix, location, insecure, blocked, ...entry }: RegistryText): RegistryEntry {
+  const digestOnly = entry['mirror-by-digest-only'];
+  return {
+    prefix: prefix || location,
+    location: location || undefined,
+    insecure,
+    blocked,
+    mirrors: entry.mirror.map((mirror) => ({
+      location: mirror.location,
+      insecure: mirror.insecure,
+      pull: digestOnly ? 'digest-only' : (mirror['pull-from-mirror'] ?? 'all'),
+    })),
+  };
+}
+
+/** What the lists of version 1, which is deprecated and still to be found, mean in terms of version 2; undefined: nothing. */
+function entriesOfLists(lists: RegistriesText['registries']): Pick<Part, 'search' | 'entries'> | undefined {
+  const [search, insecure, block] = [lists.search.registries, lists.insecure.registries, lists.block.registries];
+  const places = [...new Set([...insecure, ...block])];
+  if (search.length + places.length === 0) return undefined;
+  const entries = places.map((prefix) => ({
+    prefix,
+    location: prefix,
+    insecure: insecure.includes(prefix),
+    blocked: block.includes(prefix),
+    mirrors: [],
+  }));
+  return { search, entries };
 }
 
 async function dropIns(directory: string): Promise<string[]> {
