@@ -30,12 +30,17 @@ test('an empty layer is an empty root', async (t) => {
 });
 
 test('every type of file comes with its own facts', async (t) => {
-  const facts = { uid: 1000, gid: 2 ** 32 - 2, modtime: '1969-12-31T23:59:58.75Z', xattrs: { 'user.k': 'AP8=' } };
+  const facts = {
+    uid: 2 ** 32 - 3,
+    gid: 2 ** 32 - 2,
+    modtime: '1969-12-31T23:59:58.75Z',
+    xattrs: { 'user.k': 'AP8=' },
+  };
   const { index } = await indexOf(t, [
     { name: 'dir', type: 'dir', mode: 0o41777, ...facts },
     { ...file('reg', 100, 'hello'), mode: 0o4755, ...facts },
     { name: 'link', type: 'symlink', linkName: '../ä/', mode: 0o644, ...facts },
-    { name: 'char', type: 'char', mode: 0o666, devMajor: 1, devMinor: 2 ** 32 - 1, ...facts },
+    { name: 'char', type: 'char', mode: 0o666, devMajor: 1, devMinor: 2 ** 20 - 1, ...facts },
     { name: 'block', type: 'block', mode: 0o660, devMajor: 259, devMinor: 3, ...facts },
     { name: 'fifo', type: 'fifo', mode: 0o600, ...facts },
   ]);
@@ -51,11 +56,11 @@ test('every type of file comes with its own facts', async (t) => {
   t.is(index.size(index.find('reg')), 5);
   t.is(index.size(index.find('dir')), 0);
   t.is(index.major(index.find('char')), 1);
-  t.is(index.minor(index.find('char')), 2 ** 32 - 1);
+  t.is(index.minor(index.find('char')), 2 ** 20 - 1);
   t.is(index.major(index.find('block')), 259);
   for (const name of paths(index)) {
     const inode = index.find(name);
-    t.is(index.uid(inode), 1000);
+    t.is(index.uid(inode), 2 ** 32 - 3);
     t.is(index.gid(inode), 2 ** 32 - 2);
     t.is(index.mtimeSeconds(inode), -2);
     t.is(index.mtimeNanoseconds(inode), 750_000_000);
@@ -281,27 +286,116 @@ const refused: readonly (readonly [what: string, entries: readonly Fields[], mes
   ['a file as a parent', [file('a', 10), file('a/b', 20)], 'entry "a/b": "a" is no directory'],
   ['a file as a far parent', [file('a/b', 10), file('a/b/c/d', 20)], 'entry "a/b/c/d": "a/b" is no directory'],
   [
-    'a symlink as a parent',
-    [{ name: 'a', type: 'symlink', linkName: 'b' }, directory('b'), file('a/f', 10)],
-    'entry "a/f": "a" is no directory',
+    'a file behind a symlink as a parent',
+    [{ name: 'a', type: 'symlink', linkName: '/b' }, file('b', 10), file('a/f', 20)],
+    'entry "b/f": "b" is no directory',
+  ],
+  [
+    'symlinks in circles as parents',
+    [symlink('a', 'b'), symlink('b', 'a'), file('a/f', 10)],
+    'entry "a/f": more than 40 symlinks on the way',
+  ],
+  [
+    'a symlink as a parent that leads to a name too long',
+    [symlink('a', 'n'.repeat(256)), file('a/f', 10)],
+    'entry "a/f": what its symlinks lead to has a part longer than 255 bytes',
+  ],
+  [
+    'two files whose names may have been two, and no UTF-8',
+    [file('caf\ufffd', 10), file('caf\ufffd', 20)],
+    'entry "caf\ufffd" is there twice; two names that are not UTF-8 may have become one: convert the original by `crfs stargzify`',
   ],
   [
     'a hardlink as a parent',
     [file('x', 10), { name: 'a', type: 'hardlink', linkName: 'x' }, file('a/f', 20)],
     'entry "a/f": "a" is no directory',
   ],
-  [
-    'a file over a directory that holds something',
-    [file('d/f', 10), file('d', 20)],
-    'entry "d": would replace a directory that is not empty',
-  ],
-  [
-    'a hardlink over a directory that holds something',
-    [file('d/f', 10), { name: 'd', type: 'hardlink', linkName: 'd/f' }],
-    'entry "d": would replace a directory that is not empty',
-  ],
   ['an entry that breaks a rule of its own', [directory('a/../b')], `entry "a/../b": name holds a '..' part`],
 ];
+
+function symlink(name: string, linkName: string): Fields {
+  return { name, type: 'symlink', linkName };
+}
+
+const shown: readonly [what: string, entries: Fields[], paths: string[]][] = [
+  [
+    'behind a symlink',
+    [directory('usr/lib'), symlink('lib', 'usr/lib'), file('lib/x', 10)],
+    ['lib', 'usr', 'usr/lib', 'usr/lib/x'],
+  ],
+  [
+    'behind a symlink to what is not there',
+    [symlink('lib', 'usr/lib'), file('lib/x', 10)],
+    ['lib', 'usr', 'usr/lib', 'usr/lib/x'],
+  ],
+  [
+    'behind an absolute symlink, and never outside',
+    [symlink('a', '/../../etc'), file('a/passwd', 10)],
+    ['a', 'etc', 'etc/passwd'],
+  ],
+  ['behind a symlink to the root', [symlink('d/a', '..'), file('d/a/f', 10)], ['d', 'd/a', 'f']],
+  [
+    'behind symlinks in a symlink',
+    [symlink('a', 'b/../c'), symlink('b', 'd/e'), directory('d/e'), file('a/f', 10)],
+    ['a', 'b', 'd', 'd/c', 'd/c/f', 'd/e'],
+  ],
+  [
+    'of a hardlink behind symlinks',
+    [directory('d'), symlink('s', 'd'), file('s/f', 10), { name: 's/h', type: 'hardlink', linkName: 's/f' }],
+    ['d', 'd/f', 'd/h', 's'],
+  ],
+  ['of a directory in place of the symlink', [symlink('a', 'b'), directory('a'), file('a/f', 10)], ['a', 'a/f']],
+  [
+    'of a symlink in place of all that a directory holds',
+    [file('d/e/f', 10), symlink('d', 'x'), file('g', 20)],
+    ['d', 'g'],
+  ],
+  [
+    'of a directory that is made anew',
+    [file('d/e/f', 10), symlink('d', 'x'), directory('d'), file('d/e/g', 20)],
+    ['d', 'd/e', 'd/e/g'],
+  ],
+  [
+    'of a hardlink to what a directory held',
+    [file('d/f', 10), { name: 'd', type: 'hardlink', linkName: 'd/f' }],
+    ['d'],
+  ],
+];
+
+for (const [what, entries, wanted] of shown) {
+  test(`shows what an extraction shows ${what}`, async (t) => {
+    const { index } = await indexOf(t, entries);
+    t.deepEqual(paths(index).sort(), wanted);
+  });
+}
+
+test('a hardlink keeps what it leads to when the directory above that is replaced', async (t) => {
+  const { index } = await indexOf(t, [
+    file('d/f', 10, 'kept'),
+    { name: 'h', type: 'hardlink', linkName: 'd/f' },
+    symlink('d', 'elsewhere'),
+  ]);
+  t.deepEqual(paths(index), ['d', 'h']);
+  t.is(index.size(index.find('h')), 4);
+  t.is(index.nlink(index.find('h')), 1);
+});
+
+test('names that are not UTF-8 are kept apart', async (t) => {
+  const { index } = await indexOf(t, [
+    file('caf\udce9', 10, 'acute'),
+    file('caf\udce8', 20, 'grave'),
+    symlink('s', 'caf\udce9'),
+    { name: 'h', type: 'hardlink', linkName: 'caf\udce9' },
+  ]);
+  t.deepEqual(paths(index), ['caf\udce8', 'caf\udce9', 'h', 's']);
+  t.is(index.find('h'), index.find('caf\udce9'));
+  t.is(index.target(index.find('s')), 'caf\udce9');
+});
+
+test('the mark of an opaque directory is no whiteout of the name behind its first four letters', async (t) => {
+  const { index } = await indexOf(t, [file('d/.wh..wh..opq', 0, ''), file('d/.wh..opq', 0, ''), file('d/f', 10)]);
+  t.deepEqual(paths(index), ['d', 'd/.wh..opq', 'd/.wh..wh..opq', 'd/f']);
+});
 
 for (const [what, entries, message] of refused) {
   test(`refuses ${what}`, async (t) => {

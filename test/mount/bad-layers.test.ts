@@ -101,14 +101,19 @@ const refused: readonly (readonly [rule: string, blob: () => Promise<Buffer>, li
   ['a path of 5,000 bytes', () => entries(directory(deep)), /^entry "(x\/)+x?\.\.\.: name is longer than 4095 bytes$/],
   ['a file as a parent', () => entries(file('a', 1), file('a/b', 2)), 'entry "a/b": "a" is no directory'],
   [
-    'a symlink as a parent',
-    () => entries({ name: 'a', type: 'symlink', linkName: '/etc' }, file('a/passwd', 1)),
-    'entry "a/passwd": "a" is no directory',
+    'a file behind a symlink as a parent',
+    () => entries({ name: 'a', type: 'symlink', linkName: '/b' }, file('b', 1), file('a/passwd', 2)),
+    'entry "b/passwd": "b" is no directory',
   ],
   [
-    'a duplicate of another type',
-    () => entries(file('d/f', 1), file('d', 2)),
-    'entry "d": would replace a directory that is not empty',
+    'symlinks in circles as parents',
+    () =>
+      entries(
+        { name: 'a', type: 'symlink', linkName: 'b' },
+        { name: 'b', type: 'symlink', linkName: 'a' },
+        file('a/f', 1),
+      ),
+    'entry "a/f": more than 40 symlinks on the way',
   ],
   ['a hardlink to itself', () => entries(link('a', 'a')), 'hardlink "a": its target leads back to itself'],
   [

@@ -37,8 +37,15 @@ export async function convertFile(source: string, destination: string, options: 
       },
     };
     const name = source === '-' ? 'standard input' : source;
-    return await convertLayer(watched(input, options.signal, options.onProgress), sink, { ...options, name });
+    const pieces = watched(input, options.signal, options.onProgress);
+    const result = await convertLayer(pieces, sink, { ...options, name });
+    return { ...result, warnings: [...result.warnings, ...unmatchedWarnings(result.unmatched)] };
   });
+}
+
+/** What to say of prioritized paths that match nothing. */
+export function unmatchedWarnings(patterns: readonly string[]): string[] {
+  return patterns.map((pattern) => `nothing matches the prioritized path ${pattern}`);
 }
 
 async function openInput(source: string, signal: AbortSignal | undefined): Promise<AsyncIterable<Uint8Array>> {

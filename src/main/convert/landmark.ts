@@ -2,6 +2,7 @@
 
 /** Files that eStargz adds to a tar: eStargz specification, "Prioritized Files and Landmark Files" and "TOC". */
 
+import { nameOfBytes } from '../formats/name-bytes.js';
 import type { TarEntry } from '../tar/entry.js';
 import { plainHeader } from '../tar/header.js';
 import { cleanName } from '../tar/names.js';
@@ -30,12 +31,13 @@ export function landmarkEntry(name: Landmark): TarEntry {
     devMajor: 0,
     devMinor: 0,
     xattrs: new Map(),
+    records: new Map(),
   };
 }
 
 /** Whether an entry comes from a conversion: those of an earlier one go before a new one adds its own. */
 export function isAdded(entry: TarEntry): boolean {
   if (entry.type !== 'file') return false;
-  const name = cleanName(entry.name.toString());
+  const name = cleanName(nameOfBytes(entry.name));
   return name === tocName || name === prefetchLandmark || name === noPrefetchLandmark;
 }

@@ -27,6 +27,8 @@ export interface LayerOptions {
   readonly minChunkSize?: number;
   /** Paths, or glob patterns, of what is wanted first, in order. Makes a copy of the tar on disk. */
   readonly prioritize?: readonly string[];
+  /** Nobody has cut the input, which a digest shows: it may be empty then, or lack a tar's end. */
+  readonly isWhole?: boolean;
 }
 
 export interface LayerResult {
@@ -39,8 +41,10 @@ export interface LayerResult {
   readonly size: number;
   readonly uncompressedSize: number;
   readonly entries: number;
-  /** What a person should know: names that the TOC cannot hold, patterns that match nothing. */
+  /** What a person should know of entries that mounts show in another way than the tar says. */
   readonly warnings: readonly string[];
+  /** Prioritized paths and patterns that match nothing in the layer. */
+  readonly unmatched: readonly string[];
 }
 
 /**
@@ -54,9 +58,11 @@ export async function convertLayer(
   options: LayerOptions,
 ): Promise<LayerResult> {
   const spool = await Spool.create();
+  const toc = new TocWriter(spool, options.format !== 'stargz');
   try {
-    return await namingBlob(options.name, () => convert(input, sink, spool, options));
+    return await namingBlob(options.name, () => convert(input, sink, { spool, toc }, options));
   } finally {
+    toc.release();
     await spool.close();
   }
 }
@@ -64,19 +70,16 @@ export async function convertLayer(
 async function convert(
   input: AsyncIterable<Uint8Array>,
   sink: BlobSink,
-  spool: Spool,
+  { spool, toc }: { readonly spool: Spool; readonly toc: TocWriter },
   options: LayerOptions,
 ): Promise<LayerResult> {
   const format = options.format ?? 'estargz';
   const chunkSize = options.chunkSize ?? defaultChunkSize;
   const members = new MemberWriter(options.deflater, sink, { chunkSize, minChunkSize: options.minChunkSize ?? 0 });
-  const toc = new TocWriter(spool, format === 'estargz');
   const unmatched: string[] = [];
   const tar = decompress(input);
-  const landmarks = format === 'estargz';
-  const items = options.prioritize
-    ? prioritized(tar, options.prioritize, landmarks, unmatched)
-    : inOrder(tar, landmarks);
+  const how = { landmarks: format === 'estargz', isWhole: options.isWhole ?? false };
+  const items = options.prioritize ? prioritized(tar, options.prioritize, how, unmatched) : inOrder(tar, how);
   let entries = 0;
   let flushed = 0;
   for await (const item of items) {
@@ -100,7 +103,8 @@ async function convert(
     size: members.written,
     uncompressedSize: members.uncompressed,
     entries,
-    warnings: [...toc.warnings(), ...unmatched.map((pattern) => `nothing matches the prioritized path ${pattern}`)],
+    warnings: toc.warnings(),
+    unmatched,
   };
 }
 

@@ -2,23 +2,14 @@
 
 /** The TOC's JSON, written as the layer is: eStargz specification, "TOC". */
 
-import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import type { Spool } from '../blob/spool.js';
-import { quote } from '../formats/fault.js';
+import { LayerFault, quote } from '../formats/fault.js';
+import { JSON_VALUE_LIMIT } from '../formats/json-value.js';
 import type { TarEntry } from '../tar/entry.js';
-import { cleanName } from '../tar/names.js';
 import type { Chunk } from './members.js';
-
-const tocTypes = {
-  file: 'reg',
-  directory: 'dir',
-  symlink: 'symlink',
-  hardlink: 'hardlink',
-  char: 'char',
-  block: 'block',
-  fifo: 'fifo',
-} as const;
+import { Remarks } from './remarks.js';
+import { TarPlacement } from './tar-placement.js';
 
 /** The chunks of a file, added as they are started and complete when their members are written. */
 export class FileContent {
@@ -45,6 +36,7 @@ interface Waiting {
   readonly content: FileContent | undefined;
 }
 
+const foreignName = 'is not UTF-8: mounts show it as it is, other readers of the layer may not';
 const emptyDigest = createHash('sha256').digest('hex');
 const writeSize = 64 * 1024;
 
@@ -58,8 +50,8 @@ export class TocWriter {
   #waiting: Waiting[] = [];
   #text = '{"version":1,"entries":[';
   #first = true;
-  #lossyNames = 0;
-  #lossyName = '';
+  readonly #remarks = new Remarks();
+  readonly #placement = new TarPlacement(this.#remarks);
 
   /** `chunkDigests`: legacy stargz has none. */
   constructor(spool: Spool, chunkDigests: boolean) {
@@ -67,26 +59,17 @@ export class TocWriter {
     this.#chunkDigests = chunkDigests;
   }
 
-  /** Adds an entry of the tar; a file's `content` may be filled in later. Throws LayerFault for a name with `..`. */
+  /** Adds an entry of the tar; a file's `content` may be filled in later. Throws LayerFault for what no mount can show. */
   add(entry: TarEntry, content?: FileContent): void {
-    const { type, name, linkName, size, mode, uid, gid, devMajor, devMinor } = entry;
-    const clean = cleanName(this.#utf8(name));
-    const link = this.#utf8(linkName);
-    const fields = [
-      field('type', tocTypes[type]),
-      field('size', size),
-      field('modtime', formatTime(entry.mtime)),
-      field('linkName', type === 'hardlink' ? cleanName(link) : link),
-      field('mode', mode),
-      field('uid', uid),
-      field('gid', gid),
-      field('userName', firstUse(this.#users, uid, entry.userName)),
-      field('groupName', firstUse(this.#groups, gid, entry.groupName)),
-      field('devMajor', devMajor),
-      field('devMinor', devMinor),
-      xattrsField(entry.xattrs),
-    ].join('');
-    this.#waiting.push({ name: JSON.stringify(type === 'directory' ? `${clean}/` : clean), fields, content });
+    const { fields } = this.#placement.place(entry);
+    const { name, ...others } = fields;
+    if (!String(name).isWellFormed()) this.#remarks.add(foreignName, String(name));
+    const owners = {
+      userName: firstUse(this.#users, entry.uid, entry.userName),
+      groupName: firstUse(this.#groups, entry.gid, entry.groupName),
+    };
+    const text = Object.entries({ ...others, ...owners }).map(([key, value]) => field(key, value));
+    this.#waiting.push({ name: JSON.stringify(name), fields: text.join(''), content });
   }
 
   /** Writes the entries whose members are written. */
@@ -104,17 +87,20 @@ export class TocWriter {
   /** Writes the end; resolves to the SHA-256 of the JSON, in hexadecimal digits. */
   async finish(): Promise<string> {
     await this.flush();
+    this.#placement.end();
     if (this.#waiting.length > 0) throw new Error('the TOC ends before its chunks are written');
     this.#text += ']}';
     await this.#spill();
     return this.#hash.digest('hex');
   }
 
-  /** What the JSON could not hold. */
+  /** What a person should know of the entries. */
   warnings(): string[] {
-    if (this.#lossyNames === 0) return [];
-    const example = quote(this.#lossyName);
-    return [`${this.#lossyNames} names are not UTF-8, and mounts show them changed, as in ${example}`];
+    return this.#remarks.list();
+  }
+
+  release(): void {
+    this.#placement.release();
   }
 
   #write({ name, fields, content }: Waiting): void {
@@ -134,6 +120,8 @@ export class TocWriter {
   }
 
   #record(json: string): void {
+    if (json.length > JSON_VALUE_LIMIT)
+      throw new LayerFault(`the entry ${quote(json.slice(0, 100))} is too large for a TOC`);
     this.#text += this.#first ? `\n${json}` : `,\n${json}`;
     this.#first = false;
   }
@@ -143,15 +131,6 @@ export class TocWriter {
     this.#text = '';
     this.#hash.update(bytes);
     await this.#spool.append(bytes);
-  }
-
-  #utf8(bytes: Buffer): string {
-    const text = bytes.toString();
-    if (!isUtf8(bytes)) {
-      this.#lossyName = text;
-      this.#lossyNames++;
-    }
-    return text;
   }
 }
 
@@ -163,24 +142,6 @@ function firstUse(names: Map<number, string>, id: number, name: string): string 
 }
 
 /** A field of an object behind others, as JSON. Zero and empty values are left out. */
-function field(key: string, value: string | number | undefined): string {
+function field(key: string, value: unknown): string {
   return value === undefined || value === 0 || value === '' ? '' : `,"${key}":${JSON.stringify(value)}`;
-}
-
-function xattrsField(xattrs: ReadonlyMap<string, Buffer>): string {
-  if (xattrs.size === 0) return '';
-  const values = [...xattrs].map(([name, value]) => [name, value.toString('base64')]);
-  return `,"xattrs":${JSON.stringify(Object.fromEntries(values))}`;
-}
-
-const earliest = Date.parse('0000-01-01T00:00:00Z') / 1000;
-const latest = Date.parse('9999-12-31T23:59:59Z') / 1000;
-
-/** RFC 3339 in UTC, with as many digits of the second as it takes; empty for 1970. Times beyond its four-digit years are cut. */
-export function formatTime(time: TarEntry['mtime']): string {
-  if (time.seconds === 0 && time.nanoseconds === 0) return '';
-  const seconds = Math.min(Math.max(time.seconds, earliest), latest);
-  const whole = new Date(seconds * 1000).toISOString().slice(0, 19);
-  const fraction = String(time.nanoseconds).padStart(9, '0').replace(/0+$/, '');
-  return fraction === '' ? `${whole}Z` : `${whole}.${fraction}Z`;
 }

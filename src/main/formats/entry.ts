@@ -3,7 +3,8 @@
 /** One entry of a TOC, its fields checked one by one. eStargz specification, "TOCEntry". */
 
 import { addon } from '../../native/addon.js';
-import { LayerFault, quote } from './fault.js';
+import { LayerFault, namingEntry, quote } from './fault.js';
+import { nameLength } from './name-bytes.js';
 import { cleanPath } from './names.js';
 import { parseTime, type Time } from './time.js';
 
@@ -12,7 +13,8 @@ export type EntryType = (typeof TYPES)[number];
 
 const { nameLimit, pathLimit } = addon.layout.constants;
 const ID_LIMIT = 2 ** 32 - 2; // -1 means "no id" to chown
-const DEVICE_LIMIT = 2 ** 32 - 1;
+const MAJOR_LIMIT = 2 ** 12 - 1; // of Linux
+const MINOR_LIMIT = 2 ** 20 - 1;
 const XATTR_LIMIT = 65536; // XATTR_SIZE_MAX of Linux
 
 export interface Xattr {
@@ -109,6 +111,15 @@ function modtime(fields: Fields): Time {
   return time;
 }
 
+/** What keeps an extended attribute with a value of `size` bytes off every file system; undefined if nothing does. */
+export function xattrFault(name: string, size: number): string | undefined {
+  const length = nameLength(name);
+  if (length === 0 || length > nameLimit || name.includes('\0')) {
+    return `xattr ${quote(name)} has a name that is empty, holds a NUL or is over ${nameLimit} bytes`;
+  }
+  return size > XATTR_LIMIT ? `xattr ${quote(name)} has ${size} bytes, more than ${XATTR_LIMIT}` : undefined;
+}
+
 function xattrs(fields: Fields): readonly Xattr[] {
   const value = fields['xattrs'] ?? null;
   if (value === null) {
@@ -118,17 +129,12 @@ function xattrs(fields: Fields): readonly Xattr[] {
     throw new LayerFault('xattrs is no object');
   }
   return Object.entries(value).map(([name, base64]) => {
-    const length = Buffer.byteLength(name);
-    if (length === 0 || length > nameLimit || name.includes('\0')) {
-      throw new LayerFault(`xattr ${quote(name)} has a name that is empty, holds a NUL or is over ${nameLimit} bytes`);
-    }
     const bytes = Buffer.from(typeof base64 === 'string' ? base64 : '', 'base64');
     if (bytes.toString('base64') !== base64) {
       throw new LayerFault(`xattr ${quote(name)} is not padded standard base64`);
     }
-    if (bytes.length > XATTR_LIMIT) {
-      throw new LayerFault(`xattr ${quote(name)} has ${bytes.length} bytes, more than ${XATTR_LIMIT}`);
-    }
+    const fault = xattrFault(name, bytes.length);
+    if (fault !== undefined) throw new LayerFault(fault);
     return { name, value: bytes };
   });
 }
@@ -138,7 +144,7 @@ function link(fields: Fields, type: EntryType): string {
   if (type === 'hardlink') {
     return cleanPath(value, `linkName ${quote(value)}`);
   }
-  if (type === 'symlink' && (value === '' || value.includes('\0') || Buffer.byteLength(value) > pathLimit)) {
+  if (type === 'symlink' && (value === '' || value.includes('\0') || nameLength(value) > pathLimit)) {
     throw new LayerFault(`linkName is ${quote(value)}, is empty, holds a NUL or is over ${pathLimit} bytes`);
   }
   return value;
@@ -161,8 +167,8 @@ function checkFields(fields: Fields, name: string): Entry {
     gid: integer(fields, 'gid', ID_LIMIT),
     modtime: modtime(fields),
     link: link(fields, type),
-    devMajor: integer(fields, 'devMajor', DEVICE_LIMIT),
-    devMinor: integer(fields, 'devMinor', DEVICE_LIMIT),
+    devMajor: integer(fields, 'devMajor', MAJOR_LIMIT),
+    devMinor: integer(fields, 'devMinor', MINOR_LIMIT),
     xattrs: xattrs(fields),
     size: integer(fields, 'size'),
     digest: whole,
@@ -181,12 +187,5 @@ export function readEntry(value: unknown): Entry {
   }
   const fields = value as Fields;
   const name = text(fields, 'name');
-  try {
-    return checkFields(fields, name);
-  } catch (error) {
-    if (error instanceof LayerFault) {
-      throw new LayerFault(`entry ${quote(name)}: ${error.message}`, { cause: error });
-    }
-    throw error;
-  }
+  return namingEntry(name, () => checkFields(fields, name));
 }

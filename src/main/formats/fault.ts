@@ -5,6 +5,16 @@ import { CrfsError } from '../errors/error.js';
 /** A rule of the format that a layer breaks, told by code that knows the rule and not the layer's name. */
 export class LayerFault extends Error {}
 
+/** Runs `work`; a LayerFault then names the entry. */
+export function namingEntry<T>(name: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof LayerFault) throw new LayerFault(`entry ${quote(name)}: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
 /** Turns a decoder's error into a fault of the layer; errors that are ours already stay as they are. */
 export function asFault(error: unknown, what: string): Error {
   if (error instanceof LayerFault || error instanceof CrfsError) {

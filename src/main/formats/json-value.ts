@@ -5,7 +5,7 @@ import { LayerFault } from './fault.js';
 /** No entry nests deeper than its xattrs; far more than any needs. */
 const DEPTH_LIMIT = 32;
 /** Bytes of one entry: a path, a target and xattrs fit many times over. */
-const VALUE_LIMIT = 1 << 20;
+export const JSON_VALUE_LIMIT = 1 << 20;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -49,8 +49,8 @@ export class JsonValue {
    */
   feed(bytes: Buffer, from: number, before: number): number {
     const end = this.#scan(bytes, from, before);
-    if (before + end - this.start > VALUE_LIMIT) {
-      throw new LayerFault(`TOC: the value at byte ${this.start} is larger than ${VALUE_LIMIT} bytes`);
+    if (before + end - this.start > JSON_VALUE_LIMIT) {
+      throw new LayerFault(`TOC: the value at byte ${this.start} is larger than ${JSON_VALUE_LIMIT} bytes`);
     }
     if (this.open) {
       this.#carry.push(Buffer.from(bytes.subarray(from)));

@@ -4,6 +4,7 @@
 
 import { addon } from '../../native/addon.js';
 import { LayerFault } from './fault.js';
+import { nameLength } from './name-bytes.js';
 
 const { nameLimit, pathLimit } = addon.layout.constants;
 
@@ -35,11 +36,11 @@ export function cleanPath(name: string, what = 'name'): string {
   if (parts.includes('..')) {
     throw new LayerFault(`${what} holds a '..' part`);
   }
-  if (parts.some((part) => Buffer.byteLength(part) > nameLimit)) {
+  if (parts.some((part) => nameLength(part) > nameLimit)) {
     throw new LayerFault(`${what} has a part longer than ${nameLimit} bytes`);
   }
   const path = parts.join('/');
-  if (Buffer.byteLength(path) > pathLimit) {
+  if (nameLength(path) > pathLimit) {
     throw new LayerFault(`${what} is longer than ${pathLimit} bytes`);
   }
   return path;

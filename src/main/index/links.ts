@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { LayerFault, quote } from '../formats/fault.js';
+import { bytesOfName, nameOfBytes } from '../formats/name-bytes.js';
 import { Strings } from './strings.js';
 import type { Tree } from './tree.js';
 
@@ -20,11 +21,13 @@ export class Links {
     this.#tree = tree;
   }
 
-  /** Takes a hardlink; both paths are clean. */
-  add(path: string, target: string): void {
+  /** Takes a hardlink; both paths are clean. Returns its node, or -1 if an extraction would find the link made already. */
+  add(written: string, writtenTarget: string): number {
+    const path = this.#tree.locate(written);
+    const target = this.#tree.locate(writtenTarget);
     const there = this.#tree.find(target);
     if (path === target && there >= 0) {
-      return; // an extraction finds the link made already
+      return -1;
     }
     if (path === '') {
       throw new LayerFault('the root is of type hardlink, not dir');
@@ -34,10 +37,11 @@ export class Links {
     if (there >= 0) {
       this.#bind(node, there, target);
     } else {
-      const bytes = Buffer.from(target);
+      const bytes = bytesOfName(target);
       nodes.first.at[node] = this.#targets.add(bytes);
       nodes.size.at[node] = bytes.length;
     }
+    return node;
   }
 
   #bind(node: number, target: number, targetPath: string): void {
@@ -68,8 +72,8 @@ export class Links {
     const { nodes } = this.#tree;
     const place = nodes.first.at[node] as number;
     const bytes = this.#targets.bytes.at.slice(place, place + (nodes.size.at[node] as number));
-    const target = Buffer.from(bytes).toString();
-    const there = this.#tree.find(target);
+    const target = nameOfBytes(bytes);
+    const there = this.#tree.find(this.#tree.locate(target));
     if (there < 0) {
       throw new LayerFault(`hardlink ${quote(this.#tree.path(node))}: its target ${quote(target)} is not in the layer`);
     }

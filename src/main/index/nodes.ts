@@ -3,7 +3,7 @@
 import { addon } from '../../native/addon.js';
 import { LayerFault } from '../formats/fault.js';
 import { type Cells, type CellsConstructor, Column } from './column.js';
-import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFMT, S_IFREG } from './modes.js';
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './modes.js';
 
 const { inodeLimit } = addon.layout.constants;
 const RESERVE = 2048;
@@ -79,6 +79,10 @@ export class Nodes {
 
   isRegular(node: number): boolean {
     return ((this.mode.at[node] as number) & S_IFMT) === S_IFREG;
+  }
+
+  isSymlink(node: number): boolean {
+    return ((this.mode.at[node] as number) & S_IFMT) === S_IFLNK;
   }
 
   isDevice(node: number): boolean {

@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { addon } from '../../native/addon.js';
+import { bytesOfName } from '../formats/name-bytes.js';
 import { Column } from './column.js';
 import { placeEnd, placeStart, placeStep } from './hash.js';
 import type { Nodes } from './nodes.js';
@@ -46,7 +47,7 @@ export class PathTable {
   load(path: string): number {
     const bytes = this.bytes;
     const states = this.#states;
-    const length = bytes.write(path);
+    const length = path.isWellFormed() ? bytes.write(path) : bytesOfName(path).copy(bytes);
     let state = placeStart(this.#seed);
     for (let i = 0; i < length; i++) {
       const c = bytes[i] as number;

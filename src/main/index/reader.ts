@@ -6,6 +6,7 @@
  */
 
 import { addon } from '../../native/addon.js';
+import { bytesOfName, nameOfBytes } from '../formats/name-bytes.js';
 import { placeEnd, placeOver, placeStart, tagEnd, tagOver, tagStart } from './hash.js';
 
 const {
@@ -228,7 +229,7 @@ export class IndexReader {
     if (path === '') {
       return 0;
     }
-    const bytes = Buffer.from(path);
+    const bytes = bytesOfName(path);
     const place = placeEnd(placeOver(placeStart(this.#hashSeed), bytes, 0, bytes.length));
     const tag = tagEnd(tagOver(tagStart(this.#hashSeed), bytes, 0, bytes.length));
     for (let probe = 0; probe < this.#probes; probe++) {
@@ -255,7 +256,7 @@ export class IndexReader {
 
   /** A path of the inode: one of several if it has hardlinks; the root's is ''. */
   path(n: number): string {
-    return n === 0 ? '' : this.#pathBytes(this.#u32(this.#inode(n) + INODE.dirent)).toString();
+    return n === 0 ? '' : nameOfBytes(this.#pathBytes(this.#u32(this.#inode(n) + INODE.dirent)));
   }
 
   /** The entries of a directory, sorted by the bytes of their names. */
@@ -263,7 +264,7 @@ export class IndexReader {
     const first = this.#u64(this.#inode(directory) + INODE.first);
     const end = first + this.#u32(this.#inode(directory) + INODE.count);
     for (let dirent = first; dirent < end; dirent++) {
-      yield { path: this.#pathBytes(dirent).toString(), inode: this.#direntInode(dirent) };
+      yield { path: nameOfBytes(this.#pathBytes(dirent)), inode: this.#direntInode(dirent) };
     }
   }
 
@@ -285,7 +286,7 @@ export class IndexReader {
 
   /** A symlink's target. */
   target(n: number): string {
-    return this.#slice(this.#u64(this.#inode(n) + INODE.first), this.size(n)).toString();
+    return nameOfBytes(this.#slice(this.#u64(this.#inode(n) + INODE.first), this.size(n)));
   }
 
   xattrs(n: number): Xattr[] {
@@ -293,7 +294,7 @@ export class IndexReader {
     return Array.from({ length: this.#u32(this.#inode(n) + INODE.xattrCount) }, (_, i) => {
       const at = this.#xattrs + (first + i) * XATTR.bytes;
       return {
-        name: this.#slice(this.#u32(at + XATTR.name), this.#view.getUint16(at + XATTR.nameLength, true)).toString(),
+        name: nameOfBytes(this.#slice(this.#u32(at + XATTR.name), this.#view.getUint16(at + XATTR.nameLength, true))),
         value: this.#slice(this.#u32(at + XATTR.value), this.#u32(at + XATTR.valueLength)),
       };
     });

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { LayerFault, quote } from '../formats/fault.js';
+import { bytesOfName, nameOfBytes } from '../formats/name-bytes.js';
+import { cleanPath } from '../formats/names.js';
 import { S_IFDIR } from './modes.js';
 import { DETACHED, Nodes } from './nodes.js';
 import { PathTable } from './path-table.js';
@@ -11,6 +13,11 @@ const SLASH = 0x2f;
 const FREE_PARENTS = 1 << 16;
 const PARENTS_PER_ENTRY = 4;
 
+/** As Linux has it. */
+const SYMLINKS_LIMIT = 40;
+/** What encoders write for bytes that are no UTF-8. */
+const LOST = '\ufffd';
+
 /** Paths and their nodes: finds, adds, replaces as an extraction of the layer would. Paths are clean, the root is ''. */
 export class Tree {
   readonly nodes = new Nodes();
@@ -18,6 +25,10 @@ export class Tree {
 
   readonly #paths = new PathTable(this.nodes, this.strings);
   #madeParents = 0;
+  /** Directories with something in them that something else has replaced: what they held goes with them. */
+  #removed = 0;
+  /** How often an entry took the place of another, but for a directory that stands for itself. */
+  replaced = 0;
 
   constructor() {
     this.nodes.add();
@@ -27,20 +38,31 @@ export class Tree {
   /** The node at the path, or -1. */
   find(path: string): number {
     const length = this.#paths.load(path);
-    return length === 0 ? 0 : this.#paths.find(length);
+    return length === 0 ? 0 : this.#at(length);
   }
 
   /**
-   * The node for an entry of type `format` (S_IFMT bits, 0: hardlink) at the path. A directory that stands there already
-   * is the node, with all that it holds; anything else there is replaced. Missing parents are made.
-   * Throws LayerFault where a parent is no directory, or a directory that holds something would be replaced.
+   * The same path with the symlinks on the way to its last part followed, within the layer, as an extraction goes. What a
+   * symlink leads to need not be there. Throws LayerFault for symlinks that lead in circles.
    */
-  put(path: string, format: number): number {
+  locate(path: string): string {
+    const length = this.#paths.load(path);
+    return length > 0 && this.nodes.isSymlink(this.#nearest(length)) ? this.#follow(path) : path;
+  }
+
+  /**
+   * The node for an entry of type `format` (S_IFMT bits, 0: hardlink) at the path, symlinks on the way followed. A directory
+   * that stands there already is the node, with all that it holds; anything else there is replaced, a directory with all
+   * that it holds, as the OCI image specification has it ("Applying Changesets"). Missing parents are made.
+   * Throws LayerFault where a parent is no directory.
+   */
+  put(written: string, format: number): number {
+    const path = this.locate(written);
     const length = this.#paths.load(path);
     if (length === 0) {
       return 0;
     }
-    const there = this.#paths.find(length);
+    const there = this.#at(length);
     if (there >= 0) {
       return this.nodes.isDirectory(there) && format === S_IFDIR ? there : this.#replace(there, path);
     }
@@ -50,12 +72,68 @@ export class Tree {
     return node;
   }
 
+  /** The node at the first `length` bytes of the path at hand, or -1. */
+  #at(length: number): number {
+    const node = this.#paths.find(length);
+    return this.#removed > 0 && node >= 0 && this.#isRemoved(node) ? -1 : node;
+  }
+
+  #isRemoved(node: number): boolean {
+    let at = node;
+    while (at > 0 && !this.nodes.isDetached(at)) {
+      at = this.nodes.parent.at[at] as number;
+    }
+    return at > 0;
+  }
+
+  /** The node of the longest path above the path at hand that is there. */
+  #nearest(length: number): number {
+    for (let end = length; (end = this.#paths.bytes.lastIndexOf(SLASH, end - 1)) > 0; ) {
+      const there = this.#at(end);
+      if (there >= 0) {
+        return there;
+      }
+    }
+    return 0;
+  }
+
+  #follow(path: string): string {
+    let trail: string[] = [];
+    let followed = 0;
+    const steps = path.split('/').toReversed();
+    for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
+      if (step === '..') trail.pop(); // above the root is the root
+      if (step === '' || step === '.' || step === '..') continue;
+      trail.push(step);
+      const node = steps.length > 0 ? this.find(trail.join('/')) : -1;
+      if (node < 0 || !this.nodes.isSymlink(node)) continue;
+      if (++followed > SYMLINKS_LIMIT) {
+        throw new LayerFault(`entry ${quote(path)}: more than ${SYMLINKS_LIMIT} symlinks on the way`);
+      }
+      const target = this.#target(node);
+      trail = target.startsWith('/') ? [] : trail.slice(0, -1);
+      steps.push(...target.split('/').toReversed());
+    }
+    return cleanPath(trail.join('/'), `entry ${quote(path)}: what its symlinks lead to`);
+  }
+
+  /** Makes this what a symlink leads to. */
+  setTarget(node: number, target: string): void {
+    const bytes = bytesOfName(target);
+    this.nodes.first.at[node] = this.strings.add(bytes);
+    this.nodes.size.at[node] = bytes.length;
+  }
+
+  #target(symlink: number): string {
+    return this.#text(this.nodes.first.at[symlink] as number, this.nodes.size.at[symlink] as number);
+  }
+
   /** The directory that holds the path at hand. Those that the layer left out share the bytes of this path. */
   #parent(length: number): number {
     const missing: number[] = [];
     let parent = 0;
     for (let end = length; (end = this.#paths.bytes.lastIndexOf(SLASH, end - 1)) > 0; ) {
-      const there = this.#paths.find(end);
+      const there = this.#at(end);
       if (there >= 0) {
         parent = there;
         break;
@@ -63,7 +141,7 @@ export class Tree {
       missing.push(end);
     }
     if (!this.nodes.isDirectory(parent)) {
-      const path = this.#paths.bytes.toString('utf8', 0, length);
+      const path = nameOfBytes(this.#paths.bytes.subarray(0, length));
       throw new LayerFault(`entry ${quote(path)}: ${quote(this.path(parent))} is no directory`);
     }
     this.#madeParents += missing.length;
@@ -94,9 +172,13 @@ export class Tree {
   /** Puts a fresh node where `old` stands, of the path at hand. */
   #replace(old: number, path: string): number {
     const { nodes } = this;
-    if (nodes.isDirectory(old) && (nodes.length.at[old] as number) > 0) {
-      throw new LayerFault(`entry ${quote(path)}: would replace a directory that is not empty`);
+    if (nodes.isDirectory(old)) {
+      this.#removed += (nodes.length.at[old] as number) > 0 ? 1 : 0;
+    } else if (path.includes(LOST)) {
+      const advice = 'two names that are not UTF-8 may have become one: convert the original by `crfs stargzify`';
+      throw new LayerFault(`entry ${quote(path)} is there twice; ${advice}`);
     }
+    this.replaced++;
     const node = nodes.add();
     nodes.path.at[node] = nodes.path.at[old] as number;
     nodes.pathLength.at[node] = nodes.pathLength.at[old] as number;
@@ -113,7 +195,17 @@ export class Tree {
   }
 
   #text(place: number, length: number): string {
-    return Buffer.from(this.strings.bytes.at.slice(place, place + length)).toString();
+    return nameOfBytes(this.strings.bytes.at.slice(place, place + length));
+  }
+
+  /** Takes what stood in removed directories out of the tree. A directory's number is below those of all that it holds. */
+  dropRemoved(): void {
+    const { nodes } = this;
+    for (let node = 1; this.#removed > 0 && node < nodes.count; node++) {
+      if (nodes.isDetached(nodes.parent.at[node] as number)) {
+        nodes.flags.at[node] = (nodes.flags.at[node] as number) | DETACHED;
+      }
+    }
   }
 
   /** Gives back what only find() and put() need. */

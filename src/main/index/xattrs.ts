@@ -2,6 +2,7 @@
 
 import type { Xattr } from '../formats/entry.js';
 import { LayerFault } from '../formats/fault.js';
+import { bytesOfName, nameLength } from '../formats/name-bytes.js';
 import { Column } from './column.js';
 import type { Strings } from './strings.js';
 
@@ -33,7 +34,7 @@ export class Xattrs {
       column.reserve(this.count + 1);
     }
     this.name.at[this.count] = this.#placeOfName(name);
-    this.nameLength.at[this.count] = Buffer.byteLength(name);
+    this.nameLength.at[this.count] = nameLength(name);
     this.value.at[this.count] = this.#strings.add(value);
     this.valueLength.at[this.count] = value.length;
     this.count++;
@@ -42,7 +43,7 @@ export class Xattrs {
   #placeOfName(name: string): number {
     let place = this.#names.get(name);
     if (place === undefined) {
-      const bytes = Buffer.from(name);
+      const bytes = bytesOfName(name);
       place = this.#strings.add(bytes);
       if (this.#names.size < NAMES_KEPT) {
         this.#names.set(name, place);

@@ -6,6 +6,7 @@
  */
 
 import { CrfsError } from '../errors/error.js';
+import { bytesOfName, nameOfBytes } from '../formats/name-bytes.js';
 import type { OpenLayer } from './layer.js';
 
 /** A file in one layer. */
@@ -90,9 +91,9 @@ export class View {
       if (!layer.index.isDirectory(inode)) continue;
       for (const { path } of layer.index.children(inode)) names.add(nameOf(path));
     }
-    const sorted = [...names].map((name) => Buffer.from(name)).sort((a, b) => a.compare(b));
+    const sorted = [...names].map(bytesOfName).sort((a, b) => a.compare(b));
     for (const name of sorted) {
-      const node = this.child(directory, name.toString());
+      const node = this.child(directory, nameOfBytes(name));
       if (node !== undefined) yield node;
     }
   }

@@ -25,6 +25,8 @@ export interface TarEntry {
   readonly devMajor: number;
   readonly devMinor: number;
   readonly xattrs: PaxRecords;
+  /** All PAX records that hold for it. */
+  readonly records: PaxRecords;
 }
 
 const types: Readonly<Record<string, TarEntry['type']>> = {
@@ -37,8 +39,12 @@ const types: Readonly<Record<string, TarEntry['type']>> = {
   '5': 'directory',
   '6': 'fifo',
   '7': 'file',
+  D: 'directory', // with a list of what it holds, which says nothing new
   S: 'file',
 };
+
+/** Types that are told by several flags, some of them with more behind the header. */
+const typeFlags: Partial<Record<TarEntry['type'], string>> = { file: '0', directory: '5' };
 
 const idLimit = 2 ** 32;
 const xattrPrefix = 'SCHILY.xattr.';
@@ -54,9 +60,7 @@ export interface Extensions {
 
 /** An entry before its content is looked at. */
 export interface Described extends Omit<TarEntry, 'start' | 'headers' | 'size'> {
-  /** All PAX records that hold for it. */
-  readonly records: PaxRecords;
-  /** Bytes of content in the tar; 0 for all but files, whatever their headers say. */
+  /** Bytes of content in the tar; 0 for all but files, whatever their headers say, and GNU tar's lists of directories. */
   readonly stored: number;
 }
 
@@ -76,7 +80,7 @@ export function describe(header: Header, extensions: Extensions, globals: PaxRec
   const type = typeOf(header, name);
   const isDevice = type === 'char' || type === 'block';
   const mtime = value('mtime');
-  const stored = type === 'file' ? decimal('size', header.size) : 0;
+  const stored = type === 'file' || header.typeFlag === 'D' ? decimal('size', header.size) : 0;
   if (stored < 0) throw new LayerFault(`${quote(name.toString())} has a size of ${stored}`);
   return {
     records,
@@ -103,14 +107,24 @@ export function folded(before: PaxRecords, records: readonly PaxRecord[]): PaxRe
 }
 
 /** Headers with the same meaning that need no global header, no long-name entry and no sparse map. */
-export function rewrittenHeaders(block: Buffer, entry: Described, size: number): Uint8Array[] {
+export function rewrittenHeaders(
+  block: Uint8Array,
+  entry: Pick<TarEntry, 'records' | 'name' | 'linkName' | 'type'>,
+  size: number,
+): Uint8Array[] {
   const { records, name, linkName, type } = entry;
   const kept = new Map([...records].filter(([keyword]) => !keyword.startsWith('GNU.sparse.') && keyword !== 'size'));
   kept.set('path', name);
   if (linkName.length > 0) kept.set('linkpath', linkName);
   if (size >= octalSizeLimit) kept.set('size', Buffer.from(String(size)));
-  const typeFlag = type === 'file' ? '0' : String.fromCharCode(block[156] ?? 0);
+  const typeFlag = typeFlags[type] ?? String.fromCharCode(block[156] ?? 0);
   return [...paxHeader(kept), changedHeader(block, typeFlag, size)];
+}
+
+/** The same entry under another name, or of another link, that needs no header but its own. */
+export function renamed(entry: TarEntry, name: Buffer, linkName: Buffer): TarEntry {
+  const changed = { ...entry, name, linkName };
+  return { ...changed, headers: rewrittenHeaders(entry.headers.at(-1) as Uint8Array, changed, entry.size) };
 }
 
 function typeOf(header: Header, name: Buffer): TarEntry['type'] {

@@ -2,7 +2,8 @@
 
 /** The 512-byte header of a tar entry: POSIX pax(1) "ustar Interchange Format", and GNU tar's additions. */
 
-import { LayerFault, quote } from '../formats/fault.js';
+import { LayerFault, namingEntry, quote } from '../formats/fault.js';
+import { nameOfBytes } from '../formats/name-bytes.js';
 
 export const blockSize = 512;
 
@@ -38,8 +39,9 @@ export function parseHeader(bytes: Uint8Array): Header | undefined {
   const magic = block.toString('latin1', magicAt, magicAt + 8);
   const extended = magic.startsWith(ustarMagic) || magic === gnuMagic;
   const prefix = magic.startsWith(ustarMagic) ? text(block, 345, 155) : zeroBlock.subarray(0, 0);
-  return {
-    name: prefix.length > 0 ? Buffer.concat([prefix, Buffer.from('/'), name]) : Buffer.from(name),
+  const fullName = prefix.length > 0 ? Buffer.concat([prefix, Buffer.from('/'), name]) : Buffer.from(name);
+  return namingEntry(nameOfBytes(fullName), () => ({
+    name: fullName,
     mode: number(block, 100, 8, 'mode') & 0o7777,
     uid: number(block, 108, 8, 'uid'),
     gid: number(block, 116, 8, 'gid'),
@@ -51,7 +53,7 @@ export function parseHeader(bytes: Uint8Array): Header | undefined {
     groupName: extended ? text(block, 297, 32).toString() : '',
     devMajor: extended ? number(block, 329, 8, 'device number') : 0,
     devMinor: extended ? number(block, 337, 8, 'device number') : 0,
-  };
+  }));
 }
 
 /** A header of a regular file that is nobody's and has no time, as the TOC and the landmarks have it. */

@@ -3,6 +3,7 @@
 /** Extended headers: POSIX pax(1), "pax Extended Header". */
 
 import { LayerFault, quote } from '../formats/fault.js';
+import { bytesOfName, nameOfBytes } from '../formats/name-bytes.js';
 import { padding, plainHeader } from './header.js';
 
 /** Values are bytes: those of extended attributes may be anything. */
@@ -16,7 +17,8 @@ const newline = 0x0a;
 export function parsePax(bytes: Uint8Array): PaxRecord[] {
   const all = Buffer.from(bytes);
   const records: PaxRecord[] = [];
-  for (let at = 0; at < all.length; ) {
+  const length = all.findLastIndex((byte) => byte !== 0) + 1; // some writers fill the last block within the header's size
+  for (let at = 0; at < length; ) {
     const gap = all.indexOf(space, at);
     const digits = gap < 0 ? '' : all.toString('latin1', at, gap);
     const end = at + Number(digits);
@@ -24,7 +26,7 @@ export function parsePax(bytes: Uint8Array): PaxRecord[] {
     if (!/^[1-9]\d{0,9}$/.test(digits) || end > all.length || all[end - 1] !== newline || equals < 0 || equals >= end) {
       throw new LayerFault('a PAX header holds a record that is not "length keyword=value"');
     }
-    records.push([all.toString('utf8', gap + 1, equals), all.subarray(equals + 1, end - 1)]);
+    records.push([nameOfBytes(all.subarray(gap + 1, equals)), all.subarray(equals + 1, end - 1)]);
     at = end;
   }
   return records;
@@ -65,7 +67,7 @@ export function xattrName(keyword: string): string {
 
 /** The length counts its own digits. */
 function encodeRecord(keyword: string, value: Buffer): Buffer {
-  const rest = Buffer.concat([Buffer.from(` ${keyword}=`), value, Buffer.of(newline)]);
+  const rest = Buffer.concat([bytesOfName(` ${keyword}=`), value, Buffer.of(newline)]);
   let length = rest.length + String(rest.length).length;
   if (String(length).length + rest.length !== length) length += 1;
   return Buffer.concat([Buffer.from(String(length)), rest]);

@@ -8,7 +8,8 @@
  * which are the only way to write every entry again just as it was.
  */
 
-import { LayerFault, quote } from '../formats/fault.js';
+import { LayerFault, namingEntry, quote } from '../formats/fault.js';
+import { nameOfBytes } from '../formats/name-bytes.js';
 import { ByteReader } from './bytes.js';
 import { type Described, describe, type Extensions, folded, rewrittenHeaders, type TarEntry } from './entry.js';
 import { blockSize, type Header, paddingLength, parseHeader } from './header.js';
@@ -20,6 +21,7 @@ const extensionLimit = 16;
 
 export class TarReader {
   readonly #bytes: ByteReader;
+  readonly #isWhole: boolean;
   #globals: PaxRecords;
   /** Of the last entry: bytes of its content that are still in the tar, padding behind them, and its holes. */
   #stored = 0;
@@ -27,10 +29,14 @@ export class TarReader {
   #sparse: Sparse | undefined;
   #name = '';
 
-  /** `globals`: the records of global headers that stand before the stream's start. */
-  constructor(source: AsyncIterable<Uint8Array>, globals: PaxRecords = new Map()) {
+  /**
+   * `globals`: the records of global headers that stand before the stream's start. `isWhole`: nobody has cut the stream, so
+   * that it may be empty, or lack the blocks that mark a tar's end.
+   */
+  constructor(source: AsyncIterable<Uint8Array>, globals: PaxRecords = new Map(), isWhole = false) {
     this.#bytes = new ByteReader(source);
     this.#globals = globals;
+    this.#isWhole = isWhole;
   }
 
   /** Where the next byte is in the tar. */
@@ -50,6 +56,7 @@ export class TarReader {
     let start = this.position;
     for (;;) {
       const block = await this.#bytes.exactly(blockSize);
+      if (block.length === 0 && extensions.raw.length === 0 && this.#isWhole) return undefined;
       if (block.length < blockSize) throw new LayerFault(truncated(start, block.length));
       const header = parseHeader(block);
       if (!header) {
@@ -107,12 +114,12 @@ export class TarReader {
   }
 
   async #entry(start: number, header: Header, block: Buffer, extensions: Extensions): Promise<TarEntry> {
-    const entry = describe(header, extensions, this.#globals);
-    this.#name = quote(entry.name.toString());
+    const entry = namingEntry(nameOfBytes(header.name), () => describe(header, extensions, this.#globals));
+    this.#name = quote(nameOfBytes(entry.name));
     await this.#locate(header, block, entry, extensions.records);
-    const { records: _records, stored, ...described } = entry;
-    const size = this.#sparse?.size ?? stored;
-    const isChanged = this.#sparse !== undefined || this.#globals.size > 0;
+    const { stored, ...described } = entry;
+    const size = entry.type === 'file' ? (this.#sparse?.size ?? stored) : 0;
+    const isChanged = this.#sparse !== undefined || this.#globals.size > 0 || header.typeFlag === 'D';
     const headers = isChanged ? rewrittenHeaders(block, entry, size) : [...extensions.raw, block];
     return { ...described, start, headers, size };
   }
