@@ -90,6 +90,7 @@ export class Exchange {
   /** Sends the request on, and resolves to the answer's head. */
   async #forward(upstream: string): Promise<IncomingMessage> {
     const incoming = this.#incoming;
+    const { socket } = incoming; // Node.js 24 forgets it where reading stops early
     const fault = this.#fault;
     const headers = { ...incoming.headers };
     if (fault?.kind === 'whole') delete headers.range;
@@ -101,7 +102,7 @@ export class Exchange {
     const answer = new Promise<IncomingMessage>((resolve, reject) => {
       onward.once('response', resolve).on('error', reject);
     });
-    answer.catch(() => incoming.socket.destroy());
+    answer.catch(() => socket.destroy());
     let had = 0;
     for await (const chunk of incoming as AsyncIterable<Buffer>) {
       had += chunk.length;
@@ -110,7 +111,7 @@ export class Exchange {
         onward.write(chunk.subarray(0, chunk.length - (had - fault.after)));
         await sent(onward);
         onward.destroy();
-        incoming.socket.resetAndDestroy();
+        socket.resetAndDestroy();
         break;
       }
       if (!onward.write(chunk)) await drained(onward);
