@@ -54,7 +54,7 @@ export class Machine {
 
   /** Where our daemon keeps the contents of files. */
   get objects(): string {
-    return join(this.#root, 'cache/crfs-plugin/v1/objects');
+    return join(this.#root, 'cache/crfs-plugin/v2/objects');
   }
 
   /** Mounts one lower directory; `writable`: with an upper directory, as a container has it. */

@@ -8,30 +8,33 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 #define REPEATS 5 /* of a question that was not answered: a worker died, or the daemon */
 
-/* objects/ab/<64 hexadecimal digits>, where ab are the first two of them. */
-static void object_name(char name[68], const uint8_t key[32]) {
+/* objects/ab/<64 hexadecimal digits>, where ab are the first two of them; and "-named" behind it, where these are not
+ * the sha256 of the content: so that no content can pass for what is named otherwise. */
+static void object_name(char name[74], const struct crfs_inode *i) {
   static const char digits[] = "0123456789abcdef";
+  const uint8_t *key = i->u.key;
   char *out = name;
-  for (int i = -1; i < 32; i++) {
-    uint8_t byte = key[i < 0 ? 0 : i];
+  for (int n = -1; n < 32; n++) {
+    uint8_t byte = key[n < 0 ? 0 : n];
     *out++ = digits[byte >> 4];
     *out++ = digits[byte & 15];
-    if (i < 0)
+    if (n < 0)
       *out++ = '/';
   }
-  *out = '\0';
+  strcpy(out, i->flags & CRFS_INODE_DIGEST ? "" : "-named");
 }
 
 /* Returns a descriptor, or -1: ENOENT for an object that is not there, or is not whole. */
 static int open_published(int objects, const struct crfs_inode *i) {
-  char name[68];
+  char name[74];
   struct stat st;
-  object_name(name, i->u.key);
+  object_name(name, i);
   int fd = openat(objects, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == i->size))
     return fd;

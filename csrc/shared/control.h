@@ -30,10 +30,11 @@
  * after the daemon died asks for the text and the digests that it was told first, and gets these or an error, never
  * something else.
  *
- * Version 2: HELLO tells the place; the ring carries a trace. Version 3: HELLO tells the environment; HERE. It stands
- * for all that the two sides share: this protocol, the ring, the doorbell and the index. The rule of negotiation: the
- * mount names the version that it speaks, and the daemon answers with the same one, or with ERROR EPROTO. A change that
- * an older reader would misunderstand raises the version.
+ * Version 2: HELLO tells the place; the ring carries a trace. Version 3: HELLO tells the environment; HERE; the names
+ * of objects are of two kinds. It stands for all that the two sides share: this protocol, the ring, the doorbell, the
+ * index and the names of objects. The rule of negotiation: the mount names the version that it speaks, and the daemon
+ * answers with the same one, or with ERROR EPROTO. A change that an older reader would misunderstand raises the
+ * version.
  */
 
 #ifndef CRFS_CONTROL_H

@@ -118,7 +118,7 @@ mounting('a cache that is removed under a mount is made anew, and the mount read
   const known = await knownLayer(machine, { small: 40, large: 2 });
   const mount = await machine.mount([known.layer], { upper: true });
   const cache = dirname(dirname(machine.objects));
-  for (const part of ['', 'v1/objects', 'v1/tmp', 'v1']) {
+  for (const part of ['', 'v2/objects', 'v2/tmp', 'v2']) {
     t.deepEqual(await readAll(mount.merged, known, 2), { failed: [], wrong: [] });
     rmSync(join(cache, part), { recursive: true });
     t.deepEqual(await readAll(mount.merged, known, 4), { failed: [], wrong: [] }, `after ${part || 'all'} was removed`);

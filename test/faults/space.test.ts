@@ -1,18 +1,26 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { createHash } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { engineNames } from '../../src/workers/engine-names.js';
+import { makeLayer } from '../tools/layers.js';
 import { Machine, mountingTest, until } from '../tools/machine.js';
+import { noise, writeTar } from '../tools/nasty-tar.js';
 import { run } from '../tools/run.js';
-import { knownLayer, objectsOf, readAll, temporaries } from './world.js';
+import { daemonOf, type Known, knownLayer, objectsOf, readAll, temporaries } from './world.js';
 
 const mounting = mountingTest();
 
 /** A machine whose cache lies on a tmpfs of its own, mounted with these options. */
-async function small(t: ExecutionContext, options: string): Promise<{ machine: Machine; cache: string }> {
-  const machine = new Machine();
+async function small(
+  t: ExecutionContext,
+  options: string,
+  settings: Record<string, string> = {},
+): Promise<{ machine: Machine; cache: string }> {
+  const machine = new Machine(settings);
   const cache = machine.directory('cache');
   await run('mount', ['-t', 'tmpfs', '-o', `mode=700,${options}`, 'none', cache]);
   t.teardown(async () => {
@@ -43,6 +51,40 @@ for (const [what, options, more] of [
     await run('mount', ['-o', `remount,mode=700,${more}`, cache]);
     t.deepEqual(await readAll(mount.merged, known, 4), { failed: [], wrong: [] });
   });
+}
+
+/** Large files, each with so many empty directories behind it that its last member goes on far behind its content. */
+async function longMembers(machine: Machine): Promise<Known> {
+  const tar = join(machine.directory('tars'), 'long.tar');
+  const files = Array.from({ length: 8 }, (_, n) => ({ name: `large-${n}`, content: noise(2_090_000, n) }));
+  const behind = Array.from({ length: 300 }, (_, d) => d);
+  writeTar(
+    tar,
+    files.flatMap((file) => [file, ...behind.map((d) => ({ name: `behind-${file.name}-${d}/`, type: '5' }))]),
+  );
+  const digests = files.map(({ name, content }) => [name, createHash('sha256').update(content).digest('hex')] as const);
+  return { layer: await makeLayer(tar, { chunkSize: 300_000 }), digests: new Map(digests) };
+}
+
+for (const engine of engineNames) {
+  for (const [what, make] of [
+    ['mapped chunks', (machine: Machine) => knownLayer(machine, { small: 40, large: 8 })],
+    ['members that go on behind their file', longMembers],
+  ] as const) {
+    mounting(`a full disk gives ENOSPC and no daemon dies of it: ${what}, inflated by ${engine}`, async (t) => {
+      const { machine, cache } = await small(t, 'size=8M', { CRFS_ENGINE: engine });
+      const known = await make(machine);
+      const mount = await machine.mount([known.layer]);
+      const daemon = await daemonOf(machine);
+      const short = await readAll(mount.merged, known, 4);
+      t.deepEqual(short.wrong, []);
+      t.deepEqual(failures(short.failed), new Set(['No space left on device']));
+      await run('mount', ['-o', 'remount,mode=700,size=80M', cache]);
+      t.deepEqual(await readAll(mount.merged, known, 4), { failed: [], wrong: [] });
+      t.is(await daemonOf(machine), daemon);
+      t.is((await machine.status())?.workers.restarts, 0);
+    });
+  }
 }
 
 mounting(

@@ -19,7 +19,7 @@ mounting('another user can neither reach the daemon nor read its cache', async (
   const mount = await machine.mount([known.layer]);
   await readAll(mount.merged, known, 1);
   const daemon = await daemonOf(machine);
-  for (const path of ['run/crfs-plugin/control.sock', 'run/crfs-plugin/api.sock', 'cache/crfs-plugin/v1/objects']) {
+  for (const path of ['run/crfs-plugin/control.sock', 'run/crfs-plugin/api.sock', 'cache/crfs-plugin/v2/objects']) {
     const error = await t.throwsAsync(asAnother(machine, 'stat', join(machine.root, path)));
     t.regex(error?.message ?? '', /Permission denied/, path);
   }

@@ -94,6 +94,21 @@ export function objectsOf(machine: Machine): string[] {
   );
 }
 
+/** All files of the cache but drafts, by their paths below its root. */
+export function cached(machine: Machine): string[] {
+  return ['objects', 'index', 'records', 'blobs', 'manifests'].flatMap((kind) => {
+    const top = join(machine.objects, '..', kind);
+    const entries = readdirSync(top, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    return entries.map(({ parentPath, name }) => join(kind, parentPath.slice(top.length + 1), name));
+  });
+}
+
+/** Makes all files of the cache look as if nobody had used them for an hour. */
+export async function age(machine: Machine): Promise<void> {
+  const paths = cached(machine).map((path) => join(machine.objects, '..', path));
+  await run('touch', ['-d', '1 hour ago', ...paths]);
+}
+
 /** Names of drafts and the like, but for what mounts stage in directories of their own. */
 export function temporaries(machine: Machine): string[] {
   const entries = readdirSync(join(machine.objects, '../tmp'), { recursive: true, withFileTypes: true });

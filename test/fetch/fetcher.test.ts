@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -131,12 +131,59 @@ test('a background download brings the landmark range first, then everything', a
   const { open } = setUp(t);
   const { fetcher, file, link, source, traffic } = open();
   const signal = new AbortController().signal;
-  await download({ fetcher, file, link, traffic, prefetchEnd: 3 * BLOCK, all: false, rate: 0, signal });
+  await download({
+    fetcher,
+    file,
+    link,
+    traffic,
+    prefetchEnd: 3 * BLOCK,
+    all: false,
+    rate: 0,
+    hasRoom: () => true,
+    signal,
+  });
   t.true(file.blocks.covers(0, 3 * BLOCK));
   t.false(file.blocks.has(39));
-  await download({ fetcher, file, link, traffic, prefetchEnd: 3 * BLOCK, all: true, rate: 0, signal });
+  await download({
+    fetcher,
+    file,
+    link,
+    traffic,
+    prefetchEnd: 3 * BLOCK,
+    all: true,
+    rate: 0,
+    hasRoom: () => true,
+    signal,
+  });
   t.true(file.blocks.covers(0, content.length));
   t.is(total(source.asked), content.length);
+});
+
+test('a background download ends where there is no room, and says so', async (t) => {
+  const { open } = setUp(t);
+  const { fetcher, file, link, traffic } = open();
+  const { signal } = new AbortController();
+  const work = { fetcher, file, link, traffic, prefetchEnd: 0, all: true, rate: 0, signal };
+  t.false(await download({ ...work, hasRoom: () => file.blocks.present < 7 }));
+  const { present } = file.blocks;
+  t.true(present >= 7 && present < 12, `${present}`);
+  t.false(await download({ ...work, prefetchEnd: 12 * BLOCK, hasRoom: () => false }));
+  t.is(file.blocks.present, present);
+  t.true(await download({ ...work, hasRoom: () => true }));
+  t.is(file.blocks.present, BLOCKS);
+});
+
+test('a map of blocks that stands beside another blob counts for nothing', (t) => {
+  const { path, open } = setUp(t);
+  const before = open().file;
+  before.store(3, content.subarray(3 * BLOCK, 4 * BLOCK));
+  before.close();
+  writeFileSync(path, ''); // as after the end of the machine: the one was written out, the other was not
+  for (let round = 1; round <= 2; round++) {
+    const { file } = open();
+    t.is(file.blocks.present, 0);
+    file.close();
+  }
 });
 
 test('what lies on both sides comes along, and more of it where demands come near each other', async (t) => {

@@ -2,7 +2,7 @@
 
 /** The file that an index is: how it comes to be, and what becomes of it when a layer is refused. */
 
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -22,6 +22,12 @@ test('the index is a file that nobody else reads and nobody writes', async (t) =
   await buildIndex({ toc: await openToc(await blobOf(tocJson([file('a', 10)]))), path, blobIdentity: '' });
   t.is(statSync(path).mode & 0o7777, 0o400);
   t.is(readdirSync(join(path, '..')).length, 1);
+});
+
+test('what is made is not left mapped', async (t) => {
+  const path = place(t);
+  await buildIndex({ toc: await openToc(await blobOf(tocJson([file('a', 10)]))), path, blobIdentity: '' });
+  t.false(readFileSync('/proc/self/maps', 'utf8').includes(path));
 });
 
 test('equal layers have equal indexes, byte for byte', async (t) => {

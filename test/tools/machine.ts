@@ -85,7 +85,7 @@ export class Machine {
   }
 
   get objects(): string {
-    return join(this.root, 'cache/crfs-plugin/v1/objects');
+    return join(this.root, 'cache/crfs-plugin/v2/objects');
   }
 
   /** What the daemons have logged so far. */

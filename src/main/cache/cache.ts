@@ -17,7 +17,7 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { addon } from '../../native/addon.js';
 import { isNoSpace } from '../errors/no-space.js';
-import { directoriesOf } from './contents.js';
+import { directoriesOf, type Kind } from './contents.js';
 import { CacheLayout } from './layout.js';
 
 const TAG = 'Signature: 8a477f597d28d172789f06886806bc55\n# This is a cache: see https://bford.info/cachedir/\n';
@@ -25,23 +25,26 @@ const TAG = 'Signature: 8a477f597d28d172789f06886806bc55\n# This is a cache: see
 /** What is on the disk for certain, as of a daemon's last look. */
 interface Synced {
   readonly bootId: string;
-  /** Milliseconds since the epoch: what was published before is on the disk. */
-  readonly before: number;
+  /** What was published in this generation, or before, is on the disk. */
+  readonly generation: number;
 }
 
 /**
  * The cache directory while this daemon owns it.
  *
- * Objects are renamed into place without waiting for the disk. That is safe as long as the machine runs: the page cache
- * is what everybody reads. After a crash of the machine, names can be there whose content never reached the disk; so the
- * daemon notes now and then up to when all is on the disk, and drops what was published later if the machine has been
- * started anew since.
+ * Objects and indexes are renamed into place without waiting for the disk. That is safe as long as the machine runs: the
+ * page cache is what everybody reads. After a crash of the machine, names can be there whose content never reached the
+ * disk. So each of them carries the generation in which it was published, and the daemon notes now and then up to which
+ * generation all is on the disk; if the machine was started anew since, it drops whatever is not of one of these.
+ *
+ * The generation is the file's time of modification, in seconds since the epoch: counted, and so beyond the reach of
+ * clocks. A time that nobody has set is no such generation, and the file is dropped.
  */
 export class Cache {
   readonly layout: CacheLayout;
   readonly #directory: number;
   readonly #objectsInode: number;
-  #syncedBefore: number;
+  #synced: number;
 
   /** Opens the cache: the caller holds its lock. Leaves it without drafts, and without doubtful objects. */
   constructor(cacheDirectory: string) {
@@ -53,7 +56,13 @@ export class Cache {
     if (!existsSync(tag)) writeFileSync(tag, TAG);
     this.#directory = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
     this.#objectsInode = statSync(this.layout.objects).ino;
-    this.#syncedBefore = this.#recover();
+    this.#synced = this.#recover();
+    for (const path of this.layout.outdated) rm(path, { recursive: true, force: true }).catch(() => undefined);
+  }
+
+  /** The generation of what is published first: none that is known to be on the disk. */
+  get firstGeneration(): number {
+    return this.#synced + 1;
   }
 
   /** Whether the directories are still those that this daemon uses. */
@@ -62,22 +71,21 @@ export class Cache {
     return existsSync(tmp) && statSync(objects, { throwIfNoEntry: false })?.ino === this.#objectsInode;
   }
 
-  /** Waits until all that is published now is on the disk, and notes it. */
-  async sync(): Promise<void> {
-    const now = Date.now();
+  /** Waits until all that is published now is on the disk, and notes it: nothing more of generation `complete` comes. */
+  async sync(complete: number): Promise<void> {
     await addon.syncFileSystem(this.#directory);
-    this.#syncedBefore = now;
+    this.#synced = Math.max(this.#synced, complete);
     await this.#note();
   }
 
   /** The last call: nothing is published any more. */
-  async close(): Promise<void> {
-    if (this.isThere()) await this.sync();
+  async close(complete: number): Promise<void> {
+    if (this.isThere()) await this.sync(complete);
     closeSync(this.#directory);
   }
 
   async #note(): Promise<void> {
-    const synced: Synced = { bootId: bootId(), before: this.#syncedBefore };
+    const synced: Synced = { bootId: bootId(), generation: this.#synced };
     const draft = join(this.layout.tmp, 'synced.json');
     try {
       await writeFile(draft, JSON.stringify(synced), { flush: true });
@@ -88,35 +96,49 @@ export class Cache {
     }
   }
 
-  /**
-   * Drops what is doubtful, once in each run of the machine. Returns before when all that is left was published to the
-   * disk for certain. A directory that did not change has nothing new in it.
-   */
+  /** Drops what is doubtful, once in each run of the machine. Returns the last generation that is on the disk. */
   #recover(): number {
-    const synced = this.#synced();
-    const before = synced?.before ?? 0;
-    if (synced?.bootId === bootId()) return before;
-    for (const { path: directory } of directoriesOf(this.layout)) {
-      if (statSync(directory).mtimeMs < before) continue;
+    const { bootId: then, generation } = readSynced(this.layout);
+    if (then === bootId()) return generation;
+    for (const { kind, path: directory } of directoriesOf(this.layout)) {
       for (const name of readdirSync(directory)) {
         const path = join(directory, name);
-        if (statSync(path).ctimeMs >= before) rmSync(path);
+        if (isDoubtful(kind, path, generation)) rmSync(path);
       }
     }
     // not flushed: if this note is lost with the machine, an older one holds
     const draft = join(this.layout.tmp, 'synced.json');
-    writeFileSync(draft, JSON.stringify({ bootId: bootId(), before } satisfies Synced));
+    writeFileSync(draft, JSON.stringify({ bootId: bootId(), generation } satisfies Synced));
     renameSync(draft, this.layout.synced);
-    return before;
+    return generation;
   }
+}
 
-  #synced(): Synced | undefined {
-    try {
-      return JSON.parse(readFileSync(this.layout.synced, 'utf8')) as Synced;
-    } catch {
-      return undefined; // a new cache, or a note that says nothing: all is doubtful then
-    }
+/** A new cache, or a note that says nothing: all is doubtful then. */
+function readSynced(layout: CacheLayout): Synced {
+  const { bootId: boot, generation } = parseObject(layout.synced);
+  if (typeof boot !== 'string' || typeof generation !== 'number') return { bootId: '', generation: 0 };
+  return { bootId: boot, generation };
+}
+
+function parseObject(path: string): Partial<Record<keyof Synced, unknown>> {
+  try {
+    return Object(JSON.parse(readFileSync(path, 'utf8'))) as Partial<Record<keyof Synced, unknown>>;
+  } catch {
+    return {};
   }
+}
+
+/**
+ * Whether the machine's end may have taken content from a file that was published in a later generation than this.
+ * Records and manifests are too short to be there in part, and are no JSON then. Blobs are checked wherever they are read,
+ * and fetched again where they are wrong, but for a TOC that is kept elsewhere: its digest is that of its index alone.
+ */
+function isDoubtful(kind: Kind, path: string, generation: number): boolean {
+  if (kind === 'blobs') return /\.toc(\.blocks)?$/.test(path);
+  if (kind !== 'objects' && kind !== 'index') return false;
+  const published = statSync(path).mtimeMs / 1000;
+  return published < 1 || published > generation;
 }
 
 /** Tells one run of the machine from the next. */

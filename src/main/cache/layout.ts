@@ -1,20 +1,29 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { createHash } from 'node:crypto';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Raised whenever a reader of the old layout would misunderstand the new one; docs/architecture.md describes it. */
-const LAYOUT_VERSION = 'v1';
+const LAYOUT_VERSION = 'v2';
 
 /** The cache's layout: every path in it is made here. */
 export class CacheLayout {
   readonly root: string;
+  readonly #cacheDirectory: string;
 
   constructor(cacheDirectory: string) {
+    this.#cacheDirectory = cacheDirectory;
     this.root = join(cacheDirectory, LAYOUT_VERSION);
   }
 
-  /** Contents of files: `objects/ab/<key>`, where `ab` is made when it is first needed. */
+  /** What earlier versions have left: nothing of it is read. */
+  get outdated(): readonly string[] {
+    const names = readdirSync(this.#cacheDirectory).filter((name) => /^v\d+$/.test(name) && name !== LAYOUT_VERSION);
+    return names.map((name) => join(this.#cacheDirectory, name));
+  }
+
+  /** Contents of files: `objects/ab/<name>`, where `ab` is made when it is first needed. */
   get objects(): string {
     return join(this.root, 'objects');
   }

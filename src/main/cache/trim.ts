@@ -7,6 +7,8 @@ import { type CacheFile, cacheFiles } from './contents.js';
 import type { CacheLayout } from './layout.js';
 
 const SHARE = 10;
+/** Contents of files may take this part of the limit, however much of it mounts need for other things. */
+const CONTENTS_PART = 1 / 4;
 /** What a mount may be about to use: it was found a moment ago, and is not open yet. */
 const FRESH_MS = 60_000;
 
@@ -17,36 +19,47 @@ export function sizeLimit(layout: CacheLayout, maxSize: number): number {
   return Math.floor((blocks * bsize) / SHARE);
 }
 
+/** What blobs in use may take before what nobody waits for is not fetched any more. */
+export function blobLimit(limit: number): number {
+  return limit * (1 - CONTENTS_PART);
+}
+
 export interface Trimmed {
   readonly removed: number;
   readonly freed: number;
   /** Bytes that are left. */
   readonly left: number;
+  /** Bytes among them that mounts need, or may be about to. */
+  readonly pinned: number;
 }
 
 /**
  * Removes what was not used for longest until the cache takes at most `limit` bytes. Of a cache with mounts, files in
  * `pinned` stay; contents of files may go at any time: whoever has one open keeps it, and whoever wants it next has it
- * filled again.
+ * filled again. Where mounts need so much that little or nothing of the limit is left, a part of it is for contents all
+ * the same: a cache that kept none would fill every file at every open.
  */
 export async function trim(layout: CacheLayout, limit: number, pinned?: ReadonlySet<string>): Promise<Trimmed> {
   const removable: CacheFile[] = [];
   const fresh = Date.now() - FRESH_MS;
   let left = 0;
+  let needed = 0;
   for await (const file of cacheFiles(layout)) {
     left += file.bytes;
     const wanted = pinned && (pinned.has(file.path) || file.used >= fresh);
     if (file.kind === 'objects' || !wanted) removable.push(file);
+    else needed += file.bytes;
   }
   removable.sort((a, b) => a.used - b.used);
+  const most = Math.max(limit, needed + limit * CONTENTS_PART);
   let removed = 0;
   let freed = 0;
   for (const { path, bytes } of removable) {
-    if (left <= limit) break;
+    if (left <= most) break;
     await rm(path, { force: true });
     removed++;
     freed += bytes;
     left -= bytes;
   }
-  return { removed, freed, left };
+  return { removed, freed, left, pinned: needed };
 }

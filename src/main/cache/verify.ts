@@ -47,9 +47,10 @@ export async function verifyCache(layout: CacheLayout): Promise<Verified> {
   for (const file of files.index) await judge(file, await checkIndex(file, indexDigests, expected));
   let unverifiable = 0;
   for (const file of files.objects) {
-    const known = expected.get(basename(file.path));
+    const name = basename(file.path);
+    const known = expected.get(name) ?? expectedByName(name, file.size);
     await judge(file, await checkObject(file, known));
-    if (known?.chunks.some(({ digest }) => digest === null)) unverifiable++;
+    if (known.chunks.some(({ digest }) => digest === null)) unverifiable++;
   }
   const sizes = new Map(files.blobs.map(({ path, size }) => [path, size]));
   for (const file of files.blobs.filter(({ path }) => path.endsWith('.blocks'))) {
@@ -80,7 +81,8 @@ async function checkIndex(
   if (wanted && !wanted.has(found)) return `sha256 ${found}, not ${[...wanted].join(' or ')}`;
   const index = new IndexReader(bytes);
   for (let inode = 0; inode < index.inodes; inode++) {
-    if (index.isFile(inode) && index.chunkCount(inode) > 0) expected.set(index.key(inode), expectedOf(index, inode));
+    if (!index.isFile(inode) || index.chunkCount(inode) === 0) continue;
+    expected.set(index.objectName(inode), expectedOf(index, inode));
   }
   return undefined;
 }
@@ -100,9 +102,12 @@ function expectedOf(index: IndexReader, inode: number): Expected {
   return { size, chunks };
 }
 
-/** An object that no index speaks of is named by its content, or nobody can say what it should be. */
-async function checkObject({ path, size }: CacheFile, known: Expected | undefined): Promise<string | undefined> {
-  const { size: wanted, chunks } = known ?? { size, chunks: [{ offset: 0, size, digest: basename(path) }] };
+/** Of an object that no index speaks of. */
+function expectedByName(name: string, size: number): Expected {
+  return { size, chunks: [{ offset: 0, size, digest: /^[0-9a-f]{64}$/.test(name) ? name : null }] };
+}
+
+async function checkObject({ path, size }: CacheFile, { size: wanted, chunks }: Expected): Promise<string | undefined> {
   if (size !== wanted) return `${size} bytes, not ${wanted}`;
   for (const chunk of chunks) {
     if (chunk.digest === null) continue;

@@ -59,8 +59,9 @@ async function trimTo(layout: CacheLayout, limit: number): Promise<Trimmed> {
 }
 
 function describe(trimmed: Trimmed): [object, string] {
-  const { removed, freed, left } = trimmed;
-  return [trimmed, `Removed ${removed} files of ${formatBytes(freed)}; ${formatBytes(left)} are left.\n`];
+  const { removed, freed, left, pinned } = trimmed;
+  const why = pinned > 0 ? `, ${formatBytes(pinned)} of them for mounts` : '';
+  return [trimmed, `Removed ${removed} files of ${formatBytes(freed)}; ${formatBytes(left)} are left${why}.\n`];
 }
 
 async function verify(layout: CacheLayout): Promise<[object, string]> {

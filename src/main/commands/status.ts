@@ -21,6 +21,11 @@ export function addStatus(program: Command): void {
     });
 }
 
+function describeUsage({ bytes, pinned, limit }: Status['usage']): string {
+  const beyond = bytes > limit ? `: mounts need ${formatBytes(pinned)} of it` : '';
+  return `${formatBytes(bytes)} of ${formatBytes(limit)}${beyond}`;
+}
+
 function render(status: Status): string {
   const { workers, counters, mounts, layers } = status;
   const sections = [
@@ -28,6 +33,7 @@ function render(status: Status): string {
       ['daemon', `pid ${status.pid}, version ${status.version}, since ${status.started}`],
       ['memory', formatBytes(status.memory.rss)],
       ['cache', status.cache],
+      ['size', describeUsage(status.usage)],
       ['log', status.log],
       ['workers', `${workers.count} with ${workers.engine}, ${workers.busy} busy, ${workers.restarts} started again`],
       ['filled', `${counters.objects} objects, ${formatBytes(counters.objectBytes)}`],

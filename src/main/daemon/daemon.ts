@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { addon, type Watcher } from '../../native/addon.js';
 import { Cache } from '../cache/cache.js';
-import { sizeLimit, type Trimmed, trim } from '../cache/trim.js';
 import { cacheDirectory, runtimeDirectory } from '../settings/directories.js';
 import type { Settings } from '../settings/options.js';
 import { version } from '../version.js';
@@ -23,11 +22,7 @@ import { Session } from './session.js';
 import type { Status } from './status.js';
 import { addOpens, NO_OPENS, type Totals } from './totals.js';
 import { Tracer } from './tracer.js';
-
-const SYNC_EVERY_MS = 60_000;
-const MEASURE_EVERY_MS = 5000;
-/** The cache is made smaller than its limit by this share, so that not every new object needs another one to go. */
-const HEADROOM = 0.1;
+import { Upkeep } from './upkeep.js';
 
 /** The daemon of a user: serves all mounts of that user until it is stopped, or has had none for a while. */
 export class Daemon {
@@ -44,9 +39,8 @@ export class Daemon {
   readonly #objectsFd: number;
   readonly #started = new Date();
   readonly #sessions = new Set<Session>();
-  readonly #sync: NodeJS.Timeout;
+  readonly #upkeep: Upkeep;
   readonly #beat: NodeJS.Timeout;
-  readonly #measure: NodeJS.Timeout;
   readonly #watch: FSWatcher;
   readonly #socket: string;
   readonly #listener: Watcher;
@@ -55,11 +49,6 @@ export class Daemon {
   #idle: NodeJS.Timeout | undefined;
   /** Of mounts that have gone. */
   #opensBefore = NO_OPENS;
-  #objectsSynced = 0;
-  #trimming = false;
-  /** What the cache took when it was last measured, and what had been added to it since the start by then. */
-  #measured: number | undefined;
-  #measuredAt = 0;
   #stopping = false;
   #end: () => void = () => undefined;
 
@@ -80,6 +69,7 @@ export class Daemon {
     this.#indexer = new Indexer(layout);
     this.#indexer.warm(); // whoever starts a daemon mounts something
     this.#layers = new OpenLayers(settings, layout, this.#indexer, log);
+    this.#upkeep = new Upkeep(this.#cache, this.#layers, settings['max-size'], log);
     this.#resolver = new Resolver(layout, log);
     this.#clients = new Clients(layout.tmp);
     this.#tracer = new Tracer(this.#layers);
@@ -91,7 +81,7 @@ export class Daemon {
       status: () => this.status(),
       stop: () => void this.stop('asked to'),
       umount: (pid) => this.#umount(pid),
-      trim: (limit) => this.#trim(limit),
+      trim: (limit) => this.#upkeep.trim(limit),
       trace: (mountpoint, tell, ended) => {
         const ring = [...this.#sessions].findLast((session) => session.mountpoint === mountpoint)?.ringNumber;
         return ring === undefined ? undefined : this.#tracer.follow(ring, tell, ended);
@@ -99,13 +89,9 @@ export class Daemon {
     });
     const { metrics } = settings;
     if (metrics) this.#metrics = serveMetrics(metrics, () => renderMetrics(this.#totals()), log);
-    this.#sync = setInterval(() => void this.#syncCache(), SYNC_EVERY_MS);
-    this.#sync.unref();
     addon.doorbellBeat();
     this.#beat = setInterval(() => addon.doorbellBeat(), addon.layout.constants.beatIntervalMs);
     this.#beat.unref();
-    this.#measure = setInterval(() => void this.#keepLimit(), MEASURE_EVERY_MS);
-    this.#measure.unref();
     this.#watch = watch(layout.root, { persistent: false }, () => this.#look());
     this.#watchIdle();
     log.info({ version, ...settings }, 'the daemon is ready');
@@ -118,6 +104,7 @@ export class Daemon {
       pid: process.pid,
       started: this.#started.toISOString(),
       cache: this.#cache.layout.root,
+      usage: this.#upkeep.usage,
       log: logFile(),
       memory: { rss: process.memoryUsage.rss() },
       workers: {
@@ -156,16 +143,8 @@ export class Daemon {
       status: this.status(),
       opens: rings.reduce(addOpens, this.#opensBefore),
       fetched: this.#layers.fetched,
-      cache: {
-        bytes: (this.#measured ?? 0) + this.#grown(),
-        limit: sizeLimit(this.#cache.layout, this.#settings['max-size']),
-      },
+      cache: this.#upkeep.usage,
     };
-  }
-
-  /** Bytes that were added to the cache since it was last measured. */
-  #grown(): number {
-    return this.#layers.crew.board.counters().objectBytes + this.#layers.fetched.bytes - this.#measuredAt;
   }
 
   /** Ends the daemon: mounts that are still there start another one when they next need it. */
@@ -173,9 +152,8 @@ export class Daemon {
     if (this.#stopping) return;
     this.#stopping = true;
     this.#log.info(`the daemon ends: ${why}`);
-    clearInterval(this.#sync);
+    this.#upkeep.stop();
     clearInterval(this.#beat);
-    clearInterval(this.#measure);
     this.#watch.close();
     clearTimeout(this.#idle);
     rmSync(this.#socket, { force: true });
@@ -184,7 +162,7 @@ export class Daemon {
     await this.#layers.crew.stop();
     for (const session of this.#sessions) session.close();
     await this.#indexer.close();
-    await this.#cache.close();
+    await this.#cache.close(this.#layers.crew.board.nextGeneration());
     await this.#api.close();
     closeSync(this.#objectsFd);
     this.#end();
@@ -233,46 +211,6 @@ export class Daemon {
   /** A daemon whose cache was removed ends: the next one makes it anew, and mounts get its directories. */
   #look(): void {
     if (!this.#stopping && !this.#cache.isThere()) void this.stop('its cache was removed');
-  }
-
-  /** Measures the cache only when it may have outgrown its limit since it was last measured. */
-  async #keepLimit(): Promise<void> {
-    if (this.#trimming) return;
-    try {
-      const limit = sizeLimit(this.#cache.layout, this.#settings['max-size']);
-      if (this.#measured === undefined) await this.#trim(limit);
-      else if (this.#measured + this.#grown() > limit) await this.#trim(limit * (1 - HEADROOM));
-    } catch (error) {
-      this.#log.error(`cannot keep the cache within its limit: ${(error as Error).message}`);
-    }
-  }
-
-  async #trim(limit: number): Promise<Trimmed> {
-    this.#trimming = true;
-    try {
-      const measuredAt = this.#layers.crew.board.counters().objectBytes + this.#layers.fetched.bytes;
-      const trimmed = await trim(this.#cache.layout, limit, this.#layers.pinned());
-      this.#measured = trimmed.left;
-      this.#measuredAt = measuredAt;
-      if (trimmed.removed > 0) {
-        this.#layers.forgetReadahead();
-        this.#log.info({ ...trimmed, limit }, 'made the cache smaller');
-      }
-      return trimmed;
-    } finally {
-      this.#trimming = false;
-    }
-  }
-
-  async #syncCache(): Promise<void> {
-    const { objects } = this.#layers.crew.board.counters();
-    if (objects === this.#objectsSynced) return;
-    this.#objectsSynced = objects;
-    try {
-      await this.#cache.sync();
-    } catch (error) {
-      this.#log.error(`cannot sync the cache: ${(error as Error).message}`);
-    }
   }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { chmodSync, renameSync } from 'node:fs';
+import { chmodSync, renameSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { Piscina } from 'piscina';
 import type { IndexOutcome, IndexTask } from '../../workers/index/worker.js';
@@ -29,12 +29,16 @@ export class Indexer {
     this.#layout = layout;
   }
 
-  /** Reads the TOC of a blob, and puts its index into the cache. Throws CRFS_NOT_STARGZ, CRFS_BAD_LAYER. */
-  async index(blob: Omit<IndexTask, 'path'>): Promise<BlobRecord> {
+  /**
+   * Reads the TOC of a blob, and puts its index into the cache; `generation` tells in which it is published.
+   * Throws CRFS_NOT_STARGZ, CRFS_BAD_LAYER.
+   */
+  async index(blob: Omit<IndexTask, 'path'>, generation: () => number): Promise<BlobRecord> {
     const path = join(this.#layout.tmp, `index-${this.#drafts++}`);
     const outcome = (await this.#run({ ...blob, path })) as IndexOutcome;
     if ('error' in outcome) throw new CrfsError(outcome.error.code, outcome.error.message);
     chmodSync(path, 0o400);
+    utimesSync(path, Date.now() / 1000, generation());
     renameSync(path, this.#layout.index(outcome.record.key));
     return outcome.record;
   }

@@ -7,9 +7,11 @@ import { addon } from '../../native/addon.js';
 import { regionsOf } from '../../workers/serve/readahead.js';
 import type { CacheLayout } from '../cache/layout.js';
 import { type BlobRecord, readRecord, writeRecord } from '../cache/records.js';
+import { blobLimit, sizeLimit } from '../cache/trim.js';
 import { CrfsError, type ErrorCode } from '../errors/error.js';
 import { isNoSpace } from '../errors/no-space.js';
 import { download } from '../fetch/background.js';
+import { BLOCK } from '../fetch/blocks.js';
 import { Traffic } from '../fetch/traffic.js';
 import { IndexReader } from '../index/reader.js';
 import type { Settings } from '../settings/options.js';
@@ -207,7 +209,8 @@ export class OpenLayers {
     const started = performance.now();
     const toc = await blob.prepareToc();
     try {
-      const record = await this.#indexer.index({ fd: blob.fd, name, identity, ...(toc ? { tocFd: toc.fd } : {}) });
+      const task = { fd: blob.fd, name, identity, ...(toc ? { tocFd: toc.fd } : {}) };
+      const record = await this.#indexer.index(task, () => this.crew.board.generation);
       writeRecord(this.#layout, identity, record);
       this.#log.info(
         { layer: name, ...record, ms: Math.round(performance.now() - started) },
@@ -246,6 +249,13 @@ export class OpenLayers {
     }
   }
 
+  /** Whether blobs may grow by what nobody waits for. */
+  #hasRoom(): boolean {
+    const files = new Set([...this.#open.values()].flatMap(({ blob }) => blob.remote?.file ?? []));
+    const present = [...files].reduce((sum, { blocks }) => sum + blocks.present * BLOCK, 0);
+    return present < blobLimit(sizeLimit(this.#layout, this.#settings['max-size']));
+  }
+
   /** Has the files filled that have arrived as a whole. */
   #arrived(number: number, offset: number, end: number): void {
     const layer = this.#open.get(number);
@@ -262,7 +272,10 @@ export class OpenLayers {
       const { remote } = blob;
       await this.#traffic.demand(async () => undefined); // whoever mounts is about to read
       const traffic = this.#traffic;
-      await download({ ...remote, traffic, prefetchEnd: index.prefetchEnd, all: background === 'on', rate, signal });
+      const hasRoom = (): boolean => this.#hasRoom();
+      const all = background === 'on';
+      const done = await download({ ...remote, traffic, prefetchEnd: index.prefetchEnd, all, rate, hasRoom, signal });
+      if (!done) this.#log.warn({ layer: name }, 'background download ended: the cache has no room for more of it');
     } catch (error) {
       if (!signal.aborted) this.#log.warn({ layer: name }, `background download ended: ${(error as Error).message}`);
     }

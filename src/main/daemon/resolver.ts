@@ -9,7 +9,7 @@ import { CrfsError } from '../errors/error.js';
 import type { Arrival } from '../fetch/fetcher.js';
 import type { Traffic } from '../fetch/traffic.js';
 import type { ManifestStore } from '../registry/types.js';
-import type { LayerSource } from '../sources/open.js';
+import type { RemoteLayer } from '../sources/open.js';
 import { type Place, placeOf } from '../sources/place.js';
 import { type HeldFile, type LayerBlob, localBlob, remoteBlob } from './blob.js';
 import type { ClientLease } from './clients.js';
@@ -94,12 +94,12 @@ export class Resolver {
     return known.startsWith('docker://') && known !== text ? known : undefined;
   }
 
-  #layer(layer: LayerSource, lease: ClientLease): ResolvedLayer {
-    const { name, identity, tocDigest } = layer;
+  #layer(layer: RemoteLayer, lease: ClientLease): ResolvedLayer {
+    const { name, identity, origin, tocDigest } = layer;
     return {
       name,
       identity,
-      shareKey: `${lease.number} ${identity}`,
+      shareKey: `${lease.number} ${origin} ${identity}`,
       ...(tocDigest === undefined ? {} : { tocDigest: tocDigest.replace('sha256:', '') }),
       openBlob: (traffic, arrived) => remoteBlob(layer, this.#layout.blob(identity), traffic, arrived),
     };

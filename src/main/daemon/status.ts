@@ -3,6 +3,7 @@
 import type { RingStatus } from '../../native/addon.js';
 import type { EngineName } from '../../workers/engine-names.js';
 import type { Counter } from '../../workers/serve/board.js';
+import type { CacheUsage } from './upkeep.js';
 
 /** What `crfs status --json` prints. */
 export interface Status {
@@ -13,6 +14,7 @@ export interface Status {
   /** ISO 8601 */
   readonly started: string;
   readonly cache: string;
+  readonly usage: CacheUsage;
   readonly log: string;
   readonly memory: { readonly rss: number };
   readonly workers: {

@@ -19,26 +19,31 @@ export interface BackgroundWork {
   readonly all: boolean;
   /** Bytes a second at the most; 0: no limit. */
   readonly rate: number;
+  /** Whether the cache may take more. */
+  readonly hasRoom: () => boolean;
   readonly signal: AbortSignal;
 }
 
 /**
  * Downloads a blob behind its readers, a piece after the other, each as large as the link makes it natural: so a reader
- * that comes in between waits for one piece at the most. Resolves when all is there, or the signal aborts. Rejects with
- * what the source rejects with.
+ * that comes in between waits for one piece at the most. Resolves when all is there, the signal aborts, or there is no
+ * room: to false in this case. Rejects with what the source rejects with.
  */
-export async function download(work: BackgroundWork): Promise<void> {
-  const { file, signal } = work;
-  if (work.prefetchEnd > 0) await downloadRange(work, 0, Math.min(work.prefetchEnd, file.size), false);
-  if (work.all && !signal.aborted) await downloadRange(work, 0, file.size, true);
+export async function download(work: BackgroundWork): Promise<boolean> {
+  const { file } = work;
+  const landmark = await downloadRange(work, Math.min(work.prefetchEnd, file.size), false);
+  return landmark && (!work.all || (await downloadRange(work, file.size, true)));
 }
 
-async function downloadRange(work: BackgroundWork, start: number, end: number, quietly: boolean): Promise<void> {
+/** The bytes [0, end). Returns false if there was no room for them. */
+async function downloadRange(work: BackgroundWork, end: number, quietly: boolean): Promise<boolean> {
   const { file, signal, traffic } = work;
-  for (let at = start; at < end && !signal.aborted; ) {
+  for (let at = 0; at < end && !signal.aborted; ) {
     if (file.blocks.has(Math.floor(at / BLOCK))) at = (Math.floor(at / BLOCK) + 1) * BLOCK;
+    else if (!work.hasRoom()) return false;
     else at = await traffic.inTurn(() => downloadPiece(work, at, end, quietly));
   }
+  return true;
 }
 
 /** Returns the end of the piece. */

@@ -38,6 +38,7 @@ export class BlobFile {
     this.fd = openSync(path, OPEN, 0o600);
     this.#mapFd = openSync(`${path}.blocks`, OPEN, 0o600);
     if (fstatSync(this.fd).size === size) this.#remember();
+    else ftruncateSync(this.#mapFd, 0); // the map of another file
     ftruncateSync(this.#mapFd, this.blocks.count);
     ftruncateSync(this.fd, size);
     inUse.set(path, this);

@@ -132,7 +132,9 @@ function countFiles({ tree }: LayerTree, { inodes }: Numbering): { files: number
 
 /** The plugin must never be the first to find out that an index is unsound. */
 function check(fd: number): void {
-  const wrong = addon.indexCheck(new Uint8Array(addon.map(fd, false)));
+  const mapping = addon.map(fd, false);
+  const wrong = addon.indexCheck(new Uint8Array(mapping));
+  addon.unmap(mapping);
   if (wrong !== null) {
     throw new CrfsError('CRFS_INTERNAL', `made an unsound index: ${wrong}`);
   }

@@ -158,7 +158,7 @@ export class IndexReader {
     return this.#u32(this.#inode(n) + INODE.minor);
   }
 
-  /** The name of a regular file's object, hex. */
+  /** What tells a regular file's content from others; hex. */
   key(n: number): string {
     const at = this.#inode(n) + INODE.key;
     return this.#bytes.toString('hex', at, at + DIGEST_BYTES);
@@ -171,6 +171,10 @@ export class IndexReader {
   /** Whether a regular file's key is the sha256 of its content. */
   hasDigest(n: number): boolean {
     return (this.#u32(this.#inode(n) + INODE.flags) & inodeDigest) !== 0;
+  }
+  /** The name of a regular file's object: two namespaces, so that no content can pass for what is not named by its own. */
+  objectName(n: number): string {
+    return this.hasDigest(n) ? this.key(n) : `${this.key(n)}-named`;
   }
   /** A regular file's first chunk. */
   chunkFirst(n: number): number {

@@ -11,7 +11,7 @@ import type { Place } from './place.js';
 export interface LayerSource {
   /** What to call it in messages. */
   readonly name: string;
-  /** Says which bytes the blob has: equal identities, equal bytes. */
+  /** Says which bytes the blob has: equal identities, equal bytes. Not the digest alone: another host's word for it. */
   readonly identity: string;
   /** Of the blob, where the manifest names it. */
   readonly digest?: string;
@@ -22,12 +22,18 @@ export interface LayerSource {
   openToc(): Promise<StreamSource | undefined>;
 }
 
+/** A layer that comes over the network. */
+export interface RemoteLayer extends LayerSource {
+  /** Where it is asked for: equal origins answer alike. */
+  readonly origin: string;
+}
+
 /** What a configuration stands for now. */
 export interface RemoteImage {
   /** The configuration that leads to the very same layers again. */
   readonly resolved: string;
   /** The base layer first, as manifests list them. */
-  readonly layers: readonly LayerSource[];
+  readonly layers: readonly RemoteLayer[];
 }
 
 /** Finds the layers behind a URL or an image's name. Throws a CrfsError that says what is wrong with them. */
@@ -41,13 +47,15 @@ export async function openRemote(
     const source = await openHttpSource(place.url, { transport, spool, policy });
     const { name } = source; // without credentials
     const identity = `url ${name} ${source.size} ${source.validator ?? randomUUID()}`;
-    const layer = { name, identity, open: async () => source, openToc: async () => undefined };
+    const layer = { name, identity, origin: name, open: async () => source, openToc: async () => undefined };
     return { resolved: place.url, layers: [layer] };
   }
   const image = await resolveImage(client, place.name, options);
+  const { registry, repository } = image.reference;
   const layers = image.layers.map((layer) => ({
     name: `layer ${layer.digest}`,
-    identity: layer.digest,
+    identity: `${layer.digest} of ${registry}`,
+    origin: `${registry}/${repository}`,
     digest: layer.digest,
     ...(layer.tocDigest === undefined ? {} : { tocDigest: layer.tocDigest }),
     open: async () => await layer.open(),

@@ -10,12 +10,14 @@ const NO_SPACE = -3;
 
 /** libdeflate, through the addon: the fastest, straight into the output. */
 export const libdeflate: Engine = {
-  inflate(input, output) {
-    const written = addon.inflate(input, output);
-    if (written >= 0) return written;
-    if (written === NO_SPACE) throw new CrfsError('CRFS_NO_SPACE', 'no space left for the content of a file');
-    // libdeflate cannot stop in the middle of a member
-    if (written === TOO_SMALL) return pako.inflate(input, output);
-    throw new CrfsError('CRFS_BAD_LAYER', 'a gzip member does not inflate: corrupt data or checksum');
-  },
+  inflate: (input, output) => inflateMapped(input, output) ?? pako.inflate(input, output),
+  inflateMapped,
 };
+
+function inflateMapped(input: Uint8Array, output: Uint8Array): number | undefined {
+  const written = addon.inflate(input, output);
+  if (written >= 0) return written;
+  if (written === TOO_SMALL) return undefined;
+  if (written === NO_SPACE) throw new CrfsError('CRFS_NO_SPACE', 'no space left for the content of a file');
+  throw new CrfsError('CRFS_BAD_LAYER', 'a gzip member does not inflate: corrupt data or checksum');
+}

@@ -6,8 +6,10 @@ import { CrfsError } from '../../main/errors/error.js';
  * The board: memory that all workers of a daemon share, where a worker posts the file that it fills, so that
  * the others help with its chunks, and so that one file that many ask for is filled once.
  *
- * A job is one file being filled: created by the worker that took the first request for it, open to helpers while it
- * has unclaimed chunks, finished by the worker that leaves it last. Requests for the same file meanwhile join as waiters.
+ * A job is one file of one layer being filled: created by the worker that took the first request for it, open to helpers
+ * while it has unclaimed chunks, finished by the worker that leaves it last. Requests for the same file meanwhile join as
+ * waiters. A file of another layer is another job even where both say that their content is the same: one of them may be
+ * wrong, and must not answer for the other.
  *
  * Everything is guarded by one lock, held for a few words' worth of work; chunks are claimed without it.
  *
@@ -19,9 +21,10 @@ import { CrfsError } from '../../main/errors/error.js';
 const LOCK = 0;
 const STOP = 1;
 const FREE_WAITER = 2; // 1 + first free waiter; 0: none
+const GENERATION = 3; // of what is published now
 const HEADER_WORDS = 16;
 
-const JOB_WORDS = 20;
+const JOB_WORDS = 10;
 const STATE = 0;
 const LAYER = 1;
 const INODE = 2;
@@ -31,7 +34,7 @@ const ERROR = 5; // errno of the first failure
 const ACTIVE = 6; // workers on it
 const SHARED = 7; // 1: open to helpers
 const WAITER = 8; // 1 + first waiter; 0: none
-const KEY = 12; // 8 words
+const STARTED = 9; // the generation in which it was created
 
 const FREE = 0;
 const OPEN = 1;
@@ -46,7 +49,6 @@ const ANSWERING = 1; // 1 + first waiter of a job that it has ended
 const AHEAD = 2; // 1: it fills what nobody waits for
 const REQUEST = 3; // what `take` of the addon fills in: ring and position first
 const NO_RING = -1;
-const KEY_WORDS = 8;
 const LOCK_PATIENCE_MS = 1000;
 
 /** What a worker counts; in the order of the words. */
@@ -112,6 +114,31 @@ export class Board {
     return Object.fromEntries(values) as Record<Counter, number>;
   }
 
+  get generation(): number {
+    return Atomics.load(this.#words, GENERATION);
+  }
+
+  /** To be called before the first worker starts. */
+  startGeneration(generation: number): void {
+    Atomics.store(this.#words, GENERATION, generation);
+  }
+
+  /**
+   * Begins another generation: what is published by jobs that are created from now on. Returns the last generation that
+   * is complete: no job that was created in it, or before, is under way.
+   */
+  nextGeneration(): number {
+    return this.#locked(() => {
+      let complete = this.#load(GENERATION);
+      for (let job = 0; job < this.#jobs; job++) {
+        const at = this.#job(job);
+        if (this.#load(at + STATE) !== FREE) complete = Math.min(complete, this.#load(at + STARTED) - 1);
+      }
+      this.#add(GENERATION, 1);
+      return complete;
+    });
+  }
+
   /** Jobs under way. */
   get busy(): number {
     let busy = 0;
@@ -148,25 +175,17 @@ export class Board {
   }
 
   /**
-   * Joins the job that fills the object `key` (32 bytes), or creates it with this worker in it. The request that the
-   * worker took, if any, becomes one of its waiters.
+   * Joins the job that fills a file of a layer, or creates it with this worker in it. The request that the worker took, if
+   * any, becomes one of its waiters.
    * Returns the job and whether it was created; a job of -1: there is no room for another waiter.
    */
-  join(
-    worker: number,
-    key: Uint8Array,
-    layer: number,
-    inode: number,
-    chunks: number,
-  ): { job: number; created: boolean } {
-    const words = new Int32Array(KEY_WORDS);
-    new Uint8Array(words.buffer).set(key);
+  join(worker: number, layer: number, inode: number, chunks: number): { job: number; created: boolean } {
     return this.#locked(() => {
       let free = -1;
       for (let job = 0; job < this.#jobs; job++) {
         const at = this.#job(job);
         if (this.#words[at + STATE] === FREE) free = job;
-        else if (words.every((word, i) => this.#words[at + KEY + i] === word)) {
+        else if (this.#words[at + LAYER] === layer && this.#words[at + INODE] === inode) {
           return { job: this.#wait(worker, job) ? job : -1, created: false };
         }
       }
@@ -176,7 +195,7 @@ export class Board {
       this.#words[at + INODE] = inode;
       this.#words[at + CHUNKS] = chunks;
       this.#words[at + ACTIVE] = 1;
-      this.#words.set(words, at + KEY);
+      this.#words[at + STARTED] = this.#load(GENERATION);
       if (!this.#wait(worker, free)) return { job: -1, created: false };
       Atomics.store(this.#words, at + STATE, OPEN);
       this.#words[this.#worker(worker) + JOB] = free + 1;
@@ -204,20 +223,19 @@ export class Board {
   }
 
   /** Facts of a job that the worker is in. */
-  describe(job: number): { layer: number; inode: number; error: number } {
+  describe(job: number): { layer: number; inode: number; error: number; generation: number } {
     const at = this.#job(job);
-    return { layer: this.#load(at + LAYER), inode: this.#load(at + INODE), error: this.#load(at + ERROR) };
+    return {
+      layer: this.#load(at + LAYER),
+      inode: this.#load(at + INODE),
+      error: this.#load(at + ERROR),
+      generation: this.#load(at + STARTED),
+    };
   }
 
   /** Whether somebody waits for a job that the worker is in. */
   demanded(job: number): boolean {
     return this.#load(this.#job(job) + WAITER) !== 0;
-  }
-
-  /** The key of the object that a job fills, in hex. */
-  key(job: number): string {
-    const words = this.#words.slice(this.#job(job) + KEY, this.#job(job) + KEY + KEY_WORDS);
-    return Buffer.from(words.buffer).toString('hex');
   }
 
   /** The next chunk of the job that nobody works on, counted from the file's first; -1: there is none. */

@@ -63,7 +63,7 @@ export class Filler {
   serve(ring: number, position: number, layer: Layer | undefined, inode: number): void {
     this.#board.count('requests', 1);
     if (layer === undefined || !hasContent(layer, inode)) addon.complete(ring, position, EINVAL);
-    else if (!layer.has(inode) && !this.#store.has(layer.index.key(inode), layer.index.size(inode))) {
+    else if (!layer.has(inode) && !this.#store.has(layer.index.objectName(inode), layer.index.size(inode))) {
       this.#report({ want: { layer: layer.number, inode, ring, position } });
     } else if (this.fill(layer, inode) === 'full') addon.complete(ring, position, EAGAIN);
     this.#board.answered(this.#worker);
@@ -75,15 +75,14 @@ export class Filler {
    */
   fill(layer: Layer, inode: number): 'filled' | 'joined' | 'full' {
     const { index } = layer;
-    const key = index.key(inode);
     const chunks = index.chunkCount(inode);
-    const { job, created } = this.#board.join(this.#worker, index.keyBytes(inode), layer.number, inode, chunks);
+    const { job, created } = this.#board.join(this.#worker, layer.number, inode, chunks);
     if (job < 0) return 'full';
     if (!created) return 'joined';
     let fd = -1;
     this.#attempt(job, layer, inode, () => {
-      if (this.#store.has(key, index.size(inode))) this.#board.cancel(job);
-      else fd = this.#store.create(job, key, chunks > 1);
+      if (this.#store.has(index.objectName(inode), index.size(inode))) this.#board.cancel(job);
+      else fd = this.#store.create(job, chunks > 1);
       if (fd < 0 || chunks === 1) return;
       this.#store.resize(fd, index.size(inode) + SLACK);
       this.#board.share(job);
@@ -104,7 +103,7 @@ export class Filler {
       this.#board.fail(job, EAGAIN); // its mount is gone
     else
       this.#attempt(job, layer, inode, () => {
-        fd = this.#store.open(job, layer.index.key(inode));
+        fd = this.#store.open(job);
       });
     if (layer) this.#work(job, layer, inode, fd);
     else if (this.#board.leave(this.#worker, job)) this.#end(job, fd);
@@ -124,8 +123,8 @@ export class Filler {
         inode,
         () => {
           const chunk = first + n;
-          if (this.#mappable(layer, chunk)) this.#mapped(layer, chunk, fd, running);
-          else this.#written(layer, chunk, fd, running);
+          const mapped = this.#mappable(layer, chunk) && this.#mapped(layer, chunk, fd, running);
+          if (!mapped) this.#written(layer, chunk, fd, running);
           this.#board.count('inflatedBytes', index.chunkSize(chunk));
         },
         [n, 1],
@@ -136,15 +135,14 @@ export class Filler {
   }
 
   #mappable(layer: Layer, chunk: number): boolean {
-    const { index } = layer;
-    return index.chunkSize(chunk) >= MAP_FROM && index.chunkInner(chunk) === 0 && this.#members.fits(layer, chunk);
+    return layer.index.chunkSize(chunk) >= MAP_FROM && this.#members.maps(layer, chunk);
   }
 
   /**
    * Inflates a chunk into the mapped object: into that part alone, since V8 collects garbage for each large buffer that it
-   * is shown. Only the last one finds room behind it: the slack.
+   * is shown. Only the last one finds room behind it: the slack. Returns false where its member is longer than that.
    */
-  #mapped(layer: Layer, chunk: number, fd: number, running: RunningDigest | undefined): void {
+  #mapped(layer: Layer, chunk: number, fd: number, running: RunningDigest | undefined): boolean {
     const { index } = layer;
     const inode = index.chunkInode(chunk);
     const offset = index.chunkFileOffset(chunk);
@@ -155,12 +153,13 @@ export class Filler {
     const inPage = offset % MAP_ALIGNMENT;
     const mapping = addon.map(fd, true, offset - inPage, inPage + room);
     try {
-      this.#members.contentInto(layer, chunk, new Uint8Array(mapping, inPage, room));
-      this.#check(layer, chunk, new Uint8Array(mapping, inPage, size), running);
+      const done = this.#members.contentInto(layer, chunk, new Uint8Array(mapping, inPage, room));
+      if (done) this.#check(layer, chunk, new Uint8Array(mapping, inPage, size), running);
+      return done;
     } finally {
       addon.unmap(mapping);
+      if (only) this.#store.resize(fd, size);
     }
-    if (only) this.#store.resize(fd, size);
   }
 
   #written(layer: Layer, chunk: number, fd: number, running: RunningDigest | undefined): void {
@@ -217,7 +216,7 @@ export class Filler {
           if (running?.covers(chunks)) running.check(index.keyBytes(inode), 'the content');
           else if (running) checkDigest(fileContent(fd, size), index.keyBytes(inode), 'the content');
           if (chunks > 1) this.#store.unshare(fd, size);
-          this.#store.publish(job, index.key(inode));
+          this.#store.publish(job, fd, index.objectName(inode), this.#board.describe(job).generation);
           this.#board.count('objects', 1);
           this.#board.count('objectBytes', size);
           if (layer.blocks && this.#board.demanded(job)) this.#tellNeeds(layer, fd);
@@ -245,7 +244,7 @@ export class Filler {
   #end(job: number, fd: number): void {
     const { error } = this.#board.describe(job);
     if (fd >= 0) this.#store.close(fd);
-    if (error !== 0) this.#store.discard(job, this.#board.key(job));
+    if (error !== 0) this.#store.discard(job);
     this.#board.finish(this.#worker, job, ({ ring, position }) => addon.complete(ring, position, error));
   }
 

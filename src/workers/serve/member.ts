@@ -34,7 +34,7 @@ export class MemberReader {
     this.#onRead = onRead;
   }
 
-  /** Whether the member of a chunk is small enough for `content` and `contentInto`. */
+  /** Whether the member of a chunk is small enough for `content`. */
   fits(layer: Layer, chunk: number): boolean {
     const { index } = layer;
     const needed = index.chunkInner(chunk) + index.chunkSize(chunk) + SLACK;
@@ -57,10 +57,21 @@ export class MemberReader {
     return this.#output.subarray(index.chunkInner(chunk), end);
   }
 
-  /** Inflates a chunk that starts its member straight into `output`, which may be longer than the chunk. */
-  contentInto(layer: Layer, chunk: number, output: Uint8Array): void {
-    const written = this.#engine.inflate(this.#compressed(layer, chunk), output);
-    if (written < layer.index.chunkSize(chunk)) throw tooShort(layer.index.chunkOffset(chunk));
+  /** Whether there is a way to inflate a chunk straight into the mapped object. */
+  maps(layer: Layer, chunk: number): boolean {
+    return this.#engine.inflateMapped !== undefined && layer.index.chunkInner(chunk) === 0 && this.fits(layer, chunk);
+  }
+
+  /**
+   * Inflates a chunk that starts its member into a mapping, which may be longer than the chunk. Returns false where the
+   * member goes on behind the mapping's end: `content` can inflate it then.
+   */
+  contentInto(layer: Layer, chunk: number, mapping: Uint8Array): boolean {
+    const written = this.#engine.inflateMapped?.(this.#compressed(layer, chunk), mapping);
+    if (written !== undefined && written < layer.index.chunkSize(chunk)) {
+      throw tooShort(layer.index.chunkOffset(chunk));
+    }
+    return written !== undefined;
   }
 
   /** Hands out the content of a chunk of any size, in pieces: in memory that does not grow with it. */

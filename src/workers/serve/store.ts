@@ -5,6 +5,7 @@ import {
   constants,
   fchmodSync,
   ftruncateSync,
+  futimesSync,
   mkdirSync,
   openSync,
   renameSync,
@@ -28,15 +29,15 @@ export class Store {
     this.#tmp = tmp;
   }
 
-  /** Whether the object is there, and whole. */
-  has(key: string, size: number): boolean {
-    return statSync(this.#path(key), { throwIfNoEntry: false })?.size === size;
+  /** Whether the object `name` is there, and whole. */
+  has(name: string, size: number): boolean {
+    return statSync(this.#path(name), { throwIfNoEntry: false })?.size === size;
   }
 
   /** A new file for a job, which others can open if it is `shared`. Returns its descriptor. */
-  create(job: number, key: string, shared: boolean): number {
+  create(job: number, shared: boolean): number {
     const mode = shared ? WRITABLE : READ_ONLY;
-    const draft = this.#draft(job, key);
+    const draft = this.#draft(job);
     return within(draft, () => {
       try {
         return openSync(draft, CREATE, mode);
@@ -49,8 +50,8 @@ export class Store {
   }
 
   /** A descriptor of one's own on the file of a job. */
-  open(job: number, key: string): number {
-    return openSync(this.#draft(job, key), constants.O_RDWR | constants.O_NOFOLLOW);
+  open(job: number): number {
+    return openSync(this.#draft(job), constants.O_RDWR | constants.O_NOFOLLOW);
   }
 
   /** Makes a file this long, without taking space for it. */
@@ -70,10 +71,11 @@ export class Store {
     fchmodSync(fd, READ_ONLY);
   }
 
-  /** Makes the whole and checked file of a job the object `key`. */
-  publish(job: number, key: string): void {
-    const object = this.#path(key);
-    within(object, () => renameSync(this.#draft(job, key), object));
+  /** Makes the whole and checked file of a job, open at `fd`, the object `name`, and notes its generation. */
+  publish(job: number, fd: number, name: string, generation: number): void {
+    const object = this.#path(name);
+    futimesSync(fd, Date.now() / 1000, generation);
+    within(object, () => renameSync(this.#draft(job), object));
   }
 
   close(fd: number): void {
@@ -81,17 +83,17 @@ export class Store {
   }
 
   /** Throws the file of a job away. */
-  discard(job: number, key: string): void {
-    rmSync(this.#draft(job, key), { force: true });
+  discard(job: number): void {
+    rmSync(this.#draft(job), { force: true });
   }
 
-  #path(key: string): string {
-    return `${this.#objects}/${key.slice(0, 2)}/${key}`;
+  #path(name: string): string {
+    return `${this.#objects}/${name.slice(0, 2)}/${name}`;
   }
 
-  /** Spread over directories: one alone would have all workers queue for its lock. */
-  #draft(job: number, key: string): string {
-    return `${this.#tmp}/${key.slice(0, 1)}/job-${job}`;
+  /** Each in a directory of its own: one for all would have all workers queue for its lock. */
+  #draft(job: number): string {
+    return `${this.#tmp}/${job}/job-${job}`;
   }
 }
 

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Layers that lie, or whose source fails, beside honest ones that have the same file. */
+
+import { createHash } from 'node:crypto';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import type { ExecutionContext } from 'ava';
+import { type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
+import type { Fault } from '../tools/fault-proxy-exchange.js';
+import { startOrigin } from '../tools/fault-proxy-origin.js';
+import { Gate } from '../tools/gate.js';
+import { pushTars } from '../tools/image.js';
+import { makeLayer } from '../tools/layers.js';
+import { Machine, mountingTest, until, whyNoMounts } from '../tools/machine.js';
+import { noise, writeTar } from '../tools/nasty-tar.js';
+import { missing, startRegistry } from '../tools/registry.js';
+
+const mounting = mountingTest();
+const remote = mountingTest(whyNoMounts() ?? missing[0]);
+
+const content = noise(200_000, 1);
+const lie = noise(200_000, 2);
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+/** A layer of the file `libc`. */
+async function layerOf(machine: Machine, name: string, libc: Buffer): Promise<string> {
+  const tar = join(machine.directory('tars'), `${name}.tar`);
+  writeTar(tar, [
+    { name: 'first', content: noise(1000, name.length) },
+    { name: 'libc', content: libc },
+  ]);
+  return await makeLayer(tar);
+}
+
+/** Has the TOC of a layer claim that `libc` holds what it does not. */
+function claim(layer: string, from: Buffer, to: Buffer): void {
+  const bytes = readFileSync(layer);
+  const at = Number.parseInt(bytes.toString('latin1', bytes.length - 51 + 16, bytes.length - 51 + 32), 16);
+  const toc = gunzipSync(bytes.subarray(at, bytes.length - 51)).toString('latin1');
+  const lying = gzipSync(Buffer.from(toc.replaceAll(sha256(from), sha256(to)), 'latin1'));
+  writeFileSync(layer, Buffer.concat([bytes.subarray(0, at), lying, bytes.subarray(-51)]));
+}
+
+async function outcome(path: string): Promise<string> {
+  try {
+    return (await readFile(path)).equals(content) ? 'right' : 'wrong';
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? String(error);
+  }
+}
+
+mounting('a layer that claims the digest of another one for other bytes fails none but its own opens', async (t) => {
+  const gate = join('/tmp', `crfs-gate-${process.pid}`);
+  const hook = new URL('../tools/inflate-gate.js', import.meta.url).href;
+  const machine = new Machine({
+    CRFS_READAHEAD: '0',
+    CRFS_WORKERS: '2',
+    NODE_OPTIONS: `--import ${hook}`,
+    INFLATE_GATE: gate,
+  });
+  t.teardown(() => machine.dispose());
+  const honest = await layerOf(machine, 'honest', content);
+  const lying = await layerOf(machine, 'lying', lie);
+  claim(lying, lie, content);
+  const first = await machine.mount([lying]);
+  const second = await machine.mount([honest]);
+  t.teardown(() => rmSync(gate, { force: true }));
+  writeFileSync(gate, '');
+  const lied = outcome(join(first.merged, 'libc'));
+  await until('the lie is being filled', () => statSync(`${gate}.arrivals`, { throwIfNoEntry: false })?.size === 1);
+  const told = outcome(join(second.merged, 'libc'));
+  await until('both are asked for', async () => ((await machine.status())?.counters.requests ?? 0) === 2);
+  rmSync(gate);
+  rmSync(`${gate}.arrivals`);
+  t.deepEqual([await lied, await told], ['EIO', 'right']);
+  t.is(await outcome(join(first.merged, 'libc')), 'right', 'by the honest one, whose content it claims to have');
+});
+
+interface Hosts {
+  readonly machine: Machine;
+  readonly failing: FaultProxy;
+  readonly healthy: FaultProxy;
+}
+
+/** Two hosts that serve the same image. */
+async function twoHosts(t: ExecutionContext): Promise<Hosts> {
+  const machine = new Machine({ CRFS_READAHEAD: '0', CRFS_BACKGROUND: 'off', CRFS_TIMEOUT: '5' });
+  t.teardown(() => machine.dispose());
+  const registry = await startRegistry();
+  t.teardown(() => registry.stop());
+  const tar = join(machine.directory('tars'), 'image.tar');
+  writeTar(tar, [
+    { name: 'first', content: noise(3_000_000, 9) },
+    { name: 'libc', content },
+    { name: 'last', content: noise(3_000_000, 8) },
+  ]);
+  await pushTars([tar], `${registry.host}/image:1`);
+  const [failing, healthy] = [
+    await startFaultProxy({ upstream: registry.url }),
+    await startFaultProxy({ upstream: registry.url }),
+  ];
+  t.teardown(() => failing.close());
+  t.teardown(() => healthy.close());
+  return { machine, failing, healthy };
+}
+
+for (const [what, faultOf] of [
+  ['refuses', (): Fault => ({ kind: 'status', status: 403 })],
+  ['stalls', (gate: Gate): Fault => ({ kind: 'hold', gate, after: 0 })],
+] as const) {
+  remote(`a host that ${what} fails no mount of the same layer from another host`, async (t) => {
+    const { machine, failing, healthy } = await twoHosts(t);
+    const first = await machine.mount([`docker://${failing.host}/image:1`]);
+    const gate = new Gate();
+    t.teardown(() => gate.open());
+    failing.fault = ({ path }) => (path.includes('/blobs/') ? faultOf(gate) : undefined);
+    const second = await machine.mount([`docker://${healthy.host}/image:1`]);
+    const failed = outcome(join(first.merged, 'libc'));
+    await until('the failing host is asked', () => failing.seen.some(({ path }) => path.includes('/blobs/')));
+    t.is(await outcome(join(second.merged, 'libc')), 'right');
+    t.not(await failed, 'wrong');
+  });
+}
+
+mounting('a URL that fails, and one that does not, of layers with the same file', async (t) => {
+  const machine = new Machine({ CRFS_READAHEAD: '0', CRFS_BACKGROUND: 'off' });
+  t.teardown(() => machine.dispose());
+  const served = async (name: string): Promise<{ url: string; stop: () => Promise<void> }> => {
+    const tar = join(machine.directory('tars'), `${name}.tar`);
+    writeTar(tar, [
+      { name: 'libc', content },
+      { name: 'rest', content: noise(2_000_000, name.length) },
+    ]);
+    const origin = await startOrigin(readFileSync(await makeLayer(tar)));
+    t.teardown(() => origin.close());
+    const proxy = await startFaultProxy({ upstream: origin.url });
+    t.teardown(() => proxy.close());
+    return {
+      url: `${proxy.url}/layer`,
+      stop: async () => {
+        proxy.fault = () => ({ kind: 'status', status: 404 });
+      },
+    };
+  };
+  const [failing, healthy] = [await served('failing'), await served('other')];
+  const first = await machine.mount([failing.url]);
+  const second = await machine.mount([healthy.url]);
+  await failing.stop();
+  t.is(await outcome(join(first.merged, 'libc')), 'EIO');
+  t.is(await outcome(join(second.merged, 'libc')), 'right');
+  t.is(await outcome(join(first.merged, 'libc')), 'right', 'from the cache');
+});
