@@ -65,7 +65,7 @@ test('a mount whose host was killed is told of, and taken away', async (t) => {
   const told = async (...args: string[]): Promise<string> => (await invoke(machine, args)).stderr;
   const ended = 'what served the mount there has ended: run `crfs umount`';
   t.is(await told('ls', './merged/bin'), `crfs: ${merged}/bin: cannot be opened: ${ended}\n`);
-  t.is(await told('trace', 'merged'), `crfs: ${merged}: ${ended}\n`);
+  t.is(await told('trace', 'merged'), `crfs: merged: ${ended}\n`);
   const layer = join(machine.root, 'small.tar.esgz');
   t.is(await told('mount', layer, 'merged'), `crfs: "${merged}" is mounted already: run \`crfs umount\` first\n`);
   t.is(await told('umount', 'merged'), '');
@@ -87,7 +87,7 @@ test('a mount in another namespace is found there, and taken away', async (t) =>
   t.deepEqual(readdirSync(merged), []);
   const { code, stdout } = await invoke(machine, ['umount', 'merged']);
   t.is(code, 0);
-  t.regex(stdout, /\/merged: unmounted, in the mount namespace of pid \d+\n$/);
+  t.is(stdout, `${merged}: unmounted, in the mount namespace of pid ${host}\n`);
   await until('its host has ended', () => !processes().some(({ pid }) => pid === host));
   t.regex((await invoke(machine, ['umount', 'merged'])).stderr, /nothing is mounted there\n$/);
 });
@@ -103,6 +103,20 @@ test('a mount in another namespace that is busy stays, and tells where it is', a
   await once(user.stdout, 'data');
   const { code, stderr } = await invoke(machine, ['umount', 'merged']);
   t.is(code, 1);
-  t.regex(stderr, /merged" is mounted in another namespace, that of pid \d+, and stays: .*busy\n$/);
+  t.regex(
+    stderr,
+    /merged" is mounted in another namespace, that of pid \d+, and stays: .*busy; `crfs umount --lazy` ends it\n$/,
+  );
   t.is((await invoke(machine, ['umount', '--lazy', 'merged'])).code, 0);
+});
+
+test('a mount in a namespace that cannot be entered can be ended by --lazy', async (t) => {
+  const { machine, merged } = await mounted(t, ['-Urm']);
+  const host = hostOf(merged);
+  const umount = async (...args: string[]): Promise<string> =>
+    String(await run('unshare', ['-Urm', crfs, 'umount', ...args, merged], { env: machine.env }));
+  const refused = await t.throwsAsync(umount());
+  t.regex(refused?.message ?? '', /merged" is mounted in another namespace, that of pid \d+, and stays: /);
+  t.is(await umount('--lazy'), `${merged}: unmounted, in the mount namespace of pid ${host}\n`);
+  await until('its host has ended', () => !processes().some(({ pid }) => pid === host));
 });

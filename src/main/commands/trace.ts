@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { realpathSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
@@ -8,11 +8,12 @@ import type { Command } from 'commander';
 import { followDaemon } from '../daemon/ask.js';
 import type { Opening, Traced } from '../daemon/tracer.js';
 import { CrfsError } from '../errors/error.js';
+import { mountpointOf } from '../mount/umount.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
 
 const HELP = `
-A line for each open of a regular file that has content: when it ended, how long it waited, for what, the number that
-\`crfs status\` gives its layer, and its path in the layer (the first, if it has several names). What it waited for:
+A line for each open of a regular file that has content: when it ended, how long it waited, for what, the number of its
+layer (1 is the base), and its path in the layer (the first, if it has several names). What it waited for:
   -        nothing: the content was in the cache
   inflate  a worker: its gzip members were read, inflated and checked
   fetch    the network, for as long as it says, and then a worker
@@ -46,11 +47,12 @@ export function addTrace(program: Command): void {
 }
 
 async function follow(merged: string, signal: AbortSignal): Promise<AsyncIterable<Buffer>> {
-  const places = new Set([resolve(merged), realpathSync(merged)]);
+  const places = new Set([resolve(merged), mountpointOf(merged)]);
   for (const place of places) {
     const trace = await followDaemon(`/trace?mount=${encodeURIComponent(place)}`, signal);
     if (typeof trace === 'object') return trace;
   }
+  statSync(merged); // throws if there is nothing, or if what served it has ended
   throw new CrfsError('CRFS_NOT_FOUND', `${merged} is no mount of a layer: \`crfs status\` lists those that there are`);
 }
 

@@ -7,6 +7,7 @@ import { addon, type Watcher } from '../../native/addon.js';
 import { Cache } from '../cache/cache.js';
 import { cacheDirectory, runtimeDirectory } from '../settings/directories.js';
 import type { Settings } from '../settings/options.js';
+import { shownConfiguration } from '../sources/configuration.js';
 import { version } from '../version.js';
 import { type ApiServer, listenApi } from './api.js';
 import type { Remote } from './blob.js';
@@ -20,7 +21,7 @@ import { mountNamespace } from './processes.js';
 import { Resolver } from './resolver.js';
 import { Session } from './session.js';
 import type { Status } from './status.js';
-import { addOpens, NO_OPENS, type Totals } from './totals.js';
+import { addOpens, NO_OPENS } from './totals.js';
 import { Tracer } from './tracer.js';
 import { Upkeep } from './upkeep.js';
 
@@ -83,12 +84,12 @@ export class Daemon {
       umount: (pid) => this.#umount(pid),
       trim: (limit) => this.#upkeep.trim(limit),
       trace: (mountpoint, tell, ended) => {
-        const ring = [...this.#sessions].findLast((session) => session.mountpoint === mountpoint)?.ringNumber;
-        return ring === undefined ? undefined : this.#tracer.follow(ring, tell, ended);
+        const session = [...this.#sessions].findLast((one) => one.mountpoint === mountpoint);
+        return session && this.#tracer.follow(session, tell, ended);
       },
     });
     const { metrics } = settings;
-    if (metrics) this.#metrics = serveMetrics(metrics, () => renderMetrics(this.#totals()), log);
+    if (metrics) this.#metrics = serveMetrics(metrics, () => renderMetrics(this.status(), this.#layers.fetched), log);
     addon.doorbellBeat();
     this.#beat = setInterval(() => addon.doorbellBeat(), addon.layout.constants.beatIntervalMs);
     this.#beat.unref();
@@ -113,11 +114,12 @@ export class Daemon {
         busy: this.#layers.crew.board.busy,
         restarts: this.#layers.crew.restarts,
       },
-      mounts: [...this.#sessions].map(({ mountpoint, pid, since, layers, ring }) => ({
+      mounts: [...this.#sessions].map(({ mountpoint, pid, since, asked, layers, ring }) => ({
         mountpoint,
         pid,
         mountNamespace: mountNamespace(pid),
         since: since.toISOString(),
+        configurations: asked.map(shownConfiguration),
         layers: layers.map((layer) => layer.number),
         ring,
       })),
@@ -133,17 +135,8 @@ export class Daemon {
         fetched: blob.remote ? describeRemote(blob.remote) : null,
         mounts: users,
       })),
+      opens: [...this.#sessions].map(({ ring }) => ring ?? NO_OPENS).reduce(addOpens, this.#opensBefore),
       counters: this.#layers.crew.board.counters(),
-    };
-  }
-
-  #totals(): Totals {
-    const rings = [...this.#sessions].map(({ ring }) => ring ?? NO_OPENS);
-    return {
-      status: this.status(),
-      opens: rings.reduce(addOpens, this.#opensBefore),
-      fetched: this.#layers.fetched,
-      cache: this.#upkeep.usage,
     };
   }
 
@@ -216,7 +209,7 @@ export class Daemon {
 
 function verifiedBy(unverified: boolean, pinned: boolean): string {
   if (unverified) return 'nothing: some files have no digest';
-  return pinned ? 'the TOC digest of its manifest' : 'the digests of its TOC';
+  return pinned ? 'the digests of its manifest' : 'the digests of its TOC';
 }
 
 function describeRemote({ fetcher, blocks, link, file }: Remote): NonNullable<Status['layers'][number]['fetched']> {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { readdirSync } from 'node:fs';
-import type { Totals } from './totals.js';
+import type { Status } from './status.js';
 
 /** One metric: its name and type, what it is, and its value. */
 type Metric = readonly [name: string, type: 'counter' | 'gauge', help: string, value: number];
@@ -10,8 +10,8 @@ type Metric = readonly [name: string, type: 'counter' | 'gauge', help: string, v
  * What the daemon counts, in the text format of Prometheus (version 0.0.4). Names and paths stay out of it: on a loopback
  * address, other users can read it.
  */
-export function renderMetrics({ status, opens, fetched, cache }: Totals): string {
-  const { counters, workers, mounts, layers, memory } = status;
+export function renderMetrics(status: Status, fetched: { readonly bytes: number; readonly requests: number }): string {
+  const { counters, workers, mounts, layers, memory, opens, usage: cache } = status;
   const { user, system } = process.cpuUsage();
   const metrics: readonly Metric[] = [
     ['crfs_mounts', 'gauge', 'Mounts that are served.', mounts.length],

@@ -65,6 +65,8 @@ export class Session {
   readonly #asked: string[] = [];
   readonly #blobs = new Set<HeldFile>();
   readonly #layers = new Set<OpenLayer>();
+  /** The same, by source and place in it, as they come in. */
+  readonly #listed: OpenLayer[][] = [];
   /** Of the processes that spoke for the mount, the last first: a host that forks goes on in its child. */
   #pids: number[];
   #ring: number | undefined;
@@ -90,8 +92,14 @@ export class Session {
     return this.#pids.find(lives) ?? this.#pids[0] ?? 0;
   }
 
+  /** What it asked for, as it was written. */
+  get asked(): readonly string[] {
+    return this.#asked;
+  }
+
+  /** The layers that it uses, the base first: of several sources, the topmost was asked for first. */
   get layers(): readonly OpenLayer[] {
-    return [...this.#layers];
+    return [...new Set(this.#listed.toReversed().flat())]; // flat() leaves out what has not come in
   }
 
   /** The number of its ring, once it has one. */
@@ -194,7 +202,9 @@ export class Session {
     this.#asked.push(text); // the mount itself says what it asked for
     const resolved = await this.#context.resolver.resolve(text, blob, lease);
     if (blob) this.#blobs.add(blob);
-    const layers = resolved.layers.map((layer) => this.#use(layer));
+    const listed: OpenLayer[] = [];
+    this.#listed.push(listed);
+    const layers = resolved.layers.map(async (layer, place) => (listed[place] = await this.#use(layer)));
     for (const layer of layers) layer.catch(() => undefined); // whoever asks for the layer is told
     this.#sources.push(layers);
     this.#send(protocol.opened, { a: this.#sources.length - 1, b: resolved.layers.length, text: resolved.text });

@@ -36,6 +36,9 @@ export interface Status {
      */
     readonly mountNamespace: string | null;
     readonly since: string;
+    /** What is mounted, without credentials: the topmost first, where it is more than one thing. */
+    readonly configurations: readonly string[];
+    /** Numbers of `layers` below: the base first, as `--layer` counts those of an image. */
     readonly layers: readonly number[];
     readonly ring: RingStatus | null;
   }[];
@@ -59,6 +62,8 @@ export interface Status {
       readonly bytesPerSecond: number | null;
     } | null;
   }[];
+  /** Of all mounts since the daemon started, those that have gone included. */
+  readonly opens: RingStatus;
   /** Since the daemon started. */
   readonly counters: Readonly<Record<Counter, number>>;
 }

@@ -1,15 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { RingStatus } from '../../native/addon.js';
-import type { Status } from './status.js';
-
-/** What the daemon has counted since it started, mounts included that have gone. */
-export interface Totals {
-  readonly status: Status;
-  readonly opens: RingStatus;
-  readonly fetched: { readonly bytes: number; readonly requests: number };
-  readonly cache: { readonly bytes: number; readonly limit: number };
-}
 
 export const NO_OPENS: RingStatus = { depth: 0, hits: 0, hitBytes: 0, misses: 0, errors: 0, waitedNs: 0 };
 

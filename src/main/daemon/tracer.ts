@@ -12,7 +12,7 @@ const MOST_NOTES = 4096;
 export interface Opening {
   /** ISO 8601: when it ended */
   readonly time: string;
-  /** Number of the layer, as in the status. */
+  /** Number of the layer in the mount: 1 is the base. */
   readonly layer: number;
   /** Of the file; the first of its names. */
   readonly path: string;
@@ -27,6 +27,12 @@ export interface Opening {
 
 /** What a trace tells: an open, or how many were too fast to be followed. */
 export type Traced = Opening | { readonly missed: number };
+
+/** A mount that can be traced. */
+interface Mount {
+  readonly ringNumber: number | undefined;
+  readonly layers: readonly { readonly number: number }[];
+}
 
 interface Follower {
   readonly ring: number;
@@ -46,10 +52,12 @@ export class Tracer {
   }
 
   /**
-   * Tells `tell` what the mount with this ring opens from now on, and calls `ended` when the mount has gone. Returns what
-   * stops it.
+   * Tells `tell` what a mount opens from now on, and calls `ended` when the mount has gone. Returns what stops it;
+   * undefined if the mount is not ready yet.
    */
-  follow(ring: number, tell: (traced: Traced) => void, ended: () => void): () => void {
+  follow(mount: Mount, tell: (traced: Traced) => void, ended: () => void): (() => void) | undefined {
+    const ring = mount.ringNumber;
+    if (ring === undefined) return undefined;
     const follower: Follower = { ring, fetched: new Map() };
     let position = addon.ringTrace(ring, true);
     this.#followers.add(follower);
@@ -65,9 +73,10 @@ export class Tracer {
       const [next, missed, count] = found;
       position = next;
       if (missed > 0) tell({ missed });
+      const places = new Map(mount.layers.map(({ number }, place) => [number, place + 1]));
       for (let n = 0; n < count; n++) {
         const opening = this.#describe(follower, numbers.subarray(n * NUMBERS, (n + 1) * NUMBERS));
-        if (opening) tell(opening);
+        if (opening) tell({ ...opening, layer: places.get(opening.layer) ?? 0 });
       }
     };
     const timer = setInterval(look, LOOK_EVERY_MS);

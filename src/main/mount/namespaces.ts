@@ -3,29 +3,28 @@
 /** Mounts of this user in other mount namespaces: those of `podman unshare` and `unshare -m`. */
 
 import { statSync } from 'node:fs';
+import { askDaemon } from '../daemon/ask.js';
+import type { Status } from '../daemon/status.js';
 import { HOST } from './host.js';
-import { mountsOf } from './mountinfo.js';
-import { linkOf, look, type Process, processes } from './processes.js';
+import { argumentsOf, linkOf, look, processes } from './processes.js';
 
-/** A process in whose mount namespace, another than this process's, fuse-overlayfs is mounted at a path: its own, if it is there. */
-export function elsewhere(mountpoint: string): Process | undefined {
-  const namespaces = new Map<string, Process>();
-  for (const other of processes()) {
-    const namespace = linkOf(other.pid, 'ns/mnt');
-    if (namespace === undefined || namespace === linkOf('self', 'ns/mnt') || !isOurs(other)) continue;
-    if (other.name === HOST || !namespaces.has(namespace)) namespaces.set(namespace, other);
-  }
-  return [...namespaces.values()].find(({ pid }) => {
-    const mounts = look(() => mountsOf(pid)) ?? [];
-    return mounts.findLast(({ path }) => path === mountpoint)?.type === `fuse.${HOST}`;
+/** The process that serves a mount at this path in another mount namespace; undefined: there is none. */
+export async function hostElsewhere(mountpoint: string): Promise<number | undefined> {
+  const own = linkOf('self', 'ns/mnt');
+  const isElsewhere = (namespace?: string | null): boolean => namespace !== own && typeof namespace === 'string';
+  const host = processes().find(({ pid, name }) => {
+    return name === HOST && isOurs(pid) && argumentsOf(pid).at(-1) === mountpoint && isElsewhere(linkOf(pid, 'ns/mnt'));
   });
+  if (host !== undefined) return host.pid;
+  const { mounts } = JSON.parse((await askDaemon('GET', '/status')) ?? '{"mounts":[]}') as Pick<Status, 'mounts'>;
+  return mounts.find((one) => one.mountpoint === mountpoint && isElsewhere(one.mountNamespace))?.pid;
 }
 
-function isOurs({ pid }: Process): boolean {
+function isOurs(pid: number): boolean {
   return look(() => statSync(`/proc/${pid}`).uid) === process.geteuid?.();
 }
 
-/** The command that runs another one as a process's user, in its namespaces. */
+/** The command that runs another one in the namespaces of a process, as its user. */
 export function enter(pid: number): string[] {
   const sameUser = linkOf(pid, 'ns/user') === linkOf('self', 'ns/user');
   return ['nsenter', '--target', String(pid), '--mount', ...(sameUser ? [] : ['--user', '--preserve-credentials'])];

@@ -4,10 +4,11 @@ import { execFile } from 'node:child_process';
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { endMount } from '../daemon/ask.js';
 import { CrfsError } from '../errors/error.js';
 import { HOST } from './host.js';
 import { mountedAt, mountsOf } from './mountinfo.js';
-import { elsewhere, enter } from './namespaces.js';
+import { enter, hostElsewhere } from './namespaces.js';
 import { look, type Process, usersOf } from './processes.js';
 
 const MOST_NAMED = 5;
@@ -15,7 +16,7 @@ const MOST_NAMED = 5;
 export interface Unmounted {
   /** Its absolute path. */
   readonly mountpoint: string;
-  /** A process of the mount namespace that it was in, if that was another one than ours. */
+  /** The process that served it, if it was in another mount namespace than ours. */
   readonly namespaceOf: number | undefined;
 }
 
@@ -30,18 +31,23 @@ export async function unmountLayers(merged: string, lazy: boolean): Promise<Unmo
     await umount(mountpoint, lazy);
     return { mountpoint, namespaceOf: undefined };
   }
-  const other = elsewhere(mountpoint);
-  if (other === undefined) {
+  const pid = await hostElsewhere(mountpoint);
+  if (pid === undefined) {
     const what = type === undefined ? 'nothing is mounted there' : `what is mounted there is ${type}`;
     throw new CrfsError('CRFS_NOT_FOUND', `${JSON.stringify(mountpoint)} is no mount of ${HOST}: ${what}`);
   }
   try {
-    await run([...enter(other.pid), ...umountCommand(mountpoint, lazy)]);
+    await run([...enter(pid), ...umountCommand(mountpoint, lazy)]);
   } catch (error) {
-    const where = `${JSON.stringify(mountpoint)} is mounted in another namespace, that of pid ${other.pid}`;
-    throw new CrfsError('CRFS_INTERNAL', `${where}, and stays: ${(error as Error).message}`, { cause: error });
+    // a namespace that cannot be entered from here
+    if (!lazy || !(await endMount(pid))) throw staysElsewhere(mountpoint, pid, error as Error);
   }
-  return { mountpoint, namespaceOf: other.pid };
+  return { mountpoint, namespaceOf: pid };
+}
+
+function staysElsewhere(mountpoint: string, pid: number, error: Error): CrfsError {
+  const where = `${JSON.stringify(mountpoint)} is mounted in another namespace, that of pid ${pid}, and stays`;
+  return new CrfsError('CRFS_INTERNAL', `${where}: ${error.message}; \`crfs umount --lazy\` ends it`, { cause: error });
 }
 
 /** The absolute path that a mount has in the system's list; it is not touched, as what serves it may be dead, or held up. */
