@@ -56,11 +56,13 @@ void crfs_session_release(struct crfs_connection *connection) {
 static enum crfs_outcome ask_open(struct crfs_connection *connection, struct crfs_source *source, uint64_t deadline_ns,
                                   struct crfs_failure *failure) {
   struct crfs_control *control = &connection->control;
-  const char *text = source->found != NULL ? source->found : source->asked;
-  const struct crfs_question open = {.head = {.type = CRFS_OPEN, .text_length = (uint32_t)strlen(text)},
-                                     .text = text,
-                                     .fd = source->blob,
-                                     .answer = CRFS_OPENED};
+  int again = source->found != NULL;
+  const char *text = again ? source->found : source->asked;
+  const struct crfs_question open = {
+      .head = {.type = CRFS_OPEN, .b = (uint32_t)again, .text_length = (uint32_t)strlen(text)},
+      .text = text,
+      .fd = source->blob,
+      .answer = CRFS_OPENED};
   enum crfs_outcome outcome = crfs_control_ask(control, &open, NULL, deadline_ns, failure);
   if (outcome != CRFS_ANSWERED)
     return outcome;

@@ -7,7 +7,7 @@
  *
  *   mount -> daemon                               daemon -> mount
  *   HELLO   a: version, text        fd: ring      WELCOME a: version   fds: doorbell, objects directory, tmp directory
- *   OPEN    text: configuration   [fd: blob]      OPENED  a: source, b: layers, text: what it resolved to
+ *   OPEN    b: again, text        [fd: blob]      OPENED  a: source, b: layers, text: what it resolved to
  *   LAYER   a: source, b: layer, digest           LAYER   a: number in requests, digest    fd: index
  *                                                 ERROR   a: errno, text: one line for a person
  *   HERE    (no answer)
@@ -22,9 +22,11 @@
  * The tmp directory is this mount's own, on the file system of the objects: the daemon removes it, and what is left in
  * it, when the connection ends.
  *
- * OPEN carries the blob where the configuration names a local file: the mount opens it, with its own rights and in its
- * own mount namespace; the text is then the file's absolute path. Layers count from the base, as manifests list them:
- * layer 0 lies below all others. The text of ERROR does not repeat the configuration, which the mount prints before it.
+ * OPEN asks for a configuration. `again` is 1 where the text is one that OPENED told: the mount was accepted, and no
+ * policy is asked for it once more. OPEN carries the blob where the configuration names a local file: the mount opens
+ * it, with its own rights and in its own mount namespace; the text is then the file's absolute path. Layers count from
+ * the base, as manifests list them: layer 0 lies below all others. The text of ERROR does not repeat the configuration,
+ * which the mount prints before it.
  *
  * `digest` is the sha256 of the layer's TOC; all zeros in a question means "whatever it is". A mount that comes back
  * after the daemon died asks for the text and the digests that it was told first, and gets these or an error, never

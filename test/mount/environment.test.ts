@@ -105,7 +105,7 @@ remote('the next daemon has the environment of each mount again', async (t) => {
   const through = ['env', '-C', machine.root, 'REGISTRY_AUTH_FILE=good.json'];
   const first = await mount({}, ':1', through);
   const second = await mount({ REGISTRY_AUTH_FILE: good });
-  const { pid = 0 } = (await machine.status()) ?? {};
+  const { pid = Number.NaN } = (await machine.status()) ?? {};
   process.kill(pid, 'SIGKILL');
   await isRight(t, first, 2);
   await isRight(t, second, 3);

@@ -3,11 +3,12 @@
 import type { Command } from 'commander';
 import { CrfsError } from '../errors/error.js';
 import { contentOf, isVerifiable } from '../inspect/content.js';
-import { type ViewOptions, withView } from '../inspect/session.js';
+import { withView } from '../inspect/session.js';
 import { progressOn, silent } from '../output/progress.js';
 import { escapeLine } from '../output/terminal.js';
 import { writeOut } from '../output/write.js';
-import { addViewOptions, viewedHelp } from './view-options.js';
+import { environmentFor } from './registry-options.js';
+import { addViewOptions, type ViewGiven, viewedHelp } from './view-options.js';
 
 /** Smaller files are there before a bar could be read. */
 const PROGRESS_FROM = 4 << 20;
@@ -24,8 +25,8 @@ export function addCat(program: Command): void {
       'after',
       '\nExamples:\n  crfs cat ./layer.esgz /etc/os-release\n  crfs cat fedora /usr/bin/bash | file -',
     )
-    .action(async (config: string, path: string, given: ViewOptions) => {
-      await withView(config, given, async (view, workspace) => {
+    .action(async (config: string, path: string, given: ViewGiven) => {
+      await withView(config, given, environmentFor(given), async (view, workspace) => {
         const node = view.find(path, true);
         const { index } = node.layer;
         if (!index.isFile(node.inode)) throw new CrfsError('CRFS_USAGE', `${JSON.stringify(path)} is no regular file`);

@@ -8,24 +8,31 @@ import { parsePlatform } from '../registry/platform.js';
 import { canonicalConfiguration } from '../sources/configuration.js';
 import { openFileSource } from '../sources/file.js';
 import { placeOf } from '../sources/place.js';
+import { addRegistryOptions, environmentFor, type RegistryGiven } from './registry-options.js';
 import { configurationHelp, platformOption } from './view-options.js';
+
+interface Given extends RegistryGiven {
+  platform?: string;
+  json?: boolean;
+}
 
 /** `crfs lowerdir` */
 export function addLowerdir(program: Command): void {
-  program
+  const command = program
     .command('lowerdir')
     .description('print the option that makes fuse-overlayfs mount layers')
     .argument('<config>', configurationHelp)
     .argument('<dir>', 'any directory: fuse-overlayfs wants one behind the layers, and shows nothing of it')
-    .option(...platformOption)
+    .option(...platformOption);
+  addRegistryOptions(command)
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
       '\nExample:\n  fuse-overlayfs -o fast_ino=1,"$(crfs lowerdir ./layer.esgz /var/empty)",upperdir=u,workdir=w merged',
     )
-    .action(async (written: string, directory: string, given: { platform?: string; json?: boolean }) => {
+    .action(async (written: string, directory: string, given: Given) => {
       const lower = listedDirectory(directory, 'the directory');
-      const workspace = new Workspace();
+      const workspace = new Workspace(environmentFor(given));
       try {
         const platform = given.platform === undefined ? undefined : parsePlatform(given.platform);
         const configuration = await canonicalConfiguration(written, () => workspace.client(), platform);

@@ -3,13 +3,14 @@
 import type { Command } from 'commander';
 import { CrfsError } from '../errors/error.js';
 import { type FileType, factsOf, modeText } from '../inspect/facts.js';
-import { type ViewOptions, withView } from '../inspect/session.js';
+import { withView } from '../inspect/session.js';
 import { isDirectory, type Node, nameOf, type View } from '../inspect/view.js';
 import { escapeName, type Painter, painterFor, type Style, toJson } from '../output/terminal.js';
 import { Lines } from '../output/write.js';
-import { addViewOptions, viewedHelp } from './view-options.js';
+import { environmentFor } from './registry-options.js';
+import { addViewOptions, type ViewGiven, viewedHelp } from './view-options.js';
 
-interface Given extends ViewOptions {
+interface Given extends ViewGiven {
   l?: boolean;
   R?: boolean;
   0?: boolean;
@@ -33,7 +34,7 @@ export function addLs(program: Command): void {
       if (given[0] && (given.l || given.json)) {
         throw new CrfsError('CRFS_USAGE', '-0 prints names alone: it goes with neither -l nor --json');
       }
-      await withView(config, given, async (view) => await list(view, path, given));
+      await withView(config, given, environmentFor(given), async (view) => await list(view, path, given));
     });
 }
 

@@ -7,7 +7,7 @@ import type { Status } from '../daemon/status.js';
 import { CrfsError } from '../errors/error.js';
 import { Interruption } from '../errors/interrupted.js';
 import { Workspace } from '../inspect/workspace.js';
-import { freeMountpoint, mountLayers } from '../mount/mount.js';
+import { freeMountpoint, type MountRequest, mountLayers } from '../mount/mount.js';
 import { look } from '../mount/processes.js';
 import { unmountLayers } from '../mount/umount.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
@@ -15,9 +15,10 @@ import { formatBytes } from '../output/text.js';
 import { sayingSo } from '../output/waiting.js';
 import { parsePlatform } from '../registry/platform.js';
 import { canonicalConfiguration, shownConfiguration } from '../sources/configuration.js';
+import { addRegistryOptions, environmentFor, type RegistryGiven } from './registry-options.js';
 import { configurationHelp, platformOption } from './view-options.js';
 
-interface Given {
+interface Given extends RegistryGiven {
   upper?: string;
   work?: string;
   lower?: string[];
@@ -47,7 +48,7 @@ Examples:
 
 /** `crfs mount` */
 export function addMount(program: Command): void {
-  program
+  const command = program
     .command('mount')
     .description('mount an image or a layer with fuse-overlayfs, without pulling it')
     .argument('<config>', configurationHelp)
@@ -56,7 +57,8 @@ export function addMount(program: Command): void {
     .option('--work <dir>', 'an empty directory on the file system of --upper, that fuse-overlayfs works in')
     .option('--lower <dir>', 'a directory below the layers; may be given again, for one below that', collect)
     .option('-o, --option <options>', 'further options of fuse-overlayfs (default: fast_ino=1)', collect)
-    .option(...platformOption)
+    .option(...platformOption);
+  addRegistryOptions(command)
     .option('-f, --foreground', 'stay until it is unmounted')
     .option('--json', 'print JSON')
     .addHelpText('after', HELP)
@@ -71,12 +73,13 @@ async function mount(written: string, merged: string, given: Given): Promise<voi
   const { upper, work, lower = [], option: options = [], foreground = false } = given;
   checkOrder(written, merged);
   freeMountpoint(merged); // what is wrong with it is told before anybody is asked for the image
-  const configuration = await canonical(written, given.platform);
+  const environment = environmentFor(given);
+  const configuration = await canonical(written, given.platform, environment);
   const shown = shownConfiguration(configuration);
   const interruption = new Interruption();
   try {
     const { signal } = interruption;
-    const request = { configuration, merged, upper, work, lower, options, foreground, signal };
+    const request = { configuration, merged, upper, work, lower, options, environment, foreground, signal };
     const { mountpoint, ended } = await sayingSo(`mounting ${escapeLine(shown)}`, mountLayers(request));
     const layers = await sayingSo('for the daemon to say what it serves', layersAt(mountpoint, signal));
     if (signal.aborted && !ended) await unmountLayers(mountpoint, true);
@@ -102,8 +105,12 @@ function isDirectory(path: string): boolean {
   return look(() => statSync(path).isDirectory()) ?? false;
 }
 
-async function canonical(written: string, platform: string | undefined): Promise<string> {
-  const workspace = new Workspace();
+async function canonical(
+  written: string,
+  platform: string | undefined,
+  environment: MountRequest['environment'],
+): Promise<string> {
+  const workspace = new Workspace(environment);
   try {
     return await canonicalConfiguration(
       written,

@@ -17,12 +17,14 @@ import { namesTransport, openDestination, openSource } from '../images/open.js';
 import { type Progress, progressOn, type Step, silent } from '../output/progress.js';
 import { toJson } from '../output/terminal.js';
 import { formatBytes } from '../output/text.js';
+import { accessOf } from '../registry/access.js';
+import { RegistryClient } from '../registry/client.js';
 import { parsePlatform } from '../registry/platform.js';
 import type { Platform } from '../registry/types.js';
 import { BYTE_UNITS, quantity } from '../settings/quantity.js';
-import { addRegistryOptions, clientsFor, type RegistryGiven } from './registry-options.js';
+import { addRegistriesOptions, environmentsFor, type RegistriesGiven } from './registry-options.js';
 
-interface Given extends DeflaterOptions, RegistryGiven {
+interface Given extends DeflaterOptions, RegistriesGiven {
   format: LayerFormat;
   chunkSize: number;
   minChunkSize: number;
@@ -78,7 +80,7 @@ export function addStargzify(program: Command): void {
     .option('--prioritize <file>', 'paths and globs of files wanted at start, one a line, the first first')
     .option('--workers <count>', 'threads that deflate (default: one per processor)', integer(1, 256))
     .addOption(new Option('--engine <engine>', 'what deflates').choices(engineNames).default('libdeflate'));
-  addRegistryOptions(command)
+  addRegistriesOptions(command)
     .option('-q, --quiet', 'print the digest of the result, and nothing else')
     .option('--json', 'print the result as JSON, and no progress')
     .addHelpText('after', help)
@@ -146,9 +148,12 @@ async function convertWholeImage(
   to: string,
   options: Options & Pick<ImageOptions, 'platform'>,
   session: Session,
-  given: RegistryGiven,
+  given: RegistriesGiven,
 ): Promise<ImageResult> {
-  const clients = clientsFor(given, spoolDirectory());
+  const environments = environmentsFor(given);
+  const open = (env: typeof environments.source): RegistryClient =>
+    new RegistryClient({ spool: spoolDirectory(), ...accessOf(env) });
+  const clients = { source: open(environments.source), destination: open(environments.destination) };
   try {
     const source = await openSource(from, clients.source, session.signal);
     try {

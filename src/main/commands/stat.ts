@@ -2,11 +2,12 @@
 
 import type { Command } from 'commander';
 import { type AllFacts, allFactsOf, modeText } from '../inspect/facts.js';
-import { type ViewOptions, withView } from '../inspect/session.js';
+import { withView } from '../inspect/session.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
 import { formatTable } from '../output/text.js';
 import { writeOut } from '../output/write.js';
-import { addViewOptions, viewedHelp } from './view-options.js';
+import { environmentFor } from './registry-options.js';
+import { addViewOptions, type ViewGiven, viewedHelp } from './view-options.js';
 
 /** `crfs stat` */
 export function addStat(program: Command): void {
@@ -18,8 +19,8 @@ export function addStat(program: Command): void {
   addViewOptions(command)
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExamples:\n  crfs stat ./layer.esgz /etc/passwd\n  crfs stat --json fedora /usr/bin/bash')
-    .action(async (config: string, path: string, given: ViewOptions & { json?: boolean }) => {
-      await withView(config, given, async (view) => {
+    .action(async (config: string, path: string, given: ViewGiven & { json?: boolean }) => {
+      await withView(config, given, environmentFor(given), async (view) => {
         const node = view.find(path, false);
         const facts = allFactsOf(node);
         await writeOut(given.json ? `${toJson(facts)}\n` : render(facts, node.layer.index.mode(node.inode)));

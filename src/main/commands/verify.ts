@@ -7,20 +7,22 @@ import { Workspace } from '../inspect/workspace.js';
 import { type Progress, progressOn, silent } from '../output/progress.js';
 import { escapeLine, painterFor, toJson } from '../output/terminal.js';
 import { formatBytes, shortenDigests } from '../output/text.js';
+import { addRegistryOptions, environmentFor, type RegistryGiven } from './registry-options.js';
 import { platformOption, viewedHelp } from './view-options.js';
 
-interface Given {
+interface Given extends RegistryGiven {
   platform?: string;
   json?: boolean;
 }
 
 /** `crfs verify` */
 export function addVerify(program: Command): void {
-  program
+  const command = program
     .command('verify')
     .description('prove every byte of a layer, or of all layers of an image: digests of blobs, TOCs, files and chunks')
     .argument('<config>', viewedHelp)
-    .option(...platformOption)
+    .option(...platformOption);
+  addRegistryOptions(command)
     .option('--json', 'print the result as JSON, and no progress')
     .addHelpText(
       'after',
@@ -29,8 +31,9 @@ export function addVerify(program: Command): void {
     .action(verify);
 }
 
-async function verify(config: string, { platform, json }: Given): Promise<void> {
-  const workspace = new Workspace();
+async function verify(config: string, given: Given): Promise<void> {
+  const { platform, json } = given;
+  const workspace = new Workspace(environmentFor(given));
   const progress = json ? silent : progressOn(process.stderr);
   try {
     const image = await findImage(config, workspace, platform);

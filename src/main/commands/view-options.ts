@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { Command } from 'commander';
+import type { ViewOptions } from '../inspect/session.js';
+import { addRegistryOptions, type RegistryGiven } from './registry-options.js';
 
 export const configurationHelp =
   'an image (docker://fedora, localhost:5000/img:tag), a URL or a path of a layer (./layer.esgz)';
@@ -13,7 +15,11 @@ export const platformOption = [
 
 /** Options of all commands that look into layers. */
 export function addViewOptions(command: Command): Command {
-  return command
+  command
     .option(...platformOption)
     .option('--layer <layer>', 'look at one layer alone, with its whiteouts: its number, 1 is the base, or its digest');
+  return addRegistryOptions(command);
 }
+
+/** What addViewOptions gives. */
+export interface ViewGiven extends ViewOptions, RegistryGiven {}

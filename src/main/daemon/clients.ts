@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { here } from '../environment/environment.js';
 import type { RegistryClient } from '../registry/client.js';
 
 /** One mount's share of a client. */
@@ -45,7 +44,7 @@ export class Clients {
       release: async () => {
         if (--shared.mounts > 0) return;
         this.#shared.delete(key);
-        await (await shared.client)?.close();
+        await (await shared.client?.catch(() => undefined))?.close();
       },
     };
   }
@@ -53,6 +52,7 @@ export class Clients {
   /** HTTP takes a good part of the daemon's start to load: mounts of local files do without. */
   async #open(env: Readonly<Record<string, string>>): Promise<RegistryClient> {
     const { RegistryClient: Client } = await import('../registry/client.js');
-    return new Client({ spool: this.#spool, surroundings: { ...here, env } });
+    const { accessOf } = await import('../registry/access.js');
+    return new Client({ spool: this.#spool, ...accessOf(env) });
   }
 }

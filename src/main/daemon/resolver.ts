@@ -36,6 +36,13 @@ export interface Resolved {
   readonly layers: readonly ResolvedLayer[];
 }
 
+/** Who asks. */
+export interface Asking {
+  readonly lease: ClientLease;
+  /** The mount was accepted before: no policy is asked. */
+  readonly trusted: boolean;
+}
+
 type RemotePlace = Exclude<Place, { kind: 'file' }>;
 
 /** Finds the layers that mounts ask for. */
@@ -55,12 +62,11 @@ export class Resolver {
   }
 
   /**
-   * The layers of a mount's configuration; `file` is open on what it names, if that is a local file, and `lease` is the
-   * mount's. Throws a CrfsError that says why it cannot be served.
+   * The layers of a mount's configuration; `file` is open on what it names, if that is a local file. Throws a CrfsError that says why it cannot be served.
    */
-  async resolve(text: string, file: HeldFile | undefined, lease: ClientLease): Promise<Resolved> {
+  async resolve(text: string, file: HeldFile | undefined, mount: Asking): Promise<Resolved> {
     const place = placeOf(text);
-    if (place.kind !== 'file') return await this.#remote(text, place, lease);
+    if (place.kind !== 'file') return await this.#remote(text, place, mount);
     if (file === undefined || !fstatSync(file.fd).isFile()) {
       throw new CrfsError('CRFS_USAGE', 'not a regular file, and so no layer');
     }
@@ -69,11 +75,12 @@ export class Resolver {
     return { text, layers: [{ name: text, identity, shareKey: identity, openBlob }] };
   }
 
-  async #remote(text: string, place: RemotePlace, lease: ClientLease): Promise<Resolved> {
+  async #remote(text: string, place: RemotePlace, mount: Asking): Promise<Resolved> {
+    const { lease, trusted } = mount;
     try {
       const client = await lease.client();
       const { openRemote } = await import('../sources/open.js');
-      const image = await openRemote(place, client, { store: this.#manifests });
+      const image = await openRemote(place, client, { store: this.#manifests, trusted });
       if (place.kind === 'image') await this.#write(this.#layout.manifest(text), Buffer.from(image.resolved));
       return { text: image.resolved, layers: image.layers.map((layer) => this.#layer(layer, lease)) };
     } catch (error) {
@@ -83,7 +90,7 @@ export class Resolver {
         { configuration: text, resolved: known, error: (error as Error).message },
         'mounted what was seen last',
       );
-      return await this.#remote(known, placeOf(known) as RemotePlace, lease);
+      return await this.#remote(known, placeOf(known) as RemotePlace, { lease, trusted: true });
     }
   }
 

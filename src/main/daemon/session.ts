@@ -197,10 +197,10 @@ export class Session {
     closeSync(staging);
   }
 
-  async #open({ text, files }: Question, lease: ClientLease): Promise<void> {
+  async #open({ b: again, text, files }: Question, lease: ClientLease): Promise<void> {
     const [blob] = files;
     this.#asked.push(text); // the mount itself says what it asked for
-    const resolved = await this.#context.resolver.resolve(text, blob, lease);
+    const resolved = await this.#context.resolver.resolve(text, blob, { lease, trusted: again === 1 });
     if (blob) this.#blobs.add(blob);
     const listed: OpenLayer[] = [];
     this.#listed.push(listed);

@@ -2,9 +2,11 @@
 
 /** Where configuration files lie, and reading them again only when they have changed. */
 
-import { readFile, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { CrfsError } from '../errors/error.js';
 
 /** Where configuration is looked up. */
@@ -50,6 +52,14 @@ interface Parsed<T> {
   readonly value: T;
 }
 
+/** Never waits, for a writer of a fifo for one. Rejects with CRFS_USAGE for what is too large, or has no end. */
+async function readBounded(path: string): Promise<string> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const bytes = await buffer(file.createReadStream({ end: FILE_LIMIT }));
+  if (bytes.length <= FILE_LIMIT) return bytes.toString('utf8');
+  throw new CrfsError('CRFS_USAGE', `${path} has more than ${FILE_LIMIT} bytes: not a configuration file`);
+}
+
 /** Files of one format, each parsed when first asked for and again after it has changed. */
 export class ConfigFiles<T> {
   readonly #parse: (text: string, path: string) => T;
@@ -66,8 +76,7 @@ export class ConfigFiles<T> {
       const stamp = `${mtimeNs} ${size} ${ino}`;
       const known = this.#parsed.get(path);
       if (known?.stamp === stamp) return known.value;
-      if (size > FILE_LIMIT) throw new CrfsError('CRFS_USAGE', `${path} has ${size} bytes: not a configuration file`);
-      const value = this.#parse(await readFile(path, 'utf8'), path);
+      const value = this.#parse(await readBounded(path), path);
       this.#parsed.set(path, { stamp, value });
       return value;
     } catch (error) {

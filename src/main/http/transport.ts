@@ -48,6 +48,8 @@ export interface HttpResponse {
 
 export interface TransportOptions {
   readonly surroundings?: Surroundings;
+  /** The directory of certificates for every host, instead of those in certs.d. */
+  readonly certs?: string;
   /** Milliseconds without progress after which a transfer is given up. */
   readonly stall?: number;
 }
@@ -108,6 +110,7 @@ class Response implements HttpResponse {
 export class Transport {
   readonly #surroundings: Surroundings;
   readonly #stall: number;
+  readonly #certsGiven: string | undefined;
   /** Directories of certificates, by host. */
   readonly #certs = new Map<string, Promise<string | undefined>>();
   /** By what they trust, and the proxy that they go through. */
@@ -116,6 +119,7 @@ export class Transport {
   constructor(options: TransportOptions = {}) {
     this.#surroundings = options.surroundings ?? here;
     this.#stall = options.stall ?? 30_000;
+    this.#certsGiven = options.certs;
   }
 
   /** Rejects with a CrfsError, a TransientError where it is worth trying again, and with the signal's reason. */
@@ -155,6 +159,7 @@ export class Transport {
   }
 
   async #certsFor(host: string): Promise<string | undefined> {
+    if (this.#certsGiven !== undefined) return this.#certsGiven;
     const found = this.#certs.get(host) ?? certsDirectory(host, this.#surroundings);
     this.#certs.set(host, found);
     found.catch(() => this.#certs.delete(host));

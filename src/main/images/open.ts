@@ -2,6 +2,7 @@
 
 /** From what a person writes to the ends of a conversion. */
 
+import { localImage } from '../policy/subject.js';
 import type { RegistryClient } from '../registry/client.js';
 import { dockerArchiveDestination, ociArchiveDestination } from './archive-destination.js';
 import { dockerArchiveSource } from './docker-archive.js';
@@ -21,13 +22,17 @@ export function namesTransport(text: string): boolean {
 
 /** Opens `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:NAME]`, `docker://NAME` or a bare name. */
 export async function openSource(text: string, client: RegistryClient, signal: AbortSignal): Promise<ImageSource> {
-  return (await openLocalSource(text)) ?? (await registrySource(client, text, signal));
+  return (await openLocalSource(text, client)) ?? (await registrySource(client, text, signal));
 }
 
 /** Opens one of the forms that lie on disk; undefined for any other. Rejects as reading them does. */
-export async function openLocalSource(text: string): Promise<ImageSource | undefined> {
+export async function openLocalSource(
+  text: string,
+  { trust }: Pick<RegistryClient, 'trust'>,
+): Promise<ImageSource | undefined> {
   const [, transport, path = '', tag] = local.exec(text) ?? [];
   if (transport === undefined) return undefined;
+  await trust.require(await localImage(transport, path));
   if (transport === 'oci') return await layoutSource(directoryFiles(path), tag);
   const files = await archiveFiles(path);
   try {

@@ -5,6 +5,7 @@
 import type { StreamSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
 import { collect } from '../http/range-source.js';
+import { registryImage } from '../policy/subject.js';
 import type { RegistryClient } from '../registry/client.js';
 import { firstOfCandidates } from '../registry/image.js';
 import { formatReference } from '../registry/reference.js';
@@ -15,6 +16,7 @@ import type { ImageDestination, ImageSource } from './ends.js';
 /** The image that a name stands for: of several places that a short one may mean, the first that has it. */
 export async function registrySource(client: RegistryClient, text: string, signal: AbortSignal): Promise<ImageSource> {
   return await firstOfCandidates(client, text, async (reference) => {
+    await client.trust.require(registryImage(reference));
     const top = await client.getManifestOrIndex(reference, { signal });
     return sourceOf(client, reference, async () => top, signal);
   });

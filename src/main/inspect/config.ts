@@ -14,7 +14,7 @@ export const CONFIG_LIMIT = 8 << 20;
  */
 export async function diffIdsOf(resolved: string, layers: number, workspace: Workspace): Promise<string[]> {
   const client = await workspace.client();
-  const { reference, manifest } = await resolveImage(client, resolved, { store: workspace.manifests });
+  const { reference, manifest } = await resolveImage(client, resolved, { store: workspace.manifests, trusted: true });
   const { config } = manifest;
   if (config.size > CONFIG_LIMIT) throw bad(resolved, `has ${config.size} bytes, more than ${CONFIG_LIMIT}`);
   const pieces: Uint8Array[] = [];

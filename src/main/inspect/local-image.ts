@@ -18,7 +18,7 @@ export async function findLocalImage(
   workspace: Workspace,
   platform: string | undefined,
 ): Promise<FoundImage> {
-  const source = await openLocalSource(written);
+  const source = await openLocalSource(written, await workspace.client());
   if (source === undefined) throw new CrfsError('CRFS_USAGE', `${written}: behind the first colon comes a path`);
   workspace.keep(source);
   let found = await source.top();

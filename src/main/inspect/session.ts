@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import type { Surroundings } from '../environment/environment.js';
 import { findImage, openLayers } from './image.js';
 import { View } from './view.js';
 import { Workspace } from './workspace.js';
@@ -11,13 +12,14 @@ export interface ViewOptions {
   readonly layer?: string;
 }
 
-/** Opens what a person names, hands its tree to `work`, and leaves nothing behind. */
+/** Opens what a person names, in the `environment`, hands its tree to `work`, and leaves nothing behind. */
 export async function withView<T>(
   written: string,
   { platform, layer }: ViewOptions,
+  environment: Surroundings['env'],
   work: (view: View, workspace: Workspace) => Promise<T>,
 ): Promise<T> {
-  const workspace = new Workspace();
+  const workspace = new Workspace(environment);
   try {
     const image = await findImage(written, workspace, platform);
     const layers = await openLayers(image, workspace, layer);

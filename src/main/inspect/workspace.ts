@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Surroundings } from '../environment/environment.js';
 import { Interrupted, type InterruptingSignal, interruptingSignals } from '../errors/interrupted.js';
 import type { RegistryClient } from '../registry/client.js';
 import type { ManifestStore } from '../registry/types.js';
@@ -22,9 +23,12 @@ export class Workspace {
   readonly manifests: ManifestStore;
   readonly #remove = (): void => rmSync(this.directory, { recursive: true, force: true });
   readonly #kept: Closable[] = [];
+  readonly #environment: Surroundings['env'];
   #client: Promise<RegistryClient> | undefined;
 
-  constructor() {
+  /** Registries are asked, and images trusted, as the environment says. */
+  constructor(environment: Surroundings['env']) {
+    this.#environment = environment;
     const seen = new Map<string, Uint8Array>();
     this.manifests = {
       get: async (digest) => seen.get(digest),
@@ -36,10 +40,14 @@ export class Workspace {
 
   /** For what is not in local files: nothing of it is loaded before. */
   client(): Promise<RegistryClient> {
-    this.#client ??= import('../registry/client.js').then(({ RegistryClient }) => {
-      return new RegistryClient({ spool: this.directory });
-    });
+    this.#client ??= this.#open();
     return this.#client;
+  }
+
+  async #open(): Promise<RegistryClient> {
+    const { RegistryClient: Client } = await import('../registry/client.js');
+    const { accessOf } = await import('../registry/access.js');
+    return new Client({ spool: this.directory, ...accessOf(this.#environment) });
   }
 
   /** Closes something when this is closed. */
@@ -61,7 +69,7 @@ export class Workspace {
   }
 
   async close(): Promise<void> {
-    await (await this.#client)?.close();
+    await (await this.#client?.catch(() => undefined))?.close();
     for (const resource of this.#kept) await resource.close();
     this.#remove();
     process.off('exit', this.#remove);

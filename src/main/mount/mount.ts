@@ -31,6 +31,8 @@ export interface MountRequest {
   readonly lower: readonly string[];
   /** Further `-o` options, as fuse-overlayfs takes them. */
   readonly options: readonly string[];
+  /** Of fuse-overlayfs, for as long as it runs: the daemon goes by it. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly foreground: boolean;
   /** Ends fuse-overlayfs, while it mounts or in the foreground. */
   readonly signal: AbortSignal;
@@ -49,13 +51,13 @@ export interface Mounted {
  * what the plugin says of it, and the signal's reason.
  */
 export async function mountLayers(request: MountRequest): Promise<Mounted> {
-  const { foreground, signal } = request;
+  const { environment, foreground, signal } = request;
   const mountpoint = freeMountpoint(request.merged);
   const options = await mountOptions(request, mountpoint);
   await checkHost();
   signal.throwIfAborted();
   const args = [...(foreground ? ['-f'] : []), '-o', options, mountpoint];
-  const host = spawn(HOST, args, { stdio: ['ignore', 'inherit', 'pipe'] });
+  const host = spawn(HOST, args, { env: environment, stdio: ['ignore', 'inherit', 'pipe'] });
   const said = new Said(host);
   const ended = endOf(host);
   signal.addEventListener('abort', () => host.kill());

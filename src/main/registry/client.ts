@@ -9,7 +9,8 @@ import { CrfsError } from '../errors/error.js';
 import { brief, patient, type RetryPolicy, retrying } from '../http/retry.js';
 import { refusal } from '../http/status.js';
 import { Transport, type TransportOptions } from '../http/transport.js';
-import type { Credentials } from './auth-file.js';
+import { Trust } from '../policy/trust.js';
+import type { Access } from './access.js';
 import { openRegistrySource } from './blob-source.js';
 import { CredentialStores } from './credential-stores.js';
 import { candidates, type Endpoint, pullEndpoints, pushEndpoint } from './endpoints.js';
@@ -23,14 +24,10 @@ import type { Descriptor, ImageIndex, ImageManifest, ManifestStore, Platform, Re
 /** Indexes that name indexes: so many at most, one within the other. */
 const NESTING = 3;
 
-export interface ClientOptions extends TransportOptions {
+export interface ClientOptions extends TransportOptions, Partial<Access> {
   /** A directory for temporary files: whole blobs, where a server knows no ranges. */
   readonly spool: string;
   readonly policy?: RetryPolicy;
-  /** Credentials for the registries that images are named by. Mirrors get what is kept for them. */
-  readonly login?: Credentials;
-  /** Whether plain http, and certificates that nobody vouches for, will do, whatever registries.conf says. */
-  readonly insecure?: boolean;
 }
 
 export interface ManifestOptions {
@@ -38,6 +35,8 @@ export interface ManifestOptions {
   readonly platform?: Platform;
   /** Asked before the registry for what is named by digest, and told what was found. */
   readonly store?: ManifestStore;
+  /** The image was accepted before: its policy is not asked again. */
+  readonly trusted?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -45,9 +44,12 @@ export class RegistryClient {
   readonly transport: Transport;
   readonly policy: RetryPolicy;
   readonly spool: string;
+  /** Whether images may be read; to be asked once for each that a person names. */
+  readonly trust: Trust;
+  /** Whether plain http, and certificates that nobody vouches for, will do; undefined: as registries.conf says. */
+  readonly insecure: boolean | undefined;
   readonly #registries: RegistriesFiles;
   readonly #credentials: Pick<CredentialStores, 'find'>;
-  readonly #insecure: boolean | undefined;
   /** Registries that images were named by, wherever registries.conf says that they are. */
   readonly #named = new Set<string>();
   /** By registry and whether it may be insecure. */
@@ -65,7 +67,8 @@ export class RegistryClient {
       find: async (registry, repository) =>
         login && this.#named.has(registry) ? login : await stores.find(registry, repository),
     };
-    this.#insecure = options.insecure;
+    this.insecure = options.insecure;
+    this.trust = new Trust(options.trust ?? {}, surroundings);
   }
 
   /** The references that a name written by a person may mean, in the order to try them. Rejects with CRFS_USAGE. */
@@ -87,7 +90,7 @@ export class RegistryClient {
   }
 
   #told(endpoint: Endpoint): Endpoint {
-    return { ...endpoint, insecure: this.#insecure ?? endpoint.insecure };
+    return { ...endpoint, insecure: this.insecure ?? endpoint.insecure };
   }
 
   host(endpoint: Pick<Endpoint, 'registry' | 'insecure'>): Host {

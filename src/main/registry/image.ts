@@ -4,6 +4,7 @@
 
 import type { StreamSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
+import { registryImage } from '../policy/subject.js';
 import type { ManifestOptions, RegistryClient } from './client.js';
 import { formatReference, isDigest } from './reference.js';
 import type { Descriptor, ImageManifest, Reference } from './types.js';
@@ -72,6 +73,7 @@ async function resolveReference(
   reference: Reference,
   options: ManifestOptions,
 ): Promise<ResolvedImage> {
+  if (!options.trusted) await client.trust.require(registryImage(reference));
   const manifest = await client.getManifest(reference, options);
   const name = formatReference(reference);
   const { registry, repository } = reference;
@@ -109,7 +111,7 @@ export async function firstOfCandidates<T>(
 
 /**
  * Finds an image by a name (`docker://…`, or bare), for one platform. Layers are not touched: they can be opened all at once.
- * Rejects as RegistryClient.getManifest does.
+ * Rejects as RegistryClient.getManifest does, and with CRFS_DENIED where the policy does not accept it.
  */
 export async function resolveImage(
   client: RegistryClient,

@@ -18,6 +18,17 @@ Of the plugin, read from the environment of fuse-overlayfs:
 | --- | --- | --- |
 | \`CRFS_TIMEOUT\` | \`60\` | whole seconds after which an open that still waits fails with ETIMEDOUT: 1 to 86400 |
 | \`CRFS_PLUGIN_DAEMON\` | | the \`crfs\` command that starts the daemon, instead of the one that belongs to the plugin |
+
+How registries are asked, of each mount by itself and of commands: options of the same meaning go before. Variables of other programs that count
+(\`REGISTRY_AUTH_FILE\`, proxies and more) are told of in [cli.md](cli.md#registries).
+
+| environment | option | what it is for |
+| --- | --- | --- |
+| \`CRFS_CREDS\` | \`--creds\` | \`USER[:PASSWORD]\`, for the registries that images are named by |
+| \`CRFS_TLS_VERIFY\` | \`--tls-verify\` | \`false\`: http and any certificate will do; \`true\`: they will not |
+| \`CRFS_CERT_DIR\` | \`--cert-dir\` | a directory of certificates for all hosts |
+| \`CRFS_POLICY\` | \`--policy\` | the policy that images must meet |
+| \`CRFS_INSECURE_POLICY\` | \`--insecure-policy\` | \`true\`: all images are accepted |
 `;
 
 /** docs/settings.md */

@@ -21,6 +21,8 @@ export interface HttpSourceOptions {
   /** A directory for the temporary file that holds the whole blob where the server knows no ranges. */
   readonly spool: string;
   readonly policy?: RetryPolicy;
+  /** Do not check the server's certificate. */
+  readonly insecure?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -38,7 +40,7 @@ function authorizationOf({ username, password }: URL): { readonly authorization?
  * Rejects with a CrfsError. Reads reject with CRFS_NOT_FOUND once the blob behind the URL has been replaced.
  */
 export async function openHttpSource(url: string, options: HttpSourceOptions): Promise<HttpSource> {
-  const { transport, spool, policy = patient, signal } = options;
+  const { transport, spool, policy = patient, insecure = false, signal } = options;
   const target = URL.canParse(url) ? new URL(url) : undefined;
   if (target === undefined || !/^https?:$/.test(target.protocol)) {
     throw new CrfsError('CRFS_USAGE', 'not a URL of a layer: it must start with https:// or http://');
@@ -47,8 +49,14 @@ export async function openHttpSource(url: string, options: HttpSourceOptions): P
   target.username = '';
   target.password = '';
   target.hash = '';
-  const location = new Location(transport, false, async (headers, aborted) => {
-    const request = { method: 'GET', url: target, headers: { ...headers, ...authorization }, signal: aborted } as const;
+  const location = new Location(transport, insecure, async (headers, aborted) => {
+    const request = {
+      method: 'GET',
+      url: target,
+      headers: { ...headers, ...authorization },
+      insecure,
+      signal: aborted,
+    } as const;
     return { from: target, response: await sendFollowing(transport, request) };
   });
   const get = location.get.bind(location);

@@ -43,8 +43,8 @@ export async function openRemote(
   options: ManifestOptions = {},
 ): Promise<RemoteImage> {
   if (place.kind === 'url') {
-    const { transport, spool, policy } = client;
-    const source = await openHttpSource(place.url, { transport, spool, policy });
+    const { transport, spool, policy, insecure = false } = client;
+    const source = await openHttpSource(place.url, { transport, spool, policy, insecure });
     const { name } = source; // without credentials
     const identity = `url ${name} ${source.size} ${source.validator ?? randomUUID()}`;
     const layer = { name, identity, origin: name, open: async () => source, openToc: async () => undefined };
