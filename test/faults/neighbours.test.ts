@@ -153,3 +153,28 @@ mounting('a URL that fails, and one that does not, of layers with the same file'
   t.is(await outcome(join(second.merged, 'libc')), 'right');
   t.is(await outcome(join(first.merged, 'libc')), 'right', 'from the cache');
 });
+
+mounting('a layer whose index takes too much memory is refused in one line, and all else goes on', async (t) => {
+  const machine = new Machine({ CRFS_INDEX_MEMORY: '8M' });
+  t.teardown(() => machine.dispose());
+  const tar = join(machine.directory('tars'), 'greedy.tar');
+  writeTar(
+    tar,
+    Array.from({ length: 60_000 }, (_, n) => ({ name: `${n}/`, type: '5' })),
+  );
+  const greedy = await makeLayer(tar);
+  const { merged } = await machine.mount([await layerOf(machine, 'honest', content)]);
+  const daemon = (await machine.status())?.pid;
+  for (let round = 1; round <= 2; round++) {
+    const refused = await t.throwsAsync(machine.mount([greedy]));
+    const line = `crfs: ${greedy}: its index takes more than 8388608 bytes of memory to make: see index-memory`;
+    t.is(
+      refused?.message.split('\n').find((said) => said.startsWith('crfs: ')),
+      line,
+    );
+  }
+  t.is(await outcome(join(merged, 'libc')), 'right');
+  t.is((await machine.status())?.pid, daemon);
+  const error = await t.throwsAsync(machine.crfs('ls', greedy));
+  t.regex(error?.message ?? '', /: see index-memory$/m);
+});

@@ -11,6 +11,7 @@ import test from 'ava';
 import { CrfsError } from '../../src/main/errors/error.js';
 import { openToc } from '../../src/main/formats/toc.js';
 import { buildIndex } from '../../src/main/index/build.js';
+import { indexMemory } from '../../src/main/index/memory.js';
 import { type Fields, tailSource } from '../tools/toc.js';
 
 const ROUNDS = 500;
@@ -33,7 +34,7 @@ async function outcome(json: Uint8Array, path: string): Promise<string> {
   }
   const toc = { blob: 'layer', kind: 'estargz', tocOffset: TOC_OFFSET, json: parts() } as const;
   try {
-    await buildIndex({ toc, path, blobIdentity: '' });
+    await buildIndex({ toc, path, memoryLimit: indexMemory(0), blobIdentity: '' });
     rmSync(path);
     return 'indexed';
   } catch (error) {

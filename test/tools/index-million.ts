@@ -4,6 +4,7 @@
 
 import { readFileSync } from 'node:fs';
 import { buildIndex } from '../../src/main/index/build.js';
+import { indexMemory } from '../../src/main/index/memory.js';
 
 const [count = '1000000', path = ''] = process.argv.slice(2);
 
@@ -38,6 +39,7 @@ const before = memory('VmRSS');
 const summary = await buildIndex({
   toc: { blob: 'layer', kind: 'estargz', tocOffset: 2 ** 40, json: json(Number(count)) },
   path,
+  memoryLimit: indexMemory(0),
   blobIdentity: 'layer',
 });
 process.stdout.write(JSON.stringify({ ...summary, growth: memory('VmHWM') - before }));

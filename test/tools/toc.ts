@@ -13,6 +13,7 @@ import { pack } from 'tar-stream';
 import type { BlobSource } from '../../src/main/blob/source.js';
 import { openToc } from '../../src/main/formats/toc.js';
 import { buildIndex, type IndexSummary } from '../../src/main/index/build.js';
+import { indexMemory } from '../../src/main/index/memory.js';
 import { IndexReader } from '../../src/main/index/reader.js';
 
 export type Fields = Readonly<Record<string, unknown>>;
@@ -81,7 +82,7 @@ export async function indexBlob(t: ExecutionContext, source: BlobSource, blobIde
   const place = mkdtempSync(join(tmpdir(), 'crfs-index-'));
   t.teardown(() => rmSync(place, { recursive: true }));
   const path = join(place, 'index');
-  const summary = await buildIndex({ toc: await openToc(source), path, blobIdentity });
+  const summary = await buildIndex({ toc: await openToc(source), path, memoryLimit: indexMemory(0), blobIdentity });
   const bytes = readFileSync(path);
   return { index: new IndexReader(bytes), bytes, summary };
 }

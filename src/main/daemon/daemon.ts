@@ -67,7 +67,7 @@ export class Daemon {
     this.#cache = new Cache(cacheDirectory());
     const { layout } = this.#cache;
     this.#objectsFd = openSync(layout.objects, constants.O_RDONLY | constants.O_DIRECTORY);
-    this.#indexer = new Indexer(layout);
+    this.#indexer = new Indexer(layout, settings['index-memory']);
     this.#indexer.warm(); // whoever starts a daemon mounts something
     this.#layers = new OpenLayers(settings, layout, this.#indexer, log);
     this.#upkeep = new Upkeep(this.#cache, this.#layers, settings['max-size'], log);

@@ -7,10 +7,12 @@ import type { IndexOutcome, IndexTask } from '../../workers/index/worker.js';
 import type { CacheLayout } from '../cache/layout.js';
 import type { BlobRecord } from '../cache/records.js';
 import { CrfsError } from '../errors/error.js';
+import { indexMemory } from '../index/memory.js';
 
 /** Makes indexes of layers, in a thread of its own that ends when there is nothing more to do. */
 export class Indexer {
   readonly #layout: CacheLayout;
+  readonly #memoryLimit: number;
   readonly #pool = new Piscina({
     filename: new URL('../../workers/index/worker.js', import.meta.url).href,
     minThreads: 0,
@@ -25,17 +27,19 @@ export class Indexer {
     void this.#run(null);
   }
 
-  constructor(layout: CacheLayout) {
+  /** `memory` is the setting index-memory. */
+  constructor(layout: CacheLayout, memory: number) {
     this.#layout = layout;
+    this.#memoryLimit = indexMemory(memory);
   }
 
   /**
    * Reads the TOC of a blob, and puts its index into the cache; `generation` tells in which it is published.
    * Throws CRFS_NOT_STARGZ, CRFS_BAD_LAYER.
    */
-  async index(blob: Omit<IndexTask, 'path'>, generation: () => number): Promise<BlobRecord> {
+  async index(blob: Omit<IndexTask, 'path' | 'memoryLimit'>, generation: () => number): Promise<BlobRecord> {
     const path = join(this.#layout.tmp, `index-${this.#drafts++}`);
-    const outcome = (await this.#run({ ...blob, path })) as IndexOutcome;
+    const outcome = (await this.#run({ ...blob, path, memoryLimit: this.#memoryLimit })) as IndexOutcome;
     if ('error' in outcome) throw new CrfsError(outcome.error.code, outcome.error.message);
     chmodSync(path, 0o400);
     utimesSync(path, Date.now() / 1000, generation());

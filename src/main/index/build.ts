@@ -21,6 +21,8 @@ export interface IndexRequest {
   readonly toc: Toc;
   /** Where to make the file, which must not exist; the caller renames it into place. */
   readonly path: string;
+  /** Bytes that this may take: see `indexMemory`. */
+  readonly memoryLimit: number;
   /** Tells this blob from all others, so that files without a digest are not taken for those of another blob. */
   readonly blobIdentity: string;
 }
@@ -43,11 +45,11 @@ export interface IndexSummary {
 
 /**
  * Makes the index of a layer out of its TOC, in a read-only file at `path`. Holds about 300 bytes an entry meanwhile.
- * Throws CRFS_BAD_LAYER for a TOC that breaks a rule, CRFS_NO_SPACE, and what the source throws; no file is left then.
+ * Throws CRFS_BAD_LAYER for a TOC that breaks a rule or takes more memory than it may, CRFS_NO_SPACE, and what the source throws; no file is left then.
  */
 export function buildIndex(request: IndexRequest): Promise<IndexSummary> {
   return namingBlob(request.toc.blob, async () => {
-    const layer = new LayerTree(request.toc.tocOffset, request.blobIdentity);
+    const layer = new LayerTree(request.toc.tocOffset, request.blobIdentity, request.memoryLimit);
     try {
       const tocDigest = await readToc(request.toc, layer);
       return writeLayer(request, layer, tocDigest);

@@ -55,6 +55,11 @@ export class Column<A extends Cells> {
     }
   }
 
+  /** Bytes of memory that it takes. */
+  get memory(): number {
+    return this.#buffer.byteLength;
+  }
+
   /** Gives all memory back; the column is of no use from then on. */
   release(): void {
     if (this.at.length > 0) {

@@ -36,6 +36,7 @@ export class Contents {
   otherCount = 0;
 
   readonly #columns = [this.offset, this.inner, this.fileOffset, this.size, this.digest];
+  readonly #all = [...this.#columns, this.digests, this.otherOffsets];
   readonly #nodes: Nodes;
   readonly #tocOffset: number;
   readonly #keys: ObjectKeys;
@@ -170,8 +171,12 @@ export class Contents {
     }
   }
 
+  get memory(): number {
+    return this.#all.reduce((sum, column) => sum + column.memory, 0);
+  }
+
   release(): void {
-    for (const column of [...this.#columns, this.digests, this.otherOffsets]) {
+    for (const column of this.#all) {
       column.release();
     }
   }

@@ -10,6 +10,11 @@ import { Xattrs } from './xattrs.js';
 /** Each entry has a header of its own in the layer's tar. */
 const TAR_HEADER_BYTES = 512;
 
+/** So many entries, none of which is larger than a value of JSON may be, come between one look at the memory and the next. */
+const LOOK_EVERY = 32;
+/** What is read of the TOC, and what the index is put together from beside it. */
+const TIMES_IN_ALL = 1.5;
+
 const PREFETCH = '.prefetch.landmark';
 const NO_PREFETCH = '.no.prefetch.landmark';
 
@@ -23,16 +28,19 @@ export class LayerTree {
   prefetchEnd = 0;
   #prefetchWanted = true;
   readonly #tocOffset: number;
+  readonly #memoryLimit: number;
   #entries = 0;
 
-  constructor(tocOffset: number, blobIdentity: string) {
+  constructor(tocOffset: number, blobIdentity: string, memoryLimit: number) {
     this.#tocOffset = tocOffset;
     this.contents = new Contents(this.tree.nodes, tocOffset, blobIdentity);
+    this.#memoryLimit = memoryLimit;
   }
 
   /** Takes the next entry of the TOC. Throws LayerFault if it does not fit to those before it. */
   add(entry: Entry): void {
     this.#entries++;
+    if (this.#entries % LOOK_EVERY === 0) this.#checkMemory();
     if (this.#entries * TAR_HEADER_BYTES > this.#tocOffset * INFLATE_LIMIT) {
       throw new LayerFault(`the TOC lists more entries than ${this.#tocOffset} bytes of content can hold`);
     }
@@ -48,10 +56,19 @@ export class LayerTree {
 
   /** No entry follows. Throws LayerFault where something was left open. */
   end(): void {
+    this.#checkMemory();
     this.contents.close();
     this.#placement.end();
     if (!this.#prefetchWanted) {
       this.prefetchEnd = 0;
+    }
+  }
+
+  /** What was taken in may need no more than the limit, together with what putting it together will. */
+  #checkMemory(): void {
+    const memory = this.#placement.memory + this.xattrs.memory + this.contents.memory;
+    if (memory * TIMES_IN_ALL > this.#memoryLimit) {
+      throw new LayerFault(`its index takes more than ${this.#memoryLimit} bytes of memory to make: see index-memory`);
     }
   }
 

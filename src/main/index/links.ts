@@ -101,6 +101,10 @@ export class Links {
     }
   }
 
+  get memory(): number {
+    return this.#targets.memory;
+  }
+
   release(): void {
     this.#targets.release();
   }

@@ -98,6 +98,10 @@ export class Nodes {
     return ((this.flags.at[node] as number) & DETACHED) !== 0;
   }
 
+  get memory(): number {
+    return this.#columns.reduce((sum, column) => sum + column.memory, this.key.memory);
+  }
+
   release(): void {
     for (const column of this.#columns) {
       column.release();

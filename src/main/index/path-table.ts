@@ -125,6 +125,10 @@ export class PathTable {
     old.release();
   }
 
+  get memory(): number {
+    return this.#slots.memory + this.#hash.memory;
+  }
+
   release(): void {
     this.#slots.release();
     this.#hash.release();

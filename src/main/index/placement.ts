@@ -44,6 +44,10 @@ export class Placement {
     this.links.resolve();
   }
 
+  get memory(): number {
+    return this.tree.memory + this.links.memory;
+  }
+
   release(): void {
     this.tree.release();
     this.links.release();

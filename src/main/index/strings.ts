@@ -22,6 +22,10 @@ export class Strings {
     return place;
   }
 
+  get memory(): number {
+    return this.bytes.memory;
+  }
+
   release(): void {
     this.bytes.release();
   }

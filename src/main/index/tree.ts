@@ -213,6 +213,10 @@ export class Tree {
     this.#paths.release();
   }
 
+  get memory(): number {
+    return this.nodes.memory + this.strings.memory + this.#paths.memory;
+  }
+
   release(): void {
     this.freeze();
     this.nodes.release();

@@ -52,6 +52,10 @@ export class Xattrs {
     return place;
   }
 
+  get memory(): number {
+    return this.#columns.reduce((sum, column) => sum + column.memory, 0);
+  }
+
   release(): void {
     for (const column of this.#columns) {
       column.release();

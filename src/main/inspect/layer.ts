@@ -7,7 +7,9 @@ import { CrfsError } from '../errors/error.js';
 import type { LayerKind } from '../formats/footer.js';
 import { openToc, type Toc } from '../formats/toc.js';
 import { buildIndex } from '../index/build.js';
+import { indexMemory } from '../index/memory.js';
 import { IndexReader } from '../index/reader.js';
+import { loadSettings } from '../settings/settings.js';
 import type { LayerSource } from '../sources/open.js';
 import type { Workspace } from './workspace.js';
 
@@ -38,7 +40,8 @@ export async function readLayer(
 ): Promise<OpenLayer> {
   const toc = await tocOf(layer, blob);
   const path = workspace.path();
-  const { tocDigest, kind, tocOffset } = await buildIndex({ toc, path, blobIdentity: layer.identity });
+  const memoryLimit = indexMemory((await loadSettings({}))['index-memory']);
+  const { tocDigest, kind, tocOffset } = await buildIndex({ toc, path, memoryLimit, blobIdentity: layer.identity });
   const indexFd = openSync(path, 'r');
   unlinkSync(path);
   if (layer.tocDigest !== undefined && layer.tocDigest !== `sha256:${tocDigest}`) {

@@ -105,6 +105,13 @@ export const options = {
     fallback: 0,
     parse: bytes,
   },
+  'index-memory': {
+    description:
+      "bytes of memory that making a layer's index may take, some 350 an entry; 0: a quarter of the machine's, 1G at most",
+    value: 'BYTES',
+    fallback: 0,
+    parse: bytes,
+  },
   'idle-timeout': {
     description: 'time without a mount after which the daemon ends',
     value: 'TIME',

@@ -19,6 +19,8 @@ export interface IndexTask {
   readonly identity: string;
   /** Where to write the index. */
   readonly path: string;
+  /** Bytes that making it may take. */
+  readonly memoryLimit: number;
 }
 
 /** An error crosses threads as its parts: a clone of it would lose its code. */
@@ -29,10 +31,10 @@ export type IndexOutcome =
 /** Writes the index of a blob; without one, only gets ready. */
 export default async function index(task: IndexTask | null): Promise<IndexOutcome | null> {
   if (task === null) return null;
-  const { fd, tocFd, name, identity, path } = task;
+  const { fd, tocFd, name, identity, path, memoryLimit } = task;
   try {
     const toc = await openToc(fileSource(fd, name), tocFd === undefined ? undefined : fileSource(tocFd, name));
-    const summary = await buildIndex({ toc, path, blobIdentity: identity });
+    const summary = await buildIndex({ toc, path, memoryLimit, blobIdentity: identity });
     return { record: { ...summary, indexDigest: await digestOf(path) } };
   } catch (error) {
     rmSync(path, { force: true });
