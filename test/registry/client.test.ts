@@ -58,22 +58,19 @@ test('a manifest of another digest than asked for is refused', async (t) => {
 });
 
 test('a registry that is killed is unreachable, and readable when it is back', async (t) => {
-  const registry = await startRegistry();
+  const registry = await plain(t);
   const image = await makeImage(1, 100_000);
   await pushImage(image, `${registry.host}/a:one`);
   const second = await startRegistry({ root: registry.root });
-  const { port } = second;
+  const proxy = await startFaultProxy({ upstream: second.url });
+  t.teardown(() => proxy.close());
   const client = makeClient(t, await makeHome(t));
-  const name = ref(second.host, 'a', { tag: 'one' });
+  const name = ref(proxy.host, 'a', { tag: 'one' });
   const layer = first((await client.getManifest(name)).layers);
   const source = await client.openBlob(name, layer);
   await source.read(0, 10);
   await second.stop();
   await rejects(t, 'CRFS_UNREACHABLE', async () => await source.read(10, 10));
-  const third = await startRegistry({ root: registry.root, port });
-  t.teardown(async () => {
-    await third.stop();
-    await registry.stop();
-  });
+  proxy.upstream = registry.url;
   t.deepEqual(Buffer.from(await source.read(10, 10)), image.layers[0]?.bytes.subarray(10, 20));
 });

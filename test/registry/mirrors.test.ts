@@ -2,6 +2,7 @@
 
 import type { ExecutionContext } from 'ava';
 import { type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
+import { Gate } from '../tools/gate.js';
 import { PASSWORD, type Registry, type RegistryOptions, startRegistry, USER } from '../tools/registry.js';
 import { makeImage, pushImage, type TestImage } from '../tools/registry-image.js';
 import { first, type Home, makeClient, makeHome, ref, rejects, registryTest as test } from './setting.js';
@@ -72,9 +73,15 @@ test('where a mirror breaks off in the middle of a blob, the registry itself giv
   const name = ref('example.com', 'x/a', { tag: 'one' });
   const layer = first((await client.getManifest(name)).layers);
   const source = await client.openBlob(name, layer);
+  const gate = new Gate();
   let requests = 0;
-  mirror.fault = () => ({ kind: 'reset', after: requests++ === 0 ? 100_000 : 0 });
-  t.deepEqual(Buffer.from(await source.read(0, layer.size)), image.layers[0]?.bytes);
+  mirror.fault = () => ({ kind: 'reset', after: requests++ === 0 ? 100_000 : 0, gate });
+  const pieces: Uint8Array[] = [];
+  for await (const piece of source.stream(0, layer.size)) {
+    pieces.push(Buffer.from(piece));
+    gate.open();
+  }
+  t.deepEqual(Buffer.concat(pieces), image.layers[0]?.bytes);
   t.regex(primary.seen.at(-1)?.headers.range ?? '', /^bytes=[1-9]/);
 });
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { CrfsError } from '../../src/main/errors/error.js';
 import { parseContentRange } from '../../src/main/http/content-range.js';
 import { oneLine } from '../../src/main/http/failure.js';
-import { paced } from '../../src/main/http/paced.js';
+import { PROGRESS, paced } from '../../src/main/http/paced.js';
 import { retryAfter, retrying, TransientError } from '../../src/main/http/retry.js';
 
 const quick = { attempts: 3, first: 1, longest: 2, total: 10_000 };
@@ -84,18 +83,27 @@ test('what a server says is shown on one short line, without control characters'
   t.is(oneLine('x'.repeat(1000)).length, 201);
 });
 
-async function* trickle(): AsyncGenerator<Uint8Array> {
-  for (;;) {
-    await sleep(5);
-    yield new Uint8Array(1);
+/** Chunks of so many bytes, each of which takes 5 ms to arrive, and their clock. */
+function link(size: number, count: number): { chunks: AsyncIterable<Uint8Array>; clock: { now(): number } } {
+  let time = 0;
+  async function* send(): AsyncGenerator<Uint8Array> {
+    for (let sent = 0; sent < count; sent++) {
+      time += 5;
+      yield new Uint8Array(size);
+    }
   }
+  return { chunks: send(), clock: { now: () => time } };
 }
 
-test('a transfer that trickles is given up', async (t) => {
+test('a transfer that trickles is given up, and one that is slow is not', async (t) => {
   let bytes = 0;
-  const run = async (): Promise<void> => {
-    for await (const chunk of paced(trickle(), 100, 'GET x')) bytes += chunk.length;
+  const pass = async (size: number, count: number): Promise<void> => {
+    const { chunks, clock } = link(size, count);
+    for await (const chunk of paced(chunks, 100, 'GET x', clock)) bytes += chunk.length;
   };
-  await t.throwsAsync(run, { instanceOf: TransientError });
-  t.true(bytes > 0 && bytes <= 20);
+  await t.throwsAsync(pass(1, 1000), { instanceOf: TransientError });
+  t.is(bytes, 20);
+  bytes = 0;
+  await pass(PROGRESS / 20, 1000);
+  t.is(bytes, Math.floor(PROGRESS / 20) * 1000);
 });

@@ -18,7 +18,8 @@ export const top = fileURLToPath(new URL('../../..', import.meta.url));
 export const crfs = join(top, 'bin/crfs');
 export const plugin = join(top, 'crfs-plugin.so');
 
-const PATIENCE_MS = 30_000;
+/** What has not come about by then never will, on however slow a machine. */
+const PATIENCE_MS = 240_000;
 
 export interface MountOptions {
   /** Without one, the mount is read-only. */

@@ -21,7 +21,6 @@ export interface RegistryOptions {
   readonly tls?: { readonly certificate: string; readonly key: string; readonly clientCa?: string };
   /** Where blobs lie, to share them with another registry; a temporary directory unless given. */
   readonly root?: string;
-  readonly port?: number;
 }
 
 export interface Registry {
@@ -48,7 +47,7 @@ export const missing: readonly string[] = ['docker-registry', 'skopeo'].filter((
 
 function config(options: RegistryOptions, root: string, htpasswd: string): string {
   const { auth, tls } = options;
-  const http: Record<string, unknown> = { addr: `127.0.0.1:${options.port ?? 0}` };
+  const http: Record<string, unknown> = { addr: '127.0.0.1:0' };
   if (tls)
     http['tls'] = { certificate: tls.certificate, key: tls.key, ...(tls.clientCa && { clientcas: [tls.clientCa] }) };
   const top: Record<string, unknown> = {

@@ -7,17 +7,21 @@ import { TransientError } from './retry.js';
 /** Bytes; fewer within the time after which a transfer is given up are no progress. */
 export const PROGRESS = 64 << 10;
 
-/** Passes `chunks` on. Throws a TransientError once `stall` milliseconds were waited without PROGRESS bytes arriving. */
+/**
+ * Passes `chunks` on. Throws a TransientError once `stall` milliseconds, as `clock` has them, were waited without PROGRESS
+ * bytes arriving.
+ */
 export async function* paced(
   chunks: AsyncIterable<Uint8Array>,
   stall: number,
   asked: string,
+  clock: { now(): number } = performance,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let waited = 0;
   let fresh = 0;
-  let asking = performance.now();
+  let asking = clock.now();
   for await (const chunk of chunks) {
-    waited += performance.now() - asking;
+    waited += clock.now() - asking;
     fresh += chunk.length;
     if (fresh >= PROGRESS) {
       waited = 0;
@@ -25,6 +29,6 @@ export async function* paced(
     }
     if (waited > stall) throw new TransientError(`${asked}: the transfer stalled`);
     yield chunk;
-    asking = performance.now();
+    asking = clock.now();
   }
 }
