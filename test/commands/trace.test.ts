@@ -7,7 +7,6 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import type { Opening, Traced } from '../../src/main/daemon/tracer.js';
 import { startOrigin } from '../tools/fault-proxy-origin.js';
@@ -52,6 +51,14 @@ async function trace(t: ExecutionContext, machine: Machine, args: readonly strin
   const [told] = (await once(child.stderr, 'data')) as [Buffer];
   t.regex(String(told), /^tracing .*: \^C ends it\n$/);
   return { child, lines, ended: once(child, 'close').then(([code]) => code as number | null) };
+}
+
+/** How many opens are told by these lines, or counted in them. */
+function countIn(lines: readonly string[]): number {
+  return lines.reduce((sum, line) => {
+    const traced = JSON.parse(line) as Traced;
+    return sum + ('missed' in traced ? traced.missed : 1);
+  }, 0);
 }
 
 mounting('trace tells what is opened, whether it waited, and for what', async (t) => {
@@ -128,12 +135,7 @@ mounting('more opens than a trace can follow are counted', async (t) => {
   process.kill(daemon, 'SIGSTOP');
   for (let n = 0; n < 5000; n++) readFileSync(join(mount.merged, 'first'));
   process.kill(daemon, 'SIGCONT');
-  const count = (): number =>
-    lines.reduce((sum, line) => {
-      const traced = JSON.parse(line) as Traced;
-      return sum + ('missed' in traced ? traced.missed : 1);
-    }, 0);
-  await until('each is told or counted', () => count() === 5000);
+  await until('each is told or counted', () => countIn(lines) === 5000);
   t.true(lines.length < 5000);
   child.kill('SIGINT');
 });
@@ -144,10 +146,11 @@ mounting('a trace that nobody reads keeps no daemon from ending', async (t) => {
   readFileSync(join(mount.merged, 'first'));
   const { child } = await trace(t, machine, [mount.merged, '--json']);
   child.kill('SIGSTOP');
-  for (let n = 0; n < 5000; n++) {
+  const { lines } = await trace(t, machine, [mount.merged, '--json']);
+  for (let n = 1; n <= 5000; n++) {
     readFileSync(join(mount.merged, 'first'));
-    if (n % 500 === 0) await sleep(50); // more than fits into the socket is to be told
-  }
+    if (n % 500 === 0) await until('the daemon tells of them', () => countIn(lines) === n);
+  } // by now it has told more than fits into the socket of whoever does not read
   await machine.crfs('stop');
   t.is(await machine.status(), null);
 });

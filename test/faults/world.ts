@@ -15,6 +15,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { makeLayer } from '../tools/layers.js';
 import { type Machine, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
@@ -148,6 +149,33 @@ export async function daemonOf(machine: Machine): Promise<number> {
 /** The daemon that became ready last, as its log tells: a look that costs nothing. */
 export function newestDaemon(machine: Machine): number {
   return Number([...machine.log.matchAll(/"pid":(\d+).*the daemon is ready/g)].at(-1)?.[1]);
+}
+
+/**
+ * Kills the daemon, up to three times, while `reading` goes on: when the cache holds some objects more than after the last
+ * kill, `share` at the most. Tells `killed` which, and resolves with what `reading` does.
+ */
+export async function killDaemons<T>(
+  machine: Machine,
+  killed: Set<number>,
+  share: number,
+  reading: Promise<T>,
+): Promise<T> {
+  const state = { ended: false };
+  const end = (): void => {
+    state.ended = true;
+  };
+  reading.then(end, end);
+  const soon = (): number => objectsOf(machine).length + Math.floor(Math.random() * share);
+  for (let kills = 0, enough = soon(); !state.ended && kills < 3; await sleep(5)) {
+    const daemon = newestDaemon(machine);
+    if (killed.has(daemon) || objectsOf(machine).length <= enough) continue; // nobody has needed another one yet
+    process.kill(daemon, 'SIGKILL');
+    killed.add(daemon);
+    kills++;
+    enough = soon();
+  }
+  return await reading;
 }
 
 /** Writes nonsense over bytes of a blob, at each of these places. */

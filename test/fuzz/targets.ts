@@ -55,7 +55,7 @@ export async function compileFuzzer(clang: string, name: string): Promise<string
 export async function fuzzNative(program: string, name: string, seconds: number): Promise<number> {
   const found = join(top, 'dist/fuzz', `${name}.corpus`);
   mkdirSync(found, { recursive: true });
-  const limits = [`-max_total_time=${seconds}`, '-max_len=24576', '-timeout=10', '-rss_limit_mb=1024'];
+  const limits = [`-max_total_time=${seconds}`, '-max_len=24576', '-timeout=60', '-rss_limit_mb=1024'];
   const crashes = `-artifact_prefix=${join(top, 'dist/fuzz', `${name}-`)}`;
   const stats = '-print_final_stats=1';
   const script = 'exec "$@" 2>&1';

@@ -282,7 +282,7 @@ async function twoFiles(bad: Buffer, fields: Fields): Promise<Buffer> {
 }
 
 async function failsAlone(t: ExecutionContext, engine: string): Promise<void> {
-  const machine = new Machine({ CRFS_READAHEAD: '0', CRFS_ENGINE: engine });
+  const machine = new Machine({ CRFS_READAHEAD: '0', CRFS_ENGINE: engine, CRFS_WORKERS: '2' });
   t.teardown(() => machine.dispose());
   const place = machine.directory('bad');
   for (const [n, [rule, make, fields, line]] of unreadable.entries()) {

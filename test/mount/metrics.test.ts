@@ -15,12 +15,19 @@ import { Machine, mountingTest, until } from '../tools/machine.js';
 
 const mounting = mountingTest();
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
+/** Starts a daemon with metrics on a port that was free: until it is there, others may take the port first. */
+async function startWithMetrics(machine: Machine): Promise<string> {
+  for (;;) {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    server.close();
+    await once(server, 'close');
+    const address = `127.0.0.1:${port}`;
+    await machine.crfs('daemon', '--metrics', address);
+    if (!machine.log.includes(`address already in use ${address}`)) return `http://${address}/metrics`;
+    await machine.crfs('stop');
+  }
 }
 
 /** The samples of a scrape, each of which must come behind its help and its type. */
@@ -48,12 +55,11 @@ async function scrape(t: ExecutionContext, url: string): Promise<Map<string, num
 }
 
 mounting('metrics are scraped on a loopback port while a mount reads, and no counter ever falls', async (t) => {
-  const address = `127.0.0.1:${await freePort()}`;
-  const machine = new Machine({ CRFS_METRICS: address });
+  const machine = new Machine();
   t.teardown(() => machine.dispose());
+  const url = await startWithMetrics(machine);
   const known = await knownLayer(machine, { small: 100, large: 4 });
   const mount = await machine.mount([known.layer]);
-  const url = `http://${address}/metrics`;
   const scrapes = [await scrape(t, url)];
   const reading = { ended: false };
   const readers = readAll(mount.merged, known, 4).finally(() => {

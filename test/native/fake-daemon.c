@@ -238,7 +238,7 @@ int main(int argc, char **argv) {
   close(3);
   close(2);
   /* until all mounts are gone; a first one has a while to come */
-  for (int idle = 0, seen = 0; idle < 10000 && (!seen || mount_count > 0); idle++) {
+  for (int idle = 0, seen = 0; idle < 60000 && (!seen || mount_count > 0); idle++) {
     struct pollfd wait[MOUNTS + 1] = {{.fd = listener, .events = POLLIN}};
     for (int i = 0; i < mount_count; i++)
       wait[i + 1] = (struct pollfd){.fd = mounts[i].socket, .events = POLLIN};

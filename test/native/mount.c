@@ -126,19 +126,25 @@ static void threads_read(void) {
 }
 
 static void processes_race_to_start_the_daemon(void) {
-  int pipe_ends[2], status;
-  CHECK(pipe(pipe_ends) == 0);
+  int start[2], loaded[2], end[2], status;
+  char byte = '+';
+  CHECK(pipe(start) == 0 && pipe(loaded) == 0 && pipe(end) == 0);
   for (int i = 0; i < 10; i++)
     if (fork() == 0) {
-      char byte;
-      close(pipe_ends[1]);
-      CHECK(read(pipe_ends[0], &byte, 1) == 0); /* all start at once */
+      close(start[1]);
+      close(end[1]);
+      CHECK(read(start[0], &byte, 1) == 0); /* all start at once */
       CHECK(load() == 0);
       read_all_files();
+      CHECK(write(loaded[1], &byte, 1) == 1 && read(end[0], &byte, 1) == 0); /* the daemon ends with its last mount */
       unload();
       exit(0);
     }
-  close(pipe_ends[1]);
+  close(start[1]);
+  close(loaded[1]);
+  for (int i = 0; i < 10; i++)
+    CHECK(read(loaded[0], &byte, 1) == 1);
+  close(end[1]);
   for (int i = 0; i < 10; i++)
     CHECK(wait(&status) > 0 && status == 0);
 }

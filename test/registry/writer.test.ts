@@ -6,6 +6,7 @@ import type { ExecutionContext } from 'ava';
 import type { RegistryClient } from '../../src/main/registry/client.js';
 import { OCI_MANIFEST } from '../../src/main/registry/manifest.js';
 import { openWriter } from '../../src/main/registry/writer.js';
+import { sameBytes } from '../tools/bytes.js';
 import { type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
 import { startRegistry } from '../tools/registry.js';
 import { makeCertificates } from '../tools/registry-certs.js';
@@ -50,7 +51,7 @@ test('a small blob is sent with two requests', async (t) => {
   await send(writer, digest, () => pieces(bytes));
   const methods = proxy.seen.map(({ method }) => method);
   t.deepEqual(methods.slice(-2), ['POST', 'PUT']);
-  t.deepEqual(await stored(all), bytes);
+  sameBytes(t, await stored(all), bytes);
 });
 
 test('an empty blob can be sent', async (t) => {
@@ -71,7 +72,7 @@ test('a large blob is sent in chunks, its digest known only at the end', async (
   await upload.commit(digest);
   t.is(proxy.seen.filter(({ method }) => method === 'PATCH').length, 4);
   t.true(await writer.hasBlob(digest));
-  t.deepEqual(await stored(all), bytes);
+  sameBytes(t, await stored(all), bytes);
 });
 
 test('an upload that breaks between two chunks is resumed', async (t) => {
@@ -86,7 +87,7 @@ test('an upload that breaks between two chunks is resumed', async (t) => {
   t.is(patches, 5);
   t.true(proxy.seen.some(({ method }) => method === 'GET'));
   t.is(proxy.seen.filter(({ method }) => method === 'POST').length, 1);
-  t.deepEqual(await stored(all), bytes);
+  sameBytes(t, await stored(all), bytes);
 });
 
 test('an upload that the registry gives up is started anew', async (t) => {
@@ -98,7 +99,7 @@ test('an upload that the registry gives up is started anew', async (t) => {
     method === 'PATCH' && patches++ === 0 ? { kind: 'cut-upload', after: 600_000 } : undefined;
   await send(writer, digest, () => pieces(bytes));
   t.is(proxy.seen.filter(({ method }) => method === 'POST').length, 2);
-  t.deepEqual(await stored(all), bytes);
+  sameBytes(t, await stored(all), bytes);
 });
 
 for (const method of ['PATCH', 'PUT']) {
@@ -115,7 +116,7 @@ for (const method of ['PATCH', 'PUT']) {
       };
       await send(writer, digest, () => pieces(bytes));
       t.true(broken);
-      t.deepEqual(await stored(all), bytes);
+      sameBytes(t, await stored(all), bytes);
     });
   }
 }
@@ -139,7 +140,7 @@ test('a registry that keeps what has arrived of a chunk is sent the rest of it a
   const upload = await writer.beginBlob();
   for await (const piece of pieces(bytes)) await upload.write(piece);
   await upload.commit(digest);
-  t.deepEqual(registry.blobs.get(digest), bytes);
+  sameBytes(t, registry.blobs.get(digest) ?? Buffer.alloc(0), bytes);
   t.is(registry.received, bytes.length);
 });
 
@@ -155,7 +156,7 @@ test('an upload whose answers are lost or late is completed', async (t) => {
   };
   await send(writer, digest, () => pieces(bytes));
   t.deepEqual([...broken].sort(), ['GET', 'PATCH', 'PUT']);
-  t.deepEqual(await stored(all), bytes);
+  sameBytes(t, await stored(all), bytes);
 });
 
 test('bytes that do not match their digest are refused, and nothing is stored', async (t) => {
@@ -198,7 +199,7 @@ test('a manifest is written under a tag and under its digest', async (t) => {
     );
     const written = await writer.putManifest(OCI_MANIFEST, manifest, tag);
     const read = await client.getManifest(ref(proxy.host, 'a/b', tag === undefined ? { digest: written } : { tag }));
-    t.deepEqual(Buffer.from(read.bytes), manifest);
+    sameBytes(t, read.bytes, manifest);
   }
 });
 

@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type Agent, type ClientRequest, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { delivered } from './delivered.js';
 import type { Gate } from './gate.js';
@@ -49,12 +50,14 @@ const HOP_BY_HOP = ['connection', 'keep-alive', 'proxy-authenticate', 'te', 'tra
 export class Exchange {
   readonly #passage: Passage;
   readonly #incoming: IncomingMessage;
+  readonly #socket: Socket;
   readonly #outgoing: ServerResponse;
   readonly #fault: Fault | undefined;
 
   constructor(passage: Passage, incoming: IncomingMessage, outgoing: ServerResponse, fault: Fault | undefined) {
     this.#passage = passage;
     this.#incoming = incoming;
+    this.#socket = incoming.socket; // Node.js 24 forgets it where reading stops early
     this.#outgoing = outgoing;
     this.#fault = fault;
   }
@@ -90,7 +93,6 @@ export class Exchange {
   /** Sends the request on, and resolves to the answer's head. */
   async #forward(upstream: string): Promise<IncomingMessage> {
     const incoming = this.#incoming;
-    const { socket } = incoming; // Node.js 24 forgets it where reading stops early
     const fault = this.#fault;
     const headers = { ...incoming.headers };
     if (fault?.kind === 'whole') delete headers.range;
@@ -102,7 +104,7 @@ export class Exchange {
     const answer = new Promise<IncomingMessage>((resolve, reject) => {
       onward.once('response', resolve).on('error', reject);
     });
-    answer.catch(() => socket.destroy());
+    answer.catch(() => this.#socket.destroy());
     let had = 0;
     for await (const chunk of incoming as AsyncIterable<Buffer>) {
       had += chunk.length;
@@ -111,7 +113,7 @@ export class Exchange {
         onward.write(chunk.subarray(0, chunk.length - (had - fault.after)));
         await sent(onward);
         onward.destroy();
-        socket.resetAndDestroy();
+        this.#socket.resetAndDestroy();
         break;
       }
       if (!onward.write(chunk)) await drained(onward);
@@ -158,7 +160,7 @@ export class Exchange {
   /** What comes after the last byte that passes. Returns whether that ends the answer. */
   async #interrupt(): Promise<boolean> {
     const fault = this.#fault;
-    const { socket } = this.#incoming;
+    const socket = this.#socket;
     await delivered(socket);
     if (fault !== undefined && 'gate' in fault) await fault.gate?.pass();
     if (fault?.kind === 'hold') return false;
