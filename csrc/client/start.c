@@ -65,8 +65,22 @@ static void close_from(int first, int limit) {
     close(fd);
 }
 
+/* Our environment without a password for this mount, which the daemon may outlive. Returns NULL without memory, or what
+ * the caller frees. */
+static char **daemon_environment(void) {
+  static const char secret[] = "CRFS_CREDS=";
+  size_t count = 0;
+  while (environ[count] != NULL)
+    count++;
+  char **kept = calloc(count + 1, sizeof *kept), **next = kept;
+  for (char **entry = environ; kept != NULL && *entry != NULL; entry++)
+    if (strncmp(*entry, secret, sizeof secret - 1) != 0)
+      *next++ = *entry;
+  return kept;
+}
+
 /* In the child of a child, possibly of a threaded process: nothing here but what may be called in a signal handler. */
-__attribute__((noreturn)) static void run(const char *command, int pipe, int limit) {
+__attribute__((noreturn)) static void run(const char *command, int pipe, int limit, char *const environment[]) {
   static const char trouble[] = "cannot be run; is its interpreter installed?\n";
   const struct sigaction standard = {.sa_handler = SIG_DFL};
   sigset_t none;
@@ -83,7 +97,7 @@ __attribute__((noreturn)) static void run(const char *command, int pipe, int lim
   close_from(READY_FD + 1, limit);
   umask(077);
   if (chdir("/") == 0)
-    execl(command, command, "daemon", "--ready-fd", "3", (char *)NULL);
+    execle(command, command, "daemon", "--ready-fd", "3", (char *)NULL, environment);
   if (write(STDERR_FILENO, trouble, sizeof trouble - 1) < 0)
     _exit(126);
   _exit(127);
@@ -92,15 +106,20 @@ __attribute__((noreturn)) static void run(const char *command, int pipe, int lim
 static int spawn(const char *command, int pipe, struct crfs_failure *failure) {
   struct rlimit files;
   int limit = getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < (1 << 20) ? (int)files.rlim_cur : 1 << 20;
+  char **environment = daemon_environment();
+  if (environment == NULL)
+    return crfs_fail(failure, ENOMEM, "out of memory");
   pid_t child = fork();
-  if (child < 0)
-    return crfs_fail(failure, errno, "cannot start the daemon: fork: %s", strerror(errno));
+  int error = errno;
   if (child == 0) {
     setsid();
     if (fork() == 0)
-      run(command, pipe, limit);
+      run(command, pipe, limit, environment);
     _exit(0);
   }
+  free(environment);
+  if (child < 0)
+    return crfs_fail(failure, error, "cannot start the daemon: fork: %s", strerror(error));
   while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
     ;
   return 0;

@@ -102,6 +102,7 @@ mounting('crfs mount hands on how to reach the registry, and the password is tol
     await machine.crfs('status'),
     await machine.crfs('status', '--json'),
     readFileSync(`/proc/${pid}/cmdline`, 'utf8'),
+    readFileSync(`/proc/${pid}/environ`, 'utf8'),
     readFileSync('/proc/self/mountinfo', 'utf8'),
   ];
   for (const text of told) t.false(text.includes(PASSWORD) || text.includes(Buffer.from(CREDS).toString('base64')));

@@ -30,6 +30,15 @@ test('nobody is logged in where there is no file', async (t) => {
   t.is(await new AuthFiles(home.surroundings).find('example.com', 'a'), undefined);
 });
 
+test("docker's first file, a table alone, is the last to be looked into", async (t) => {
+  const home = await makeHome(t);
+  await home.write('.dockercfg', JSON.stringify({ 'https://one.com/v1/': entry('old'), 'two.com': entry('old') }));
+  await auths(home, THIRD, { 'two.com': entry('newer') });
+  const files = new AuthFiles(home.surroundings);
+  t.deepEqual(await files.find('one.com', 'a'), user('old'));
+  t.deepEqual(await files.find('two.com', 'a'), user('newer'));
+});
+
 test('the longest part of the name that has credentials wins', async (t) => {
   const home = await makeHome(t);
   await auths(home, FIRST, {

@@ -2,7 +2,7 @@
 
 /** Credentials, as containers-auth.json(5) and docker's config.json keep them. */
 
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Surroundings } from '../environment/environment.js';
 import { ConfigFiles, configHomeOf, homeOf } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
@@ -21,6 +21,8 @@ interface AuthFile {
   readonly store: string | undefined;
 }
 
+/** docker's first file of credentials: a table of them, and nothing else. */
+const LEGACY = '.dockercfg';
 /** Names that docker.io's credentials are kept under. */
 const DOCKER_KEYS = ['docker.io', 'index.docker.io', 'registry-1.docker.io'];
 const DOCKER_HELPER_KEY = 'https://index.docker.io/v1/';
@@ -46,10 +48,12 @@ function parseAuthFile(text: string, path: string): AuthFile {
     // The parser's message would quote the file, and with it the secrets.
     throw new CrfsError('CRFS_USAGE', `${path} is not JSON: repair it, or log in again`);
   }
-  const auths = table(top['auths']).flatMap(([key, entry]): [string, Credentials][] => {
-    const credentials = credentialsOf(entry);
-    return credentials === undefined ? [] : [[key, credentials]];
-  });
+  const auths = table(basename(path) === LEGACY ? top : top['auths']).flatMap(
+    ([key, entry]): [string, Credentials][] => {
+      const credentials = credentialsOf(entry);
+      return credentials === undefined ? [] : [[key, credentials]];
+    },
+  );
   const helpers = table(top['credHelpers']).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
   const store = typeof top['credsStore'] === 'string' && top['credsStore'] !== '' ? top['credsStore'] : undefined;
   return { path, auths: new Map(auths), helpers: new Map(helpers), store };
@@ -120,6 +124,8 @@ export class AuthFiles {
     const first =
       env['REGISTRY_AUTH_FILE'] || join(runtime, env['XDG_RUNTIME_DIR'] ? 'containers/auth.json' : 'auth.json');
     const docker = env['DOCKER_CONFIG'] || join(homeOf(this.#surroundings), '.docker');
-    return [first, join(configHomeOf(this.#surroundings), 'containers/auth.json'), join(docker, 'config.json')];
+    const home = homeOf(this.#surroundings);
+    const containers = join(configHomeOf(this.#surroundings), 'containers/auth.json');
+    return [first, containers, join(docker, 'config.json'), join(home, LEGACY)];
   }
 }

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import test from 'ava';
+import { parseIntroduction } from '../../src/main/daemon/introduction.js';
+
+const tell = (...parts: string[]): string => parts.map((part) => `${part}\0`).join('');
+
+test('a mount tells where it is and what its environment says, with absolute paths', (t) => {
+  const text = tell(
+    '/mnt/../merged',
+    '/work',
+    'HOME=/home/me',
+    'REGISTRY_AUTH_FILE=../auth.json',
+    'CRFS_POLICY=',
+    'no_proxy=a=b,\nc',
+    'XDG_CONFIG_HOME=relative',
+  );
+  t.deepEqual(parseIntroduction(text), {
+    mountpoint: '/merged',
+    env: {
+      HOME: '/home/me',
+      REGISTRY_AUTH_FILE: '/auth.json',
+      CRFS_POLICY: '',
+      no_proxy: 'a=b,\nc',
+      XDG_CONFIG_HOME: 'relative',
+    },
+  });
+});
+
+test('what is no variable of a mount is left out', (t) => {
+  const nonsense = tell('/m', '/', 'LD_PRELOAD=/x', 'HOME', '=', '', '__proto__=x', 'HOME =/x', 'PATH=/bin');
+  t.deepEqual(parseIntroduction(nonsense), { mountpoint: '/m', env: { PATH: '/bin' } });
+  t.deepEqual(parseIntroduction(''), { mountpoint: '?', env: {} });
+  t.deepEqual(parseIntroduction('elsewhere'), { mountpoint: '?', env: {} });
+});
