@@ -118,7 +118,8 @@ test('a redirect from https to http is refused', async (t) => {
   const cert = await readFile(certificates.server.certificate);
   const plain = await startOrigin(Buffer.from('content'));
   const server = createServer({ key, cert }, (_, response) => {
-    response.writeHead(302, { location: `${plain.url}/layer`, 'content-length': '0' }).end();
+    const { port } = new URL(plain.url);
+    response.writeHead(302, { location: `http://localhost:${port}/layer`, 'content-length': '0' }).end();
   });
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
