@@ -233,3 +233,17 @@ test('the unit of a link is its bandwidth times its round trip', (t) => {
   link.measured(10 << 20, 20, ((10 << 20) / 25e6) * 1000);
   t.is(Math.round(link.unit / 1000), 500);
 });
+
+test('where bytes turned out to be wrong, the source is told before they are fetched again', async (t) => {
+  const { open } = setUp(t);
+  const { fetcher, file, source } = open();
+  const doubted: [number, number][] = [];
+  Object.assign(source, { doubt: (offset: number, length: number) => doubted.push([offset, length]) });
+  await fetcher.prefetch(0, 4 * BLOCK);
+  t.deepEqual(doubted, []);
+  file.blocks.doubt(BLOCK, 3 * BLOCK);
+  await fetcher.prefetch(0, 6 * BLOCK);
+  t.deepEqual(doubted, [[BLOCK, 2 * BLOCK]]);
+  await fetcher.prefetch(0, 8 * BLOCK);
+  t.is(doubted.length, 1);
+});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { readdir, readFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { extractTar } from '../tools/extract.js';
@@ -265,3 +266,34 @@ remote('a file whose bytes cannot be had gives EIO, others read, and all reads o
   proxy.fault = () => undefined;
   t.is((await readFile(large)).length, 9 << 20);
 });
+
+for (const from of [0, 1]) {
+  remote(
+    `a mirror whose bytes are wrong ${from === 0 ? 'from the start' : 'behind the TOC'} is passed over`,
+    async (t) => {
+      const { machine, registry, proxy } = await world(t);
+      const mirror = await startFaultProxy({ upstream: registry.url });
+      t.teardown(() => mirror.close());
+      const tar = join(machine.directory('tars'), 'a.tar');
+      writeTar(
+        tar,
+        Array.from({ length: 20 }, (_, number) => ({ name: `file-${number}`, content: randomBytes(200_000) })),
+      );
+      await pushTars([tar], `${registry.host}/a:1`);
+      const conf = `[[registry]]\nlocation = "${proxy.host}"\n[[registry.mirror]]\nlocation = "${mirror.host}"\n`;
+      await writeFile(join(machine.directory('config/containers'), 'registries.conf'), conf);
+      const plain = machine.directory('plain');
+      await extractTar(tar, plain);
+      let blobs = 0;
+      mirror.fault = ({ path }) => (path.includes('/blobs/') && blobs++ >= from ? { kind: 'invert' } : undefined);
+      const mount = await machine.mount([`docker://${proxy.host}/a:1`]);
+      t.deepEqual(
+        compareTrees(await describeTree(mount.merged), await describeTree(plain), { ignoreMtimeOf: ['.'] }),
+        [],
+      );
+      t.true(blobs > from);
+      t.true(blobRequests(proxy) > 0);
+      t.like((await machine.status())?.counters, { errors: 0, digestErrors: 0 });
+    },
+  );
+}

@@ -86,6 +86,51 @@ test('where a mirror breaks off in the middle of a blob, the registry itself giv
   t.regex(primary.seen.at(-1)?.headers.range ?? '', /^bytes=[1-9]/);
 });
 
+test('once bytes of a mirror were wrong, the registry itself is asked for these and all others', async (t) => {
+  const { mirror, primary, home, image } = await setting(t);
+  const client = makeClient(t, home);
+  const name = ref('example.com', 'x/a', { tag: 'one' });
+  const layer = first((await client.getManifest(name)).layers);
+  const bytes = image.layers[0]?.bytes ?? Buffer.alloc(0);
+  const source = await client.openBlob(name, layer);
+  mirror.fault = () => ({ kind: 'invert' });
+  t.notDeepEqual(Buffer.from(await source.read(1000, 100)), bytes.subarray(1000, 1100));
+  t.is(primary.seen.length, 0);
+  source.doubt?.(1000, 100);
+  mirror.reset();
+  t.deepEqual(Buffer.from(await source.read(1000, 100)), bytes.subarray(1000, 1100));
+  t.deepEqual(Buffer.from(await source.read(200_000, 50)), bytes.subarray(200_000, 200_050));
+  t.is(mirror.seen.length, 0);
+  primary.fault = () => ({ kind: 'status', status: 404 });
+  mirror.fault = () => undefined;
+  t.deepEqual(Buffer.from(await source.read(0, 10)), bytes.subarray(0, 10));
+});
+
+test('where it is not known who gave wrong bytes, the first place is in doubt', async (t) => {
+  const { mirror, primary, home, image } = await setting(t);
+  const client = makeClient(t, home);
+  const name = ref('example.com', 'x/a', { tag: 'one' });
+  const layer = first((await client.getManifest(name)).layers);
+  const source = await client.openBlob(name, layer);
+  mirror.reset();
+  source.doubt?.(0, 100_000);
+  source.doubt?.(100_000, 100_000);
+  t.deepEqual(Buffer.from(await source.read(0, 10)), image.layers[0]?.bytes.subarray(0, 10));
+  t.deepEqual([mirror.seen.length, primary.seen.length], [0, 1]);
+});
+
+for (const kind of ['invert', 'whole'] as const) {
+  test(`where what a mirror sends is no manifest (${kind}), the registry itself is asked`, async (t) => {
+    const { mirror, home } = await setting(t);
+    mirror.fault = () =>
+      kind === 'invert'
+        ? { kind }
+        : { kind: 'status', status: 200, headers: { 'content-type': 'text/html' }, body: '<h1>Please log in</h1>' };
+    const client = makeClient(t, home);
+    t.is((await client.getManifest(ref('example.com', 'x/a', { tag: 'one' }))).layers.length, 1);
+  });
+}
+
 test('a mirror that cannot be reached is left alone for a while', async (t) => {
   const { mirror, home } = await setting(t);
   const client = makeClient(t, home);

@@ -31,6 +31,8 @@ export type Fault =
   | { readonly kind: 'headers'; readonly headers: Record<string, string>; readonly status?: number }
   /** Answers 200 with everything, whatever range was asked for; cut off after so many bytes, where that is given. */
   | { readonly kind: 'whole'; readonly after?: number; readonly chunked?: boolean }
+  /** All bytes of the answer's body are other ones. */
+  | { readonly kind: 'invert' }
   /** Sends the client to the store, with a URL that is good until `expire` is called. */
   | { readonly kind: 'redirect' };
 
@@ -141,6 +143,7 @@ export class Exchange {
     let left =
       fault !== undefined && fault.kind !== 'cut-upload' && 'after' in fault ? (fault.after ?? Infinity) : Infinity;
     for await (const chunk of answer as AsyncIterable<Buffer>) {
+      if (fault?.kind === 'invert') for (const [index, byte] of chunk.entries()) chunk[index] = byte ^ 0xff;
       for (let rest = chunk; rest.length > 0; ) {
         if (left === 0) {
           if (await this.#interrupt()) return;

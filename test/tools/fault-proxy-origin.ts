@@ -16,7 +16,7 @@ export interface Origin {
 
 /** Serves `content` under every path, on a free port of 127.0.0.1. */
 export async function startOrigin(content: Uint8Array): Promise<Origin> {
-  const server = createServer((request, response) => {
+  const server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
     const { content: all, etag } = origin;
     origin.requests++;
     const match = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '');

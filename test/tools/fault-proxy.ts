@@ -66,6 +66,9 @@ async function listen(server: Server): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
+/** No connection ends for being idle: a slow machine would see that in the middle of a test. */
+const patient = { requestTimeout: 0, keepAliveTimeout: 0 };
+
 class Proxy implements FaultProxy, Passage {
   readonly host: string;
   readonly store: { readonly url: string; readonly host: string; readonly seen: Seen[] };
@@ -147,6 +150,6 @@ function note(list: Seen[], incoming: IncomingMessage): Seen {
 
 /** Starts proxy and store on free ports of 127.0.0.1. */
 export async function startFaultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
-  const servers = [createServer({ requestTimeout: 0 }), createServer({ requestTimeout: 0 })] as const;
+  const servers = [createServer(patient), createServer(patient)] as const;
   return new Proxy(options, servers, await listen(servers[0]), await listen(servers[1]));
 }

@@ -22,4 +22,8 @@ export interface StreamSource extends BlobSource {
    * Fails as `read` does. Stopping early, or aborting `signal`, ends the request.
    */
   stream(offset: number, length: number, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  /** How many places the bytes may come from: one, unless it is stated. */
+  readonly places?: number;
+  /** Takes in that the bytes [offset, offset + length) turned out to be wrong: another place is asked from then on. */
+  doubt?(offset: number, length: number): void;
 }

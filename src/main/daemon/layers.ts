@@ -168,14 +168,8 @@ export class OpenLayers {
 
   async #describe(number: number, resolved: ResolvedLayer, blob: LayerBlob): Promise<Entered> {
     const { name, identity, shareKey, tocDigest } = resolved;
-    const record = this.#known(identity) ?? (await this.#readSound(resolved, blob));
-    if (tocDigest !== undefined && record.tocDigest !== tocDigest) {
-      rmSync(this.#layout.record(identity), { force: true });
-      throw new CrfsError(
-        'CRFS_DIGEST',
-        `${name}: its TOC is not the one of the manifest: sha256 ${record.tocDigest}, not ${tocDigest}`,
-      );
-    }
+    const known = this.#known(identity);
+    const record = known ? this.#checked(known, resolved) : await this.#readSound(resolved, blob);
     const indexFd = openSync(this.#layout.index(record.key), 'r');
     const mapping = addon.map(indexFd, false);
     const index = new IndexReader(mapping);
@@ -191,17 +185,28 @@ export class OpenLayers {
     return record && existsSync(this.#layout.index(record.key)) ? record : undefined;
   }
 
-  /** Reads the TOC; once more, fetched anew, where what the cache has of a remote blob turns out to be wrong. */
+  /** What is known of a layer, if its TOC is the one of the manifest; else it is forgotten, and CRFS_DIGEST is thrown. */
+  #checked(record: BlobRecord, { name, identity, tocDigest }: ResolvedLayer): BlobRecord {
+    if (tocDigest === undefined || record.tocDigest === tocDigest) return record;
+    rmSync(this.#layout.record(identity), { force: true });
+    throw new CrfsError(
+      'CRFS_DIGEST',
+      `${name}: its TOC is not the one of the manifest: sha256 ${record.tocDigest}, not ${tocDigest}`,
+    );
+  }
+
+  /** Reads the TOC; once more, fetched anew, where what is wrong with it may be the cache's fault, or that of a mirror. */
   async #readSound(resolved: ResolvedLayer, blob: LayerBlob): Promise<BlobRecord> {
-    const blocks = blob.remote?.blocks;
+    const { blocks, fetcher } = blob.remote ?? {};
     const kept = blocks?.covers(blob.size - 1, blob.size) ?? false;
     try {
-      return await this.#read(resolved, blob);
+      return this.#checked(await this.#read(resolved, blob), resolved);
     } catch (error) {
       const wrong = error instanceof CrfsError && WRONG_BYTES.has(error.code);
-      if (!wrong || !kept || !blocks?.doubt(0, blob.size)) throw error;
+      const isElsewhere = kept || fetcher?.hasOtherPlace;
+      if (!wrong || !isElsewhere || !blocks?.doubt(0, blob.size)) throw error;
       this.#log.warn({ layer: resolved.name }, `fetching its TOC again: ${error.message}`);
-      return await this.#read(resolved, blob);
+      return this.#checked(await this.#read(resolved, blob), resolved);
     }
   }
 

@@ -52,6 +52,11 @@ export class Blocks {
     return doubted;
   }
 
+  /** Whether a block is absent because its bytes were wrong. */
+  isDoubted(block: number): boolean {
+    return Atomics.load(this.#present, block) === DOUBTED;
+  }
+
   /** Whether the bytes [offset, end) are all there. */
   covers(offset: number, end: number): boolean {
     for (let block = Math.floor(offset / BLOCK); block * BLOCK < end; block++) if (!this.has(block)) return false;

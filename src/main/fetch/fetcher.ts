@@ -50,6 +50,11 @@ export class Fetcher {
     this.#arrived = arrived;
   }
 
+  /** Whether bytes that turned out to be wrong may be right elsewhere. */
+  get hasOtherPlace(): boolean {
+    return (this.#source.places ?? 1) > 1;
+  }
+
   /**
    * Resolves when the bytes [offset, end) are in the file. Asks for more than that, on both sides along the blob, as the
    * link makes it cheap. Rejects with what the source rejects with; what had arrived by then stays.
@@ -148,7 +153,18 @@ export class Fetcher {
     if (flight.next > first) this.#arrived(first * BLOCK, Math.min(flight.next * BLOCK, this.#file.size));
   }
 
+  /** Tells the source which bytes are fetched again because they were wrong. */
+  #tellDoubts({ first, end }: Flight): void {
+    const { blocks } = this.#file;
+    for (let block = first; block < end; block++) {
+      const from = block;
+      while (block < end && blocks.isDoubted(block)) block++;
+      if (block > from) this.#source.doubt?.(from * BLOCK, Math.min(block * BLOCK, this.#file.size) - from * BLOCK);
+    }
+  }
+
   async #receive(flight: Flight): Promise<void> {
+    this.#tellDoubts(flight);
     const offset = flight.first * BLOCK;
     const length = Math.min(flight.end * BLOCK, this.#file.size) - offset;
     const started = performance.now();

@@ -2,15 +2,27 @@
 
 /** A blob read by single range requests, each checked, continued where it broke off. */
 
+import { collect } from '../blob/collect.js';
 import type { StreamSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
-import { parseContentRange } from './content-range.js';
+import { type ContentRange, parseContentRange } from './content-range.js';
 import { download } from './download.js';
+import { oneLine } from './failure.js';
+import { Identity } from './identity.js';
 import { PROGRESS } from './paced.js';
 import { Retry, type RetryPolicy, TransientError } from './retry.js';
 import { refusal } from './status.js';
 import type { HttpResponse } from './transport.js';
 import { WholeDownload } from './whole-download.js';
+
+/** What servers answer that want no ranges, to any request with one. */
+const NO_RANGES: ReadonlySet<number> = new Set([400, 403, 405, 416, 501]);
+
+/** The bytes up to `end`, on their way. */
+interface Answer {
+  readonly response: HttpResponse;
+  readonly end: number;
+}
 
 export interface RangeOptions {
   readonly name: string;
@@ -25,54 +37,38 @@ export interface RangeOptions {
   readonly mutable: boolean;
 }
 
-/** Reads a range of a source into one buffer. */
-export async function collect(
-  source: Pick<StreamSource, 'name' | 'size' | 'stream'>,
-  offset: number,
-  length: number,
-): Promise<Uint8Array> {
-  if (!(length >= 0 && length <= source.size))
-    throw new CrfsError('CRFS_BAD_LAYER', `${source.name} has no ${length} bytes`);
-  const bytes = Buffer.allocUnsafeSlow(length);
-  let at = 0;
-  for await (const chunk of source.stream(offset, length)) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
-}
-
 export class RangeSource implements StreamSource {
   readonly name: string;
   readonly #options: RangeOptions;
-  #size: number | undefined;
-  #validator: string | undefined;
+  readonly #identity: Identity;
+  /** Whether the server has answered to a range as it should. */
+  #knowsRanges = false;
   #whole: Promise<WholeDownload> | undefined;
 
   constructor(options: RangeOptions) {
     this.name = options.name;
     this.#options = options;
-    this.#size = options.size;
+    this.#identity = new Identity(options);
   }
 
   get size(): number {
-    if (this.#size === undefined) throw new CrfsError('CRFS_INTERNAL', `${this.name} was not opened`);
-    return this.#size;
+    if (this.#identity.size === undefined) throw new CrfsError('CRFS_INTERNAL', `${this.name} was not opened`);
+    return this.#identity.size;
   }
 
   /** What tells this version of a mutable blob from others, as far as its server says: an ETag or a time. */
   get validator(): string | undefined {
-    return this.#validator;
+    return this.#identity.validator;
   }
 
   /** Learns the size by asking for the first byte. Not needed where the size is known. */
   async open(signal?: AbortSignal): Promise<void> {
     const retry = new Retry(this.#options.policy, signal);
-    while (this.#size === undefined) {
+    while (this.#identity.size === undefined) {
       try {
-        const response = await this.#request(0, 1, signal);
-        if (response !== undefined) await response.discard();
-        else this.#size ??= await (await this.#whole)?.size();
+        const answer = await this.#request(0, 1, signal);
+        if (answer !== undefined) await answer.response.discard();
+        else this.#identity.size ??= await (await this.#whole)?.size();
       } catch (error) {
         await retry.failed(error);
       }
@@ -88,17 +84,19 @@ export class RangeSource implements StreamSource {
     const retry = new Retry(this.#options.policy, signal);
     let fresh = 0;
     for (let at = offset; at < end; ) {
-      const whole = await this.#whole;
-      if (whole !== undefined) {
-        yield* this.#fromWhole(whole, at, end - at, signal);
-        return;
-      }
       try {
-        const response = await this.#request(at, end, signal);
-        for await (const chunk of response?.chunks() ?? []) {
+        const whole = await this.#whole;
+        if (whole !== undefined) {
+          yield* this.#fromWhole(whole, at, end - at, signal);
+          return;
+        }
+        const answer = await this.#request(at, end, signal);
+        if (answer === undefined) continue;
+        const began = at;
+        for await (const chunk of answer.response.chunks()) {
           at += chunk.length;
           fresh += chunk.length;
-          if (at > end)
+          if (at > answer.end)
             throw new CrfsError('CRFS_UNREACHABLE', `${this.name}: the server sent more than the range asked for`);
           if (fresh >= PROGRESS) {
             retry.progressed();
@@ -106,8 +104,10 @@ export class RangeSource implements StreamSource {
           }
           yield chunk;
         }
-        if (at < end && response !== undefined)
-          throw new TransientError(`${this.name}: the answer ended ${end - at} bytes early`);
+        if (at < answer.end) throw new TransientError(`${this.name}: the answer ended ${answer.end - at} bytes early`);
+        // A server may send less than was asked for; but that must lead to an end.
+        if (at < end && at - began < PROGRESS)
+          throw new TransientError(`${this.name}: the server sends no more than ${at - began} bytes at once`);
       } catch (error) {
         await retry.failed(error);
       }
@@ -115,7 +115,8 @@ export class RangeSource implements StreamSource {
   }
 
   async close(): Promise<void> {
-    await (await this.#whole)?.close();
+    const whole = await this.#whole?.catch(() => undefined);
+    await whole?.close();
   }
 
   #checked(offset: number, length: number): number {
@@ -131,47 +132,55 @@ export class RangeSource implements StreamSource {
     throw new CrfsError('CRFS_BAD_LAYER', `${this.name} has ${this.size} bytes: there are no ${length} at ${offset}`);
   }
 
-  /** Asks for [start, end). Undefined if the server sends everything instead: then all of it is kept. */
-  async #request(start: number, end: number, signal?: AbortSignal): Promise<HttpResponse | undefined> {
+  /** Asks for [start, end). Undefined if everything is to be had instead, or nothing: then all of it is kept. */
+  async #request(start: number, end: number, signal?: AbortSignal): Promise<Answer | undefined> {
     const response = await this.#options.get({ range: `bytes=${start}-${end - 1}` }, signal);
     try {
       const { status } = response;
-      if (status === 200) {
+      const range = parseContentRange(response.header('content-range'));
+      if (status === 200 && !isPart(response, range)) {
         await this.#takeAll(response);
         return undefined;
       }
-      const range = parseContentRange(response.header('content-range'));
-      if (status === 416 && range?.total === 0 && (this.#size ?? 0) === 0) {
-        this.#size = 0;
-        return response;
+      if (status === 416 && range?.total === 0 && (this.#identity.size ?? 0) === 0) {
+        this.#identity.size = 0;
+        return { response, end };
       }
-      if (status === 416) throw this.#replaced(`has ${range?.total ?? 'too few'} bytes`);
-      if (status !== 206) throw await refusal(response, `cannot read ${this.name}`);
-      if (range?.first !== start || range.last !== end - 1) {
+      if (!this.#knowsRanges && (NO_RANGES.has(status) || (status === 206 && !this.#isUsable(range)))) {
+        await response.discard();
+        await this.#takeAll();
+        return undefined;
+      }
+      if (status === 416) throw this.#identity.replaced(`has ${range?.total ?? 'too few'} bytes`);
+      if (status !== 206 && status !== 200) throw await refusal(response, `cannot read ${this.name}`);
+      if (range?.first !== start || range.last === undefined || range.last >= end) {
         const sent = response.header('content-range') ?? 'no Content-Range';
         throw new CrfsError(
           'CRFS_UNREACHABLE',
-          `${this.name}: asked for bytes ${start}-${end - 1}, the server sent ${sent}`,
+          `${this.name}: asked for bytes ${start}-${end - 1}, the server sent ${oneLine(sent, 80)}`,
         );
       }
-      this.#same(response, range.total);
-      return response;
+      this.#identity.check(response, range.total);
+      this.#knowsRanges = true;
+      return { response, end: range.last + 1 };
     } catch (error) {
       await response.discard();
       throw error;
     }
   }
 
-  async #takeAll(response: HttpResponse): Promise<void> {
-    const declared = Number(response.header('content-length') ?? Number.NaN);
-    this.#same(response, Number.isSafeInteger(declared) ? declared : this.#size);
+  /** Whether a range can be told from its Content-Range, and the size of the blob where that is not known. */
+  #isUsable(range: ContentRange | undefined): boolean {
+    return range?.first !== undefined && (range.total ?? this.#identity.size) !== undefined;
+  }
+
+  /** Keeps everything, once: of this answer, or of one without a range. */
+  async #takeAll(first?: HttpResponse): Promise<void> {
     if (this.#whole !== undefined) {
-      await response.discard();
+      await first?.discard();
       return;
     }
-    const { name, policy } = this.#options;
-    const content = download(response, async () => await this.#requestAll(), { name, policy, size: this.#size });
-    const whole = WholeDownload.create(this.#options.spool, content);
+    const whole = this.#download(first);
     this.#whole = whole;
     try {
       await whole;
@@ -181,10 +190,24 @@ export class RangeSource implements StreamSource {
     }
   }
 
+  async #download(first?: HttpResponse): Promise<WholeDownload> {
+    const response = first ?? (await this.#requestAll());
+    if (first !== undefined) this.#identity.check(response, lengthOf(response) ?? this.#identity.size);
+    const { policy, spool } = this.#options;
+    const encoding = response.header('content-encoding');
+    const name = encoding === undefined ? this.name : `${this.name} (encoded: ${oneLine(encoding, 40)})`;
+    const content = download(response, async () => await this.#requestAll(), {
+      name,
+      policy,
+      size: this.#identity.size,
+    });
+    return await WholeDownload.create(spool, content);
+  }
+
   async #requestAll(): Promise<HttpResponse> {
     const response = await this.#options.get({});
     if (response.status !== 200) throw await refusal(response, `cannot read ${this.name}`);
-    this.#same(response, this.#size);
+    this.#identity.check(response, lengthOf(response) ?? this.#identity.size);
     return response;
   }
 
@@ -205,29 +228,15 @@ export class RangeSource implements StreamSource {
       }
     }
   }
+}
 
-  /** Checks that this is the blob that it was, by its size and its validator. */
-  #same(response: HttpResponse, total: number | undefined): void {
-    const encoding = response.header('content-encoding') ?? 'identity';
-    if (encoding !== 'identity')
-      throw new CrfsError('CRFS_UNREACHABLE', `${this.name}: the server encodes it (${encoding}), unasked`);
-    if (response.status === 206 && total === undefined && this.#size === undefined) {
-      throw new CrfsError('CRFS_UNREACHABLE', `${this.name}: the server does not tell its size`);
-    }
-    if (total !== undefined && total !== (this.#size ?? total)) throw this.#replaced(`has ${total} bytes`);
-    this.#size ??= total;
-    if (!this.#options.mutable) return;
-    const validator = response.header('etag')?.replace(/^W\//, '') ?? response.header('last-modified');
-    if (this.#validator !== undefined && validator !== this.#validator)
-      throw this.#replaced(`is ${validator ?? 'without a validator'}`);
-    this.#validator ??= validator;
-  }
+/** Whether an answer of status 200 is a range all the same: some servers send one so. */
+function isPart(response: HttpResponse, range: ContentRange | undefined): boolean {
+  return range?.first !== undefined && range.last !== undefined && lengthOf(response) === range.last - range.first + 1;
+}
 
-  #replaced(found: string): CrfsError {
-    const was = `${this.#size ?? 'unknown'} bytes${this.#validator === undefined ? '' : `, ${this.#validator}`}`;
-    return new CrfsError(
-      'CRFS_NOT_FOUND',
-      `${this.name} was replaced while in use: it was ${was} and now ${found}; mount it again`,
-    );
-  }
+/** The bytes that an answer says that it has. */
+function lengthOf(response: HttpResponse): number | undefined {
+  const length = Number(response.header('content-length') ?? Number.NaN);
+  return Number.isSafeInteger(length) ? length : undefined;
 }

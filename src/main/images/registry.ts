@@ -2,9 +2,9 @@
 
 /** Images in registries. */
 
+import { collect } from '../blob/collect.js';
 import type { StreamSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
-import { collect } from '../http/range-source.js';
 import { registryImage } from '../policy/subject.js';
 import type { RegistryClient } from '../registry/client.js';
 import { firstOfCandidates } from '../registry/image.js';

@@ -2,9 +2,10 @@
 
 /** A blob of an image, from the first of the image's mirrors that can give it. */
 
+import { collect } from '../blob/collect.js';
 import type { StreamSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
-import { collect, RangeSource } from '../http/range-source.js';
+import { RangeSource } from '../http/range-source.js';
 import { Location } from '../http/redirect.js';
 import { brief, type RetryPolicy } from '../http/retry.js';
 import type { RegistryClient } from './client.js';
@@ -31,17 +32,39 @@ function atEndpoint(
   return new RangeSource({ name, get, policy, spool: client.spool, size, mutable: false });
 }
 
+/** Bytes of a piece: which place a piece came from is remembered. */
+const PIECE = 64 << 10;
+
 class RegistrySource implements StreamSource {
   readonly name: string;
   readonly size: number;
   readonly #places: readonly RangeSource[];
   /** The place that gave bytes last: asked first. */
   #good = 0;
+  /** By piece, the place that it came from last, plus one; 0 where that is not known. */
+  readonly #givers: Uint8Array;
+  /** Places whose bytes were wrong: asked last. */
+  readonly #doubted = new Set<number>();
 
   constructor(name: string, size: number, places: readonly RangeSource[]) {
     this.name = name;
     this.size = size;
     this.#places = places;
+    this.#givers = new Uint8Array(places.length > 1 ? Math.ceil(size / PIECE) : 0);
+  }
+
+  get places(): number {
+    return this.#places.length;
+  }
+
+  /** Blames one place: of several that gave parts, a mirror; the registry itself only where nobody else was to blame so far. */
+  doubt(offset: number, length: number): void {
+    const pieces = this.#givers.subarray(Math.floor(offset / PIECE), Math.ceil((offset + length) / PIECE));
+    const givers = [...new Set(pieces)].filter((giver) => giver > 0).map((giver) => giver - 1);
+    const isFirst = this.#doubted.size === 0;
+    if (givers.length === 0 && isFirst) givers.push(this.#good); // who gave them to an earlier process is not known
+    const suspect = Math.min(...givers);
+    if (isFirst || suspect < this.#places.length - 1) this.#doubted.add(suspect);
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {
@@ -50,10 +73,11 @@ class RegistrySource implements StreamSource {
 
   async *stream(offset: number, length: number, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
     let at = offset;
-    const order = [this.#good, ...[...this.#places.keys()].filter((index) => index !== this.#good)];
+    const order = this.#order();
     for (const [tried, index] of order.entries()) {
       try {
         for await (const chunk of this.#places[index]?.stream(at, offset + length - at, signal) ?? []) {
+          this.#givers.fill(index + 1, Math.floor(at / PIECE), Math.ceil((at + chunk.length) / PIECE));
           at += chunk.length;
           yield chunk;
         }
@@ -63,6 +87,14 @@ class RegistrySource implements StreamSource {
         if (tried === order.length - 1 || !(error instanceof CrfsError) || error.code === 'CRFS_NO_SPACE') throw error;
       }
     }
+  }
+
+  /** The places, best first. Where one gave wrong bytes, no mirror is as good as the registry itself, which is the last of them. */
+  #order(): number[] {
+    const own = this.#places.length - 1;
+    const first = this.#doubted.size > 0 ? own : this.#good;
+    const rank = (index: number): number => (this.#doubted.has(index) ? 2 : index === first ? 0 : 1);
+    return [...this.#places.keys()].sort((one, other) => rank(one) - rank(other));
   }
 
   async close(): Promise<void> {

@@ -132,11 +132,12 @@ export class RegistryClient {
     const { digest } = reference;
     const kept = digest === undefined ? undefined : await options.store?.get(digest);
     if (kept !== undefined && digestOf(kept) === digest) return parseManifest(kept, undefined, name);
-    const { bytes, contentType } = await this.#overMirrors(reference, async (endpoint, policy) =>
-      retrying(policy, async () => await this.#fetchManifest(endpoint, reference, options.signal), options.signal),
-    );
-    const manifest = parseManifest(bytes, contentType, name);
-    await options.store?.put(manifest.digest, bytes);
+    const manifest = await this.#overMirrors(reference, async (endpoint, policy) => {
+      const { signal } = options;
+      const fetched = await retrying(policy, () => this.#fetchManifest(endpoint, reference, signal), signal);
+      return parseManifest(fetched.bytes, fetched.contentType, name);
+    });
+    await options.store?.put(manifest.digest, manifest.bytes);
     return manifest;
   }
 
