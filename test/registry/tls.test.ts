@@ -68,6 +68,7 @@ test('SSL_CERT_FILE and SSL_CERT_DIR name CAs to trust, and what else is in the 
     return (await client.getManifest(name)).layers.length;
   };
   await rejects(t, 'CRFS_DENIED', () => manifest({ SSL_CERT_DIR: `/nonexistent:${directory}` }));
+  await rejects(t, 'CRFS_DENIED', () => manifest({ SSL_CERT_FILE: join(directory, 'fifo') }));
   t.is(await manifest({ SSL_CERT_FILE: certificate }), 1);
   await copyFile(certificate, join(directory, 'any-name'));
   t.is(await manifest({ SSL_CERT_DIR: `/nonexistent:${directory}` }), 1);

@@ -52,8 +52,11 @@ interface Parsed<T> {
   readonly value: T;
 }
 
-/** Never waits, for a writer of a fifo for one. Rejects with CRFS_USAGE for what is too large, or has no end. */
-async function readBounded(path: string): Promise<string> {
+/**
+ * A file of configuration, as a text. Never waits, for the writer of a fifo for one. Rejects with CRFS_USAGE for what is too
+ * large, or has no end, and as the file system does.
+ */
+export async function readConfiguration(path: string): Promise<string> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const bytes = await buffer(file.createReadStream({ end: FILE_LIMIT }));
   if (bytes.length <= FILE_LIMIT) return bytes.toString('utf8');
@@ -76,7 +79,7 @@ export class ConfigFiles<T> {
       const stamp = `${mtimeNs} ${size} ${ino}`;
       const known = this.#parsed.get(path);
       if (known?.stamp === stamp) return known.value;
-      const value = this.#parse(await readBounded(path), path);
+      const value = this.#parse(await readConfiguration(path), path);
       this.#parsed.set(path, { stamp, value });
       return value;
     } catch (error) {

@@ -2,11 +2,11 @@
 
 /** What a registry's TLS is checked against: the system's CAs, and certs.d as containers-certs.d(5) has it. */
 
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
 import type { Surroundings } from '../environment/environment.js';
-import { configHomeOf, isMissing } from '../environment/environment.js';
+import { configHomeOf, isMissing, readConfiguration } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
 
 /** Where distributions keep the CAs that an administrator trusts, below /etc. */
@@ -14,9 +14,10 @@ const BUNDLES = ['ssl/certs/ca-certificates.crt', 'pki/tls/certs/ca-bundle.crt',
 
 async function readIfThere(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, 'utf8');
+    return await readConfiguration(path);
   } catch (error) {
     if (isMissing(error)) return undefined;
+    if (error instanceof CrfsError) throw error;
     throw new CrfsError(
       'CRFS_USAGE',
       `cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`,
@@ -57,12 +58,22 @@ async function systemRoots({ env, etc }: Surroundings): Promise<string[]> {
 /** The PEM files of a directory; what is none, or cannot be read, is left out. */
 async function certificatesIn(directory: string): Promise<string[]> {
   const names = await readdir(directory).catch(() => []);
-  const files = await Promise.all(names.map((name) => readRegular(join(directory, name)).catch(() => '')));
+  const files = await Promise.all(names.map((name) => readConfiguration(join(directory, name)).catch(() => '')));
   return files.filter((text) => text.includes('-----BEGIN CERTIFICATE-----'));
 }
 
-async function readRegular(path: string): Promise<string> {
-  return (await stat(path)).isFile() ? await readFile(path, 'utf8') : '';
+async function readOrRefuse(path: string): Promise<string> {
+  const text = await readIfThere(path);
+  if (text === undefined) throw new CrfsError('CRFS_USAGE', `cannot read ${path}: there is no such file`);
+  return text;
+}
+
+async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    throw new CrfsError('CRFS_USAGE', `cannot read the directory ${directory}`, { cause: error });
+  }
 }
 
 /**
@@ -77,15 +88,15 @@ export async function secureContext(
   const ca = roots ? await systemRoots(surroundings) : [];
   const cert: string[] = [];
   const key: string[] = [];
-  for (const name of directory === undefined ? [] : (await readdir(directory)).sort()) {
+  for (const name of directory === undefined ? [] : (await namesIn(directory)).sort()) {
     const path = join(directory ?? '', name);
-    if (name.endsWith('.crt')) ca.push(await readFile(path, 'utf8'));
+    if (name.endsWith('.crt')) ca.push(await readOrRefuse(path));
     if (!name.endsWith('.cert')) continue;
     const keyPath = `${path.slice(0, -'.cert'.length)}.key`;
     const pair = await readIfThere(keyPath);
     if (pair === undefined)
       throw new CrfsError('CRFS_USAGE', `the client certificate ${path} has no key: ${keyPath} is missing`);
-    cert.push(await readFile(path, 'utf8'));
+    cert.push(await readOrRefuse(path));
     key.push(pair);
   }
   try {
