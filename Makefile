@@ -39,6 +39,12 @@ test: all
 	scripts/system-packages test
 	scripts/test
 
+# make test-repeat N=10 FILES=dist/test/mount/network.test.js; without FILES: all tests
+N = 10
+test-repeat: all
+	scripts/system-packages test
+	node scripts/test-repeat.mjs $(N) $(FILES)
+
 sanitize: all
 	scripts/system-packages test
 	scripts/sanitize
@@ -67,4 +73,4 @@ uninstall:
 clean:
 	rm -rf build dist crfs-plugin.so
 
-.PHONY: all demo test sanitize bench install uninstall clean
+.PHONY: all demo test test-repeat sanitize bench install uninstall clean

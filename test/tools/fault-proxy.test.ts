@@ -28,12 +28,14 @@ interface Answer {
 
 /** What arrives of the bytes [first, 300000), and how it ends. */
 async function get(url: string, first = 0): Promise<Answer> {
+  const onward = request(url, { headers: { range: `bytes=${first}-299999` } });
+  onward.on('error', () => undefined).end(); // of a reset the answer tells
   return await new Promise((resolve) => {
-    request(url, { headers: { range: `bytes=${first}-299999` } }, (answer) => {
+    onward.once('response', (answer) => {
       const pieces: Buffer[] = [];
       answer.on('data', (piece: Buffer) => pieces.push(piece)).on('error', () => undefined);
       answer.on('close', () => resolve({ bytes: Buffer.concat(pieces), end: answer.complete ? 'whole' : 'broken' }));
-    }).end();
+    });
   });
 }
 
