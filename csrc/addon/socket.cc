@@ -16,6 +16,24 @@ namespace crfs {
 
 namespace {
 
+// controlAnswers(path) -> whether somebody listens there. Throws what is no answer to that.
+Napi::Value ControlAnswers(const Napi::CallbackInfo &info) {
+  std::string path = info[0].As<Napi::String>().Utf8Value();
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path)
+    return ThrowErrno(info.Env(), "connect", ENAMETOOLONG);
+  memcpy(address.sun_path, path.data(), path.size());
+  int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0)
+    return ThrowErrno(info.Env(), "socket", errno);
+  int error = connect(fd, reinterpret_cast<sockaddr *>(&address), sizeof address) < 0 ? errno : 0;
+  close(fd);
+  if (error != 0 && error != ENOENT && error != ECONNREFUSED && error != EAGAIN)
+    return ThrowErrno(info.Env(), "connect", error);
+  return Napi::Boolean::New(info.Env(), error == 0 || error == EAGAIN); // EAGAIN: so many wait that it takes no more
+}
+
 // controlListen(path) -> fd of a listening SOCK_SEQPACKET socket.
 Napi::Value ControlListen(const Napi::CallbackInfo &info) {
   std::string path = info[0].As<Napi::String>().Utf8Value();
@@ -100,6 +118,7 @@ Napi::Value ControlReceive(const Napi::CallbackInfo &info) {
   packet.Set("length", Napi::Number::New(env, static_cast<double>(length)));
   packet.Set("fds", fds);
   packet.Set("pid", Napi::Number::New(env, sender.pid));
+  packet.Set("cut", Napi::Boolean::New(env, (message.msg_flags & MSG_CTRUNC) != 0)); // descriptors were lost
   return packet;
 }
 
@@ -135,11 +154,13 @@ Napi::Value ControlSend(const Napi::CallbackInfo &info) {
 }
 
 // Watcher(fd, callback): calls back on the event loop whenever the descriptor is readable or hung up, until close(),
-// which also closes the descriptor.
+// which also closes the descriptor. Between pause() and resume() it does not.
 class Watcher : public Napi::ObjectWrap<Watcher> {
 public:
   static Napi::Function Define(Napi::Env env) {
-    return DefineClass(env, "Watcher", {InstanceMethod("close", &Watcher::Close)});
+    return DefineClass(env, "Watcher",
+                       {InstanceMethod("close", &Watcher::Close), InstanceMethod("pause", &Watcher::Pause),
+                        InstanceMethod("resume", &Watcher::Resume)});
   }
 
   explicit Watcher(const Napi::CallbackInfo &info) : Napi::ObjectWrap<Watcher>(info), context_(info.Env(), "crfs") {
@@ -150,7 +171,7 @@ public:
     poll_ = new uv_poll_t;
     poll_->data = this;
     uv_poll_init(loop, poll_, fd_);
-    uv_poll_start(poll_, UV_READABLE | UV_DISCONNECT, OnEvent);
+    Start();
     Ref(); // the event loop holds it until close()
   }
 
@@ -159,6 +180,20 @@ private:
     Watcher *self = static_cast<Watcher *>(poll->data);
     Napi::HandleScope scope(self->Env());
     self->callback_.MakeCallback(self->Value(), {}, self->context_);
+  }
+
+  void Start() {
+    uv_poll_start(poll_, UV_READABLE | UV_DISCONNECT, OnEvent);
+  }
+
+  void Pause(const Napi::CallbackInfo &) {
+    if (poll_ != nullptr)
+      uv_poll_stop(poll_);
+  }
+
+  void Resume(const Napi::CallbackInfo &) {
+    if (poll_ != nullptr)
+      Start();
   }
 
   void Close(const Napi::CallbackInfo &) {
@@ -181,6 +216,7 @@ private:
 } // namespace
 
 void AddSocket(Napi::Env env, Napi::Object exports) {
+  exports.Set("controlAnswers", Napi::Function::New(env, ControlAnswers));
   exports.Set("controlListen", Napi::Function::New(env, ControlListen));
   exports.Set("controlAccept", Napi::Function::New(env, ControlAccept));
   exports.Set("controlReceive", Napi::Function::New(env, ControlReceive));

@@ -5,6 +5,7 @@
 #include "client/introduction.h"
 #include "client/runtime.h"
 #include "client/start.h"
+#include "client/timeout.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -13,7 +14,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#define START_NS 20000000000ull
 #define RETRY_NS 20000000l
 
 /* Makes the ring in a memfd of a size that nobody can change any more: a mapping never loses its pages. */
@@ -115,7 +115,7 @@ static enum crfs_outcome attempt(struct crfs_connection **result, int directory,
 /* Attempts, and starts a daemon between: one process at a time, by a lock on the runtime directory. */
 static struct crfs_connection *connect_or_start(int directory, uint64_t deadline_ns, struct crfs_failure *failure) {
   const struct timespec pause = {.tv_nsec = RETRY_NS};
-  uint64_t limit = crfs_now_ns() + START_NS;
+  uint64_t limit = crfs_now_ns() + crfs_timeout();
   if (limit > deadline_ns)
     limit = deadline_ns;
   struct crfs_connection *connection = NULL;
@@ -128,16 +128,17 @@ static struct crfs_connection *connect_or_start(int directory, uint64_t deadline
     if (failure->error != EAGAIN && failure->error != ECONNRESET && flock(directory, LOCK_EX | LOCK_NB) == 0) {
       /* somebody may have started one since we looked */
       outcome = attempt(&connection, directory, deadline_ns, failure);
-      int started = outcome == CRFS_GONE ? crfs_daemon_start(limit, failure) : 0;
+      enum crfs_start start = outcome == CRFS_GONE ? crfs_daemon_start(limit, failure) : CRFS_STARTED;
       flock(directory, LOCK_UN);
       if (outcome != CRFS_GONE)
         return connection;
-      if (started < 0) {
+      if (start == CRFS_NOT_STARTED) {
         struct crfs_failure ignored;
         attempt(&connection, directory, deadline_ns, &ignored);
         return connection;
       }
-      continue;
+      if (start == CRFS_STARTED)
+        continue;
     }
     nanosleep(&pause, NULL);
   }

@@ -18,8 +18,8 @@ struct crfs_connection {
   unsigned users; /* session.c counts them */
 };
 
-/* Connects, starting the daemon if none listens, and says hello. Bounded: 20 s for somebody to listen, and DEADLINE_NS.
- * Returns the connection, to be closed by crfs_connection_close, or NULL with FAILURE. */
+/* Connects, starting the daemon if none listens, and says hello. Bounded: CRFS_TIMEOUT for somebody to listen, and
+ * DEADLINE_NS. Returns the connection, to be closed by crfs_connection_close, or NULL with FAILURE. */
 struct crfs_connection *crfs_connection_open(uint64_t deadline_ns, struct crfs_failure *failure);
 
 /* Nobody may use the connection any more. */

@@ -13,7 +13,8 @@ struct crfs_failure {
 /* Fills in FAILURE and returns -1. A message that does not fit is cut. */
 int crfs_fail(struct crfs_failure *failure, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Prints `crfs: ASKED: TEXT` as one line on stderr, with whatever could break the line replaced. */
+/* Prints `crfs: ASKED: TEXT` as one line on stderr, with whatever could break the line replaced, and without the
+ * passwords of URLs. */
 void crfs_report(const char *asked, const struct crfs_failure *failure);
 
 #endif

@@ -125,9 +125,19 @@ static int spawn(const char *command, int pipe, struct crfs_failure *failure) {
   return 0;
 }
 
+static enum crfs_start late(const char *command, const char *said, struct crfs_failure *failure) {
+  if (said[0] != '\0')
+    crfs_fail(failure, ETIMEDOUT, "the daemon did not start in time: %s", said);
+  else
+    crfs_fail(failure, ETIMEDOUT, "%.300s did not become ready in time; see its log, or run `crfs daemon --foreground`",
+              command);
+  return CRFS_NOT_STARTED;
+}
+
 /* Reads what the daemon says until it says "ready" or closes its end. */
-static int listen_to(const char *command, int pipe, uint64_t deadline_ns, struct crfs_failure *failure) {
+static enum crfs_start listen_to(const char *command, int pipe, uint64_t deadline_ns, struct crfs_failure *failure) {
   char line[768], first[sizeof line] = "";
+  const char *said = first;
   size_t length = 0;
   for (;;) {
     uint64_t now = crfs_now_ns();
@@ -136,9 +146,8 @@ static int listen_to(const char *command, int pipe, uint64_t deadline_ns, struct
     int polled = poll(&wait, 1, timeout);
     if (polled < 0 && errno == EINTR)
       continue;
-    if (polled <= 0)
-      return crfs_fail(failure, ETIMEDOUT,
-                       "%.300s did not become ready in time; see its log, or run `crfs daemon --foreground`", command);
+    if (polled <= 0 || now >= deadline_ns)
+      return late(command, said, failure);
     char c;
     ssize_t got = read(pipe, &c, 1);
     if (got < 0 && errno == EINTR)
@@ -150,30 +159,33 @@ static int listen_to(const char *command, int pipe, uint64_t deadline_ns, struct
     }
     line[length] = '\0';
     if (strcmp(line, "ready") == 0)
-      return 0;
-    if (first[0] == '\0')
+      return CRFS_STARTED;
+    if (first[0] == '\0') {
       memcpy(first, line, length + 1);
+      said = strncmp(first, PREFIX, sizeof PREFIX - 1) == 0 ? first + sizeof PREFIX - 1 : first;
+    }
     length = 0;
     if (got > 0)
       continue;
     if (first[0] == '\0')
-      return 0; /* a daemon that finds another one running says nothing */
-    const char *said = strncmp(first, PREFIX, sizeof PREFIX - 1) == 0 ? first + sizeof PREFIX - 1 : first;
-    return crfs_fail(failure, EIO, "the daemon did not start: %s", said);
+      return CRFS_RUNS_ALREADY; /* a daemon that finds another one running says nothing */
+    crfs_fail(failure, EIO, "the daemon did not start: %s", said);
+    return CRFS_NOT_STARTED;
   }
 }
 
-int crfs_daemon_start(uint64_t deadline_ns, struct crfs_failure *failure) {
+enum crfs_start crfs_daemon_start(uint64_t deadline_ns, struct crfs_failure *failure) {
   static char command[PATH_MAX];
   int ends[2];
   if (command[0] == '\0' && find_command(command, failure) < 0)
-    return -1;
-  if (pipe2(ends, O_CLOEXEC) < 0)
-    return crfs_fail(failure, errno, "cannot start the daemon: pipe: %s", strerror(errno));
-  int result = spawn(command, ends[1], failure);
+    return CRFS_NOT_STARTED;
+  if (pipe2(ends, O_CLOEXEC) < 0) {
+    crfs_fail(failure, errno, "cannot start the daemon: pipe: %s", strerror(errno));
+    return CRFS_NOT_STARTED;
+  }
+  int spawned = spawn(command, ends[1], failure);
   close(ends[1]);
-  if (result == 0)
-    result = listen_to(command, ends[0], deadline_ns, failure);
+  enum crfs_start result = spawned < 0 ? CRFS_NOT_STARTED : listen_to(command, ends[0], deadline_ns, failure);
   close(ends[0]);
   return result;
 }

@@ -2,6 +2,7 @@
 
 import { CrfsError } from './errors/error.js';
 import { Interrupted } from './errors/interrupted.js';
+import { withoutPasswords } from './errors/passwords.js';
 import { reasonOf } from './errors/reason.js';
 import { escapeLine } from './output/terminal.js';
 
@@ -14,19 +15,25 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  await (startedByMount() ?? parse());
+  await (startsDaemon() ? startedByMount() : parse());
 } catch (error) {
   if (error instanceof CrfsError) fail(error.message, error.code === 'CRFS_USAGE' ? USAGE : FAILED);
   else if (error instanceof Interrupted) fail(error.message, error.exitCode);
   else if (isSystemError(error)) fail(`${error.path ?? error.syscall}: ${reasonOf(error)}`, FAILED);
   else throw error;
+  if (startsDaemon()) process.exit(); // whatever it has begun by then: another process tries again
 }
 
-/** The daemon, where a mount starts it, and waits: it does without what reads command lines, which takes long to load. */
-function startedByMount(): Promise<void> | undefined {
+/** Whether a mount has started this process, to be its daemon. */
+function startsDaemon(): boolean {
   const [command, flag, fd = '', ...rest] = process.argv.slice(2);
-  if (command !== 'daemon' || flag !== '--ready-fd' || !/^\d{1,4}$/.test(fd) || rest.length > 0) return undefined;
-  return import('./daemon/run.js').then(({ runDaemon }) => runDaemon({}, { readyFd: Number(fd) }));
+  return command === 'daemon' && flag === '--ready-fd' && /^\d{1,4}$/.test(fd) && rest.length === 0;
+}
+
+/** The mount waits: this does without what reads command lines, which takes long to load. */
+async function startedByMount(): Promise<void> {
+  const { runDaemon } = await import('./daemon/run.js');
+  await runDaemon({}, { readyFd: Number(process.argv[4]) });
 }
 
 async function parse(): Promise<void> {
@@ -42,7 +49,7 @@ async function parse(): Promise<void> {
 }
 
 function fail(message: string, code: number): void {
-  process.stderr.write(`crfs: ${escapeLine(message)}\n`);
+  process.stderr.write(`crfs: ${escapeLine(withoutPasswords(message))}\n`);
   process.exitCode = code;
 }
 

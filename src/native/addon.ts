@@ -90,6 +90,8 @@ export interface Packet {
   readonly fds: number[];
   /** The process that sent it; 0: it is in no pid namespace of ours. */
   readonly pid: number;
+  /** Descriptors that came along were lost: there were too many, or this process may have no more. */
+  readonly cut: boolean;
 }
 
 export interface Connection {
@@ -111,8 +113,13 @@ export interface RingStatus {
   readonly waitedNs: number;
 }
 
-/** Calls `callback` whenever the descriptor is readable or hung up; close() closes the descriptor too. */
+/**
+ * Calls `callback` whenever the descriptor is readable or hung up, but not between pause() and resume(); close() closes the
+ * descriptor too.
+ */
 export interface Watcher {
+  pause(): void;
+  resume(): void;
   close(): void;
 }
 
@@ -197,6 +204,8 @@ export interface Addon {
   /** Blocks this thread until the doorbell rings after `count` was read, or for a second. */
   doorbellWait(count: number): void;
 
+  /** Whether somebody listens there, of whom mounts could ask something. */
+  controlAnswers(path: string): boolean;
   controlListen(path: string): number;
   controlAccept(fd: number): Connection | null;
   controlReceive(fd: number, buffer: Uint8Array): Packet | null;

@@ -16,7 +16,7 @@ mounting('mounts that lie to the daemon harm neither it nor other mounts, and le
   const mount = await machine.mount([known.layer]);
   const daemon = await daemonOf(machine);
   const program = await compile({ name: 'hostile', sources: [], watch: 'address' });
-  const socket = join(machine.root, 'run/crfs-plugin/control.sock');
+  const socket = join(machine.root, 'cache/crfs-plugin/control.sock');
   const lie = async (seconds: number, seed: number): Promise<string> => {
     const { code, stdout, stderr } = await outcomeOf(program, [socket, known.layer, String(seed), String(seconds)]);
     t.is(stderr, '');

@@ -19,7 +19,7 @@ mounting('another user can neither reach the daemon nor read its cache', async (
   const mount = await machine.mount([known.layer]);
   await readAll(mount.merged, known, 1);
   const daemon = await daemonOf(machine);
-  for (const path of ['run/crfs-plugin/control.sock', 'run/crfs-plugin/api.sock', 'cache/crfs-plugin/v2/objects']) {
+  for (const path of ['cache/crfs-plugin/control.sock', 'cache/crfs-plugin/api.sock', 'cache/crfs-plugin/v2/objects']) {
     const error = await t.throwsAsync(asAnother(machine, 'stat', join(machine.root, path)));
     t.regex(error?.message ?? '', /Permission denied/, path);
   }
@@ -28,7 +28,7 @@ mounting('another user can neither reach the daemon nor read its cache', async (
   t.is(await daemonOf(machine), daemon);
 });
 
-for (const part of ['run', 'cache'] as const) {
+for (const part of ['state', 'cache'] as const) {
   mounting(`a ${part} directory that another user planted is refused, whatever it is`, async (t) => {
     const machine = new Machine();
     t.teardown(() => machine.dispose());

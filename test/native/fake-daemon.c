@@ -178,7 +178,7 @@ static void serve(struct mount *m) {
 
 static int listen_on_socket(void) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
-  snprintf(address.sun_path, sizeof address.sun_path, "%s/crfs-plugin/control.sock", getenv("XDG_RUNTIME_DIR"));
+  snprintf(address.sun_path, sizeof address.sun_path, "%s/crfs-plugin/control.sock", getenv("XDG_CACHE_HOME"));
   int listener = socket(AF_UNIX, SOCK_SEQPACKET, 0);
   unlink(address.sun_path);
   need(bind(listener, (struct sockaddr *)&address, sizeof address) == 0, "bind");

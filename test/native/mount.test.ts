@@ -39,13 +39,13 @@ async function mounted(
 ): Promise<Outcome & { readonly daemons: number; readonly root: string }> {
   const root = await mkdtemp(join(tmpdir(), 'crfs-mount-'));
   const blob = join(root, 'blob');
-  await mkdir(join(root, 'run'));
+  await mkdir(join(root, 'cache'));
   await writeFile(blob, 'compressed');
   const outcome = await outcomeOf(
     given.program ?? programs.mount,
     [scenario, Buffer.from(given.asked?.(root) ?? blob, 'latin1').toString('base64url')],
     {
-      XDG_RUNTIME_DIR: join(root, 'run'),
+      XDG_CACHE_HOME: join(root, 'cache'),
       FAKE_ROOT: root,
       FAKE: given.fault ?? '',
       CRFS_PLUGIN_DAEMON: programs.daemon,
@@ -174,12 +174,12 @@ test('a daemon of another user is refused', async (t) => {
   t.is(outcome.code, 0);
 });
 
-test('a runtime directory that is open to others is refused', async (t) => {
+test('a cache directory that is open to others is refused', async (t) => {
   const shared = await mkdtemp(join(tmpdir(), 'crfs-shared-'));
   t.teardown(() => rm(shared, { recursive: true }));
   await mkdir(join(shared, 'crfs-plugin'));
   await chmod(join(shared, 'crfs-plugin'), 0o755);
-  const outcome = await mounted(t.context, 'refused', { env: () => ({ XDG_RUNTIME_DIR: shared }) });
+  const outcome = await mounted(t.context, 'refused', { env: () => ({ XDG_CACHE_HOME: shared }) });
   t.regex(outcome.stderr, /^crfs: \S+ \S+\/crfs-plugin is not ours alone \(owner \d+, mode 755\); .+\n$/);
   t.is(outcome.daemons, 0);
   t.is(outcome.code, 0);

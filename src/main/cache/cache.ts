@@ -78,9 +78,7 @@ export class Cache {
     await this.#note();
   }
 
-  /** The last call: nothing is published any more. */
-  async close(complete: number): Promise<void> {
-    if (this.isThere()) await this.sync(complete);
+  close(): void {
     closeSync(this.#directory);
   }
 

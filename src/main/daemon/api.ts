@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { rmSync } from 'node:fs';
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { join } from 'node:path';
 import type { Trimmed } from '../cache/trim.js';
+import { withoutPasswords } from '../errors/passwords.js';
+import { API_SOCKET, type SocketDirectory } from './socket-directory.js';
 import type { Status } from './status.js';
 import type { Traced } from './tracer.js';
 
@@ -26,22 +27,20 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
-export const API_SOCKET = 'api.sock';
-
 /** How long a client may take to read what it was told last: one that is stopped does not keep the daemon. */
 const LAST_WORD_MS = 1000;
 
 /** What a reader of a trace may be behind, in bytes: what is more he misses. */
 const TRACE_BACKLOG = 4 << 20;
 
-export function listenApi(runtimeDirectory: string, api: Api): ApiServer {
-  const path = join(runtimeDirectory, API_SOCKET);
-  rmSync(path, { force: true });
+/** Resolves when it answers. Rejects where the socket cannot be made. */
+export async function listenApi(sockets: SocketDirectory, api: Api): Promise<ApiServer> {
+  sockets.remove(API_SOCKET);
   const server = createServer((request, response) => {
     const route = `${request.method} ${request.url}`;
     if (route === 'GET /status') {
       response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify(api.status()));
+      response.end(withoutPasswords(JSON.stringify(api.status())));
     } else if (/^POST \/cache\/trim\?to=\d{1,15}$/.test(route)) {
       api.trim(Number(route.split('=')[1])).then(
         (trimmed) => response.end(JSON.stringify(trimmed)),
@@ -62,12 +61,12 @@ export function listenApi(runtimeDirectory: string, api: Api): ApiServer {
       response.end();
     }
   });
-  server.listen(path);
+  server.listen(sockets.path(API_SOCKET));
+  await once(server, 'listening');
   return {
     close: () =>
       new Promise((resolve) => {
-        rmSync(path, { force: true });
-        server.close(() => resolve());
+        server.close(() => resolve()); // which removes the socket
         server.closeIdleConnections();
         setTimeout(() => server.closeAllConnections(), LAST_WORD_MS).unref();
       }),

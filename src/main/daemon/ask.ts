@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { join } from 'node:path';
 import type { Client } from 'undici';
 import { CrfsError } from '../errors/error.js';
-import { runtimeDirectory } from '../settings/directories.js';
-import { API_SOCKET } from './api.js';
+import { API_SOCKET, SocketDirectory } from './socket-directory.js';
 
 const ANSWER_WITHIN_MS = 10_000;
 
@@ -58,5 +56,6 @@ function orNobody(error: unknown): undefined {
 /** HTTP is loaded when somebody is asked: a daemon that starts asks nobody. */
 async function connect(timeouts: Client.Options): Promise<Client> {
   const { Client: HttpClient } = await import('../http/undici.js');
-  return new HttpClient('http://crfs', { socketPath: join(runtimeDirectory(), API_SOCKET), ...timeouts });
+  const socketPath = new SocketDirectory().path(API_SOCKET); // open as long as this process asks
+  return new HttpClient('http://crfs', { socketPath, ...timeouts });
 }

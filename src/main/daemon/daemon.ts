@@ -1,29 +1,34 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { closeSync, constants, type FSWatcher, openSync, rmSync, watch } from 'node:fs';
-import { join } from 'node:path';
-import type { Logger } from 'pino';
-import { addon, type Watcher } from '../../native/addon.js';
+import { closeSync, constants, openSync, watch } from 'node:fs';
+import { addon, type Connection } from '../../native/addon.js';
 import { Cache } from '../cache/cache.js';
-import { cacheDirectory, runtimeDirectory } from '../settings/directories.js';
+import { reasonOf } from '../errors/reason.js';
+import { cacheDirectory } from '../settings/directories.js';
 import type { Settings } from '../settings/options.js';
 import { shownConfiguration } from '../sources/configuration.js';
 import { version } from '../version.js';
-import { type ApiServer, listenApi } from './api.js';
+import { listenApi } from './api.js';
 import type { Remote } from './blob.js';
 import { Clients } from './clients.js';
 import { Indexer } from './indexer.js';
 import { OpenLayers } from './layers.js';
-import { logFile } from './log.js';
+import { Listener } from './listener.js';
+import { type Logger, logFile } from './log.js';
 import { renderMetrics } from './metrics.js';
-import { type MetricsServer, serveMetrics } from './metrics-server.js';
+import { serveMetrics } from './metrics-server.js';
 import { mountNamespace } from './processes.js';
 import { Resolver } from './resolver.js';
 import { Session } from './session.js';
+import { CONTROL_SOCKET, SocketDirectory } from './socket-directory.js';
 import type { Status } from './status.js';
 import { addOpens, NO_OPENS } from './totals.js';
 import { Tracer } from './tracer.js';
+import { Undo } from './undo.js';
 import { Upkeep } from './upkeep.js';
+
+/** How often the daemon looks whether what it stands on is still there. */
+const LOOK_EVERY_MS = 5000;
 
 /** The daemon of a user: serves all mounts of that user until it is stopped, or has had none for a while. */
 export class Daemon {
@@ -41,44 +46,56 @@ export class Daemon {
   readonly #started = new Date();
   readonly #sessions = new Set<Session>();
   readonly #upkeep: Upkeep;
-  readonly #beat: NodeJS.Timeout;
-  readonly #watch: FSWatcher;
-  readonly #socket: string;
-  readonly #listener: Watcher;
-  readonly #api: ApiServer;
-  readonly #metrics: MetricsServer | undefined;
+  readonly #sockets = new SocketDirectory();
+  readonly #undo: Undo;
   #idle: NodeJS.Timeout | undefined;
   /** Of mounts that have gone. */
   #opensBefore = NO_OPENS;
   #stopping = false;
   #end: () => void = () => undefined;
 
-  /**
-   * Starts the daemon, which answers mounts from now on. `locks` are the descriptors of its locks.
-   * Throws CRFS_USAGE where a socket cannot be made.
-   */
-  constructor(settings: Settings, log: Logger) {
+  private constructor(settings: Settings, log: Logger, undo: Undo) {
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
+    this.#undo = undo;
     this.#settings = settings;
     this.#log = log;
-    const runtime = runtimeDirectory();
+    undo.add(() => this.#sockets.close());
     this.#cache = new Cache(cacheDirectory());
+    undo.add(() => this.#cache.close());
     const { layout } = this.#cache;
     this.#objectsFd = openSync(layout.objects, constants.O_RDONLY | constants.O_DIRECTORY);
+    undo.add(() => closeSync(this.#objectsFd));
     this.#indexer = new Indexer(layout, settings['index-memory']);
-    this.#indexer.warm(); // whoever starts a daemon mounts something
     this.#layers = new OpenLayers(settings, layout, this.#indexer, log);
     this.#upkeep = new Upkeep(this.#cache, this.#layers, settings['max-size'], log);
+    undo.add(() => this.#upkeep.stop());
     this.#resolver = new Resolver(layout, log);
     this.#clients = new Clients(layout.tmp);
     this.#tracer = new Tracer(this.#layers);
-    this.#socket = join(runtime, 'control.sock');
-    rmSync(this.#socket, { force: true });
-    const listening = addon.controlListen(this.#socket);
-    this.#listener = new addon.Watcher(listening, () => this.#accept(listening));
-    this.#api = listenApi(runtime, {
+  }
+
+  /**
+   * Starts the daemon: when this resolves, it answers mounts. The caller holds its lock. Rejects with what keeps it from
+   * that, and then leaves nothing behind.
+   */
+  static async start(settings: Settings, log: Logger): Promise<Daemon> {
+    const undo = new Undo();
+    try {
+      const daemon = new Daemon(settings, log, undo);
+      await daemon.#begin();
+      return daemon;
+    } catch (error) {
+      await undo.all(() => undefined);
+      throw error;
+    }
+  }
+
+  /** What is begun last is ended first: the command line hears that a daemon has gone when its mounts have let go of it. */
+  async #begin(): Promise<void> {
+    const undo = this.#undo;
+    const api = await listenApi(this.#sockets, {
       status: () => this.status(),
       stop: () => void this.stop('asked to'),
       umount: (pid) => this.#umount(pid),
@@ -88,14 +105,53 @@ export class Daemon {
         return session && this.#tracer.follow(session, tell, ended);
       },
     });
-    const { metrics } = settings;
-    if (metrics) this.#metrics = serveMetrics(metrics, () => renderMetrics(this.status(), this.#layers.fetched), log);
+    undo.add(() => api.close());
+    this.#indexer.warm(); // whoever starts a daemon mounts something
+    undo.add(() => this.#indexer.close());
+    undo.add(() => {
+      for (const session of this.#sessions) session.close();
+    });
+    undo.add(() => this.#layers.crew.stop());
+    this.#sockets.remove(CONTROL_SOCKET);
+    const listener = new Listener(
+      this.#sockets.path(CONTROL_SOCKET),
+      (connection) => this.#accept(connection),
+      this.#log,
+    );
+    undo.add(() => {
+      this.#sockets.remove(CONTROL_SOCKET);
+      listener.close();
+    });
+    const { metrics } = this.#settings;
+    if (metrics) {
+      const server = serveMetrics(metrics, () => renderMetrics(this.status(), this.#layers.fetched), this.#log);
+      undo.add(() => server.close());
+    }
     addon.doorbellBeat();
-    this.#beat = setInterval(() => addon.doorbellBeat(), addon.layout.constants.beatIntervalMs);
-    this.#beat.unref();
-    this.#watch = watch(layout.root, { persistent: false }, () => this.#look());
+    this.#every(addon.layout.constants.beatIntervalMs, () => addon.doorbellBeat());
+    this.#every(LOOK_EVERY_MS, () => this.#look());
+    this.#watch(this.#cache.layout.root);
+    this.#watch(cacheDirectory());
     this.#watchIdle();
-    log.info({ version, ...settings }, 'the daemon is ready');
+    this.#log.info({ version, ...this.#settings }, 'the daemon is ready');
+  }
+
+  #every(ms: number, act: () => void): void {
+    const timer = setInterval(act, ms).unref();
+    this.#undo.add(() => clearInterval(timer));
+  }
+
+  /** Has the daemon look at once where something is removed. Without that, it looks now and then. */
+  #watch(directory: string): void {
+    try {
+      const watcher = watch(directory, { persistent: false }, () => this.#look());
+      watcher.on('error', () => watcher.close());
+      this.#undo.add(() => watcher.close());
+    } catch (error) {
+      this.#log.warn(
+        `cannot watch ${directory}, and looks at it every ${LOOK_EVERY_MS / 1000} s: ${reasonOf(error)}`,
+      );
+    }
   }
 
   status(): Status {
@@ -140,35 +196,21 @@ export class Daemon {
     };
   }
 
-  /** Ends the daemon: mounts that are still there start another one when they next need it. */
+  /**
+   * Ends the daemon: mounts that are still there start another one when they next need it. They are served while the disk
+   * takes what the cache has for it, which may be long, and hung up on at the very end.
+   */
   async stop(why: string): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
     this.#log.info(`the daemon ends: ${why}`);
-    this.#upkeep.stop();
-    clearInterval(this.#beat);
-    this.#watch.close();
     clearTimeout(this.#idle);
-    rmSync(this.#socket, { force: true });
-    this.#listener.close();
-    this.#metrics?.close();
-    await this.#layers.crew.stop();
-    for (const session of this.#sessions) session.close();
-    await this.#indexer.close();
-    await this.#cache.close(this.#layers.crew.board.nextGeneration());
-    await this.#api.close();
-    closeSync(this.#objectsFd);
+    if (this.#cache.isThere()) await this.#upkeep.sync();
+    await this.#undo.all((error) => this.#log.error({ error: String(error) }, 'something did not end as it should'));
     this.#end();
   }
 
-  #accept(listening: number): void {
-    const connection = addon.controlAccept(listening);
-    if (connection === null) return;
-    if (connection.uid !== process.geteuid?.()) {
-      this.#log.warn({ uid: connection.uid, pid: connection.pid }, 'hung up on another user');
-      closeSync(connection.fd);
-      return;
-    }
+  #accept(connection: Connection): void {
     clearTimeout(this.#idle);
     const session = new Session(connection, {
       resolver: this.#resolver,
@@ -201,9 +243,14 @@ export class Daemon {
     this.#idle = setTimeout(() => void this.stop(`no mount for ${timeout} s`), timeout * 1000);
   }
 
-  /** A daemon whose cache was removed ends: the next one makes it anew, and mounts get its directories. */
+  /**
+   * A daemon whose cache or sockets were removed ends: the next one makes them anew, mounts get its directories, and
+   * whoever looks for it finds it.
+   */
   #look(): void {
-    if (!this.#stopping && !this.#cache.isThere()) void this.stop('its cache was removed');
+    if (this.#stopping) return;
+    if (!this.#cache.isThere()) void this.stop('its cache was removed');
+    else if (!this.#sockets.isThere()) void this.stop('its sockets were removed');
   }
 }
 

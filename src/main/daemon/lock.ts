@@ -1,27 +1,35 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { addon } from '../../native/addon.js';
-import { CrfsError } from '../errors/error.js';
-import { cacheDirectory, runtimeDirectory } from '../settings/directories.js';
+import { cacheDirectory } from '../settings/directories.js';
 
-/** Takes the locks that make a daemon the only one. Returns false if another daemon has the first of them. */
+export const LOCK = 'daemon.lock';
+
+/** Takes the lock that makes a daemon the only one of its cache. Returns false if another daemon has it. */
 export function lockDaemon(): boolean {
-  if (!lock(join(runtimeDirectory(), 'daemon.lock'))) return false;
-  const cache = cacheDirectory();
-  if (lock(join(cache, 'daemon.lock'))) return true;
-  const hint = 'is XDG_RUNTIME_DIR set for some of your processes only?';
-  throw new CrfsError(
-    'CRFS_USAGE',
-    `the cache ${cache} is in use by another daemon of yours, with other sockets: ${hint}`,
-  );
+  const fd = openSync(lockFile(), constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+  if (!addon.lock(fd)) {
+    closeSync(fd);
+    return false;
+  }
+  try {
+    ftruncateSync(fd, 0);
+    writeSync(fd, `process ${process.pid} on ${hostname()}\n`, 0); // the lock is held until the process ends
+  } catch {
+    // The disk is full: nobody will be told who holds it.
+  }
+  return true;
 }
 
-/** The lock is held until the process ends. */
-function lock(path: string): boolean {
-  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
-  const mine = addon.lock(fd);
-  if (!mine) closeSync(fd);
-  return mine;
+/** Who holds the lock, in words for a person: "process 17 on HOST". */
+export function lockHolder(): string {
+  const said = readFileSync(lockFile(), 'latin1').slice(0, 300).trim();
+  return /^process \d+ on \S+$/.test(said) ? said : 'a process that is not told';
+}
+
+function lockFile(): string {
+  return join(cacheDirectory(), LOCK);
 }

@@ -6,6 +6,7 @@ import { Daemon } from './daemon.js';
 import { lockDaemon } from './lock.js';
 import { openLog } from './log.js';
 import type { Hold } from './takeover.js';
+import { waitForLock } from './wait.js';
 
 /** How a daemon is started. */
 export interface Start {
@@ -19,8 +20,9 @@ export interface Start {
 
 /**
  * Runs the daemon in this process until it ends, and then ends the process. Without `takeOver` and in the background, a
- * mount has started it: then it returns at once if another daemon was faster, which serves that as well.
- * Rejects with CRFS_USAGE for settings that make no sense, and where a daemon runs that does not make room.
+ * mount has started it: then it waits for a daemon that ends, and returns if another one was faster, which serves that
+ * mount as well. Rejects with CRFS_USAGE for settings that make no sense, and where a daemon runs that does not make room,
+ * and with what else keeps it from starting.
  */
 export async function runDaemon(flags: Flags, start: Start): Promise<void> {
   const { foreground = false, readyFd, takeOver: asked = false } = start;
@@ -28,12 +30,15 @@ export async function runDaemon(flags: Flags, start: Start): Promise<void> {
   const settings = await loadSettings(flags);
   let hold: Hold | undefined;
   if (!lockDaemon()) {
-    if (!foreground && !asked) return;
-    const { takeOver } = await import('./takeover.js');
-    hold = await takeOver();
+    if (readyFd !== undefined && !asked) {
+      if (!(await waitForLock(readyFd))) return;
+    } else {
+      const { takeOver } = await import('./takeover.js');
+      hold = await takeOver();
+    }
   }
   const log = openLog(settings['log-level'], foreground);
-  const daemon = new Daemon(settings, log);
+  const daemon = await Daemon.start(settings, log);
   hold?.release();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void daemon.stop(signal));
   process.on('SIGHUP', () => undefined);

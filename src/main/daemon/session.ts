@@ -2,15 +2,18 @@
 
 import { closeSync, constants as fsConstants, mkdirSync, openSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
-import type { Logger } from 'pino';
+
 import { addon, type Connection, type RingStatus, type Watcher } from '../../native/addon.js';
 import type { CacheLayout } from '../cache/layout.js';
 import { CrfsError, type ErrorCode } from '../errors/error.js';
 import { isNoSpace } from '../errors/no-space.js';
+import { withoutPasswords } from '../errors/passwords.js';
 import { HeldFile } from './blob.js';
 import type { ClientLease, Clients } from './clients.js';
 import { parseIntroduction } from './introduction.js';
 import type { OpenLayer, OpenLayers } from './layers.js';
+import { NO_DESCRIPTORS } from './listener.js';
+import type { Logger } from './log.js';
 import { decodeMessage, encodeMessage, type Message, messageLimit } from './message.js';
 import { lives } from './processes.js';
 import type { ResolvedLayer, Resolver } from './resolver.js';
@@ -45,6 +48,8 @@ export interface SessionContext {
 }
 
 interface Question extends Message {
+  /** Descriptors of it were lost. */
+  readonly cut: boolean;
   readonly files: HeldFile[];
 }
 
@@ -132,12 +137,12 @@ export class Session {
       const message = decodeMessage(this.#buffer.subarray(0, packet.length));
       this.#spokenBy(packet.pid);
       if (message.type === protocol.here && files.length === 0) return;
-      this.#questions.push({ ...message, files });
+      this.#questions.push({ ...message, files, cut: packet.cut });
       if (this.#questions.length > MOST_QUESTIONS_WAITING) throw new CrfsError('CRFS_USAGE', 'too many questions');
     } catch (error) {
       for (const file of files) file.release();
       if (packet.length > 0)
-        this.#context.log.warn({ pid: this.pid }, `hung up on a mount: ${(error as Error).message}`);
+        this.#context.log.warn({ host: this.pid }, `hung up on a mount: ${(error as Error).message}`);
       this.close();
       return;
     }
@@ -169,6 +174,7 @@ export class Session {
   }
 
   async #answer(question: Question): Promise<void> {
+    if (question.cut) throw new CrfsError('CRFS_INTERNAL', NO_DESCRIPTORS);
     if (question.type === protocol.hello) this.#hello(question);
     else if (this.#lease === undefined) throw new CrfsError('CRFS_USAGE', 'a mount must say hello first');
     else if (question.type === protocol.open) await this.#open(question, this.#lease);
@@ -225,15 +231,16 @@ export class Session {
       throw new CrfsError('CRFS_DIGEST', `${layer.name}: the layer is not the one that was mounted: it has changed`);
     }
     this.#send(protocol.layer, { a: layer.number, digest: tocDigest }, [layer.indexFd]);
-    this.#context.log.info({ mountpoint: this.mountpoint, pid: this.pid, layer: layer.name }, 'mounted a layer');
+    this.#context.log.info({ mountpoint: this.mountpoint, host: this.pid, layer: layer.name }, 'mounted a layer');
   }
 
   #refuse(error: unknown): void {
     const { message } = error as Error;
     const errno = error instanceof CrfsError ? ERRNO[error.code] : isNoSpace(error) ? ENOSPC : EIO;
-    this.#context.log.warn({ mountpoint: this.mountpoint, pid: this.pid }, `refused a mount: ${message}`);
+    this.#context.log.warn({ mountpoint: this.mountpoint, host: this.pid }, `refused a mount: ${message}`);
     const name = this.#asked.find((text) => message.startsWith(`${text}: `));
-    this.#send(protocol.error, { a: errno, text: name ? message.slice(name.length + 2) : message });
+    const why = name ? message.slice(name.length + 2) : message;
+    this.#send(protocol.error, { a: errno, text: withoutPasswords(why) });
   }
 
   #send(type: number, message: Partial<Message>, fds: number[] = []): void {
@@ -241,7 +248,7 @@ export class Session {
     try {
       addon.controlSend(this.#fd, encodeMessage({ ...message, type }), fds);
     } catch (error) {
-      this.#context.log.debug({ pid: this.pid }, `a mount does not listen: ${(error as Error).message}`);
+      this.#context.log.debug({ host: this.pid }, `a mount does not listen: ${(error as Error).message}`);
       this.close();
     }
   }

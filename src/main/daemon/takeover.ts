@@ -4,7 +4,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { addon } from '../../native/addon.js';
 import { CrfsError } from '../errors/error.js';
-import { runtimeDirectory } from '../settings/directories.js';
+import { cacheDirectory } from '../settings/directories.js';
 import { version } from '../version.js';
 import { askDaemon } from './ask.js';
 import { lockDaemon } from './lock.js';
@@ -44,7 +44,7 @@ export async function takeOver(): Promise<Hold> {
 
 /** Takes the lock that a mount holds while it starts a daemon: csrc/client/connection.c. */
 async function holdMounts(): Promise<Hold> {
-  const directory = openSync(runtimeDirectory(), constants.O_RDONLY | constants.O_DIRECTORY);
+  const directory = openSync(cacheDirectory(), constants.O_RDONLY | constants.O_DIRECTORY);
   for (const end = Date.now() + WITHIN_MS; !addon.lock(directory); await sleep(LOOK_EVERY_MS)) {
     if (Date.now() < end) continue;
     closeSync(directory);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import type { Logger } from 'pino';
 import type { Cache } from '../cache/cache.js';
 import { sizeLimit, type Trimmed, trim } from '../cache/trim.js';
 import type { OpenLayers } from './layers.js';
+import type { Logger } from './log.js';
 
 const SYNC_EVERY_MS = 60_000;
 const MEASURE_EVERY_MS = 5000;
@@ -38,7 +38,7 @@ export class Upkeep {
     this.#log = log;
     layers.crew.board.startGeneration(cache.firstGeneration);
     this.#timers = [
-      setInterval(() => void this.#sync(), SYNC_EVERY_MS).unref(),
+      setInterval(() => void this.sync(), SYNC_EVERY_MS).unref(),
       setInterval(() => void this.#keepLimit(), MEASURE_EVERY_MS).unref(),
     ];
   }
@@ -91,7 +91,8 @@ export class Upkeep {
     }
   }
 
-  async #sync(): Promise<void> {
+  /** Waits until the disk has what was published so far, if it may not have all of that yet, and notes it. */
+  async sync(): Promise<void> {
     const { board } = this.#layers.crew;
     const { objects } = board.counters();
     if (objects === this.#objectsSynced) return;

@@ -1,42 +1,40 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { lstatSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { lstatSync, mkdirSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { geteuid } from 'node:process';
-import envPaths from 'env-paths';
 import { CrfsError } from '../errors/error.js';
 
 const NAME = 'crfs-plugin';
 
-/** `$XDG_CONFIG_HOME/crfs-plugin`: config.toml */
+/** `$XDG_CONFIG_HOME/crfs-plugin`: config.toml. Not made here. */
 export function configDirectory(): string {
-  return envPaths(NAME, { suffix: '' }).config;
+  return userDirectory('XDG_CONFIG_HOME', '.config');
 }
 
-/** `$XDG_CACHE_HOME/crfs-plugin`: what the daemon keeps of layers */
-export function cacheDirectory(): string {
-  return privateDirectory(envPaths(NAME, { suffix: '' }).cache);
-}
-
-/** `$XDG_STATE_HOME/crfs-plugin`: logs */
+/** `$XDG_STATE_HOME/crfs-plugin`: logs. Not made here. */
 export function stateDirectory(): string {
-  return privateDirectory(envPaths(NAME, { suffix: '' }).log);
+  return userDirectory('XDG_STATE_HOME', '.local/state');
 }
 
 /**
- * `$XDG_RUNTIME_DIR/crfs-plugin`: sockets; where there is no such directory, `/tmp/crfs-plugin-<uid>`. The uid is the
- * one outside of a user namespace, so that users who are all root in theirs do not meet. csrc/plugin looks there too.
+ * `$XDG_CACHE_HOME/crfs-plugin`, made if missing: what the daemon keeps of layers, and its lock and sockets: whoever uses
+ * a cache finds the daemon that owns it, whatever else differs in the environments of a user's shells. csrc/client/runtime.c
+ * looks there too. Throws CRFS_DENIED where it could be anybody else's.
  */
-export function runtimeDirectory(): string {
-  const base = process.env['XDG_RUNTIME_DIR'];
-  if (base && isAbsolute(base) && statSync(base, { throwIfNoEntry: false })?.isDirectory()) {
-    return privateDirectory(join(base, NAME));
-  }
-  return privateDirectory(`/tmp/${NAME}-${outerUid()}`);
+export function cacheDirectory(): string {
+  return privateDirectory(userDirectory('XDG_CACHE_HOME', '.cache'));
+}
+
+/** By the XDG Base Directory Specification: what is not an absolute path counts as not set. */
+function userDirectory(variable: string, fallback: string): string {
+  const base = process.env[variable];
+  return join(base && isAbsolute(base) ? base : join(homedir(), fallback), NAME);
 }
 
 /** The directory, made if missing. Throws CRFS_DENIED if it could be anybody else's. */
-function privateDirectory(path: string): string {
+export function privateDirectory(path: string): string {
   // only if it is missing: of a read-only file system, mkdir would say that it does not exist
   if (!lstatSync(path, { throwIfNoEntry: false })) mkdirSync(path, { recursive: true, mode: 0o700 });
   const { mode, uid } = lstatSync(path);
@@ -45,14 +43,4 @@ function privateDirectory(path: string): string {
     throw new CrfsError('CRFS_DENIED', `${path} cannot be used: ${hint}`);
   }
   return path;
-}
-
-/** The effective uid as the parent user namespace knows it. */
-function outerUid(): number {
-  const uid = geteuid?.() ?? 0;
-  for (const line of readFileSync('/proc/self/uid_map', 'utf8').trim().split('\n')) {
-    const [inside = 0, outside = 0, count = 0] = line.trim().split(/\s+/).map(Number);
-    if (uid >= inside && uid < inside + count) return outside + uid - inside;
-  }
-  return uid;
 }
