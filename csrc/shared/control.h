@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* The control protocol between a mount and the daemon: SOCK_SEQPACKET on <runtime directory>/control.sock, one struct
- * crfs_message and its text per packet, descriptors as SCM_RIGHTS. The mount asks, the daemon answers each question
- * once, in order; while an answer takes long it sends CRFS_BUSY at least every CRFS_BUSY_INTERVAL_MS, so that a mount
- * tells a busy daemon from a stuck one. The connection lives as long as the mount: its end releases all that it held.
+/* The control protocol between a mount and the daemon: SOCK_SEQPACKET on control.sock in the cache directory, one
+ * struct crfs_message and its text per packet, descriptors as SCM_RIGHTS. The mount asks, the daemon answers each
+ * question once, in order; while an answer takes long it sends CRFS_BUSY at least every CRFS_BUSY_INTERVAL_MS, so that
+ * a mount tells a busy daemon from a stuck one. The connection lives as long as the mount: its end releases all that it
+ * held.
  *
  *   mount -> daemon                               daemon -> mount
  *   HELLO   a: version, text        fd: ring      WELCOME a: version   fds: doorbell, objects directory, tmp directory

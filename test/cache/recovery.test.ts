@@ -100,7 +100,8 @@ test('what a daemon notes when it ends is what the next boot trusts', async (t) 
     return join(layout.objects, name.slice(0, 2), name);
   };
   const before = publish('aaaa', cache.firstGeneration);
-  await cache.close(cache.firstGeneration);
+  await cache.sync(cache.firstGeneration);
+  cache.close();
   const after = publish('bbbb', cache.firstGeneration);
   t.is(statSync(before).mtimeMs, 1000);
   t.is(statSync(after).mtimeMs, 2000);

@@ -5,10 +5,9 @@
  * FAULT says what, as a key of `faults`; FAULT_FILE is a path by which the test and the fault tell each other what is.
  */
 
-import { EventEmitter, once } from 'node:events';
 import fs from 'node:fs';
-import http from 'node:http';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread } from 'node:worker_threads';
 
 interface Syncs {
@@ -18,34 +17,18 @@ interface Syncs {
 const file = process.env['FAULT_FILE'] ?? '';
 
 const faults: Readonly<Record<string, () => void>> = {
-  /** The disk takes until FAULT_FILE is removed to write what it has; the file is made when it is asked to. */
+  /** While FAULT_FILE is there, the disk takes what it has been given, and FAULT_FILE.held says so. */
   'slow sync': () => {
     const addon = createRequire(import.meta.url)('../../../build/Release/crfs_addon.node') as Syncs;
     addon.syncFileSystem = async () => {
-      fs.writeFileSync(file, '');
-      const removed = new EventEmitter();
-      fs.watchFile(file, { interval: 20 }, ({ nlink }) => nlink === 0 && removed.emit('removed'));
-      await once(removed, 'removed');
-      fs.unwatchFile(file);
+      if (fs.existsSync(file)) fs.writeFileSync(`${file}.held`, '');
+      while (fs.existsSync(file)) await sleep(20);
     };
   },
   'no inotify': () => {
-    fs.watch = (() => {
-      throw Object.assign(new Error('ENOSPC: System limit for number of file watchers reached, watch'), {
-        code: 'ENOSPC',
-        errno: -28,
-        syscall: 'watch',
-      });
-    }) as typeof fs.watch;
-    syncBuiltinESMExports();
-  },
-  /** It answers mounts, and nobody else. */
-  'no answers': () => {
-    const { createServer } = http;
-    http.createServer = ((listener: http.RequestListener) =>
-      createServer((request, response) =>
-        fs.existsSync(file) ? request.socket.destroy() : listener(request, response as never),
-      )) as typeof http.createServer;
+    fs.watch = () => {
+      throw Object.assign(new Error('no inotify instance is left'), { code: 'EMFILE', errno: -24, syscall: 'watch' });
+    };
     syncBuiltinESMExports();
   },
 };

@@ -2,7 +2,9 @@
 
 /** What the fault tests share: a layer whose content is known, readers that check every byte, and what may not be left. */
 
+import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import {
   closeSync,
   mkdirSync,
@@ -16,6 +18,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { addon } from '../../src/native/addon.js';
 import { makeLayer } from '../tools/layers.js';
 import { type Machine, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
@@ -183,4 +186,49 @@ export function damage(path: string, ...places: readonly number[]): void {
   const fd = openSync(path, 'r+');
   for (const place of places) writeSync(fd, Buffer.alloc(2000, 0xee), 0, 2000, place);
   closeSync(fd);
+}
+
+/** The daemons of a machine, whether they serve or wait. */
+export function daemonsOf(machine: Machine): number[] {
+  const ours = `XDG_CONFIG_HOME=${machine.env['XDG_CONFIG_HOME']}\0`;
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => {
+      try {
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+        return command.includes('\0daemon\0') && readFileSync(`/proc/${pid}/environ`, 'latin1').includes(ours);
+      } catch {
+        return false; // it has ended, or is no process
+      }
+    });
+}
+
+/** Takes the lock of a machine's daemon, as one would that never serves. Resolves to what lets it go. */
+export async function heldLock(machine: Machine): Promise<() => void> {
+  const fd = openSync(join(machine.root, 'cache/crfs-plugin/daemon.lock'), 'r');
+  await until('the last daemon has let go of the lock', () => addon.lock(fd));
+  return () => closeSync(fd);
+}
+
+const CONNECT = `
+  for (1..$ARGV[1]) {
+    my $s;
+    socket($s, AF_UNIX, SOCK_SEQPACKET, 0) or die;
+    connect($s, pack_sockaddr_un($ARGV[0])) or die;
+    push @held, $s;
+  }
+  $| = 1;
+  print "held\n";
+  <STDIN>;`;
+
+/** Connects to a daemon so many times, without a word. Resolves to what lets all of that go. */
+export async function holdConnections(socket: string, count: number): Promise<() => Promise<void>> {
+  const holder = spawn('perl', ['-MSocket', '-e', CONNECT, socket, String(count)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  await once(holder.stdout, 'data');
+  return async () => {
+    holder.stdin.end();
+    if (holder.exitCode === null) await once(holder, 'exit');
+  };
 }

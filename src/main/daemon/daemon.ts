@@ -148,9 +148,7 @@ export class Daemon {
       watcher.on('error', () => watcher.close());
       this.#undo.add(() => watcher.close());
     } catch (error) {
-      this.#log.warn(
-        `cannot watch ${directory}, and looks at it every ${LOOK_EVERY_MS / 1000} s: ${reasonOf(error)}`,
-      );
+      this.#log.warn(`cannot watch ${directory}, and looks at it every ${LOOK_EVERY_MS / 1000} s: ${reasonOf(error)}`);
     }
   }
 

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Daemons on machines that have run out of something other than room in the cache, or on which something is slow. */
+
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { crfs, Machine, mountingTest, until } from '../tools/machine.js';
+import { run } from '../tools/run.js';
+import {
+  daemonOf,
+  daemonsOf,
+  descriptors,
+  dropObjects,
+  gone,
+  heldLock,
+  holdConnections,
+  knownLayer,
+  newestDaemon,
+  readAll,
+} from './world.js';
+
+const mounting = mountingTest();
+const RIGHT = { failed: [], wrong: [] };
+const hooks = pathToFileURL(fileURLToPath(new URL('daemon-hooks.js', import.meta.url))).href;
+
+/** What loads a fault of daemon-hooks.ts into the daemon of a machine. */
+const faulty = (fault: string, file = ''): Record<string, string> => ({
+  NODE_OPTIONS: `--import ${hooks}`,
+  FAULT: fault,
+  FAULT_FILE: file,
+});
+
+const readies = (machine: Machine): number => machine.log.split('"the daemon is ready"').length - 1;
+
+mounting(
+  'while the disk is slow a daemon that was asked to end serves its mounts, and nobody starts another',
+  async (t) => {
+    const machine = new Machine();
+    const slow = join(machine.root, 'slow');
+    Object.assign(machine.env, faulty('slow sync', slow));
+    t.teardown(() => machine.dispose());
+    const known = await knownLayer(machine, { small: 40, large: 1 });
+    const mount = await machine.mount([known.layer]);
+    t.deepEqual(await readAll(mount.merged, known, 1), RIGHT);
+    const daemon = await daemonOf(machine);
+    writeFileSync(slow, '');
+    const stopping = machine.crfs('stop');
+    await until('the disk is being waited for', () => existsSync(`${slow}.held`));
+    dropObjects(machine);
+    t.deepEqual(await readAll(mount.merged, known, 4), RIGHT);
+    t.deepEqual(daemonsOf(machine), [daemon]);
+    rmSync(slow);
+    await stopping;
+    await gone(daemon);
+    dropObjects(machine);
+    t.deepEqual(await readAll(mount.merged, known, 4), RIGHT);
+    t.is(readies(machine), 2);
+  },
+);
+
+mounting('a daemon that a mount has started waits for the lock, alone, and then serves', async (t) => {
+  const machine = new Machine();
+  t.teardown(() => machine.dispose());
+  const known = await knownLayer(machine, { small: 20, large: 1 });
+  const mounts = [await machine.mount([known.layer]), await machine.mount([known.layer])];
+  const first = await daemonOf(machine);
+  process.kill(first, 'SIGKILL');
+  await gone(first);
+  const release = await heldLock(machine);
+  const readings = mounts.map(({ merged }) => readAll(merged, known, 2));
+  await until('a daemon waits', () => daemonsOf(machine).length === 1);
+  const [waiting] = daemonsOf(machine);
+  await machine.crfs('status'); // it is long enough for others to come
+  t.deepEqual(daemonsOf(machine), [waiting]);
+  release();
+  for (const reading of readings) t.deepEqual(await reading, RIGHT);
+  t.is(waiting, newestDaemon(machine));
+});
+
+mounting(
+  'a lock that is never let go refuses a mount within CRFS_TIMEOUT, in a line that tells who has it',
+  async (t) => {
+    const machine = new Machine({ CRFS_TIMEOUT: '4' });
+    t.teardown(() => machine.dispose());
+    const known = await knownLayer(machine, { small: 1, large: 0 });
+    await (await machine.mount([known.layer])).unmount();
+    const last = await daemonOf(machine);
+    await machine.crfs('stop');
+    const release = await heldLock(machine);
+    const error = await t.throwsAsync(machine.mount([known.layer]));
+    const line = new RegExp(
+      `^crfs: .* the daemon did not start in time: another daemon, process ${last} on \\S+, has the lock of \\S+ and does not answer$`,
+      'm',
+    );
+    t.regex(error?.message ?? '', line);
+    await until('nobody waits any more', () => daemonsOf(machine).length === 0);
+    release();
+  },
+);
+
+mounting('without inotify a daemon starts, and still notices that its cache was removed', async (t) => {
+  const machine = new Machine(faulty('no inotify'));
+  t.teardown(() => machine.dispose());
+  const known = await knownLayer(machine, { small: 10, large: 1 });
+  const mount = await machine.mount([known.layer]);
+  t.deepEqual(await readAll(mount.merged, known, 2), RIGHT);
+  t.regex(machine.log, /cannot watch/);
+  const daemon = await daemonOf(machine);
+  rmSync(machine.objects, { recursive: true });
+  await gone(daemon);
+  t.deepEqual(await readAll(mount.merged, known, 2), RIGHT);
+});
+
+mounting('a daemon that cannot start as a whole tells why, and leaves no process', async (t) => {
+  const machine = new Machine();
+  t.teardown(() => machine.dispose());
+  const known = await knownLayer(machine, { small: 1, large: 0 });
+  const inTheWay = join(machine.root, 'cache/crfs-plugin/control.sock/full');
+  mkdirSync(inTheWay, { recursive: true, mode: 0o700 });
+  const error = await t.throwsAsync(machine.mount([known.layer]));
+  t.regex(error?.message ?? '', /^crfs: .*the daemon did not start: .*directory/im);
+  await until('no daemon is left', () => daemonsOf(machine).length === 0);
+  rmSync(join(inTheWay, '..'), { recursive: true });
+  const mount = await machine.mount([known.layer]);
+  t.deepEqual(await readAll(mount.merged, known, 1), RIGHT);
+});
+
+mounting('with no descriptors left a mount is refused in one line, others read on, and later it mounts', async (t) => {
+  const machine = new Machine();
+  t.teardown(() => machine.dispose());
+  const daemonCommand = join(machine.root, 'few');
+  writeFileSync(daemonCommand, `#!/bin/sh\nulimit -n 160\nexec ${crfs} "$@"\n`, { mode: 0o755 });
+  machine.env['CRFS_PLUGIN_DAEMON'] = daemonCommand;
+  const known = await knownLayer(machine, { small: 40, large: 2 });
+  const mount = await machine.mount([known.layer]);
+  const daemon = await daemonOf(machine);
+  const free = 160 - 48 - descriptors(daemon).length; // 48 are kept for those that are there
+  const letGo = await holdConnections(join(machine.root, 'cache/crfs-plugin/control.sock'), free + 2);
+  t.teardown(letGo);
+  const error = await t.throwsAsync(machine.mount([known.layer]));
+  const lines = (error?.message ?? '').match(/\bcrfs: .*$/gm) ?? [];
+  t.is(lines.length, 1);
+  t.regex(lines[0] ?? '', new RegExp(`process ${daemon}\\) may have no more descriptors open: unmount`));
+  t.deepEqual(await readAll(mount.merged, known, 4), RIGHT);
+  await letGo();
+  await until('they are let go', async () => (await machine.status())?.mounts.length === 1);
+  const later = await machine.mount([known.layer]);
+  t.deepEqual(await readAll(later.merged, known, 4), RIGHT);
+  t.is(await daemonOf(machine), daemon);
+});
+
+for (const [what, make] of [
+  ['a full disk', (path: string) => symlinkSync('/dev/full', path)],
+  ['a directory', (path: string) => mkdirSync(path)],
+] as const) {
+  mounting(`with ${what} in place of the log mounts are made, read and go on with the next daemon`, async (t) => {
+    const machine = new Machine();
+    t.teardown(() => machine.dispose());
+    const known = await knownLayer(machine, { small: 20, large: 1 });
+    const log = join(machine.root, 'state/crfs-plugin/daemon.log');
+    mkdirSync(join(log, '..'), { mode: 0o700 });
+    make(log);
+    const mounts = [await machine.mount([known.layer]), await machine.mount([known.layer])];
+    for (const { merged } of mounts) t.deepEqual(await readAll(merged, known, 2), RIGHT);
+    const daemon = await daemonOf(machine);
+    await machine.crfs('stop');
+    dropObjects(machine);
+    for (const { merged } of mounts) t.deepEqual(await readAll(merged, known, 2), RIGHT);
+    t.not(await daemonOf(machine), daemon);
+    await machine.crfs('stop');
+    rmSync(log, { recursive: true });
+    t.deepEqual(await readAll(mounts[0]?.merged ?? '', known, 1), RIGHT);
+  });
+}
+
+mounting(
+  'cache, state and log on one full disk: what is there is read, the rest gives ENOSPC until there is room',
+  async (t) => {
+    const machine = new Machine();
+    const disk = machine.directory('disk');
+    await run('mount', ['-t', 'tmpfs', '-o', 'mode=700,size=14M', 'none', disk]);
+    t.teardown(async () => {
+      await run('umount', ['-l', disk]);
+      await machine.dispose();
+    });
+    for (const part of ['cache', 'state'] as const) {
+      machine.env[`XDG_${part.toUpperCase()}_HOME`] = machine.directory(`disk/${part}`);
+    }
+    const known = await knownLayer(machine, { small: 160, large: 6 });
+    const mount = await machine.mount([known.layer]);
+    const fill = (): void => {
+      try {
+        writeFileSync(join(disk, 'filler'), Buffer.alloc(20 << 20));
+      } catch {
+        // It is full now, which is what we want.
+      }
+    };
+    const before = await readAll(mount.merged, known, 1);
+    fill();
+    const failing = new Set(before.failed.map((line) => line.split(': ')[1]));
+    t.true(failing.size > 0 && failing.size < known.digests.size);
+    for (const daemon of ['the same', 'the next'] as const) {
+      if (daemon === 'the next') {
+        const pid = await daemonOf(machine);
+        process.kill(pid, 'SIGKILL');
+        await gone(pid);
+      }
+      const { failed, wrong } = await readAll(mount.merged, known, 2);
+      t.deepEqual(wrong, []);
+      t.deepEqual(new Set(failed.map((line) => line.split(': ').at(-1))), new Set(['No space left on device']), daemon);
+      t.true(
+        failed.every((line) => failing.has(line.split(': ')[1])),
+        'what is there is read',
+      );
+    }
+    const second = await machine.mount([known.layer]).catch(() => undefined); // made, or refused
+    rmSync(join(disk, 'filler'));
+    await run('mount', ['-o', 'remount,mode=700,size=80M', disk]);
+    for (const { merged } of [mount, second ?? mount, await machine.mount([known.layer])]) {
+      t.deepEqual(await readAll(merged, known, 2), RIGHT);
+    }
+  },
+);
+
+mounting('a daemon whose sockets were removed ends, and mounts go on with the next', async (t) => {
+  const machine = new Machine();
+  t.teardown(() => machine.dispose());
+  const known = await knownLayer(machine, { small: 20, large: 1 });
+  const mount = await machine.mount([known.layer]);
+  const sockets = join(machine.root, 'cache/crfs-plugin');
+  for (const names of [['api.sock'], ['control.sock'], ['daemon.lock'], ['api.sock', 'control.sock', 'daemon.lock']]) {
+    t.deepEqual(await readAll(mount.merged, known, 2), RIGHT);
+    const daemon = await daemonOf(machine);
+    for (const name of names) rmSync(join(sockets, name));
+    await gone(daemon);
+    dropObjects(machine);
+    t.deepEqual(await readAll(mount.merged, known, 2), RIGHT, names.join());
+    t.not(await daemonOf(machine), daemon);
+  }
+  t.true(readdirSync(sockets).includes('control.sock'));
+});
+
+mounting('however long the path of the cache is, the daemon is reached', async (t) => {
+  const machine = new Machine();
+  t.teardown(() => machine.dispose());
+  machine.env['XDG_CACHE_HOME'] = machine.directory(`${'long/'.repeat(30)}cache`);
+  const known = await knownLayer(machine, { small: 5, large: 0 });
+  const mount = await machine.mount([known.layer]);
+  t.deepEqual(await readAll(mount.merged, known, 1), RIGHT);
+  t.is((await machine.status())?.mounts[0]?.mountpoint, mount.merged);
+});
+
+mounting('the daemon is found from whatever shell, and a cache has but one', async (t) => {
+  const machine = new Machine();
+  t.teardown(() => machine.dispose());
+  const known = await knownLayer(machine, { small: 5, large: 0 });
+  await machine.mount([known.layer]);
+  const daemon = await daemonOf(machine);
+  for (const runtime of [undefined, machine.directory('another'), '/nowhere']) {
+    machine.env['XDG_RUNTIME_DIR'] = runtime;
+    t.is(await daemonOf(machine), daemon);
+    await t.throwsAsync(machine.crfs('daemon'), { message: /a daemon of yours is running already/ });
+    await machine.mount([known.layer]);
+  }
+  t.is((await machine.status())?.mounts.length, 4);
+  t.is(readFileSync(join(machine.root, 'cache/crfs-plugin/daemon.lock'), 'latin1').split(' ')[1], String(daemon));
+});
