@@ -22,7 +22,13 @@ export async function convertImageBetween(
   try {
     const destination = await openDestination(to, client, signal);
     try {
-      return await convertImage(source, destination, { deflater, progress: silent, signal, ...options });
+      return await convertImage(source, destination, {
+        deflater,
+        progress: silent,
+        warn: () => undefined,
+        signal,
+        ...options,
+      });
     } finally {
       await destination.close();
     }

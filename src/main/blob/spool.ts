@@ -3,12 +3,22 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { CrfsError } from '../errors/error.js';
+import { isNoSpace } from '../errors/no-space.js';
+import { reasonOf } from '../errors/reason.js';
 
 const pieceSize = 256 * 1024;
 
 /** $TMPDIR, or /var/tmp: /tmp is memory on many machines. */
 export function spoolDirectory(): string {
-  return process.env['TMPDIR'] ?? '/var/tmp';
+  return process.env['TMPDIR'] || '/var/tmp';
+}
+
+/** Says it plainly where $TMPDIR is of no use. */
+export function spoolError(error: unknown): CrfsError {
+  const where = `${spoolDirectory()} (TMPDIR names another directory)`;
+  if (isNoSpace(error)) return new CrfsError('CRFS_NO_SPACE', `no space left in ${where}`, { cause: error });
+  return new CrfsError('CRFS_USAGE', `cannot write to ${where}: ${reasonOf(error)}`, { cause: error });
 }
 
 /** Bytes too many to keep in memory: a file without a name, gone with the process whatever ends it. */
@@ -21,15 +31,23 @@ export class Spool {
     this.#file = file;
   }
 
+  /** Rejects with CRFS_USAGE or CRFS_NO_SPACE where $TMPDIR is of no use. */
   static async create(): Promise<Spool> {
     const path = join(spoolDirectory(), `crfs-${randomBytes(8).toString('hex')}`);
-    const file = await open(path, 'wx+', 0o600);
-    await unlink(path);
-    return new Spool(file);
+    try {
+      const file = await open(path, 'wx+', 0o600);
+      await unlink(path);
+      return new Spool(file);
+    } catch (error) {
+      throw spoolError(error);
+    }
   }
 
+  /** Rejects with CRFS_NO_SPACE. */
   async append(bytes: Uint8Array): Promise<void> {
-    await writeFully(this.#file, bytes, this.size);
+    await writeFully(this.#file, bytes, this.size).catch((error: unknown) => {
+      throw spoolError(error);
+    });
     this.size += bytes.length;
   }
 

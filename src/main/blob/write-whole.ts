@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { CrfsError } from '../errors/error.js';
 import { isNoSpace } from '../errors/no-space.js';
 import { reasonOf } from '../errors/reason.js';
 
-/** Writes a file beside its name-to-be, and renames it when `work` has succeeded. */
-export async function writeWhole<T>(path: string, work: (file: FileHandle) => Promise<T>): Promise<T> {
+/**
+ * Writes a file beside its name-to-be, and renames it when `work` has succeeded. Rejects with CRFS_USAGE where it cannot be,
+ * CRFS_NO_SPACE, and as `work` does.
+ */
+export async function writeWhole<T>(written: string, work: (file: FileHandle) => Promise<T>): Promise<T> {
+  const path = await replaceable(written);
   const temporary = `${path}.${randomBytes(6).toString('hex')}.part`;
   const file = await open(temporary, 'wx').catch((error: NodeJS.ErrnoException) => {
     throw new CrfsError('CRFS_USAGE', `cannot write ${path}: ${reasonOf(error)}`, { cause: error });
@@ -23,6 +27,14 @@ export async function writeWhole<T>(path: string, work: (file: FileHandle) => Pr
     await rm(temporary, { force: true });
     throw spaceError(path, error);
   }
+}
+
+/** The file that a path leads to, symlinks followed. Only a file may be replaced: never a device, or a pipe. */
+async function replaceable(written: string): Promise<string> {
+  const found = await stat(written).catch(() => undefined);
+  if (found === undefined) return written;
+  if (found.isFile()) return await realpath(written);
+  throw new CrfsError('CRFS_USAGE', `cannot write ${written}: it is there, and no file`);
 }
 
 /** Says it plainly when the disk is full. */

@@ -17,6 +17,7 @@ import { namesTransport, openDestination, openSource } from '../images/open.js';
 import { type Progress, progressOn, type Step, silent } from '../output/progress.js';
 import { toJson } from '../output/terminal.js';
 import { formatBytes } from '../output/text.js';
+import { warn } from '../output/warn.js';
 import { accessOf } from '../registry/access.js';
 import { RegistryClient } from '../registry/client.js';
 import { parsePlatform } from '../registry/platform.js';
@@ -159,7 +160,7 @@ async function convertWholeImage(
     try {
       const destination = await openDestination(to, clients.destination, session.signal);
       try {
-        return await convertImage(source, destination, { ...options, ...session });
+        return await convertImage(source, destination, { ...options, ...session, warn });
       } finally {
         await destination.close();
       }

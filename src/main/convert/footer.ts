@@ -5,6 +5,7 @@
 import { pipeline, Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import type { Spool } from '../blob/spool.js';
+import { footerOf } from '../formats/footer.js';
 import { blockSize, padding, plainHeader } from '../tar/header.js';
 import { tocName } from './landmark.js';
 import type { MemberWriter } from './members.js';
@@ -27,7 +28,7 @@ export async function writeEnd(members: MemberWriter, toc: Spool, format: LayerF
     head = false;
     await members.append(piece);
   }
-  await members.append(footer(offset, format));
+  await members.append(footerOf(format, offset));
 }
 
 async function* tocTar(members: MemberWriter, toc: Spool): AsyncGenerator<Uint8Array> {
@@ -42,22 +43,4 @@ async function* tocParts(toc: Spool): AsyncGenerator<Uint8Array> {
   yield* toc.read();
   yield padding(toc.size);
   yield Buffer.alloc(2 * blockSize);
-}
-
-/** An empty gzip member whose extra field holds the TOC's offset; the legacy form lacks a subfield's header. */
-function footer(tocOffset: number, format: LayerFormat): Buffer {
-  const payload = Buffer.from(`${tocOffset.toString(16).padStart(16, '0')}STARGZ`);
-  const extra = format === 'stargz' ? payload : Buffer.concat([Buffer.from('SG'), uint16(payload.length), payload]);
-  return Buffer.concat([
-    Buffer.from('1f8b08040000000000ff', 'hex'),
-    uint16(extra.length),
-    extra,
-    Buffer.from('010000ffff0000000000000000', 'hex'),
-  ]);
-}
-
-function uint16(value: number): Buffer {
-  const bytes = Buffer.alloc(2);
-  bytes.writeUInt16LE(value);
-  return bytes;
 }

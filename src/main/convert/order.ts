@@ -89,8 +89,12 @@ async function copyAndSurvey(
 ): Promise<Survey> {
   const survey = new Survey(matcher);
   const reader = new TarReader(copied(tar, spool), new Map(), isWhole);
-  for (let entry = await reader.next(); entry; entry = await reader.next()) survey.add(entry, reader.globals);
-  survey.end();
+  try {
+    for (let entry = await reader.next(); entry; entry = await reader.next()) survey.add(entry, reader.globals);
+    survey.end();
+  } finally {
+    await reader.close();
+  }
   await spool.append(Buffer.alloc(2 * blockSize)); // an end, which the tar may lack
   return survey;
 }

@@ -81,9 +81,11 @@ export class Resolver {
     try {
       const client = await lease.client();
       const { openRemote } = await import('../sources/open.js');
+      const { emptyLayer } = await import('../sources/empty-layer.js');
       const image = await openRemote(place, client, { store: this.#manifests, trusted });
       if (place.kind === 'image') await this.#write(this.#layout.manifest(text), Buffer.from(image.resolved));
-      return { text: image.resolved, layers: image.layers.map((layer) => this.#layer(layer, lease)) };
+      const layers = image.layers.length === 0 ? [emptyLayer()] : image.layers; // a mount has to show something
+      return { text: image.resolved, layers: layers.map((layer) => this.#layer(layer, lease)) };
     } catch (error) {
       const known = await this.#lastSeen(text, error);
       if (known === undefined) throw error;

@@ -68,6 +68,12 @@ function match(p: Pattern, tail: Buffer): string | null {
   return fits ? digits : null;
 }
 
+/** The footer of a blob whose TOC's member starts at `tocOffset`. */
+export function footerOf(kind: Exclude<LayerKind, 'estargz-external'>, tocOffset: number): Buffer {
+  const { before, digits, after } = PATTERNS.find((p) => p.kind === kind) as Pattern;
+  return Buffer.concat([before, Buffer.from(tocOffset.toString(16).padStart(digits, '0')), after]);
+}
+
 /**
  * Reads the footer of a blob. Throws CRFS_NOT_STARGZ if it has none, CRFS_BAD_LAYER if the footer names a place for the
  * TOC that is not between the first byte of the blob and the footer.

@@ -2,7 +2,7 @@
 
 /** Writes archives: a tar of an OCI layout, which is made beside it first, and for docker a manifest.json in it. */
 
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { type FileHandle, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Pack, pack } from 'tar-stream';
@@ -15,9 +15,7 @@ import type { ImageManifest } from '../registry/types.js';
 import { archivedName, manifestFile, savedImages } from './docker-archive.js';
 import type { ImageDestination } from './ends.js';
 import { layoutDestination } from './layout-destination.js';
-
-/** What podman and containerd take for the name of an image in a layout, before its tag. */
-const fullName = 'io.containerd.image.name';
+import { fullName } from './layout-source.js';
 
 /** `oci-archive:PATH[:TAG]`. Rejects with CRFS_USAGE where nothing can be written. */
 export async function ociArchiveDestination(path: string, tag: string | undefined): Promise<ImageDestination> {
@@ -63,7 +61,7 @@ async function archiveDestination(
 }
 
 async function packDirectory(directory: string, path: string): Promise<void> {
-  const top = (await readdir(directory)).filter((name) => name !== 'blobs').sort();
+  const top = ['index.json', manifestFile, 'oci-layout'].filter((name) => existsSync(join(directory, name)));
   const files = [...top, ...(await blobs(directory))];
   await writeWhole(path, async (file) => {
     const tar = pack();

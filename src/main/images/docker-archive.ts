@@ -13,12 +13,12 @@ import { formatReference, isDigest, parseReference } from '../registry/reference
 import type { Descriptor, ImageManifest } from '../registry/types.js';
 import type { ImageSource } from './ends.js';
 import type { ImageFiles } from './files.js';
-import { blobPath } from './layout-source.js';
+import { blobPath, placed } from './layout-source.js';
 
 interface SavedImage {
   readonly Config: string;
   readonly RepoTags?: readonly string[] | null;
-  readonly Layers: readonly string[];
+  readonly Layers: readonly string[] | null;
 }
 
 /** Lists the images of an archive. */
@@ -31,7 +31,8 @@ const layerType = 'application/vnd.docker.image.rootfs.diff.tar.gzip';
  * CRFS_BAD_LAYER.
  */
 export async function dockerArchiveSource(files: ImageFiles, reference: string | undefined): Promise<ImageSource> {
-  const { Config, Layers } = choose(await readImages(files), reference, files.name);
+  const { Config, Layers: listed } = choose(await readImages(files), reference, files.name);
+  const Layers = listed ?? []; // as Go's encoder writes an empty list
   const paths = new Map<string, string>();
   const describe = async (
     path: string,
@@ -96,7 +97,7 @@ async function readImages(files: ImageFiles): Promise<readonly SavedImage[]> {
 
 function isSavedImage(value: unknown): value is SavedImage {
   const { Config, Layers, RepoTags } = (value ?? {}) as Partial<Record<keyof SavedImage, unknown>>;
-  return typeof Config === 'string' && isStrings(Layers) && isStrings(RepoTags ?? []);
+  return typeof Config === 'string' && isStrings(Layers ?? []) && isStrings(RepoTags ?? []);
 }
 
 function isStrings(list: unknown): boolean {
@@ -105,11 +106,16 @@ function isStrings(list: unknown): boolean {
 
 function choose(images: readonly SavedImage[], reference: string | undefined, name: string): SavedImage {
   const tags = images.map(({ RepoTags }) => (RepoTags ?? []).join(' ') || '(no name)').join(', ');
-  const fits = reference === undefined ? images : images.filter(({ RepoTags }) => hasName(RepoTags ?? [], reference));
-  const [first, ...others] = fits;
+  const named = images.filter(({ RepoTags }) => reference === undefined || hasName(RepoTags ?? [], reference));
+  const [first, ...more] = reference === undefined ? named : [...placed(images, reference), ...named];
+  const others = more.filter((image) => !isSame(image, first)); // an image may have several names
   if (!first) throw new CrfsError('CRFS_NOT_FOUND', `${name} holds no image ${reference ?? ''}; it holds: ${tags}`);
   if (others.length > 0) throw new CrfsError('CRFS_USAGE', `${name} holds several images, name one: ${tags}`);
   return first;
+}
+
+function isSame(one: SavedImage, other: SavedImage | undefined): boolean {
+  return one.Config === other?.Config && JSON.stringify(one.Layers) === JSON.stringify(other.Layers);
 }
 
 /** Names are the same with and without the registry, and the tag, that they stand for. */
@@ -117,13 +123,18 @@ function hasName(names: readonly string[], reference: string): boolean {
   return names.some((name) => name === reference || canonical(name) === canonical(reference));
 }
 
+/** A name in full; one that no image can have, as it is. */
 function canonical(name: string): string {
-  return JSON.stringify(parseReference(`docker://${name}`));
+  try {
+    return JSON.stringify(parseReference(`docker://${name}`));
+  } catch {
+    return name;
+  }
 }
 
 function diffIdsOf(config: Uint8Array, name: string): string[] {
   const { rootfs } = parse(config, name) as { rootfs?: { diff_ids?: unknown } };
-  const ids = rootfs?.diff_ids;
+  const ids = rootfs?.diff_ids ?? [];
   if (Array.isArray(ids) && ids.every(isDigest)) return ids;
   throw broken(name, 'its config does not list its layers');
 }

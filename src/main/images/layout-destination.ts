@@ -3,12 +3,16 @@
 /** Writes into an OCI layout: OCI image-layout specification. */
 
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, open, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdir, mkdtemp, open, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { addon } from '../../native/addon.js';
 import { writeFully } from '../blob/spool.js';
 import { spaceError } from '../blob/write-whole.js';
 import { CrfsError } from '../errors/error.js';
+import { isNoSpace } from '../errors/no-space.js';
+import { reasonOf } from '../errors/reason.js';
 import { digestOf, OCI_INDEX, parseManifest } from '../registry/manifest.js';
 import type { BlobWriter, ImageDestination } from './ends.js';
 import { blobPath, refName } from './layout-source.js';
@@ -16,64 +20,95 @@ import { blobPath, refName } from './layout-source.js';
 type Annotations = Readonly<Record<string, string>>;
 
 const layoutFile = '{"imageLayoutVersion":"1.0.0"}';
+const STAGING = '.crfs-';
+
+/** How often to look whether another conversion has written its index. */
+const LOCK_MS = 10;
 
 /**
  * A layout in a directory, which is made if it is not there; the image is published under `tag`, or without one, and with
- * further annotations in the layout's index.
+ * further annotations in the layout's index. Several may write into one layout at the same time.
  */
 export async function layoutDestination(
   directory: string,
   tag: string | undefined,
   annotations: Annotations = {},
 ): Promise<ImageDestination> {
-  const isNew = !existsSync(directory);
-  if (!isNew && !existsSync(join(directory, 'oci-layout'))) {
+  if (!isLayout(directory)) {
     throw new CrfsError('CRFS_USAGE', `${directory} is there, but is no OCI layout: name a new directory`);
   }
-  await mkdir(join(directory, 'blobs/sha256'), { recursive: true });
-  return new LayoutDestination(directory, isNew, tag, annotations);
+  try {
+    const made = await mkdir(directory, { recursive: true });
+    const staging = await mkdtemp(join(directory, STAGING));
+    return new LayoutDestination({ directory, staging, isNew: made !== undefined }, tag, annotations);
+  } catch (error) {
+    throw cannotWrite(directory, error);
+  }
+}
+
+/** Whether a layout is in a directory, or is being made in it, or may be. */
+function isLayout(directory: string): boolean {
+  if (!existsSync(directory)) return true;
+  if (!statSync(directory).isDirectory()) return false;
+  const names = readdirSync(directory);
+  return names.includes('oci-layout') || names.every((name) => name === 'blobs' || name.startsWith(STAGING));
+}
+
+function cannotWrite(path: string, error: unknown): unknown {
+  if (error instanceof CrfsError || !(error instanceof Error) || !('syscall' in error)) return error;
+  if (isNoSpace(error)) return spaceError(path, error);
+  return new CrfsError('CRFS_USAGE', `cannot write ${path}: ${reasonOf(error)}`, { cause: error });
+}
+
+interface Where {
+  readonly directory: string;
+  /** What is not published: gone with the conversion, unless it succeeds. */
+  readonly staging: string;
+  readonly isNew: boolean;
 }
 
 class LayoutDestination implements ImageDestination {
   readonly name: string;
   readonly ociOnly = true;
   readonly oneImage = false;
-  readonly #directory: string;
+  readonly #where: Where;
   readonly #tag: string | undefined;
-  readonly #isNew: boolean;
   readonly #annotations: Annotations;
-  /** Blobs that were not there before: they go again if the image is not published. */
-  readonly #written = new Set<string>();
+  readonly #staged = new Set<string>();
   #published = false;
 
-  constructor(directory: string, isNew: boolean, tag: string | undefined, annotations: Annotations) {
-    this.name = tag === undefined ? directory : `${directory}:${tag}`;
-    this.#directory = directory;
+  constructor(where: Where, tag: string | undefined, annotations: Annotations) {
+    this.name = tag === undefined ? where.directory : `${where.directory}:${tag}`;
+    this.#where = where;
     this.#tag = tag;
-    this.#isNew = isNew;
     this.#annotations = tag === undefined ? annotations : { [refName]: tag, ...annotations };
   }
 
   async hasBlob(digest: string): Promise<boolean> {
-    return existsSync(this.#path(digest));
+    return this.#staged.has(digest) || existsSync(this.#path(digest));
   }
 
   async beginBlob(): Promise<BlobWriter> {
-    const temporary = join(this.#directory, `blobs/.${randomBytes(8).toString('hex')}.part`);
-    const file = await open(temporary, 'wx');
+    const temporary = join(this.#where.staging, `${randomBytes(8).toString('hex')}.part`);
+    const guarded = async <T>(work: Promise<T>): Promise<T> => {
+      try {
+        return await work;
+      } catch (error) {
+        throw cannotWrite(this.name, error);
+      }
+    };
+    const file = await guarded(open(temporary, 'wx'));
     let size = 0;
     return {
       write: async (bytes) => {
-        await writeFully(file, bytes, size).catch((error: unknown) => {
-          throw spaceError(this.name, error);
-        });
+        await guarded(writeFully(file, bytes, size));
         size += bytes.length;
       },
       commit: async (digest) => {
-        await file.sync();
+        await guarded(file.sync());
         await file.close();
-        if (!existsSync(this.#path(digest))) this.#written.add(digest);
-        await rename(temporary, this.#path(digest));
+        await guarded(rename(temporary, this.#stagedPath(digest)));
+        this.#staged.add(digest);
       },
       cancel: async () => {
         await file.close();
@@ -93,36 +128,63 @@ class LayoutDestination implements ImageDestination {
     const annotations = this.#annotations;
     const named = Object.keys(annotations).length > 0 ? { annotations } : {};
     const entry = { mediaType, digest: digestOf(bytes), size: bytes.length, ...named };
-    const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [...this.#others(), entry] };
-    await this.#replace('oci-layout', layoutFile);
-    await this.#replace('index.json', JSON.stringify(index));
-    this.#published = true;
+    const unlock = await this.#lock();
+    try {
+      const manifests = [...this.#others(), entry];
+      await mkdir(join(this.#where.directory, 'blobs/sha256'), { recursive: true });
+      for (const digest of this.#staged) await rename(this.#stagedPath(digest), this.#path(digest));
+      await this.#replace('oci-layout', layoutFile);
+      await this.#replace('index.json', JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests }));
+      this.#published = true;
+    } catch (error) {
+      throw cannotWrite(this.name, error);
+    } finally {
+      unlock();
+    }
   }
 
   async close(): Promise<void> {
-    if (this.#published) return;
-    for (const digest of this.#written) await rm(this.#path(digest), { force: true });
-    if (!this.#isNew) return;
-    for (const made of ['blobs/sha256', 'blobs', '.']) await rmdir(join(this.#directory, made));
+    const { directory, staging, isNew } = this.#where;
+    await rm(staging, { recursive: true, force: true });
+    if (this.#published || !isNew) return;
+    await rmdir(directory).catch(() => undefined); // unless others have begun to write into it
+  }
+
+  /** One conversion at a time changes the layout: whoever has locked its directory. */
+  async #lock(): Promise<() => void> {
+    const fd = openSync(this.#where.directory, 'r');
+    try {
+      while (!addon.lock(fd)) await sleep(LOCK_MS);
+      return () => closeSync(fd);
+    } catch (error) {
+      closeSync(fd);
+      throw cannotWrite(this.name, error);
+    }
   }
 
   /** What the layout's index holds but for what our tag stands for so far. */
   #others(): unknown[] {
-    const path = join(this.#directory, 'index.json');
+    const path = join(this.#where.directory, 'index.json');
     if (!existsSync(path)) return [];
     const bytes = readFileSync(path);
     parseManifest(bytes, OCI_INDEX, path);
-    const { manifests } = JSON.parse(bytes.toString()) as { manifests: { annotations?: Record<string, string> }[] };
-    return manifests.filter(({ annotations }) => annotations?.[refName] !== this.#tag);
+    const { manifests } = JSON.parse(bytes.toString()) as {
+      manifests: { annotations?: Record<string, string> }[] | null;
+    };
+    return (manifests ?? []).filter(({ annotations }) => annotations?.[refName] !== this.#tag);
   }
 
   async #replace(name: string, content: string): Promise<void> {
-    const temporary = join(this.#directory, `.${name}.${randomBytes(8).toString('hex')}.part`);
+    const temporary = join(this.#where.staging, name);
     await writeFile(temporary, content);
-    await rename(temporary, join(this.#directory, name));
+    await rename(temporary, join(this.#where.directory, name));
   }
 
   #path(digest: string): string {
-    return join(this.#directory, blobPath(digest));
+    return join(this.#where.directory, blobPath(digest));
+  }
+
+  #stagedPath(digest: string): string {
+    return join(this.#where.staging, digest.replace(':', '-'));
   }
 }

@@ -11,6 +11,14 @@ import type { ImageFiles } from './files.js';
 import { readBlob } from './stream.js';
 
 export const refName = 'org.opencontainers.image.ref.name';
+/** What podman and containerd take for the name of an image in a layout, before its tag. */
+export const fullName = 'io.containerd.image.name';
+
+/** What `@N` stands for in a list; nothing if it is no such place. */
+export function placed<T>(items: readonly T[], written: string): T[] {
+  const [, digits] = /^@(\d{1,6})$/.exec(written) ?? [];
+  return digits === undefined ? [] : items.slice(Number(digits), Number(digits) + 1);
+}
 
 /** The image with a tag in a layout; without a tag, the only one there is. Rejects with CRFS_NOT_FOUND, CRFS_USAGE. */
 export async function layoutSource(files: ImageFiles, tag: string | undefined): Promise<ImageSource> {
@@ -54,9 +62,12 @@ async function readIndex(files: ImageFiles): Promise<ImageIndex> {
   }
 }
 
+/** As containers-transports(5) has it: by name, by place (`@0` is the first), or the only one. */
 function choose({ manifests }: ImageIndex, tag: string | undefined, name: string): Descriptor {
-  const fits = tag === undefined ? manifests : manifests.filter(({ annotations }) => annotations[refName] === tag);
-  const [first, ...others] = fits;
+  const named = (key: string): readonly Descriptor[] => manifests.filter(({ annotations }) => annotations[key] === tag);
+  const fits = tag === undefined ? manifests : [...placed(manifests, tag), ...named(refName), ...named(fullName)];
+  const [first, ...more] = fits;
+  const others = more.filter(({ digest }) => digest !== first?.digest); // an image may have several names
   const tags = manifests.map(({ annotations }) => annotations[refName] ?? '(no tag)').join(', ');
   if (!first) throw new CrfsError('CRFS_NOT_FOUND', `${name} holds no image ${tag ?? ''}; it holds: ${tags || 'none'}`);
   if (others.length > 0 && tag === undefined) {

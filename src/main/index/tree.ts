@@ -99,7 +99,8 @@ export class Tree {
 
   #follow(path: string): string {
     let trail: string[] = [];
-    let followed = 0;
+    const followed = new Set<number>();
+    let count = 0;
     const steps = path.split('/').toReversed();
     for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
       if (step === '..') trail.pop(); // above the root is the root
@@ -107,14 +108,18 @@ export class Tree {
       trail.push(step);
       const node = steps.length > 0 ? this.find(trail.join('/')) : -1;
       if (node < 0 || !this.nodes.isSymlink(node)) continue;
-      if (++followed > SYMLINKS_LIMIT) {
+      if (++count > SYMLINKS_LIMIT) {
         throw new LayerFault(`entry ${quote(path)}: more than ${SYMLINKS_LIMIT} symlinks on the way`);
       }
+      followed.add(node);
       const target = this.#target(node);
       trail = target.startsWith('/') ? [] : trail.slice(0, -1);
       steps.push(...target.split('/').toReversed());
     }
-    return cleanPath(trail.join('/'), `entry ${quote(path)}: what its symlinks lead to`);
+    const end = trail.join('/');
+    if (followed.has(this.find(end)))
+      throw new LayerFault(`entry ${quote(path)}: stands where a symlink on its own way does`);
+    return cleanPath(end, `entry ${quote(path)}: what its symlinks lead to`);
   }
 
   /** Makes this what a symlink leads to. */

@@ -1,28 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { CrfsError } from '../errors/error.js';
-import { resolveImage } from '../registry/image.js';
+import { readConfig, resolveImage } from '../registry/image.js';
 import { isDigest } from '../registry/reference.js';
 import type { Workspace } from './workspace.js';
 
-/** Bytes; real ones have some thousand. */
-export const CONFIG_LIMIT = 8 << 20;
-
-/**
- * The digests of the uncompressed layers by an image's config, the base first. `resolved` names the image by digest.
- * Throws CRFS_BAD_LAYER for a config that does not say them of all `layers`.
- */
-export async function diffIdsOf(resolved: string, layers: number, workspace: Workspace): Promise<string[]> {
+/** The config of an image in a registry; `resolved` names it by digest. Throws CRFS_BAD_LAYER for one that is too large. */
+export async function configOf(resolved: string, workspace: Workspace): Promise<Buffer> {
   const client = await workspace.client();
   const { reference, manifest } = await resolveImage(client, resolved, { store: workspace.manifests, trusted: true });
-  const { config } = manifest;
-  if (config.size > CONFIG_LIMIT) throw bad(resolved, `has ${config.size} bytes, more than ${CONFIG_LIMIT}`);
-  const pieces: Uint8Array[] = [];
-  for await (const piece of client.getBlobStream(reference, config)) pieces.push(piece);
-  return diffIdsIn(Buffer.concat(pieces), resolved, layers);
+  return await readConfig(client, reference, manifest);
 }
 
-/** The same, of the bytes of a config. */
+/**
+ * The digests of the uncompressed layers by an image's config, the base first.
+ * Throws CRFS_BAD_LAYER for a config that does not say them of all `layers`.
+ */
 export function diffIdsIn(config: Buffer, image: string, layers: number): string[] {
   const ids = parseDiffIds(config.toString());
   if (ids === undefined) throw bad(image, 'has no rootfs.diff_ids, a list of sha256 digests');
@@ -41,6 +34,6 @@ function parseDiffIds(text: string): string[] | undefined {
   } catch {
     return undefined;
   }
-  const ids = config?.rootfs?.diff_ids;
+  const ids = config?.rootfs?.diff_ids ?? (config?.rootfs && []); // as Go's encoder writes an empty list
   return Array.isArray(ids) && ids.every(isDigest) ? ids : undefined;
 }

@@ -2,13 +2,14 @@
 
 import type { BlobSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
+import { warn } from '../output/warn.js';
 import type { RegistryClient } from '../registry/client.js';
-import { parsePlatform } from '../registry/platform.js';
+import { parsePlatform, platformWarning } from '../registry/platform.js';
 import { canonicalConfiguration, shownConfiguration } from '../sources/configuration.js';
 import { openFileSource } from '../sources/file.js';
 import { type LayerSource, openRemote } from '../sources/open.js';
 import { placeOf } from '../sources/place.js';
-import { diffIdsOf } from './config.js';
+import { configOf, diffIdsIn } from './config.js';
 import { type OpenLayer, readLayer } from './layer.js';
 import type { Workspace } from './workspace.js';
 
@@ -24,6 +25,8 @@ export interface FoundImage {
   readonly resolved: string;
   /** The base layer first. */
   readonly layers: readonly AnyLayerSource[];
+  /** The image's config; none for what is no image. */
+  config(): Promise<Buffer | undefined>;
   /** The digests of the uncompressed layers by the image's config; none for what is no image. */
   diffIds(): Promise<readonly string[]>;
 }
@@ -31,12 +34,23 @@ export interface FoundImage {
 /** Layers that are read at the same time. */
 const AT_ONCE = 16;
 
-/** Finds the layers that a person names; opens none. `platform` is written like linux/arm64. */
+/**
+ * Finds the layers that a person names; opens none. `platform` is written like linux/arm64: an image that is for another
+ * one, and the only one there is, is found with a warning.
+ */
 export async function findImage(
   written: string,
   workspace: Workspace,
   platform: string | undefined,
 ): Promise<FoundImage> {
+  const image = await lookUp(written, workspace, platform);
+  const config = platform === undefined ? undefined : await image.config();
+  const warning = platform && config && platformWarning(image.resolved, parsePlatform(platform), config);
+  if (warning) warn(warning);
+  return image;
+}
+
+async function lookUp(written: string, workspace: Workspace, platform: string | undefined): Promise<FoundImage> {
   if (/^(oci|oci-archive|docker-archive):/.test(written)) {
     const { findLocalImage } = await import('./local-image.js'); // which loads what reads archives
     return await findLocalImage(written, workspace, platform);
@@ -52,14 +66,18 @@ export async function findImage(
       open: async () => openFileSource(path),
       openToc: async () => undefined,
     };
-    return { resolved: path, layers: [layer], diffIds: async () => [] };
+    return { resolved: path, layers: [layer], config: async () => undefined, diffIds: async () => [] };
   }
   const wanted = platform === undefined ? {} : { platform: parsePlatform(platform) };
   const image = await openRemote(place, await client(), { store: workspace.manifests, ...wanted });
   const resolved = shownConfiguration(image.resolved);
-  const diffIds = async (): Promise<string[]> =>
-    place.kind === 'image' ? await diffIdsOf(resolved, image.layers.length, workspace) : [];
-  return { ...image, resolved, diffIds };
+  const config = async (): Promise<Buffer | undefined> =>
+    place.kind === 'image' ? await configOf(resolved, workspace) : undefined;
+  const diffIds = async (): Promise<string[]> => {
+    const bytes = await config();
+    return bytes === undefined ? [] : diffIdsIn(bytes, resolved, image.layers.length);
+  };
+  return { ...image, resolved, config, diffIds };
 }
 
 /** Reads the TOCs of an image's layers, several at a time: of all, or of the one that `only` names. The base comes first. */

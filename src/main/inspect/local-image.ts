@@ -5,10 +5,10 @@
 import { CrfsError } from '../errors/error.js';
 import { openLocalSource } from '../images/open.js';
 import { readBlob } from '../images/stream.js';
-import { tocDigestOf } from '../registry/image.js';
+import { CONFIG_LIMIT, tocDigestOf } from '../registry/image.js';
 import { isIndex } from '../registry/manifest.js';
 import { choosePlatform, machinePlatform, parsePlatform } from '../registry/platform.js';
-import { CONFIG_LIMIT, diffIdsIn } from './config.js';
+import { diffIdsIn } from './config.js';
 import type { FoundImage } from './image.js';
 import type { Workspace } from './workspace.js';
 
@@ -27,6 +27,10 @@ export async function findLocalImage(
     found = await source.manifest(choosePlatform(found, wanted, source.name).digest);
   }
   const { config, layers } = found;
+  const readIt = async (): Promise<Buffer> => {
+    const blob = await source.openBlob(config);
+    return await readBlob(blob, config, CONFIG_LIMIT).finally(() => blob.close());
+  };
   return {
     resolved: written,
     layers: layers.map((layer) => {
@@ -40,10 +44,7 @@ export async function findLocalImage(
         openToc: async () => undefined,
       };
     }),
-    async diffIds() {
-      const blob = await source.openBlob(config);
-      const bytes = await readBlob(blob, config, CONFIG_LIMIT).finally(() => blob.close());
-      return diffIdsIn(bytes, written, layers.length);
-    },
+    config: readIt,
+    diffIds: async () => diffIdsIn(await readIt(), written, layers.length),
   };
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { Surroundings } from '../environment/environment.js';
+import { emptyLayer } from '../sources/empty-layer.js';
 import { findImage, openLayers } from './image.js';
 import { View } from './view.js';
 import { Workspace } from './workspace.js';
@@ -22,7 +23,9 @@ export async function withView<T>(
   const workspace = new Workspace(environment);
   try {
     const image = await findImage(written, workspace, platform);
-    const layers = await openLayers(image, workspace, layer);
+    const { layers: found } = image;
+    const shown = found.length === 0 && layer === undefined ? { ...image, layers: [emptyLayer()] } : image;
+    const layers = await openLayers(shown, workspace, layer);
     return await work(new View(layers, layer !== undefined), workspace);
   } finally {
     await workspace.close();

@@ -4,21 +4,28 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { spoolDirectory, spoolError } from '../blob/spool.js';
 import type { Surroundings } from '../environment/environment.js';
 import { Interrupted, type InterruptingSignal, interruptingSignals } from '../errors/interrupted.js';
 import type { RegistryClient } from '../registry/client.js';
 import type { ManifestStore } from '../registry/types.js';
 
-/** Whole layers may lie here for a while: not in a directory that is often memory. */
-const DIRECTORY = process.env['TMPDIR'] || '/var/tmp';
-
 interface Closable {
   close(): Promise<void>;
 }
 
+/** Whole layers may lie there for a while. Throws CRFS_USAGE or CRFS_NO_SPACE where $TMPDIR is of no use. */
+function makeDirectory(): string {
+  try {
+    return mkdtempSync(join(spoolDirectory(), 'crfs-'));
+  } catch (error) {
+    throw spoolError(error);
+  }
+}
+
 /** What one command uses while it looks at layers by itself: a directory that goes away with it, and a client. */
 export class Workspace {
-  readonly directory = mkdtempSync(join(DIRECTORY, 'crfs-'));
+  readonly directory = makeDirectory();
   /** Manifests seen, so that none is asked for twice. */
   readonly manifests: ManifestStore;
   readonly #remove = (): void => rmSync(this.directory, { recursive: true, force: true });

@@ -68,6 +68,24 @@ function tocFinder(
   };
 }
 
+/** Bytes; real ones have some thousand. */
+export const CONFIG_LIMIT = 8 << 20;
+
+/** The config of an image. Throws CRFS_BAD_LAYER for one that is too large, and what fetching it throws. */
+export async function readConfig(
+  client: RegistryClient,
+  reference: Reference,
+  { config }: ImageManifest,
+): Promise<Buffer> {
+  if (config.size > CONFIG_LIMIT) {
+    const what = `has ${config.size} bytes, more than ${CONFIG_LIMIT}`;
+    throw new CrfsError('CRFS_BAD_LAYER', `the config of ${formatReference(reference)} ${what}`);
+  }
+  const pieces: Uint8Array[] = [];
+  for await (const piece of client.getBlobStream(reference, config)) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
 async function resolveReference(
   client: RegistryClient,
   reference: Reference,

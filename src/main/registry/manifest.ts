@@ -60,7 +60,7 @@ class Parser {
   }
 
   list(table: Table, key: string): readonly Table[] {
-    const value = field(table, key);
+    const value = field(table, key) === null ? [] : field(table, key); // Go's encoder writes null for an empty list
     if (!Array.isArray(value) || !value.every(isTable)) throw this.bad(`${key} is not a list of objects`);
     return value;
   }

@@ -58,14 +58,35 @@ function distance(wanted: Platform, found: Platform): number | undefined {
   return built <= newest ? newest - built : undefined;
 }
 
-/** The manifest of `index` for `wanted`: the first of those that fit best. Throws CRFS_NOT_FOUND, naming what there is. */
+/** What to warn of if an image, as its config says, is for another platform than the one asked for; undefined if it fits, or is silent. */
+export function platformWarning(name: string, wanted: Platform, config: Uint8Array): string | undefined {
+  const { os, architecture, variant } = parseConfig(config);
+  if (typeof os !== 'string' || typeof architecture !== 'string') return undefined;
+  const found = { os, architecture, ...(typeof variant === 'string' && variant !== '' && { variant }) };
+  if (distance(wanted, found) !== undefined) return undefined;
+  return `${name} is for ${formatPlatform(found)}, not for ${formatPlatform(wanted)}, and there is no other`;
+}
+
+function parseConfig(config: Uint8Array): Partial<Record<keyof Platform, unknown>> {
+  try {
+    return (JSON.parse(Buffer.from(config).toString()) as Partial<Record<keyof Platform, unknown>> | null) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+/**
+ * The manifest of `index` for `wanted`: the first of those that fit best; else the first that does not say for which platform
+ * it is, as containers/image has it. Throws CRFS_NOT_FOUND, naming what there is.
+ */
 export function choosePlatform(index: ImageIndex, wanted: Platform, name: string): ImageIndex['manifests'][number] {
   let best: { readonly entry: ImageIndex['manifests'][number]; readonly far: number } | undefined;
   for (const entry of index.manifests) {
     const far = entry.platform && distance(wanted, entry.platform);
     if (far !== undefined && far < (best?.far ?? Infinity)) best = { entry, far };
   }
-  if (best !== undefined) return best.entry;
+  const found = best?.entry ?? index.manifests.find(({ platform }) => platform === undefined);
+  if (found !== undefined) return found;
   const there = new Set(index.manifests.flatMap(({ platform }) => (platform ? [formatPlatform(platform)] : [])));
   const list = [...there].slice(0, 20).join(', ') || 'none that states one';
   throw new CrfsError('CRFS_NOT_FOUND', `${name} has no image for ${formatPlatform(wanted)}; there are: ${list}`);

@@ -3,8 +3,10 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { CrfsError } from '../errors/error.js';
+import { warn } from '../output/warn.js';
 import type { RegistryClient } from '../registry/client.js';
-import { resolveImage } from '../registry/image.js';
+import { readConfig, resolveImage } from '../registry/image.js';
+import { platformWarning } from '../registry/platform.js';
 import { formatReference } from '../registry/reference.js';
 import type { Platform } from '../registry/types.js';
 import { placeOf } from './place.js';
@@ -48,7 +50,10 @@ async function canonicalImage(name: string, client: RegistryClient, platform: Pl
   const [only, another] = await client.candidates(name);
   if (only !== undefined && another === undefined && platform === undefined) return formatReference(only);
   const { reference, manifest } = await resolveImage(client, name, platform && { platform });
-  return formatReference(platform ? { ...reference, digest: manifest.digest } : reference);
+  if (platform === undefined) return formatReference(reference);
+  const warning = platformWarning(name, platform, await readConfig(client, reference, manifest));
+  if (warning !== undefined) warn(warning);
+  return formatReference({ ...reference, digest: manifest.digest });
 }
 
 /** A configuration for people to see: without the credentials of a URL. */

@@ -12,8 +12,9 @@ import { writeBlob } from '../../images/write-blob.js';
 import type { Progress } from '../../output/progress.js';
 import { formatBytes } from '../../output/text.js';
 import { digestOf, isIndex, MANIFEST_LIMIT } from '../../registry/manifest.js';
-import { choosePlatform, formatPlatform, machinePlatform } from '../../registry/platform.js';
+import { choosePlatform, formatPlatform, machinePlatform, platformWarning } from '../../registry/platform.js';
 import type { Descriptor, ImageIndex, ImageManifest, Platform } from '../../registry/types.js';
+import { unmatchedWarnings } from '../file.js';
 import { convertLayer, type LayerOptions } from '../layer.js';
 import { watched } from '../watch.js';
 import { estargzToc } from './estargz.js';
@@ -37,6 +38,8 @@ export interface ImageOptions extends Omit<LayerOptions, 'name'> {
   /** Of an index, which image; the machine's if left out. `all` keeps the index. */
   readonly platform?: Platform | 'all';
   readonly progress: Progress;
+  /** Told of what a person has to know even where no progress is shown. */
+  readonly warn: (line: string) => void;
   readonly signal: AbortSignal;
 }
 
@@ -75,6 +78,8 @@ class Conversion {
   readonly #gate = new Gate(layersAtOnce);
   /** By the digest of the source's layer: images of one index share layers. */
   readonly #layers = new Map<string, Promise<NewLayer>>();
+  /** Prioritized paths that no layer has had so far. */
+  #unmatched: readonly string[] | undefined;
 
   constructor(source: ImageSource, destination: ImageDestination, options: ImageOptions) {
     this.#source = source;
@@ -91,6 +96,7 @@ class Conversion {
     const { mediaType, bytes } = isIndex(top) ? await this.#index(top) : await this.#image(top);
     this.#options.signal.throwIfAborted();
     await this.#destination.publish(mediaType, bytes);
+    for (const warning of unmatchedWarnings(this.#unmatched ?? [])) this.#options.progress.note(warning);
     const layers = [...this.#layers].map(async ([from, layer]) => {
       const { digest, size } = (await layer).descriptor;
       return { source: from, digest, size };
@@ -140,12 +146,22 @@ class Conversion {
     const config = await readBlob(source, manifest.config, configLimit, this.#options.signal).finally(() =>
       source.close(),
     );
-    const layers = await Promise.all(manifest.layers.map((layer) => this.#layer(layer, to)));
+    this.#warnOfPlatform(config);
+    const layers = await Promise.all(
+      manifest.layers.map(async (layer) => ofFamily(await this.#layer(layer, to), to)), // which another may have met first
+    );
     const rewritten = layers.some(({ diffId }) => diffId !== undefined) ? rewriteConfig(config, layers, name) : config;
     await this.#putSmall(rewritten);
     const bytes = rewriteManifest(manifest, rewritten, layers, to);
     if (bytes.length > MANIFEST_LIMIT) throw new CrfsError('CRFS_BAD_LAYER', `${name}: its manifest grows too large`);
     return { mediaType: to.manifest, bytes };
+  }
+
+  #warnOfPlatform(config: Uint8Array): void {
+    const { platform } = this.#options;
+    if (platform === undefined || platform === 'all') return;
+    const warning = platformWarning(this.#source.name, platform, config);
+    if (warning !== undefined) this.#options.warn(warning);
   }
 
   #family(manifest: ImageManifest | ImageIndex): Family {
@@ -176,9 +192,12 @@ class Conversion {
         step.done(`${shown}: ${there ? 'there already' : 'is eStargz, copied'}`);
         return { descriptor: passedDescriptor(layer, toc, size), diffId: undefined };
       }
-      const options = { ...this.#options, name: source.name };
+      const options = { ...this.#options, name: source.name, isWhole: true }; // its digest shows that
+
       const result = await this.#writeBlob(async (sink) => await convertLayer(input(), sink, options));
       step.done(`${shown}: ${formatBytes(result.size)}, ${result.entries} entries`);
+      const unmatched = this.#unmatched?.filter((pattern) => result.unmatched.includes(pattern));
+      this.#unmatched = unmatched ?? result.unmatched;
       for (const warning of result.warnings) progress.note(`${layer.digest}: ${warning}`);
       return { descriptor: layerDescriptor(layer, result, format, to), diffId: result.diffId };
     } finally {
@@ -211,6 +230,10 @@ class Conversion {
   async #writeBlob<T extends { readonly digest: string }>(work: (sink: BlobSink) => Promise<T>): Promise<T> {
     return await writeBlob(() => this.#destination.beginBlob(), work);
   }
+}
+
+function ofFamily({ descriptor, diffId }: NewLayer, { layer }: Family): NewLayer {
+  return { descriptor: diffId === undefined ? descriptor : { ...descriptor, mediaType: layer }, diffId };
 }
 
 async function* written(input: AsyncIterable<Uint8Array>, sink: BlobSink): AsyncGenerator<Uint8Array> {
