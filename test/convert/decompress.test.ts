@@ -117,6 +117,8 @@ const streams: Readonly<Record<string, readonly [stream: Uint8Array, holds: Uint
   'gzip with garbage behind': [cat(gzip(hello), noise(70_000)), hello],
   'gzip with garbage behind that begins like a member': [cat(gzip(hello), Buffer.from('\x1fx')), hello],
   'gzip with one byte behind that may begin a member': [cat(gzip(hello), Buffer.from('\x1f')), /ends too early/],
+  'gzip with one byte behind': [cat(gzip(hello), Buffer.from('x')), hello],
+  'gzip with one zero behind': [cat(gzip(hello), Buffer.alloc(1)), hello],
   'gzip with half a member behind': [cat(gzip(hello), gzip(hello).subarray(0, 12)), /ends too early/],
   'gzip with a broken member behind': [cat(gzip(hello), Buffer.from('1f8b0700', 'hex')), /unknown compression method/],
   'gzip with zeros and a member behind': [cat(gzip(hello), Buffer.alloc(2), gzip(hello)), hello],
