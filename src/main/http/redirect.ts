@@ -36,8 +36,12 @@ function targetOf(response: HttpResponse, request: HttpRequest): URL {
   return target;
 }
 
-/** Sends a request and follows at most 5 redirects. Its `authorization` header goes to the origin of its URL alone. */
-export async function sendFollowing(transport: Transport, request: HttpRequest): Promise<HttpResponse> {
+/** Sends a request and follows at most 5 redirects. Its `authorization` header goes to the origin of its URL alone, as does a secret body. */
+export async function sendFollowing(
+  transport: Transport,
+  request: HttpRequest,
+  { isSecret = false } = {},
+): Promise<HttpResponse> {
   const { authorization: _, ...anonymous } = request.headers ?? {};
   let url = request.url;
   for (let hops = 0; hops <= LIMIT; hops++) {
@@ -47,6 +51,10 @@ export async function sendFollowing(transport: Transport, request: HttpRequest):
       return response;
     await response.discard();
     url = targetOf(response, request);
+    if (isSecret && url.origin !== request.url.origin) {
+      const asked = `${request.method} ${nameOf(request.url)}`;
+      throw new CrfsError('CRFS_DENIED', `${asked}: refused to take credentials on to ${url.host}`);
+    }
   }
   throw new CrfsError('CRFS_UNREACHABLE', `${request.method} ${nameOf(request.url)}: more than ${LIMIT} redirects`);
 }

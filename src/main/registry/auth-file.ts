@@ -6,7 +6,7 @@ import { basename, join } from 'node:path';
 import type { Surroundings } from '../environment/environment.js';
 import { ConfigFiles, configHomeOf, homeOf } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
-import { askHelper } from './credential-helper.js';
+import { CredentialHelpers } from './credential-helper.js';
 
 export type Credentials =
   | { readonly kind: 'basic'; readonly username: string; readonly password: string }
@@ -74,6 +74,11 @@ function hostOfUrl(key: string): string | undefined {
   return /^https?:\/\/([^/]+)/.exec(key)?.[1] ?? /^([^/]+)\/v[12]\/?$/.exec(key)?.[1];
 }
 
+/** What helpers call a registry. */
+function serverOf(registry: string): string {
+  return DOCKER_KEYS.includes(registry) ? DOCKER_HELPER_KEY : registry;
+}
+
 function firstOf<T>(keys: readonly string[], map: ReadonlyMap<string, T>): T | undefined {
   for (const key of keys) {
     const value = map.get(key);
@@ -88,34 +93,48 @@ function firstOf<T>(keys: readonly string[], map: ReadonlyMap<string, T>): T | u
 
 export class AuthFiles {
   readonly #surroundings: Surroundings;
+  readonly #helpers: CredentialHelpers;
   readonly #files = new ConfigFiles(parseAuthFile);
 
-  constructor(surroundings: Surroundings) {
+  constructor(surroundings: Surroundings, helpers = new CredentialHelpers(surroundings)) {
     this.#surroundings = surroundings;
+    this.#helpers = helpers;
+  }
+
+  /** Has helpers be run anew for a registry. */
+  forget(registry: string): void {
+    for (const server of new Set([registry, serverOf(registry)])) this.#helpers.forget(server);
   }
 
   /**
    * The credentials for a repository, read anew where a file has changed, or undefined if there are none. Rejects with CRFS_USAGE
-   * if a file cannot be read, CRFS_DENIED if a credential helper fails.
+   * if a file cannot be read, CRFS_DENIED if a credential helper fails and no other file knows better.
    */
   async find(registry: string, repository: string): Promise<Credentials | undefined> {
+    let failure: CrfsError | undefined;
     for (const path of this.#paths()) {
       const file = await this.#files.get(path);
-      const found = file && (await this.#findIn(file, registry, repository));
-      if (found !== undefined) return found;
+      try {
+        const found = file && (await this.#findIn(file, registry, repository));
+        if (found !== undefined) return found;
+      } catch (error) {
+        if (!(error instanceof CrfsError)) throw error;
+        failure ??= error;
+      }
     }
+    if (failure !== undefined) throw failure;
     return undefined;
   }
 
   async #findIn(file: AuthFile, registry: string, repository: string): Promise<Credentials | undefined> {
     const keys = keysOf(registry, repository);
     const helper = firstOf(keys, file.helpers);
-    const server = DOCKER_KEYS.includes(registry) ? DOCKER_HELPER_KEY : registry;
+    const server = serverOf(registry);
     if (helper !== undefined)
-      return await askHelper(helper, helper === file.helpers.get(registry) ? registry : server, this.#surroundings);
+      return await this.#helpers.ask(helper, helper === file.helpers.get(registry) ? registry : server);
     const kept = firstOf(keys, file.auths);
     if (kept !== undefined || file.store === undefined) return kept;
-    return await askHelper(file.store, server, this.#surroundings);
+    return await this.#helpers.ask(file.store, server);
   }
 
   #paths(): string[] {

@@ -2,6 +2,7 @@
 
 /** What to put into Authorization for one registry: basic credentials, or bearer tokens bought with them. */
 
+import { isDeepStrictEqual } from 'node:util';
 import { CrfsError } from '../errors/error.js';
 import { nameOf } from '../http/failure.js';
 import { patient, type RetryPolicy, retrying } from '../http/retry.js';
@@ -34,9 +35,11 @@ function splitScope(scope: string): [resource: string, actions: string[]] {
   return [scope.slice(0, colon), scope.slice(colon + 1).split(',')];
 }
 
+export type CredentialFinder = Pick<CredentialStores, 'find' | 'complaint' | 'forget'>;
+
 export interface AuthorizerOptions {
   readonly transport: Transport;
-  readonly credentials: Pick<CredentialStores, 'find'>;
+  readonly credentials: CredentialFinder;
   /** `host[:port]`, as credentials are kept under it. */
   readonly registry: string;
   readonly insecure: boolean;
@@ -91,9 +94,25 @@ export class Authorizer {
         ?.split(' ')
         .filter((scope) => scope !== '' && !covers(ours, scope)) ?? [];
     if (named.length > 0) this.#named.set(ours.join(' '), named.slice(0, 8));
-    await this.#forget(sent, scopes);
+    if (challenge.scheme === 'basic') await this.#doubtCredentials(sent, scopes);
+    else await this.#forget(sent, scopes);
     const next = await this.header(scopes);
     return next !== undefined && next !== sent;
+  }
+
+  /** Why a place that may have credentials could not be asked, where the registry has asked for some. */
+  get complaint(): string | undefined {
+    return this.#challenge && this.#options.credentials.complaint(this.#options.registry);
+  }
+
+  /** Has credentials that were sent be looked for anew, unless others have taken their place since. */
+  async #doubtCredentials(sent: string | undefined, scopes: readonly Scope[]): Promise<void> {
+    if (sent !== undefined && (await this.header(scopes)) === sent) this.forgetCredentials();
+  }
+
+  /** Whatever was found, or not, did not do: it is looked for anew by the next request. */
+  forgetCredentials(): void {
+    this.#options.credentials.forget(this.#options.registry);
   }
 
   /** Drops the token that was sent, unless another has taken its place since. */
@@ -125,8 +144,21 @@ export class Authorizer {
   }
 
   async #fetch(challenge: Challenge, wanted: readonly string[], scopes: readonly Scope[]): Promise<Token> {
+    const had = await this.#credentials(scopes);
+    try {
+      return await this.#buy(challenge, wanted, had);
+    } catch (error) {
+      if (!(error instanceof CrfsError) || error.code !== 'CRFS_DENIED') throw error;
+      this.forgetCredentials();
+      const fresh = await this.#credentials(scopes);
+      if (isDeepStrictEqual(fresh, had)) throw error;
+      return await this.#buy(challenge, wanted, fresh);
+    }
+  }
+
+  async #buy(challenge: Challenge, wanted: readonly string[], credentials: Credentials | undefined): Promise<Token> {
     const { transport, registry, insecure, policy = patient } = this.#options;
-    const request = tokenRequest(challenge, wanted, await this.#credentials(scopes), insecure);
+    const request = tokenRequest(challenge, wanted, credentials, insecure);
     return await retrying(policy, async () => await fetchToken(transport, request, registry));
   }
 

@@ -11,6 +11,7 @@ import { refusal } from '../http/status.js';
 import { Transport, type TransportOptions } from '../http/transport.js';
 import { Trust } from '../policy/trust.js';
 import type { Access } from './access.js';
+import type { CredentialFinder } from './authorizer.js';
 import { openRegistrySource } from './blob-source.js';
 import { CredentialStores } from './credential-stores.js';
 import { candidates, type Endpoint, pullEndpoints, pushEndpoint } from './endpoints.js';
@@ -49,7 +50,7 @@ export class RegistryClient {
   /** Whether plain http, and certificates that nobody vouches for, will do; undefined: as registries.conf says. */
   readonly insecure: boolean | undefined;
   readonly #registries: RegistriesFiles;
-  readonly #credentials: Pick<CredentialStores, 'find'>;
+  readonly #credentials: CredentialFinder;
   /** Registries that images were named by, wherever registries.conf says that they are. */
   readonly #named = new Set<string>();
   /** By registry and whether it may be insecure. */
@@ -64,6 +65,8 @@ export class RegistryClient {
     const stores = new CredentialStores(this.#registries, surroundings);
     const { login } = options;
     this.#credentials = {
+      complaint: (registry) => stores.complaint(registry),
+      forget: (registry) => stores.forget(registry),
       find: async (registry, repository) =>
         login && this.#named.has(registry) ? login : await stores.find(registry, repository),
     };

@@ -45,8 +45,32 @@ async function run(program: string, input: string, env: Surroundings['env']): Pr
   });
 }
 
+/** Helpers, each run once for a server and then remembered: some take seconds. */
+export class CredentialHelpers {
+  readonly #surroundings: Surroundings;
+  /** By server, and then by helper. */
+  readonly #answers = new Map<string, Map<string, Promise<Credentials | undefined>>>();
+
+  constructor(surroundings: Surroundings) {
+    this.#surroundings = surroundings;
+  }
+
+  /** The credentials that helper `name` has for `server`, or undefined. Rejects with CRFS_DENIED if it fails. */
+  async ask(name: string, server: string): Promise<Credentials | undefined> {
+    const answers = this.#answers.get(server) ?? new Map<string, Promise<Credentials | undefined>>();
+    const answer = answers.get(name) ?? askHelper(name, server, this.#surroundings);
+    this.#answers.set(server, answers.set(name, answer));
+    return await answer;
+  }
+
+  /** What they have for `server` was refused: they are run anew when they are asked again. */
+  forget(server: string): void {
+    this.#answers.delete(server);
+  }
+}
+
 /** The credentials that helper `name` has for `server`, or undefined. Rejects with CRFS_DENIED if the helper fails. */
-export async function askHelper(name: string, server: string, { env }: Surroundings): Promise<Credentials | undefined> {
+async function askHelper(name: string, server: string, { env }: Surroundings): Promise<Credentials | undefined> {
   const program = `docker-credential-${name}`;
   if (!/^[\w.-]+$/.test(name))
     throw new CrfsError('CRFS_USAGE', `${JSON.stringify(name)} cannot be the name of a credential helper`);
@@ -74,5 +98,6 @@ export async function askHelper(name: string, server: string, { env }: Surroundi
   }
   const { Username: username, Secret: secret } = answer ?? {};
   if (typeof username !== 'string' || typeof secret !== 'string') throw fail('answered without Username and Secret');
+  if (username === '' && secret === '') return undefined; // so say those that have nothing
   return username === '<token>' ? { kind: 'identity', token: secret } : { kind: 'basic', username, password: secret };
 }

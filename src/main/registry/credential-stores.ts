@@ -5,39 +5,50 @@
 import type { Surroundings } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
 import { AuthFiles, type Credentials } from './auth-file.js';
-import { askHelper } from './credential-helper.js';
+import { CredentialHelpers } from './credential-helper.js';
 import { AUTH_FILES, type RegistriesFiles } from './registries-conf.js';
 
 export class CredentialStores {
   readonly #registries: RegistriesFiles;
-  readonly #surroundings: Surroundings;
+  readonly #helpers: CredentialHelpers;
   readonly #files: AuthFiles;
+  /** By registry, why a place that may have credentials could not be asked. */
+  readonly #complaints = new Map<string, string>();
 
   constructor(registries: RegistriesFiles, surroundings: Surroundings) {
     this.#registries = registries;
-    this.#surroundings = surroundings;
-    this.#files = new AuthFiles(surroundings);
+    this.#helpers = new CredentialHelpers(surroundings);
+    this.#files = new AuthFiles(surroundings, this.#helpers);
   }
 
   /**
    * The credentials for a repository from the first place that has any, or undefined if none has. A place that fails is
-   * passed over; its error ends the search only where no other place knows better. Rejects as AuthFiles.find does.
+   * passed over, as most images are for everybody: see `complaint`. Rejects with CRFS_USAGE if a file cannot be read.
    */
   async find(registry: string, repository: string): Promise<Credentials | undefined> {
     const { credentialHelpers } = await this.#registries.load();
-    let failure: CrfsError | undefined;
+    this.#complaints.delete(registry);
     for (const name of credentialHelpers) {
       try {
         const found = await (name === AUTH_FILES
           ? this.#files.find(registry, repository)
-          : askHelper(name, registry, this.#surroundings)); // helpers know hosts, not repositories
+          : this.#helpers.ask(name, registry)); // helpers know hosts, not repositories
         if (found !== undefined) return found;
       } catch (error) {
-        if (!(error instanceof CrfsError)) throw error;
-        failure ??= error;
+        if (!(error instanceof CrfsError) || error.code !== 'CRFS_DENIED') throw error;
+        if (!this.#complaints.has(registry)) this.#complaints.set(registry, error.message);
       }
     }
-    if (failure !== undefined) throw failure;
     return undefined;
+  }
+
+  /** Why a place that may have credentials for a registry was passed over when they were last looked for. */
+  complaint(registry: string): string | undefined {
+    return this.#complaints.get(registry);
+  }
+
+  /** What was found for a registry was refused: whatever was remembered is looked for anew. */
+  forget(registry: string): void {
+    this.#files.forget(registry);
   }
 }

@@ -27,6 +27,12 @@ export interface HostRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What has come from `from`, or from where that has sent us. */
+interface Answer {
+  readonly from: URL;
+  readonly response: HttpResponse;
+}
+
 /** Whether a registry is this machine: then plain http will do, as no network is between. */
 function isLoopback(registry: string): boolean {
   const host = registry.replace(/:\d+$/, '');
@@ -66,7 +72,22 @@ export class Host {
    * Sends a request with the authorization that the registry asks for, and follows redirects. `from` is the URL that was asked.
    * Rejects with a CrfsError, a TransientError where it is worth trying again.
    */
-  async send(request: HostRequest): Promise<{ readonly from: URL; readonly response: HttpResponse }> {
+  async send(request: HostRequest): Promise<Answer> {
+    try {
+      const answer = await this.#sendAuthorized(request);
+      const { status } = answer.response;
+      if (status !== 401 && status !== 403) return answer;
+      this.#authorizer.forgetCredentials();
+      if (this.#authorizer.complaint === undefined) return answer;
+      throw await refusal(answer.response, `${request.method} ${nameOf(answer.from)}`);
+    } catch (error) {
+      const { complaint } = this.#authorizer;
+      if (complaint === undefined || !(error instanceof CrfsError) || error.code !== 'CRFS_DENIED') throw error;
+      throw new CrfsError(error.code, `${error.message}; ${complaint}`, { cause: error });
+    }
+  }
+
+  async #sendAuthorized(request: HostRequest): Promise<Answer> {
     for (let round = 1; ; round++) {
       const authorization = await this.#authorizer.header(request.scopes);
       const { from, response } = await this.#ask(request, authorization);
@@ -80,7 +101,7 @@ export class Host {
   }
 
   /** Asks by https, or by http where that will do and https is not spoken. What has answered is asked from then on. */
-  async #ask(request: HostRequest, authorization: string | undefined): Promise<{ from: URL; response: HttpResponse }> {
+  async #ask(request: HostRequest, authorization: string | undefined): Promise<Answer> {
     const bases = this.#base === undefined ? await this.#bases() : [this.#base];
     for (const [index, base] of bases.entries()) {
       const from = likeSpoken(new URL(request.path, base), base);

@@ -4,7 +4,8 @@
 
 import { CrfsError } from '../errors/error.js';
 import { nameOf } from '../http/failure.js';
-import { refusal } from '../http/status.js';
+import { sendFollowing } from '../http/redirect.js';
+import { isSuccess, refusal } from '../http/status.js';
 import type { HttpRequest, Transport } from '../http/transport.js';
 import type { Credentials } from './auth-file.js';
 import type { Challenge } from './challenge.js';
@@ -56,22 +57,23 @@ function readToken(body: string, began: number, server: string): Token {
     new CrfsError('CRFS_UNREACHABLE', `the token server ${server} answered ${what}`);
   let answer: { token?: unknown; access_token?: unknown; expires_in?: unknown } | null;
   try {
-    answer = JSON.parse(body) as typeof answer;
+    answer = JSON.parse(body.replace(/^\ufeff/, '')) as typeof answer;
   } catch {
     throw wrong('what is not JSON'); // without the cause, which would quote the token
   }
-  const value = answer?.token || answer?.access_token;
-  if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value)) throw wrong('without a token');
-  const stated = answer?.expires_in;
-  const life = typeof stated === 'number' && stated > 0 ? stated : DEFAULT_LIFE;
+  const given = answer?.token || answer?.access_token;
+  const value = typeof given === 'string' ? given.trim() : '';
+  if (!/^[\x21-\x7e]+$/.test(value)) throw wrong('without a token');
+  const stated = Number(answer?.expires_in ?? 0); // some state it as text
+  const life = stated > 0 ? stated : DEFAULT_LIFE;
   return { value, expires: began + (life - Math.min(life * MARGIN_SHARE, MARGIN_LIMIT)) * 1000 };
 }
 
-/** Sends a token request, once, without redirects. Rejects with CRFS_DENIED or CRFS_UNREACHABLE; the latter is transient where that may help. */
+/** Sends a token request, once; a redirect takes no credentials to another host. Rejects with CRFS_DENIED or CRFS_UNREACHABLE; the latter is transient where that may help. */
 export async function fetchToken(transport: Transport, request: HttpRequest, registry: string): Promise<Token> {
   const began = performance.now();
-  const response = await transport.send(request);
-  if (response.status !== 200) throw await refusal(response, `no token for ${registry}`);
+  const response = await sendFollowing(transport, request, { isSecret: request.body !== undefined });
+  if (!isSuccess(response)) throw await refusal(response, `no token for ${registry}`);
   const body = Buffer.from(await response.bytes(ANSWER_LIMIT)).toString('utf8');
   return readToken(body, began, nameOf(response.url));
 }
