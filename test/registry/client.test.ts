@@ -2,10 +2,13 @@
 
 import { buffer } from 'node:stream/consumers';
 import type { ExecutionContext } from 'ava';
+import type { RegistryClient } from '../../src/main/registry/client.js';
+import { digestOf } from '../../src/main/registry/manifest.js';
+import type { ManifestStore } from '../../src/main/registry/types.js';
 import { sameBytes } from '../tools/bytes.js';
-import { startFaultProxy } from '../tools/fault-proxy.js';
+import { type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
 import { type Registry, startRegistry } from '../tools/registry.js';
-import { makeImage, pushImage } from '../tools/registry-image.js';
+import { makeImage, pushImage, type TestImage } from '../tools/registry-image.js';
 import { first, makeClient, makeHome, ref, rejects, registryTest as test } from './setting.js';
 
 async function plain(t: ExecutionContext): Promise<Registry> {
@@ -56,6 +59,50 @@ test('a manifest of another digest than asked for is refused', async (t) => {
   const client = makeClient(t, await makeHome(t));
   proxy.fault = () => ({ kind: 'headers', headers: { 'docker-content-digest': `sha256:${'0'.repeat(64)}` } });
   await rejects(t, 'CRFS_DIGEST', async () => await client.getManifest(ref(proxy.host, 'a', { tag: 'one' })));
+});
+
+async function pushed(t: ExecutionContext): Promise<{ proxy: FaultProxy; client: RegistryClient; image: TestImage }> {
+  const registry = await plain(t);
+  const image = await makeImage(1, 100_000);
+  await pushImage(image, `${registry.host}/a:one`);
+  const proxy = await startFaultProxy({ upstream: registry.url });
+  t.teardown(async () => {
+    await proxy.close();
+  });
+  return { proxy, client: makeClient(t, await makeHome(t)), image };
+}
+
+test('a manifest asked for by digest must have it, whatever the registry says', async (t) => {
+  const { proxy, client } = await pushed(t);
+  const body = '{"schemaVersion":2,"layers":[]}';
+  const headers = { 'docker-content-digest': digestOf(Buffer.from(body)) };
+  proxy.fault = () => ({ kind: 'status', status: 200, headers, body });
+  const digest = `sha256:${'0'.repeat(64)}`;
+  await rejects(t, 'CRFS_DIGEST', async () => await client.getManifest(ref(proxy.host, 'a', { digest })));
+});
+
+test('a manifest that was kept, and has other bytes by now, is asked for again', async (t) => {
+  const { proxy, client } = await pushed(t);
+  const kept = new Map<string, Uint8Array>();
+  const store: ManifestStore = {
+    get: async (digest) => kept.get(digest),
+    put: async (digest, bytes) => void kept.set(digest, bytes),
+  };
+  const { digest, bytes } = await client.getManifest(ref(proxy.host, 'a', { tag: 'one' }), { store });
+  kept.set(digest, Buffer.from(bytes).fill(' ', 0, 1).fill('{', 1, 2));
+  proxy.reset();
+  const again = await client.getManifest(ref(proxy.host, 'a', { digest }), { store });
+  t.deepEqual(Buffer.from(again.bytes), Buffer.from(bytes));
+  t.is(proxy.seen.length, 1);
+  t.deepEqual(Buffer.from(kept.get(digest) ?? []), Buffer.from(bytes));
+});
+
+test('a blob that is read as a whole must have its digest', async (t) => {
+  const { proxy, client } = await pushed(t);
+  const name = ref(proxy.host, 'a', { tag: 'one' });
+  const layer = first((await client.getManifest(name)).layers);
+  proxy.fault = () => ({ kind: 'invert' });
+  await rejects(t, 'CRFS_DIGEST', async () => await buffer(client.getBlobStream(name, layer)));
 });
 
 test('a registry that is killed is unreachable, and readable when it is back', async (t) => {

@@ -40,6 +40,43 @@ test('the type may stand in the header alone, or nowhere', (t) => {
 });
 
 for (const [what, value] of [
+  ['whose type has parameters', { ...IMAGE, mediaType: `${OCI_MANIFEST}; charset=utf-8` }],
+  ['whose type is in capitals', { ...IMAGE, mediaType: OCI_MANIFEST.toUpperCase() }],
+  ['whose type is null', { ...IMAGE, mediaType: null }],
+  ['without annotations, as null', { ...IMAGE, annotations: null, layers: [{ ...BLOB, annotations: null }] }],
+  ['with an annotation that is null', { ...IMAGE, layers: [{ ...BLOB, annotations: { a: null } }] }],
+  ['with types of layers that nobody knows', { ...IMAGE, layers: [{ ...BLOB, mediaType: 'x/y;z=1' }] }],
+  ['with layers that are kept elsewhere, too', { ...IMAGE, layers: [{ ...BLOB, urls: ['https://example.com/a'] }] }],
+  ['with a layer of no type', { ...IMAGE, layers: [{ digest: BLOB.digest, size: 10 }] }],
+] as const) {
+  test(`a manifest ${what} is an image`, (t) => {
+    const { mediaType, layers } = parse(value) as ImageManifest;
+    t.is(mediaType, OCI_MANIFEST);
+    t.like(layers, { length: 1, 0: { digest: BLOB.digest, size: 10, annotations: {} } });
+  });
+}
+
+test('no layers, or no manifests, may be told by null', (t) => {
+  t.deepEqual((parse({ ...IMAGE, layers: null }) as ImageManifest).layers, []);
+  t.deepEqual((parse({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: null }) as ImageIndex).manifests, []);
+});
+
+test("an image of Docker's schema 1, and a digest of another kind, are named", (t) => {
+  const old = { schemaVersion: 1, name: 'a', tag: 'b', fsLayers: [], signatures: [] };
+  t.regex(t.throws(() => parse(old)).message, /is broken: it is of Docker's schema 1, which is given up/);
+  const layers = [{ ...BLOB, digest: `sha512:${'a'.repeat(128)}` }];
+  t.regex(t.throws(() => parse({ ...IMAGE, layers })).message, /layer 1 has no sha256 digest: "sha512:a+…"$/);
+});
+
+test('of an index that states no platforms, the first image is taken', (t) => {
+  const entry = { ...BLOB, digest: digest(7) };
+  const text = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [{ ...entry, platform: {} }, BLOB] };
+  t.is(choosePlatform(parse(text) as ImageIndex, parsePlatform('linux/amd64'), 'it').digest, digest(7));
+  const mixed = { ...text, manifests: [{ ...BLOB, platform: { os: 'linux', architecture: 'amd64' } }, entry] };
+  t.is(choosePlatform(parse(mixed) as ImageIndex, parsePlatform('linux/amd64'), 'it').digest, BLOB.digest);
+});
+
+for (const [what, value] of [
   ['is not JSON', '{'],
   ['is not an object', '[]'],
   ['is null', 'null'],

@@ -51,13 +51,14 @@ async function setting(t: ExecutionContext, guard: Guard): Promise<Setting> {
   return { proxy, home, client: makeClient(t, home), name: ref(proxy.host, 'a/b', { tag: 'one' }) };
 }
 
+function redirected({ path }: Seen, status: number): Fault {
+  const location = path.replace('token', 'other');
+  return path.startsWith('/token') ? { kind: 'status', status, headers: { location } } : json({ token: 'tok' });
+}
+
 for (const status of [301, 302, 303, 307, 308]) {
   test(`a token server that redirects by ${status} is followed`, async (t) => {
-    const token = ({ path }: Seen): Fault =>
-      path.startsWith('/token')
-        ? { kind: 'status', status, headers: { location: path.replace('token', 'other') } }
-        : json({ token: 'tok' });
-    const { client, name } = await setting(t, { token });
+    const { client, name } = await setting(t, { token: (seen) => redirected(seen, status) });
     t.is((await client.getManifest(name)).layers.length, 1);
   });
 }
@@ -148,6 +149,14 @@ function basic(secret: string): string {
   return `Basic ${Buffer.from(`AWS:${secret}`).toString('base64')}`;
 }
 
+function forNew({ headers }: Seen): Fault {
+  return headers.authorization === basic('new') ? json({ token: 'tok' }) : json({ details: 'expired' }, 401);
+}
+
+function forNobody({ headers }: Seen): Fault {
+  return headers.authorization === undefined ? json({ token: 'tok' }) : json({}, 401);
+}
+
 const BASIC: Guard = { wanted: basic('pw'), challenge: () => 'Basic realm="x",service="ecr"' };
 
 test('a credential helper is run once for many requests, and again once what it said is refused', async (t) => {
@@ -171,9 +180,7 @@ test('a credential helper is run once for many requests, and again once what it 
 });
 
 test('credentials of a helper that a token server refuses are asked for anew', async (t) => {
-  const token = ({ headers }: Seen): Fault =>
-    headers.authorization === basic('new') ? json({ token: 'tok' }) : json({ details: 'expired' }, 401);
-  const { client, name, home, proxy } = await setting(t, { token });
+  const { client, name, home, proxy } = await setting(t, { token: forNew });
   const runs = await helper(home);
   await home.write('.docker/config.json', JSON.stringify({ credHelpers: { [proxy.host]: 'test' } }));
   await home.write('answer', '{"Username":"AWS","Secret":"old"}');
@@ -189,9 +196,7 @@ for (const [what, store, answer] of [
   ['fails', 'test', 'no credentials server URL'],
 ] as const) {
   test(`where the store of all credentials ${what}, what is public is read`, async (t) => {
-    const token = ({ headers }: Seen): Fault =>
-      headers.authorization === undefined ? json({ token: 'tok' }) : json({}, 401);
-    const { client, name, home } = await setting(t, { token });
+    const { client, name, home } = await setting(t, { token: forNobody });
     await helper(home);
     await home.write('answer', answer);
     await home.write('.docker/config.json', JSON.stringify({ auths: {}, credsStore: store }));

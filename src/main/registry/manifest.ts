@@ -37,6 +37,16 @@ function field(table: Table, key: string): unknown {
   return Object.hasOwn(table, key) ? table[key] : undefined;
 }
 
+/** A media type without parameters; empty if there is none. */
+function bareType(value: unknown): string {
+  return typeof value === 'string' ? (value.split(';', 1)[0] ?? '').trim().toLowerCase().slice(0, 255) : '';
+}
+
+/** What stands where something else should, for messages. */
+function shown(value: unknown): string {
+  return typeof value === 'string' ? `: ${JSON.stringify(oneLine(value, 80))}` : '';
+}
+
 class Parser {
   readonly #name: string;
 
@@ -68,7 +78,7 @@ class Parser {
   annotations(table: Table): Readonly<Record<string, string>> {
     const value = field(table, 'annotations') ?? {};
     if (!isTable(value)) throw this.bad('annotations are not an object');
-    const entries = Object.entries(value);
+    const entries = Object.entries(value).filter(([, text]) => text !== null);
     if (!entries.every((entry): entry is [string, string] => typeof entry[1] === 'string'))
       throw this.bad('an annotation is not a string');
     return Object.fromEntries(entries);
@@ -77,11 +87,11 @@ class Parser {
   descriptor(value: unknown, what: string): Descriptor {
     if (!isTable(value)) throw this.bad(`${what} is not a descriptor`);
     const [mediaType, digest, size] = ['mediaType', 'digest', 'size'].map((key) => field(value, key));
-    if (typeof mediaType !== 'string' || mediaType.length > 255) throw this.bad(`${what} has no media type`);
-    if (!isDigest(digest)) throw this.bad(`${what} has no sha256 digest`);
+    if (typeof (mediaType ?? '') !== 'string') throw this.bad(`${what} has no media type`);
+    if (!isDigest(digest)) throw this.bad(`${what} has no sha256 digest${shown(digest)}`);
     if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
       throw this.bad(`${what} has no usable size`);
-    return { mediaType, digest, size, annotations: this.annotations(value) };
+    return { mediaType: bareType(mediaType), digest, size, annotations: this.annotations(value) };
   }
 
   platform(table: Table): Platform | undefined {
@@ -91,6 +101,7 @@ class Parser {
     const [os, architecture, variant] = ['os', 'architecture', 'variant'].map((key) => field(value, key) ?? '');
     if (typeof os !== 'string' || typeof architecture !== 'string' || typeof variant !== 'string')
       throw this.bad('a platform is not of strings');
+    if (os === '' && architecture === '') return undefined;
     return { os, architecture, ...(variant !== '' && { variant }) };
   }
 }
@@ -107,9 +118,10 @@ export function parseManifest(
   const parser = new Parser(name);
   const top = parser.top(bytes);
   const stated = field(top, 'mediaType');
-  const mediaType = typeof stated === 'string' && stated !== '' ? stated : impliedType(top, contentType);
-  if (field(top, 'schemaVersion') !== 2)
-    throw parser.bad('its schema version is not 2; convert the image to a current format');
+  const mediaType = bareType(stated) || impliedType(top, contentType);
+  const version = field(top, 'schemaVersion');
+  if (version === 1) throw parser.bad("it is of Docker's schema 1, which is given up: push the image anew");
+  if (version !== 2) throw parser.bad('its schema version is not 2; convert the image to a current format');
   if (
     field(top, 'manifests') !== undefined &&
     (field(top, 'layers') !== undefined || field(top, 'config') !== undefined)
@@ -133,7 +145,7 @@ export function parseManifest(
 
 /** OCI manifests need not state their type: then the header tells, or, where it does not (or the manifest was kept), their shape. */
 function impliedType(top: Table, contentType: string | undefined): string {
-  const served = contentType?.split(';', 1)[0]?.trim() ?? '';
+  const served = bareType(contentType);
   if (MANIFESTS.includes(served) || INDEXES.includes(served)) return served;
   return field(top, 'manifests') === undefined ? OCI_MANIFEST : OCI_INDEX;
 }
