@@ -3,9 +3,12 @@
 import test from 'ava';
 import { CrfsError } from '../../src/main/errors/error.js';
 import { parseContentRange } from '../../src/main/http/content-range.js';
-import { oneLine } from '../../src/main/http/failure.js';
+import { isLasting, oneLine } from '../../src/main/http/failure.js';
 import { PROGRESS, paced } from '../../src/main/http/paced.js';
-import { retryAfter, retrying, TransientError } from '../../src/main/http/retry.js';
+import { type RetryNotice, retryAfter, retrying, TransientError } from '../../src/main/http/retry.js';
+import { Transport } from '../../src/main/http/transport.js';
+import { sayingRetries } from '../../src/main/output/retries.js';
+import { startQuirkyServer } from '../tools/quirky-server.js';
 
 const quick = { attempts: 3, first: 1, longest: 2, total: 10_000 };
 
@@ -24,17 +27,39 @@ test('what may pass is tried as often as the policy has it, and its error then s
   let attempts = 0;
   const run = async (): Promise<never> => {
     attempts++;
-    throw new TransientError('busy');
+    throw new TransientError('it', 'busy');
   };
   const error = await t.throwsAsync(async () => await retrying(quick, run), { instanceOf: CrfsError });
   t.is(attempts, 3);
-  t.is(error?.message, 'busy (gave up after 3 attempts)');
+  t.is(error?.message, 'it: busy (gave up after 3 attempts)');
   t.false(error instanceof TransientError);
 });
 
 async function busy(): Promise<never> {
-  throw new TransientError('busy');
+  throw new TransientError('it', 'busy');
 }
+
+test('whoever wants to is told before each further attempt', async (t) => {
+  const notices: unknown[] = [];
+  const onRetry = ({ what, reason, attempt }: RetryNotice): void => void notices.push([what, reason, attempt]);
+  await t.throwsAsync(async () => await retrying({ ...quick, onRetry }, busy));
+  t.deepEqual(notices, [
+    ['it', 'busy', 2],
+    ['it', 'busy', 3],
+  ]);
+});
+
+test('a person is told of what is tried again, once, and if it takes longer than a second', (t) => {
+  const said: string[] = [];
+  const tell = sayingRetries((line) => said.push(line));
+  const notice = { what: 'it', reason: 'b\u001busy', attempt: 2, nextInMs: 600, elapsedMs: 300 };
+  tell(notice);
+  t.deepEqual(said, []);
+  tell({ ...notice, elapsedMs: 400 });
+  tell({ ...notice, elapsedMs: 900 });
+  tell({ ...notice, what: 'another', elapsedMs: 5000 });
+  t.deepEqual(said, ['it: b\\u001busy; trying again', 'another: b\\u001busy; trying again']);
+});
 
 test('waiting ends when the signal says so', async (t) => {
   const slow = { ...quick, first: 1e6, longest: 1e6, total: 1e9 };
@@ -106,4 +131,35 @@ test('a transfer that trickles is given up, and one that is slow is not', async 
   bytes = 0;
   await pass(PROGRESS / 20, 1000);
   t.is(bytes, Math.floor(PROGRESS / 20) * 1000);
+});
+
+for (const [code, host, lasting] of [
+  ['ENOTFOUND', 'no.such.host', true],
+  ['EAI_AGAIN', 'some.host', false],
+  ['ECONNREFUSED', 'localhost', true],
+  ['ECONNREFUSED', '127.1.2.3', true],
+  ['ECONNREFUSED', '[::1]', true],
+  ['ECONNREFUSED', '127.example.com', false],
+  ['ECONNREFUSED', '10.0.0.1', false],
+  ['ECONNRESET', 'localhost', false],
+] as const) {
+  test(`${code} of ${host} ${lasting ? 'would only be met again' : 'may pass'}`, (t) => {
+    const error = new Error('x', { cause: Object.assign(new Error('y'), { code }) });
+    t.is(isLasting(error, new URL(`http://${host}/a`)), lasting);
+  });
+}
+
+test('a place on this machine where nobody listens is asked once, and again if it has answered before', async (t) => {
+  const server = await startQuirkyServer(Buffer.from('x'), () => ({}));
+  const transport = new Transport();
+  const url = new URL(server.url);
+  const ask = async (): Promise<unknown> => await transport.send({ method: 'GET', url });
+  await ask();
+  await server.close();
+  await t.throwsAsync(ask, { instanceOf: TransientError });
+  const fresh = new Transport();
+  const error = await t.throwsAsync(async () => await fresh.send({ method: 'GET', url }), { instanceOf: CrfsError });
+  t.false(error instanceof TransientError);
+  t.regex(error?.message ?? '', /: the connection was refused$/);
+  await Promise.all([transport.close(), fresh.close()]);
 });

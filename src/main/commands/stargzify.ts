@@ -15,6 +15,7 @@ import { CrfsError } from '../errors/error.js';
 import { Interruption } from '../errors/interrupted.js';
 import { namesTransport, openDestination, openSource } from '../images/open.js';
 import { type Progress, progressOn, type Step, silent } from '../output/progress.js';
+import { sayingRetries } from '../output/retries.js';
 import { toJson } from '../output/terminal.js';
 import { formatBytes } from '../output/text.js';
 import { warn } from '../output/warn.js';
@@ -152,8 +153,9 @@ async function convertWholeImage(
   given: RegistriesGiven,
 ): Promise<ImageResult> {
   const environments = environmentsFor(given);
+  const onRetry = sayingRetries((line) => session.progress.note(line));
   const open = (env: typeof environments.source): RegistryClient =>
-    new RegistryClient({ spool: spoolDirectory(), ...accessOf(env) });
+    new RegistryClient({ spool: spoolDirectory(), ...accessOf(env), onRetry });
   const clients = { source: open(environments.source), destination: open(environments.destination) };
   try {
     const source = await openSource(from, clients.source, session.signal);

@@ -38,10 +38,10 @@ export async function* download(
         if (fresh.length > 0) yield fresh;
       }
       if (size === undefined ? at === had : had === size) return;
-      throw new TransientError(`${name}: the answer ended early, after ${at} bytes`);
+      throw new TransientError(name, `the answer ended early, after ${at} bytes`);
     } catch (error) {
       // The first answer belongs to a reader, who may have aborted it: others still want the rest.
-      const passing = error instanceof CrfsError ? error : new TransientError(`${name}: interrupted`, { cause: error });
+      const passing = error instanceof CrfsError ? error : new TransientError(name, 'interrupted', { cause: error });
       await retry.failed(passing);
       response = undefined;
     }

@@ -3,6 +3,7 @@
 /** Errors of sockets, TLS and HTTP, told apart by their codes and said for a person. */
 
 import { CrfsError } from '../errors/error.js';
+import { isLoopback } from './loopback.js';
 import { TransientError } from './retry.js';
 
 const PASSING: ReadonlyMap<string, string> = new Map([
@@ -56,6 +57,15 @@ function codeOf(error: unknown): string {
   return '';
 }
 
+/**
+ * Whether a failure would only be met again: there is no such host, or nobody listens on this machine. Of somebody who has
+ * answered before, it may still pass.
+ */
+export function isLasting(error: unknown, { hostname }: URL): boolean {
+  const code = codeOf(error);
+  return code === 'ENOTFOUND' || (code === 'ECONNREFUSED' && isLoopback(hostname));
+}
+
 /** A URL for messages: no credentials, and no query, which may carry a signature. */
 export function nameOf(url: URL): string {
   return `${url.origin}${url.pathname}`;
@@ -72,7 +82,7 @@ export function failure(error: unknown, asked: string, host: string): CrfsError 
   if (error instanceof CrfsError) return error;
   const code = codeOf(error);
   const passing = PASSING.get(code) ?? (code.startsWith('HPE_') ? 'the answer is not HTTP' : undefined);
-  if (passing !== undefined) return new TransientError(`${asked}: ${passing}`, { cause: error });
+  if (passing !== undefined) return new TransientError(asked, passing, { cause: error });
   if (UNTRUSTED.has(code)) {
     const help = `put the CA that signed it into a certs.d/${host} directory`;
     return new CrfsError('CRFS_DENIED', `${asked}: the certificate of ${host} is not trusted (${code}); ${help}`, {

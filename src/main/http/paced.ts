@@ -27,7 +27,7 @@ export async function* paced(
       waited = 0;
       fresh = 0;
     }
-    if (waited > stall) throw new TransientError(`${asked}: the transfer stalled`);
+    if (waited > stall) throw new TransientError(asked, 'the transfer stalled');
     yield chunk;
     asking = clock.now();
   }

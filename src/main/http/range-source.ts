@@ -104,10 +104,10 @@ export class RangeSource implements StreamSource {
           }
           yield chunk;
         }
-        if (at < answer.end) throw new TransientError(`${this.name}: the answer ended ${answer.end - at} bytes early`);
+        if (at < answer.end) throw new TransientError(this.name, `the answer ended ${answer.end - at} bytes early`);
         // A server may send less than was asked for; but that must lead to an end.
         if (at < end && at - began < PROGRESS)
-          throw new TransientError(`${this.name}: the server sends no more than ${at - began} bytes at once`);
+          throw new TransientError(this.name, `the server sends no more than ${at - began} bytes at once`);
       } catch (error) {
         await retry.failed(error);
       }

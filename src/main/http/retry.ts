@@ -10,10 +10,27 @@ export class TransientError extends CrfsError {
   /** Milliseconds that the server asks to wait before the next attempt. */
   readonly retryAfter: number | undefined;
 
-  constructor(message: string, options?: ErrorOptions & { retryAfter?: number | undefined }) {
-    super('CRFS_UNREACHABLE', message, options);
+  /** What failed, and how: the message is both. */
+  readonly what: string;
+  readonly reason: string;
+
+  constructor(what: string, reason: string, options?: ErrorOptions & { retryAfter?: number | undefined }) {
+    super('CRFS_UNREACHABLE', `${what}: ${reason}`, options);
+    this.what = what;
+    this.reason = reason;
     this.retryAfter = options?.retryAfter;
   }
+}
+
+/** That something has failed and will be tried again. */
+export interface RetryNotice {
+  readonly what: string;
+  readonly reason: string;
+  /** Of the attempt to come: 2 or more. */
+  readonly attempt: number;
+  readonly nextInMs: number;
+  /** Milliseconds since the first attempt began, or since the last progress. */
+  readonly elapsedMs: number;
 }
 
 export interface RetryPolicy {
@@ -24,6 +41,8 @@ export interface RetryPolicy {
   readonly longest: number;
   /** Milliseconds after which no attempt starts, counted from the beginning or from the last progress. */
   readonly total: number;
+  /** Told before each wait. */
+  readonly onRetry?: (notice: RetryNotice) => void;
 }
 
 export const patient: RetryPolicy = { attempts: 6, first: 200, longest: 10_000, total: 90_000 };
@@ -63,6 +82,8 @@ export class Retry {
       const times = this.#failures === 1 ? '1 attempt' : `${this.#failures} attempts`;
       throw new CrfsError(error.code, `${error.message} (gave up after ${times})`, { cause: error });
     }
+    const { what, reason } = error;
+    this.#policy.onRetry?.({ what, reason, attempt: this.#failures + 1, nextInMs: wait, elapsedMs: elapsed });
     try {
       await sleep(wait, undefined, this.#signal && { signal: this.#signal });
     } finally {

@@ -62,7 +62,8 @@ export async function refusal(response: HttpResponse, asked: string, said?: Expl
   const { text } = said ?? (await explain(response));
   const where = nameOf(response.url);
   const who = asked.includes(where) ? 'the server' : where;
-  const answered = `${asked}: ${who} answered ${status}${text === '' ? '' : `: ${text}`}`;
+  const reason = `${who} answered ${status}${text === '' ? '' : `: ${text}`}`;
+  const answered = `${asked}: ${reason}`;
   if (status === 401)
     return new CrfsError(
       'CRFS_DENIED',
@@ -71,6 +72,6 @@ export async function refusal(response: HttpResponse, asked: string, said?: Expl
   if (status === 403) return new CrfsError('CRFS_DENIED', answered);
   if (status === 404 || status === 410) return new CrfsError('CRFS_NOT_FOUND', answered);
   if (PASSING.has(status))
-    return new TransientError(answered, { retryAfter: retryAfter(response.header('retry-after')) });
+    return new TransientError(asked, reason, { retryAfter: retryAfter(response.header('retry-after')) });
   return new CrfsError('CRFS_UNREACHABLE', answered);
 }

@@ -8,7 +8,7 @@ import type { Surroundings } from '../environment/environment.js';
 import { here } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
 import { certsDirectory, secureContext } from './certs.js';
-import { failure, nameOf } from './failure.js';
+import { failure, isLasting, nameOf } from './failure.js';
 import { paced } from './paced.js';
 import { proxyFor } from './proxies.js';
 import { Agent, ProxyAgent } from './undici.js';
@@ -115,6 +115,8 @@ export class Transport {
   readonly #certs = new Map<string, Promise<string | undefined>>();
   /** By what they trust, and the proxy that they go through. */
   readonly #agents = new Map<string, Promise<Dispatcher>>();
+  /** Origins that have answered. */
+  readonly #answered = new Set<string>();
 
   constructor(options: TransportOptions = {}) {
     this.#surroundings = options.surroundings ?? here;
@@ -142,11 +144,14 @@ export class Transport {
         ...(body !== undefined && { body: body as Uint8Array }), // an async iterable is as good, unknown to the types
         ...(signal && { signal }),
       });
+      this.#answered.add(url.origin);
       return new Response(request, data, asked, this.#stall);
     } catch (error) {
       signal?.throwIfAborted();
       const failed = failure(error, asked, url.host);
       if (failed.code === 'CRFS_DENIED') await this.#distrust(url.host, key);
+      if (isLasting(error, url) && proxy === undefined && !this.#answered.has(url.origin))
+        throw new CrfsError(failed.code, failed.message, { cause: error });
       throw failed;
     }
   }

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { spoolDirectory, spoolError } from '../blob/spool.js';
 import type { Surroundings } from '../environment/environment.js';
 import { Interrupted, type InterruptingSignal, interruptingSignals } from '../errors/interrupted.js';
+import { sayingRetries } from '../output/retries.js';
 import type { RegistryClient } from '../registry/client.js';
 import type { ManifestStore } from '../registry/types.js';
 
@@ -54,7 +55,8 @@ export class Workspace {
   async #open(): Promise<RegistryClient> {
     const { RegistryClient: Client } = await import('../registry/client.js');
     const { accessOf } = await import('../registry/access.js');
-    return new Client({ spool: this.directory, ...accessOf(this.#environment) });
+    const onRetry = sayingRetries((line) => process.stderr.write(`crfs: ${line}\n`));
+    return new Client({ spool: this.directory, ...accessOf(this.#environment), onRetry });
   }
 
   /** Closes something when this is closed. */

@@ -187,7 +187,7 @@ export class BlobUpload {
     if (status === 416) {
       const had = (await this.#told()) ?? this.#confirmed;
       if (had < this.#confirmed || this.#isTold) throw new CrfsError('CRFS_NOT_FOUND', error.message);
-      if (had > this.#confirmed) throw new TransientError(error.message); // after which what it has is left out
+      if (had > this.#confirmed) throw new TransientError(asked, 'the registry has more of it already'); // which is then left out
     }
     if ((status === 413 || status === 416) && this.#shrink(bytes)) return;
     const isLost = said.codes.some((code) => code.startsWith('BLOB_UPLOAD_')) || (this.#isTold && status === 400);

@@ -29,6 +29,8 @@ export interface ClientOptions extends TransportOptions, Partial<Access> {
   /** A directory for temporary files: whole blobs, where a server knows no ranges. */
   readonly spool: string;
   readonly policy?: RetryPolicy;
+  /** Told of what is about to be tried again. */
+  readonly onRetry?: RetryPolicy['onRetry'];
 }
 
 export interface ManifestOptions {
@@ -59,7 +61,8 @@ export class RegistryClient {
   constructor(options: ClientOptions) {
     const { surroundings = here } = options;
     this.transport = new Transport(options);
-    this.policy = options.policy ?? patient;
+    const { policy = patient, onRetry } = options;
+    this.policy = { ...policy, ...(onRetry && { onRetry }) };
     this.spool = options.spool;
     this.#registries = new RegistriesFiles(surroundings);
     const stores = new CredentialStores(this.#registries, surroundings);

@@ -2,9 +2,9 @@
 
 /** One registry host: http or https, its API's paths, and authorization. */
 
-import { isIP } from 'node:net';
 import { CrfsError } from '../errors/error.js';
 import { nameOf } from '../http/failure.js';
+import { isLoopback } from '../http/loopback.js';
 import { likeSpoken, sendFollowing } from '../http/redirect.js';
 import { refusal } from '../http/status.js';
 import { speaksTls } from '../http/tls-probe.js';
@@ -34,9 +34,8 @@ interface Answer {
 }
 
 /** Whether a registry is this machine: then plain http will do, as no network is between. */
-function isLoopback(registry: string): boolean {
-  const host = registry.replace(/:\d+$/, '');
-  return host === 'localhost' || (isIP(host) === 4 && host.startsWith('127.')) || host === '[::1]';
+function isHere(registry: string): boolean {
+  return isLoopback(registry.replace(/:\d+$/, ''));
 }
 
 /** The host that serves the API of a registry. */
@@ -135,7 +134,7 @@ export class Host {
 
   async #bases(): Promise<URL[]> {
     let schemes = this.insecure ? ['https', 'http'] : ['https'];
-    if (isLoopback(this.#registry)) schemes = [(await speaksTls(this.#registry)) ? 'https' : 'http'];
+    if (isHere(this.#registry)) schemes = [(await speaksTls(this.#registry)) ? 'https' : 'http'];
     return schemes.map((scheme) => new URL(`${scheme}://${apiHost(this.#registry)}/v2/`));
   }
 }
