@@ -62,6 +62,8 @@ export class OpenLayers {
   readonly #log: Logger;
   readonly #byShareKey = new Map<string, Promise<Entered>>();
   readonly #open = new Map<number, Entered>();
+  /** Those of layers that are being opened or closed among them. */
+  readonly #blobs = new Set<LayerBlob>();
   readonly #traffic = new Traffic();
   /** Told of each request that had to wait for the network, while somebody wants to know. */
   onFetched: ((fetched: Fetched) => void) | undefined;
@@ -91,7 +93,7 @@ export class OpenLayers {
   /** What came over the network since the daemon started. */
   get fetched(): { readonly bytes: number; readonly requests: number } {
     let { bytes, requests } = this.#fetchedBefore;
-    for (const { blob } of this.#open.values()) {
+    for (const blob of this.#blobs) {
       bytes += blob.remote?.fetcher.bytes ?? 0;
       requests += blob.remote?.fetcher.requests ?? 0;
     }
@@ -124,6 +126,7 @@ export class OpenLayers {
     }
     const layer = await opening;
     if (this.#open.get(layer.number) !== layer) return this.use(resolved); // released meanwhile
+    checkToc(resolved, layer.record); // other manifests may say other things of the same blob
     layer.users++;
     return layer;
   }
@@ -137,15 +140,22 @@ export class OpenLayers {
     await this.crew.drop(number);
     addon.unmap(layer.mapping);
     closeSync(layer.indexFd);
-    await layer.blob.close();
-    this.#fetchedBefore.bytes += layer.blob.remote?.fetcher.bytes ?? 0;
-    this.#fetchedBefore.requests += layer.blob.remote?.fetcher.requests ?? 0;
+    await this.#close(layer.blob);
+  }
+
+  /** What it has fetched until then stays counted. */
+  async #close(blob: LayerBlob): Promise<void> {
+    await blob.close();
+    this.#blobs.delete(blob);
+    this.#fetchedBefore.bytes += blob.remote?.fetcher.bytes ?? 0;
+    this.#fetchedBefore.requests += blob.remote?.fetcher.requests ?? 0;
   }
 
   async #enter(resolved: ResolvedLayer): Promise<Entered> {
     this.crew.start();
     const number = this.#next++;
     const blob = await resolved.openBlob(this.#traffic, (offset, end) => this.#arrived(number, offset, end));
+    this.#blobs.add(blob);
     try {
       const layer = await this.#describe(number, resolved, blob);
       this.#open.set(number, layer);
@@ -162,7 +172,7 @@ export class OpenLayers {
       if (blob.remote) void this.#download(layer);
       return layer;
     } catch (error) {
-      await blob.close();
+      await this.#close(blob);
       throw error;
     }
   }
@@ -187,13 +197,14 @@ export class OpenLayers {
   }
 
   /** What is known of a layer, if its TOC is the one of the manifest; else it is forgotten, and CRFS_DIGEST is thrown. */
-  #checked(record: BlobRecord, { name, identity, tocDigest }: ResolvedLayer): BlobRecord {
-    if (tocDigest === undefined || record.tocDigest === tocDigest) return record;
-    rmSync(this.#layout.record(identity), { force: true });
-    throw new CrfsError(
-      'CRFS_DIGEST',
-      `${name}: its TOC is not the one of the manifest: sha256 ${record.tocDigest}, not ${tocDigest}`,
-    );
+  #checked(record: BlobRecord, resolved: ResolvedLayer): BlobRecord {
+    try {
+      checkToc(resolved, record);
+      return record;
+    } catch (error) {
+      rmSync(this.#layout.record(resolved.identity), { force: true });
+      throw error;
+    }
   }
 
   /** Reads the TOC; once more, fetched anew, where what is wrong with it may be the cache's fault, or that of a mirror. */
@@ -300,4 +311,11 @@ function rangesOf({ index, record }: Entered, inode: number): [offset: number, e
     else ranges.push([offset, end]);
   }
   return ranges;
+}
+
+/** Throws CRFS_DIGEST where the manifest names the TOC, and it is another one than that of the record. */
+function checkToc({ name, tocDigest }: ResolvedLayer, record: BlobRecord): void {
+  if (tocDigest === undefined || record.tocDigest === tocDigest) return;
+  const found = `sha256 ${record.tocDigest}, not ${tocDigest}`;
+  throw new CrfsError('CRFS_DIGEST', `${name}: its TOC is not the one of the manifest: ${found}`);
 }
