@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import type { ExecutionContext } from 'ava';
 import { type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
@@ -14,9 +14,11 @@ import { startOrigin } from '../tools/fault-proxy-origin.js';
 import { Gate } from '../tools/gate.js';
 import { pushTars } from '../tools/image.js';
 import { makeLayer } from '../tools/layers.js';
+import { startLiar } from '../tools/liar.js';
 import { Machine, mountingTest, until, whyNoMounts } from '../tools/machine.js';
 import { noise, writeTar } from '../tools/nasty-tar.js';
 import { missing, startRegistry } from '../tools/registry.js';
+import { objectsOf } from './world.js';
 
 const mounting = mountingTest();
 const remote = mountingTest(whyNoMounts() ?? missing[0]);
@@ -35,13 +37,13 @@ async function layerOf(machine: Machine, name: string, libc: Buffer): Promise<st
   return await makeLayer(tar);
 }
 
-/** Has the TOC of a layer claim that `libc` holds what it does not. */
-function claim(layer: string, from: Buffer, to: Buffer): void {
+/** Replaces text in the TOC of a layer. */
+function editToc(layer: string, edit: (toc: string) => string): void {
   const bytes = readFileSync(layer);
   const at = Number.parseInt(bytes.toString('latin1', bytes.length - 51 + 16, bytes.length - 51 + 32), 16);
   const toc = gunzipSync(bytes.subarray(at, bytes.length - 51)).toString('latin1');
-  const lying = gzipSync(Buffer.from(toc.replaceAll(sha256(from), sha256(to)), 'latin1'));
-  writeFileSync(layer, Buffer.concat([bytes.subarray(0, at), lying, bytes.subarray(-51)]));
+  const edited = gzipSync(Buffer.from(edit(toc), 'latin1'));
+  writeFileSync(layer, Buffer.concat([bytes.subarray(0, at), edited, bytes.subarray(-51)]));
 }
 
 async function outcome(path: string): Promise<string> {
@@ -64,7 +66,7 @@ mounting('a layer that claims the digest of another one for other bytes fails no
   t.teardown(() => machine.dispose());
   const honest = await layerOf(machine, 'honest', content);
   const lying = await layerOf(machine, 'lying', lie);
-  claim(lying, lie, content);
+  editToc(lying, (toc) => toc.replaceAll(sha256(lie), sha256(content)));
   const first = await machine.mount([lying]);
   const second = await machine.mount([honest]);
   t.teardown(() => rmSync(gate, { force: true }));
@@ -77,6 +79,35 @@ mounting('a layer that claims the digest of another one for other bytes fails no
   rmSync(`${gate}.arrivals`);
   t.deepEqual([await lied, await told], ['EIO', 'right']);
   t.is(await outcome(join(first.merged, 'libc')), 'right', 'by the honest one, whose content it claims to have');
+});
+
+mounting('no content passes for a file that is named by the digests of its chunks', async (t) => {
+  const machine = new Machine({ CRFS_READAHEAD: '0' });
+  t.teardown(() => machine.dispose());
+  const halves = [noise(46, 3), noise(46, 4)];
+  const victim = Buffer.concat(halves);
+  const size = Buffer.alloc(8);
+  size.writeBigUInt64LE(46n);
+  const spelled = halves.flatMap((half) => [size, createHash('sha256').update(half).digest()]);
+  const forged = Buffer.concat([Buffer.from('crfs-chunks\0'), ...spelled]);
+  t.is(forged.length, victim.length);
+  const layerOfOne = async (name: string, file: Buffer): Promise<string> => {
+    const tar = join(machine.directory('tars'), `${name}.tar`);
+    writeTar(tar, [{ name: 'file', content: file }]);
+    return await makeLayer(tar, { chunkSize: 46 });
+  };
+  const first = await layerOfOne('forged', forged);
+  const second = await layerOfOne('victim', victim);
+  editToc(second, (toc) => {
+    t.true(toc.includes(sha256(victim)));
+    return toc.replaceAll(new RegExp(`"digest"(?=:\\s*"sha256:${sha256(victim)}")`, 'g'), '"unused"');
+  });
+  const [forging, honest] = [await machine.mount([first]), await machine.mount([second])];
+  t.deepEqual(await readFile(join(forging.merged, 'file')), forged);
+  t.deepEqual(await readFile(join(honest.merged, 'file')), victim);
+  const names = objectsOf(machine).map((path) => basename(path));
+  t.deepEqual(names.sort(), [sha256(forged), `${sha256(forged)}-named`]);
+  t.regex(await machine.crfs('cache', 'verify'), /; 0 were bad\.$/m);
 });
 
 interface Hosts {
@@ -98,6 +129,7 @@ async function twoHosts(t: ExecutionContext): Promise<Hosts> {
     { name: 'last', content: noise(3_000_000, 8) },
   ]);
   await pushTars([tar], `${registry.host}/image:1`);
+  await pushTars([tar], `${registry.host}/other:1`);
   const [failing, healthy] = [
     await startFaultProxy({ upstream: registry.url }),
     await startFaultProxy({ upstream: registry.url }),
@@ -124,6 +156,27 @@ for (const [what, faultOf] of [
     t.not(await failed, 'wrong');
   });
 }
+
+remote('a repository that refuses fails no mount of the same layer from another one', async (t) => {
+  const { machine, healthy } = await twoHosts(t);
+  const first = await machine.mount([`docker://${healthy.host}/image:1`]);
+  healthy.fault = ({ path }) => (path.includes('/image/blobs/') ? { kind: 'status', status: 403 } : undefined);
+  const second = await machine.mount([`docker://${healthy.host}/other:1`]);
+  t.is(await outcome(join(first.merged, 'libc')), 'EIO');
+  t.is(await outcome(join(second.merged, 'libc')), 'right');
+  t.is(await outcome(join(first.merged, 'libc')), 'right', 'from the cache');
+});
+
+remote('a host that lies poisons nothing that is kept of the same digest from another host', async (t) => {
+  const { machine, failing, healthy } = await twoHosts(t);
+  const liar = await startLiar(failing.url);
+  t.teardown(() => liar.close());
+  const first = await machine.mount([`docker://${liar.host}/image:1`]);
+  t.is(await outcome(join(first.merged, 'libc')), 'EIO');
+  const second = await machine.mount([`docker://${healthy.host}/image:1`]);
+  t.is(await outcome(join(second.merged, 'libc')), 'right');
+  t.is(machine.log.split('fetching libc again: ').length, 2, 'the lie is doubted once, and the truth is not');
+});
 
 mounting('a URL that fails, and one that does not, of layers with the same file', async (t) => {
   const machine = new Machine({ CRFS_READAHEAD: '0', CRFS_BACKGROUND: 'off' });

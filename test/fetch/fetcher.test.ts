@@ -2,14 +2,14 @@
 
 import { randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { StreamSource } from '../../src/main/blob/source.js';
 import { download } from '../../src/main/fetch/background.js';
 import { BlobFile } from '../../src/main/fetch/blob-file.js';
-import { BLOCK } from '../../src/main/fetch/blocks.js';
+import { BLOCK, Blocks } from '../../src/main/fetch/blocks.js';
 import { Fetcher } from '../../src/main/fetch/fetcher.js';
 import { Link } from '../../src/main/fetch/link.js';
 import { Traffic } from '../../src/main/fetch/traffic.js';
@@ -172,6 +172,25 @@ test('a background download ends where there is no room, and says so', async (t)
   t.is(file.blocks.present, present);
   t.true(await download({ ...work, hasRoom: () => true }));
   t.is(file.blocks.present, BLOCKS);
+});
+
+test('a range is there when its last byte is, even where that is the first of a block', (t) => {
+  const blocks = Blocks.of(3 * BLOCK);
+  blocks.add(0);
+  t.true(blocks.covers(0, BLOCK));
+  t.false(blocks.covers(0, BLOCK + 1));
+  t.false(blocks.covers(BLOCK - 1, BLOCK + 1));
+  blocks.add(1);
+  t.true(blocks.covers(0, BLOCK + 1));
+});
+
+test('a block that could not be written is not there, now or after a restart', (t) => {
+  const { open, path } = setUp(t);
+  const { file } = open();
+  closeSync(file.fd);
+  t.throws(() => file.store(3, content.subarray(3 * BLOCK, 4 * BLOCK)), { code: 'EBADF' });
+  t.false(file.blocks.has(3));
+  t.false(new Set(readFileSync(`${path}.blocks`)).has(1));
 });
 
 test('a map of blocks that stands beside another blob counts for nothing', (t) => {
