@@ -246,6 +246,11 @@ Napi::Value DoorbellRing(const Napi::CallbackInfo &info) {
   return info.Env().Undefined();
 }
 
+// doorbellSleepers() -> workers that wait for it, or are about to.
+Napi::Value DoorbellSleepers(const Napi::CallbackInfo &info) {
+  return Napi::Number::New(info.Env(), __atomic_load_n(&All().doorbell->sleepers, __ATOMIC_RELAXED));
+}
+
 // doorbellCount() -> what to hand to doorbellWait; read it before looking for work.
 Napi::Value DoorbellCount(const Napi::CallbackInfo &info) {
   return Napi::Number::New(info.Env(), crfs_doorbell_count(All().doorbell));
@@ -277,6 +282,7 @@ void AddRings(Napi::Env env, Napi::Object exports) {
   exports.Set("doorbellFd", Napi::Function::New(env, DoorbellFd));
   exports.Set("doorbellBeat", Napi::Function::New(env, DoorbellBeat));
   exports.Set("doorbellRing", Napi::Function::New(env, DoorbellRing));
+  exports.Set("doorbellSleepers", Napi::Function::New(env, DoorbellSleepers));
   exports.Set("doorbellCount", Napi::Function::New(env, DoorbellCount));
   exports.Set("doorbellWait", Napi::Function::New(env, DoorbellWait));
 }

@@ -200,6 +200,8 @@ export interface Addon {
   doorbellBeat(): void;
   /** Wakes up to `times` sleepers. */
   doorbellRing(times: number): void;
+  /** Workers that wait for the doorbell. Mounts can write there, too: a hint, nothing more. */
+  doorbellSleepers(): number;
   doorbellCount(): number;
   /** Blocks this thread until the doorbell rings after `count` was read, or for a second. */
   doorbellWait(count: number): void;

@@ -28,6 +28,42 @@ mounting('another user can neither reach the daemon nor read its cache', async (
   t.is(await daemonOf(machine), daemon);
 });
 
+mounting('another user who can reach the socket is hung up on by the daemon', async (t) => {
+  const machine = new Machine();
+  t.teardown(() => machine.dispose());
+  chmodSync(machine.root, 0o755);
+  const known = await knownLayer(machine, { small: 5, large: 0 });
+  const mount = await machine.mount([known.layer]);
+  const directory = join(machine.root, 'cache/crfs-plugin');
+  chmodSync(directory, 0o755);
+  chmodSync(join(directory, 'control.sock'), 0o666);
+  const asked = `
+    socket($s, AF_UNIX, SOCK_SEQPACKET, 0) or die;
+    connect($s, pack_sockaddr_un($ARGV[0])) or die;
+    recv($s, $answer, 100, 0);
+    print length($answer)`;
+  const got = await asAnother(machine, 'perl', '-MSocket', '-e', asked, join(directory, 'control.sock'));
+  t.is(String(got).trim(), '0', 'the end, and no answer');
+  t.regex(machine.log, /"uid":65534.*hung up on another user/);
+  chmodSync(directory, 0o700);
+  t.deepEqual(await readAll(mount.merged, known, 1), { failed: [], wrong: [] });
+});
+
+mounting('a cache directory of ours that others may enter is refused', async (t) => {
+  const machine = new Machine();
+  t.teardown(() => machine.dispose());
+  const known = await knownLayer(machine, { small: 5, large: 0 });
+  const directory = machine.directory('cache/crfs-plugin');
+  for (const mode of [0o750, 0o755, 0o701]) {
+    chmodSync(directory, mode);
+    await t.throwsAsync(machine.crfs('daemon'), { message: /crfs: \S+\/crfs-plugin cannot be used: .*mode 0700/ });
+    await t.throwsAsync(machine.mount([known.layer]), { message: /\/crfs-plugin is not ours alone/ });
+  }
+  chmodSync(directory, 0o700);
+  await machine.mount([known.layer]);
+  t.pass();
+});
+
 for (const part of ['state', 'cache'] as const) {
   mounting(`a ${part} directory that another user planted is refused, whatever it is`, async (t) => {
     const machine = new Machine();

@@ -95,6 +95,33 @@ mounting('the daemon ends when it has had no mount for a while, and not before',
   t.is(await machine.status(), null);
 });
 
+mounting('the daemon stays as long as one of its mounts does', async (t) => {
+  const { machine, layer, pid, isRight } = await prepare(t, { CRFS_IDLE_TIMEOUT: '1' });
+  const other = await prepare(t, { CRFS_IDLE_TIMEOUT: '1' });
+  const mounts = [await machine.mount([layer]), await machine.mount([layer])];
+  const daemon = await pid();
+  await mounts[0]?.unmount();
+  await until('one mount is let go', async () => (await machine.status())?.mounts.length === 1);
+  await (await other.machine.mount([other.layer])).unmount();
+  await until('a daemon without mounts has ended', async () => (await other.pid()) === 0);
+  t.is(await pid(), daemon);
+  t.true(isRight(mounts[1]?.merged ?? '', 'small-1'));
+});
+
+mounting('the password of a URL is printed nowhere', async (t) => {
+  const { machine } = await prepare(t);
+  const secret = 'pa55:w@rd';
+  const url = `http://someone:${secret}@127.0.0.1:1/layer.esgz`;
+  const error = await t.throwsAsync(machine.mount([url]));
+  t.regex(error?.message ?? '', /crfs: http:\/\/\*@127\.0\.0\.1:1\/layer\.esgz: /);
+  t.notRegex(error?.message ?? '', /pa55|w@rd/);
+  t.notRegex(machine.log, /pa55|w@rd/);
+  t.notRegex(JSON.stringify(await machine.status()), /pa55|w@rd/);
+  const merged = machine.directory('merged');
+  const told = await t.throwsAsync(machine.crfs('mount', url, merged));
+  t.notRegex(told?.message.replaceAll(url, '') ?? '', /pa55|w@rd/);
+});
+
 mounting('after `crfs stop` a mount starts a daemon anew, and reads on', async (t) => {
   const { machine, layer, pid, isRight } = await prepare(t);
   const { merged } = await machine.mount([layer], { upper: true });

@@ -29,7 +29,10 @@ export interface Supply {
   ahead(files: Ahead): void;
 }
 
-/** The workers that serve the rings: one endless Piscina task each, started again if it dies. */
+/**
+ * The workers that serve the rings: one long Piscina task each, started again if it dies. There is one to begin with, one
+ * more whenever all of them are busy, and those that have nothing to do for a while end: each takes some 10 MB.
+ */
 export class Crew {
   readonly board: Board;
   /** Workers that died and were started again. */
@@ -40,7 +43,8 @@ export class Crew {
   #pool: Piscina | undefined;
   readonly #ports = new Map<number, MessagePort>();
   readonly #starting = new Map<number, NodeJS.Timeout>();
-  readonly #runs: Promise<void>[] = [];
+  /** By the worker's number. */
+  readonly #runs = new Map<number, Promise<void>>();
   readonly #layers = new Map<number, LayerFacts>();
   readonly #supply: Supply;
   readonly #dropping = new Map<number, { missing: Set<number>; done: () => void }>();
@@ -54,18 +58,18 @@ export class Crew {
     process.once('exit', () => this.#letGo()); // a thread that sleeps in the addon would keep the process
   }
 
-  /** Starts the workers, unless that was done. They take as long to start as a small TOC to arrive. */
+  /** Starts the first worker, unless that was done. It takes as long to start as a small TOC to arrive. */
   start(): void {
     if (this.#pool !== undefined || this.board.stopping) return;
     const { workers } = this.#settings;
     const pool = new Piscina({
       filename: new URL('../../workers/serve/worker.js', import.meta.url).href,
-      minThreads: workers,
+      minThreads: 1,
       maxThreads: workers,
       resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 128 },
     });
     this.#pool = pool;
-    for (let worker = 0; worker < workers; worker++) this.#runs.push(this.#keepRunning(pool, worker));
+    this.#startOne();
   }
 
   /** Makes a layer known to every worker, before any request for it can come. */
@@ -89,7 +93,7 @@ export class Crew {
   async stop(): Promise<void> {
     for (const timer of this.#starting.values()) clearTimeout(timer);
     this.#letGo();
-    await Promise.all(this.#runs);
+    await Promise.all(this.#runs.values());
     await this.#pool?.destroy();
   }
 
@@ -103,10 +107,26 @@ export class Crew {
     addon.doorbellRing(this.#settings.workers);
   }
 
+  /** Starts one more worker, if there may be one. */
+  #startOne(): void {
+    const pool = this.#pool;
+    let worker = 0;
+    while (this.#runs.has(worker)) worker++;
+    if (pool === undefined || worker >= this.#settings.workers || this.board.stopping) return;
+    const run = this.#keepRunning(pool, worker).finally(() => {
+      this.#runs.delete(worker);
+      this.board.running = this.#runs.size;
+    });
+    this.#runs.set(worker, run);
+    this.board.running = this.#runs.size;
+  }
+
   async #keepRunning(pool: Piscina, worker: number): Promise<void> {
     while (!this.board.stopping) {
       try {
         await this.#run(pool, worker);
+        this.#forget(worker);
+        return;
       } catch (error) {
         this.#log.error({ worker, error: String(error) }, 'a worker died and is started again');
         this.restarts++;
@@ -150,6 +170,10 @@ export class Crew {
       clearTimeout(this.#starting.get(worker));
       return;
     }
+    if ('short' in report) {
+      this.#startOne();
+      return;
+    }
     if ('dropped' in report) {
       this.#dropped(report.dropped, worker);
       return;
@@ -181,15 +205,20 @@ export class Crew {
 
   /** Answers what a dead worker left: whoever waited asks again. Throws where it left the board in doubt. */
   #bury(worker: number): void {
+    this.#forget(worker);
+    for (const { ring, position } of this.board.bury(worker, constants.errno.EAGAIN)) {
+      addon.complete(ring, position, constants.errno.EAGAIN);
+    }
+  }
+
+  /** Hears the last that a worker had to say. Nothing more is told to it. */
+  #forget(worker: number): void {
     const port = this.#ports.get(worker);
     this.#ports.delete(worker);
     for (let last = port && receiveMessageOnPort(port); last; last = port && receiveMessageOnPort(port)) {
       this.#hear(worker, last.message as Report);
     }
     port?.close();
-    for (const { ring, position } of this.board.bury(worker, constants.errno.EAGAIN)) {
-      addon.complete(ring, position, constants.errno.EAGAIN);
-    }
     for (const number of this.#dropping.keys()) this.#dropped(number, worker);
   }
 }

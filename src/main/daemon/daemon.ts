@@ -163,7 +163,8 @@ export class Daemon {
       log: logFile(),
       memory: { rss: process.memoryUsage.rss() },
       workers: {
-        count: this.#settings.workers,
+        count: this.#layers.crew.board.running,
+        most: this.#settings.workers,
         engine: this.#settings.engine,
         busy: this.#layers.crew.board.busy,
         restarts: this.#layers.crew.restarts,

@@ -18,7 +18,9 @@ export interface Status {
   readonly log: string;
   readonly memory: { readonly rss: number };
   readonly workers: {
+    /** Those that there are now, and how many there may be. */
     readonly count: number;
+    readonly most: number;
     readonly engine: EngineName;
     /** Files being filled now. */
     readonly busy: number;

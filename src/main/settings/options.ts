@@ -68,10 +68,10 @@ function metricsAddress(given: unknown): MetricsAddress | undefined {
 
 export const options = {
   workers: {
-    description: 'threads that inflate layers',
+    description: 'threads that inflate layers at most; there are as many as have something to do',
     value: 'N',
-    fallback: availableParallelism(),
-    fallbackText: 'one per CPU',
+    fallback: Math.min(availableParallelism(), 8),
+    fallbackText: 'one per CPU, but 8',
     parse: integer(1, 256),
   },
   engine: {

@@ -22,6 +22,7 @@ const LOCK = 0;
 const STOP = 1;
 const FREE_WAITER = 2; // 1 + first free waiter; 0: none
 const GENERATION = 3; // of what is published now
+const RUNNING = 3; // workers that there are now
 const HEADER_WORDS = 16;
 
 const JOB_WORDS = 10;
@@ -105,6 +106,20 @@ export class Board {
     Atomics.store(this.#words, STOP, 1);
   }
 
+  /** Workers that there are now, of those that there may be. */
+  get running(): number {
+    return this.#load(RUNNING);
+  }
+
+  set running(workers: number) {
+    Atomics.store(this.#words, RUNNING, workers);
+  }
+
+  /** Whether there may be more workers than there are. */
+  get mayGrow(): boolean {
+    return this.running < this.#workers;
+  }
+
   count(counter: Counter, by: number): void {
     Atomics.add(this.#counters, COUNTERS.indexOf(counter), BigInt(by));
   }
@@ -154,7 +169,7 @@ export class Board {
     return this.#locked(() => {
       let ahead = 0;
       for (let other = 0; other < this.#workers; other++) ahead += this.#load(this.#worker(other) + AHEAD);
-      const may = ahead < Math.max(1, this.#workers - 1);
+      const may = ahead < Math.max(1, this.running - 1);
       if (may) this.#words[this.#worker(worker) + AHEAD] = 1;
       return may;
     });

@@ -28,6 +28,8 @@ export type Order = { readonly add: LayerFacts } | { readonly drop: number };
 export type Report =
   /** The worker serves from now on. */
   | { readonly serves: true }
+  /** No worker is left that waits for work: another one would have some. */
+  | { readonly short: true }
   | { readonly dropped: number }
   /** The worker meets with an error that it has no answer to, and ends. */
   | { readonly died: string }

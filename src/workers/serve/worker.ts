@@ -35,7 +35,10 @@ const INODE = 3;
 const CHUNK_FIRST = 4;
 const CHUNK_COUNT = 5;
 
-/** Serves requests until the board says stop. Blocks its thread while there is nothing to do. */
+/** So many looks for work in vain, a second apart, and a worker ends: the next one costs less than its memory. */
+const IDLE_LOOKS = 10;
+
+/** Serves requests until the board says stop, or, but for the first worker, until there has been nothing to do for a while. Blocks its thread while there is nothing to do. */
 export default async function serve(task: WorkerTask): Promise<void> {
   const board = new Board(task.workers, task.board);
   const layers = new Layers(task.port);
@@ -47,7 +50,25 @@ export default async function serve(task: WorkerTask): Promise<void> {
   const request = board.request(task.worker);
   const word = (n: number): number => request[n] ?? 0;
 
+  let toldOf = 0; // how many there were when this worker last said that they are too few
+  let idleLooks = 0;
+
+  /** To be called with work in hand. */
+  const busy = (): void => {
+    idleLooks = 0;
+    if (board.running === toldOf || !board.mayGrow || addon.doorbellSleepers() > 0) return;
+    toldOf = board.running;
+    report({ short: true } satisfies Report);
+  };
+
+  const help = (): boolean => {
+    const helped = filler.help();
+    if (helped) busy();
+    return helped;
+  };
+
   const serveMount = (): void => {
+    busy();
     const layer = layers.get(word(LAYER));
     const inode = word(INODE);
     filler.serve(word(RING), word(POSITION), layer, inode);
@@ -73,7 +94,7 @@ export default async function serve(task: WorkerTask): Promise<void> {
       if (layer === undefined) return;
       const inode = layer.index.chunkInode(chunk);
       if (layer.index.chunkCount(inode) === 1 && layer.has(inode)) filler.fill(layer, inode);
-      while (serveNextMount() || filler.help());
+      while (serveNextMount() || help());
     }
   };
 
@@ -81,8 +102,10 @@ export default async function serve(task: WorkerTask): Promise<void> {
   const serveAhead = (): boolean => {
     if (!board.goAhead(task.worker)) return false;
     const taken = addon.take(request, false);
-    if (taken && word(RING) <= addon.ownRings.background) serveRange();
-    else if (taken) serveMount();
+    if (taken && word(RING) <= addon.ownRings.background) {
+      busy();
+      serveRange();
+    } else if (taken) serveMount();
     board.backFromAhead(task.worker);
     return taken;
   };
@@ -93,8 +116,13 @@ export default async function serve(task: WorkerTask): Promise<void> {
       const count = addon.doorbellCount();
       layers.update();
       if (filler.hasFailed()) await turn(); // what an error leaves behind in Node goes with a turn of the event loop
-      if (serveNextMount() || filler.help()) continue; // a file for each worker, before several at one
-      if (!serveAhead()) addon.doorbellWait(count);
+      if (serveNextMount() || help()) continue; // a file for each worker, before several at one
+      if (serveAhead()) continue;
+      if (task.worker > 0 && idleLooks++ >= IDLE_LOOKS) {
+        addon.doorbellRing(1); // in case it was this worker that the last ring has woken
+        break;
+      }
+      addon.doorbellWait(count);
     }
   } catch (error) {
     report({ died: (error as Error).stack ?? String(error) } satisfies Report);
