@@ -32,7 +32,6 @@ export async function createProgram(name = ''): Promise<Command> {
     .description('Start containers without pulling them: stargz and eStargz layers as lower directories.')
     .version(version)
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(usageError(text, name)) })
     .addHelpText(
       'after',
       '\nExits with 0 if all went well, 1 if it failed, 2 if it was asked for what makes no sense, and as shells tell of a\n' +
@@ -40,16 +39,22 @@ export async function createProgram(name = ''): Promise<Command> {
     );
   const one = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   for (const load of one ? [one] : Object.values(COMMANDS)) (await load())(program);
+  tellInOneLine(program, 'crfs');
   return program;
 }
 
+/** What commander finds wrong with a command line is told with where that command, or its part, is described. */
+function tellInOneLine(command: Command, called: string): void {
+  command.configureOutput({ outputError: (text, write) => write(usageError(text, called)) });
+  for (const part of command.commands) tellInOneLine(part, `${called} ${part.name()}`);
+}
+
 /** What commander finds wrong, as one line like all others. */
-function usageError(text: string, name: string): string {
+function usageError(text: string, called: string): string {
   const found = text
     .replace(/^error: /, '')
     .trim()
     .replaceAll('\n', ' ')
     .replace(/\.$/, '');
-  const command = Object.hasOwn(COMMANDS, name) ? `crfs ${name}` : 'crfs';
-  return `crfs: ${escapeLine(found)}; see \`${command} --help\`\n`;
+  return `crfs: ${escapeLine(found)}; see \`${called} --help\`\n`;
 }

@@ -21,7 +21,7 @@ test('ls escapes what a terminal would obey, and -0 gives names as they are', as
   t.is((await invoke(machine, ['ls', '-0', layer, 'etc'])).stdout, `${bad}\0empty\0link\0`);
   const json = (await invoke(machine, ['ls', '--json', layer, 'etc'])).stdout;
   t.false(json.includes('\x1b'));
-  t.is((JSON.parse(json) as Facts[])[0]?.path, `etc/${bad}`);
+  t.is((JSON.parse(json) as Facts[])[0]?.path, `/etc/${bad}`);
 });
 
 test('ls -l shows mode, links, owner, size, time, name and target', async (t) => {
@@ -49,8 +49,8 @@ test('ls --json says the same for programs', async (t) => {
   const layer = await layerOf(machine, SMALL);
   const owner = { uid: 0, gid: 0, mtime: '2017-07-14T02:40:00.000000000Z', layer: 1 };
   t.deepEqual(JSON.parse((await invoke(machine, ['ls', '--json', layer, 'usr'])).stdout), [
-    { path: 'usr/null', type: 'char', mode: '0666', nlink: 1, size: 0, device: { major: 1, minor: 3 }, ...owner },
-    { path: 'usr/share', type: 'directory', mode: '0755', nlink: 2, size: 0, ...owner },
+    { path: '/usr/null', type: 'char', mode: '0666', nlink: 1, size: 0, device: { major: 1, minor: 3 }, ...owner },
+    { path: '/usr/share', type: 'directory', mode: '0755', nlink: 2, size: 0, ...owner },
   ]);
 });
 
@@ -77,7 +77,7 @@ test('ls of what is not there says so, and fails', async (t) => {
     t.is(stdout, '');
     return `${code} ${stderr}`;
   };
-  t.is(await failed(layer, 'no/such'), '1 crfs: "no/such": there is no "/no"\n');
+  t.is(await failed(layer, 'no/such'), `1 crfs: "no/such": there is no "/no" in ${layer}\n`);
   t.is(await failed(layer, 'bin/tool/x'), '1 crfs: "bin/tool/x": "/bin/tool" is no directory\n');
   t.is(await failed(`${layer}x`), `1 crfs: ${layer}x: cannot be opened: no such file or directory\n`);
   t.is(await failed('--layer', '2', layer), `2 crfs: ${layer} has 1 layer, from 1, the base: there is no layer 2\n`);
@@ -94,21 +94,21 @@ registryTest('ls merges the layers of an image as an overlay does, or shows one 
   t.deepEqual(
     listed.map(({ path, type, layer }) => `${layer} ${type} ${path}`),
     [
-      '2 file both-at-once',
-      '2 file directory-becomes-file',
-      '2 directory file-becomes-directory',
-      '2 file file-becomes-directory/inside',
-      '2 symlink file-becomes-symlink',
-      '1 file kept',
-      '2 directory merged',
-      '1 file merged/lower',
-      '2 file merged/upper',
-      '2 directory opaque',
-      '2 file opaque/both',
-      '2 file opaque/new',
-      '2 file replaced',
-      '2 directory symlink-becomes-directory',
-      '2 file symlink-becomes-directory/inside',
+      '2 file /both-at-once',
+      '2 file /directory-becomes-file',
+      '2 directory /file-becomes-directory',
+      '2 file /file-becomes-directory/inside',
+      '2 symlink /file-becomes-symlink',
+      '1 file /kept',
+      '2 directory /merged',
+      '1 file /merged/lower',
+      '2 file /merged/upper',
+      '2 directory /opaque',
+      '2 file /opaque/both',
+      '2 file /opaque/new',
+      '2 file /replaced',
+      '2 directory /symlink-becomes-directory',
+      '2 file /symlink-becomes-directory/inside',
     ],
   );
   const raw = ['.wh.gone', '.wh.gone-directory', '.wh.never-was', 'both-at-once', 'directory-becomes-file'];

@@ -233,7 +233,7 @@ test('arguments in the wrong order are told of', async (t) => {
   const told = async (...args: string[]): Promise<string> => (await invoke(machine, ['mount', ...args])).stderr;
   const order = `crfs: "merged" is a directory, and ${JSON.stringify(layer)} is none: the order is \`crfs mount CONFIG MERGED\`\n`;
   t.is(await told('merged', layer), order);
-  t.regex(await told('lower', 'merged'), /^crfs: "lower" is a directory, no layer, and no image: [^\n]*\n$/);
+  t.regex(await told('lower', 'merged'), /^crfs: "lower" is a directory, no layer, and it is no image: [^\n]*\n$/);
   t.regex(await told('.', 'merged'), /^crfs: \S+: not a regular file[^\n]*\n$/);
 });
 
@@ -283,7 +283,7 @@ remote('a mounted image holds what crfs ls lists', async (t) => {
     .split('\n');
   const listed = JSON.parse((await invoke(machine, ['ls', '-R', '--json', name])).stdout) as Facts[];
   const expected = listed.map(
-    ({ path, mode, uid, size }) => `${path} ${Number.parseInt(mode, 8).toString(8)} ${uid} ${size}`,
+    ({ path, mode, uid, size }) => `${path.slice(1)} ${Number.parseInt(mode, 8).toString(8)} ${uid} ${size}`,
   );
   t.deepEqual(found.sort(), expected.sort());
   await invoke(machine, ['umount', 'merged']);

@@ -51,10 +51,15 @@ test('a single layer goes to nothing but a file', async (t) => {
   const machine = makeMachine(t);
   const tar = smallTar(machine);
   machine.directory('there');
-  for (const destination of ['there', 'localhost:5000/img:1', 'oci:there', 'none/layer.esgz']) {
+  for (const [destination, why] of [
+    ['there', 'there is a directory'],
+    ['localhost:5000/img:1', 'there is no directory "localhost:5000"'],
+    ['oci:there', 'oci:there is for an image'],
+    ['none/layer.esgz', 'there is no directory "none"'],
+  ] as const) {
     const { code, stderr } = await invoke(machine, ['stargzify', tar, destination]);
     t.is(code, 2);
-    t.is(stderr, `crfs: ${tar} is a single layer: it goes to a file, which ${destination} cannot be\n`);
+    t.is(stderr, `crfs: ${tar} is a single layer, and goes to a file: ${why}\n`);
   }
 });
 

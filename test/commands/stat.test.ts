@@ -58,7 +58,7 @@ test('stat --json has every chunk of a file, with its digest', async (t) => {
   t.deepEqual(
     { path, type, mode, size, mtime, digest, layerName, layerKind, layerDigest, xattrs },
     {
-      path: 'f',
+      path: '/f',
       type: 'file',
       mode: '0644',
       size: 1300,

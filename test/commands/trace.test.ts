@@ -72,10 +72,10 @@ mounting('trace tells what is opened, whether it waited, and for what', async (t
   child.kill('SIGINT');
   t.is(await ended, 0);
   const [first, second, again] = lines.map((line) => JSON.parse(line) as Opening);
-  t.like(first, { path: 'first', layer: 1, for: 'inflate', fetchedMs: 0, error: null });
+  t.like(first, { path: '/first', layer: 1, for: 'inflate', fetchedMs: 0, error: null });
   t.true((first?.waitedMs ?? 0) > 0);
-  t.like(second, { path: 'second', for: 'nothing', waitedMs: 0, error: null });
-  t.like(again, { path: 'first', for: 'nothing' });
+  t.like(second, { path: '/second', for: 'nothing', waitedMs: 0, error: null });
+  t.like(again, { path: '/first', for: 'nothing' });
   t.is(lines.length, 3, 'files without content are not told');
   t.true(Math.abs(Date.parse(first?.time ?? '') - Date.now()) < 60_000);
 });
@@ -100,7 +100,7 @@ mounting('trace tells how an open failed', async (t) => {
   truncateSync(layer, 1000);
   t.throws(() => readFileSync(join(mount.merged, 'second')), { code: 'EIO' });
   await until('it is told', () => lines.length === 1);
-  t.like(JSON.parse(lines[0] ?? ''), { path: 'second', error: 'EIO' });
+  t.like(JSON.parse(lines[0] ?? ''), { path: '/second', error: 'EIO' });
   child.kill('SIGINT');
 });
 

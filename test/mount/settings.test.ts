@@ -47,7 +47,7 @@ const wrong: readonly Wrong[] = [
   },
   {
     env: { CRFS_IDLE_TIMEOUT: 'soon' },
-    says: 'CRFS_IDLE_TIMEOUT: idle-timeout is "soon"; it must be a time, as 90, 90s, 10m or 2h',
+    says: 'CRFS_IDLE_TIMEOUT: idle-timeout is "soon"; it must be a time: seconds, as 90 or 90s, or 10m, 2h, 1d',
   },
   { config: 'workers = "many"', says: 'FILE: workers is "many"; it must be a whole number from 1 to 256' },
   { config: 'log-level = "all"', says: 'FILE: log-level is "all"; it must be one of debug, info, warn, error' },

@@ -9,8 +9,12 @@ import { askDaemon } from '../daemon/ask.js';
 import { lockDaemon } from '../daemon/lock.js';
 import { CrfsError } from '../errors/error.js';
 import { formatBytes, formatTable } from '../output/text.js';
+import { sayingSo } from '../output/waiting.js';
 import { cacheDirectory } from '../settings/directories.js';
 import { loadSettings } from '../settings/settings.js';
+
+/** Removing millions of files takes minutes. */
+const TRIMS_WITHIN_MS = 3_600_000;
 
 interface Given {
   json?: boolean;
@@ -19,24 +23,32 @@ interface Given {
 /** `crfs cache du|gc|verify|clear` */
 export function addCache(program: Command): void {
   const cache = program.command('cache').description('look at the cache, check it, make it smaller');
-  const add = (name: string, description: string, run: (layout: CacheLayout) => Promise<[object, string]>): void => {
+  const add = (
+    name: string,
+    description: string,
+    example: string,
+    run: (layout: CacheLayout) => Promise<[object, string]>,
+  ): void => {
     cache
       .command(name)
       .description(description)
       .option('--json', 'print JSON')
+      .addHelpText('after', `\nExample:\n  ${example}`)
       .action(async ({ json }: Given) => {
-        const [value, text] = await run(new CacheLayout(cacheDirectory()));
+        const [value, text] = await sayingSo('going through the cache', run(new CacheLayout(cacheDirectory())));
         process.stdout.write(json ? `${JSON.stringify(value)}\n` : text);
       });
   };
-  add('du', 'show what the cache takes on the disk', du);
-  add('gc', 'remove what was not used for longest, until max-size is kept', async (layout) => {
+  add('du', 'show what the cache takes on the disk', 'crfs cache du', du);
+  const gc = 'remove what was not used for longest, until the setting max-size is kept';
+  add('gc', gc, 'CRFS_MAX_SIZE=1G crfs cache gc', async (layout) => {
     return describe(await trimTo(layout, sizeLimit(layout, (await loadSettings({}))['max-size'])));
   });
-  add('verify', 'hold everything against its digests, and remove what is bad', verify);
-  add('clear', 'remove all that no mount uses, or may be about to use', async (layout) =>
-    describe(await trimTo(layout, 0)),
-  );
+  const check = 'hold everything against its digests, and remove what is bad; exits with 1 if anything was';
+  add('verify', check, 'crfs cache verify --json', verify);
+  add('clear', 'remove all that no mount uses, or may be about to use', 'crfs cache clear', async (layout) => {
+    return describe(await trimTo(layout, 0));
+  });
 }
 
 async function du(layout: CacheLayout): Promise<[object, string]> {
@@ -52,7 +64,7 @@ async function du(layout: CacheLayout): Promise<[object, string]> {
 
 /** The daemon does it, since it knows what mounts use; without one there are none, and none starts while this runs. */
 async function trimTo(layout: CacheLayout, limit: number): Promise<Trimmed> {
-  const answer = await askDaemon('POST', `/cache/trim?to=${limit}`);
+  const answer = await askDaemon('POST', `/cache/trim?to=${limit}`, TRIMS_WITHIN_MS);
   if (answer !== undefined) return JSON.parse(answer) as Trimmed;
   if (!lockDaemon()) throw new CrfsError('CRFS_UNREACHABLE', 'a daemon is just starting: try again');
   return await trim(layout, limit);

@@ -28,7 +28,8 @@ export function addLowerdir(program: Command): void {
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
-      '\nExample:\n  fuse-overlayfs -o fast_ino=1,"$(crfs lowerdir ./layer.esgz /var/empty)",upperdir=u,workdir=w merged',
+      '\nThe plugin is found by itself where both were installed with one prefix; else -o plugins= names it.\n\n' +
+        'Example:\n  fuse-overlayfs -o fast_ino=1,"$(crfs lowerdir ./layer.esgz /)",upperdir=u,workdir=w merged',
     )
     .action(async (written: string, directory: string, given: Given) => {
       const lower = listedDirectory(directory, 'the directory');

@@ -34,6 +34,7 @@ export function addLs(program: Command): void {
       if (given[0] && (given.l || given.json)) {
         throw new CrfsError('CRFS_USAGE', '-0 prints names alone: it goes with neither -l nor --json');
       }
+      if (given.l && given.json) throw new CrfsError('CRFS_USAGE', '--json prints all that -l does: give one of them');
       await withView(config, given, environmentFor(given), async (view) => await list(view, path, given));
     });
 }

@@ -13,7 +13,7 @@ import { defaultChunkSize, type LayerOptions, type LayerResult } from '../conver
 import { readPatterns } from '../convert/patterns.js';
 import { CrfsError } from '../errors/error.js';
 import { Interruption } from '../errors/interrupted.js';
-import { namesTransport, openDestination, openSource } from '../images/open.js';
+import { checkName, namesTransport, openDestination, openSource } from '../images/open.js';
 import { type Progress, progressOn, type Step, silent } from '../output/progress.js';
 import { sayingRetries } from '../output/retries.js';
 import { toJson } from '../output/terminal.js';
@@ -24,6 +24,7 @@ import { RegistryClient } from '../registry/client.js';
 import { parsePlatform } from '../registry/platform.js';
 import type { Platform } from '../registry/types.js';
 import { BYTE_UNITS, quantity } from '../settings/quantity.js';
+import { neitherFileNorImage } from '../sources/configuration.js';
 import { addRegistriesOptions, environmentsFor, type RegistriesGiven } from './registry-options.js';
 
 interface Given extends DeflaterOptions, RegistriesGiven {
@@ -53,6 +54,19 @@ Examples:
   crfs stargzify --all-platforms docker.io/library/alpine:3 oci:layout:alpine
   crfs stargzify layer.tar.gz layer.esgz
   zstd -dc layer.tar.zst | crfs stargzify - layer.esgz`;
+
+/** Options that make a difference to a single layer. */
+const FOR_LAYERS: readonly string[] = [
+  'format',
+  'chunkSize',
+  'minChunkSize',
+  'level',
+  'prioritize',
+  'workers',
+  'engine',
+  'quiet',
+  'json',
+] satisfies (keyof Given)[];
 
 const chunkLimits = [512, 2 ** 28] as const;
 
@@ -84,12 +98,13 @@ export function addStargzify(program: Command): void {
     .addOption(new Option('--engine <engine>', 'what deflates').choices(engineNames).default('libdeflate'));
   addRegistriesOptions(command)
     .option('-q, --quiet', 'print the digest of the result, and nothing else')
-    .option('--json', 'print the result as JSON, and no progress')
+    .addOption(new Option('--json', 'print the result as JSON, and no progress').conflicts('quiet'))
     .addHelpText('after', help)
     .action(stargzify);
 }
 
-async function stargzify(source: string, destination: string, given: Given): Promise<void> {
+async function stargzify(source: string, destination: string, given: Given, command: Command): Promise<void> {
+  if (isLayer(source)) refuseOthers(command, source);
   const { format, chunkSize, minChunkSize, quiet, json, allPlatforms, platform } = given;
   const prioritize = given.prioritize === undefined ? {} : { prioritize: readPatterns(given.prioritize) };
   const progress = json || quiet ? silent : progressOn(process.stderr);
@@ -112,6 +127,15 @@ async function stargzify(source: string, destination: string, given: Given): Pro
   process.stdout.write(`${json ? toJson(result) : text}\n`);
 }
 
+function refuseOthers(command: Command, source: string): void {
+  const useless = command.options.find((option) => {
+    const name = option.attributeName();
+    return !FOR_LAYERS.includes(name) && command.getOptionValueSource(name) === 'cli';
+  });
+  if (useless === undefined) return;
+  throw new CrfsError('CRFS_USAGE', `${useless.long} is for images, and ${source} is a single layer`);
+}
+
 /** A layer is standard input or a file; what looks like a file and is none is not asked for at a registry. */
 function isLayer(source: string): boolean {
   if (namesTransport(source)) return false;
@@ -119,9 +143,12 @@ function isLayer(source: string): boolean {
   return statSync(source, { throwIfNoEntry: false })?.isFile() === true;
 }
 
-function couldBeFile(path: string): boolean {
-  const found = statSync(path, { throwIfNoEntry: false });
-  return !found?.isDirectory() && existsSync(dirname(path));
+/** Why a layer cannot be written to a destination; undefined: it can. */
+function whyNoFile(destination: string): string | undefined {
+  if (namesTransport(destination)) return `${destination} is for an image`;
+  if (statSync(destination, { throwIfNoEntry: false })?.isDirectory()) return `${destination} is a directory`;
+  const directory = dirname(destination);
+  return existsSync(directory) ? undefined : `there is no directory ${JSON.stringify(directory)}`;
 }
 
 async function convertOneLayer(
@@ -130,9 +157,8 @@ async function convertOneLayer(
   options: Options,
   { progress, signal }: Session,
 ): Promise<LayerResult> {
-  if (namesTransport(destination) || !couldBeFile(destination)) {
-    throw new CrfsError('CRFS_USAGE', `${source} is a single layer: it goes to a file, which ${destination} cannot be`);
-  }
+  const why = whyNoFile(destination);
+  if (why !== undefined) throw new CrfsError('CRFS_USAGE', `${source} is a single layer, and goes to a file: ${why}`);
   const size = source === '-' ? undefined : statSync(source, { throwIfNoEntry: false })?.size;
   let step: Step | undefined;
   const onProgress = (read: number): void => {
@@ -158,6 +184,7 @@ async function convertWholeImage(
     new RegistryClient({ spool: spoolDirectory(), ...accessOf(env), onRetry });
   const clients = { source: open(environments.source), destination: open(environments.destination) };
   try {
+    await checkNames(from, to, clients);
     const source = await openSource(from, clients.source, session.signal);
     try {
       const destination = await openDestination(to, clients.destination, session.signal);
@@ -172,6 +199,20 @@ async function convertWholeImage(
   } finally {
     await Promise.all([clients.source.close(), clients.destination.close()]);
   }
+}
+
+/** What is wrong with either name is told before anybody is asked for the source. */
+async function checkNames(
+  from: string,
+  to: string,
+  { source, destination }: { readonly source: RegistryClient; readonly destination: RegistryClient },
+): Promise<void> {
+  await checkName(from, source).catch((error: CrfsError) => {
+    throw error.code === 'CRFS_USAGE' && !namesTransport(from) ? neitherFileNorImage(from, error) : error;
+  });
+  await checkName(to, destination).catch((error: CrfsError) => {
+    throw new CrfsError(error.code, `${from} is an image, and goes to one: ${error.message}`, { cause: error });
+  });
 }
 
 function integer(low: number, high: number): (given: string) => number {

@@ -31,7 +31,7 @@ export function addStat(program: Command): void {
 function render(facts: AllFacts, mode: number): string {
   const { path, type, nlink, uid, gid, size, mtime, target, device, layer, inode, digest } = facts;
   const rows = [
-    ['path', `/${escapeName(path)}`],
+    ['path', escapeName(path)],
     ['type', type],
     ...(target === undefined ? [] : [['target', escapeName(target)]]),
     ...(device ? [['device', `${device.major}, ${device.minor}`]] : []),

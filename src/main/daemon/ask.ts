@@ -16,8 +16,12 @@ export async function endMount(pid: number): Promise<boolean> {
 }
 
 /** Asks the daemon of this user. Returns undefined if none runs; throws CRFS_UNREACHABLE if it does not answer. */
-export async function askDaemon(method: 'GET' | 'POST', path: string): Promise<string | undefined> {
-  const client = await connect({ headersTimeout: ANSWER_WITHIN_MS, bodyTimeout: ANSWER_WITHIN_MS });
+export async function askDaemon(
+  method: 'GET' | 'POST',
+  path: string,
+  withinMs = ANSWER_WITHIN_MS,
+): Promise<string | undefined> {
+  const client = await connect({ headersTimeout: withinMs, bodyTimeout: withinMs });
   try {
     const response = await client.request({ method, path });
     return await response.body.text();

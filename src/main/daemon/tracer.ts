@@ -14,7 +14,7 @@ export interface Opening {
   readonly time: string;
   /** Number of the layer in the mount: 1 is the base. */
   readonly layer: number;
-  /** Of the file; the first of its names. */
+  /** Of the file in the layer, from its root; the first of its names. */
   readonly path: string;
   /** Milliseconds; 0: its content was there. */
   readonly waitedMs: number;
@@ -100,7 +100,7 @@ export class Tracer {
     return {
       time: new Date(this.#clockStart + Math.min(at / 1e6, monotonicMs())).toISOString(),
       layer,
-      path,
+      path: `/${path}`,
       waitedMs: waited / 1e6,
       fetchedMs,
       for: waited === 0 ? 'nothing' : fetchedMs > 0 ? 'fetch' : 'inflate',

@@ -2,6 +2,7 @@
 
 /** From what a person writes to the ends of a conversion. */
 
+import { CrfsError } from '../errors/error.js';
 import { localImage } from '../policy/subject.js';
 import type { RegistryClient } from '../registry/client.js';
 import { dockerArchiveDestination, ociArchiveDestination } from './archive-destination.js';
@@ -20,6 +21,25 @@ export function namesTransport(text: string): boolean {
   return /^(oci|oci-archive|docker-archive|docker):/.test(text);
 }
 
+interface LocalForm {
+  readonly transport: string;
+  readonly path: string;
+  readonly tag: string | undefined;
+}
+
+/** What a text names that lies on disk; undefined for any other form. Throws CRFS_USAGE. */
+function localForm(text: string): LocalForm | undefined {
+  const [, transport, path, tag] = local.exec(text) ?? [];
+  if (transport !== undefined && path !== undefined) return { transport, path, tag };
+  if (!namesTransport(text) || text.startsWith('docker:')) return undefined;
+  throw new CrfsError('CRFS_USAGE', `${text}: behind the first colon comes a path, and behind a second one a tag`);
+}
+
+/** Whether a text names an image at all, without looking for it. Rejects with CRFS_USAGE. */
+export async function checkName(text: string, client: RegistryClient): Promise<void> {
+  if (localForm(text) === undefined) await client.candidates(text);
+}
+
 /** Opens `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:NAME]`, `docker://NAME` or a bare name. */
 export async function openSource(text: string, client: RegistryClient, signal: AbortSignal): Promise<ImageSource> {
   return (await openLocalSource(text, client)) ?? (await registrySource(client, text, signal));
@@ -30,8 +50,9 @@ export async function openLocalSource(
   text: string,
   { trust }: Pick<RegistryClient, 'trust'>,
 ): Promise<ImageSource | undefined> {
-  const [, transport, path = '', tag] = local.exec(text) ?? [];
-  if (transport === undefined) return undefined;
+  const form = localForm(text);
+  if (form === undefined) return undefined;
+  const { transport, path, tag } = form;
   await trust.require(await localImage(transport, path));
   if (transport === 'oci') return await layoutSource(directoryFiles(path), tag);
   const files = await archiveFiles(path);
@@ -49,8 +70,9 @@ export async function openDestination(
   client: RegistryClient,
   signal: AbortSignal,
 ): Promise<ImageDestination> {
-  const [, transport, path = '', tag] = local.exec(text) ?? [];
-  if (transport === undefined) return await registryDestination(client, text, signal);
+  const form = localForm(text);
+  if (form === undefined) return await registryDestination(client, text, signal);
+  const { transport, path, tag } = form;
   if (transport === 'oci') return await layoutDestination(path, tag);
   return await (transport === 'oci-archive' ? ociArchiveDestination : dockerArchiveDestination)(path, tag);
 }

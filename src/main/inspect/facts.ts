@@ -16,7 +16,7 @@ const TYPES: ReadonlyMap<number, readonly [type: FileType, letter: string]> = ne
 export type FileType = 'directory' | 'file' | 'symlink' | 'char' | 'block' | 'fifo';
 
 export interface Facts {
-  /** Relative to the root, which is ''. */
+  /** From the root of the image: `/etc/passwd`. */
   readonly path: string;
   readonly type: FileType;
   /** Permission bits, four octal digits. */
@@ -68,7 +68,7 @@ export function factsOf({ path, layer, inode }: Node): Facts {
   const mode = index.mode(inode);
   const [type] = typeOf(mode);
   return {
-    path,
+    path: `/${path}`,
     type,
     mode: (mode & 0o7777).toString(8).padStart(4, '0'),
     nlink: index.nlink(inode),

@@ -80,13 +80,14 @@ async function lookUp(written: string, workspace: Workspace, platform: string | 
   return { ...image, resolved, config, diffIds };
 }
 
-/** Reads the TOCs of an image's layers, several at a time: of all, or of the one that `only` names. The base comes first. */
+/** Reads the TOCs of an image's layers, several at a time: of all, or of the one that `only` names. The base comes first. `written` is what the image was called. */
 export async function openLayers(
   image: FoundImage,
   workspace: Workspace,
   only: string | undefined,
+  written: string,
 ): Promise<OpenLayer[]> {
-  const wanted = only === undefined ? [...image.layers.keys()] : [chooseLayer(image, only)];
+  const wanted = only === undefined ? [...image.layers.keys()] : [chooseLayer(image, only, written)];
   return await mapAtOnce(wanted, AT_ONCE, async (place) => {
     const layer = image.layers[place] as AnyLayerSource;
     return await readLayer(layer, place + 1, await layer.open(), workspace);
@@ -94,18 +95,18 @@ export async function openLayers(
 }
 
 /** The place of the layer that a person names: its number, 1 for the base, or how its digest begins. Throws CRFS_USAGE. */
-function chooseLayer({ layers, resolved }: FoundImage, named: string): number {
+function chooseLayer({ layers }: FoundImage, named: string, written: string): number {
   const count = `${layers.length} ${layers.length === 1 ? 'layer' : 'layers'}`;
   if (/^\d{1,5}$/.test(named)) {
     const number = Number(named);
     if (number >= 1 && number <= layers.length) return number - 1;
-    throw new CrfsError('CRFS_USAGE', `${resolved} has ${count}, from 1, the base: there is no layer ${named}`);
+    throw new CrfsError('CRFS_USAGE', `${written} has ${count}, from 1, the base: there is no layer ${named}`);
   }
   const start = named.startsWith('sha256:') ? named : `sha256:${named}`;
   const fitting = [...layers.keys()].filter((place) => layers[place]?.digest?.startsWith(start));
   if (fitting.length === 1) return fitting[0] as number;
   const how = fitting.length === 0 ? 'none' : 'more than one';
-  throw new CrfsError('CRFS_USAGE', `${resolved}: of its ${count}, ${how} has a digest that begins with ${start}`);
+  throw new CrfsError('CRFS_USAGE', `${written}: of its ${count}, ${how} has a digest that begins with ${start}`);
 }
 
 /** Maps items by `work`, so many at the same time; the results are in the order of the items. */

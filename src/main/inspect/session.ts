@@ -25,8 +25,9 @@ export async function withView<T>(
     const image = await findImage(written, workspace, platform);
     const { layers: found } = image;
     const shown = found.length === 0 && layer === undefined ? { ...image, layers: [emptyLayer()] } : image;
-    const layers = await openLayers(shown, workspace, layer);
-    return await work(new View(layers, layer !== undefined), workspace);
+    const layers = await openLayers(shown, workspace, layer, written);
+    const name = layer === undefined ? written : `layer ${layer} of ${written}`;
+    return await work(new View(layers, name, layer !== undefined), workspace);
   } finally {
     await workspace.close();
   }

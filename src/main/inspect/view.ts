@@ -34,10 +34,12 @@ const LINKS_LIMIT = 40;
 
 export class View {
   readonly root: Node;
+  readonly #name: string;
   readonly #raw: boolean;
 
-  /** `layers`, the base first. A raw view is of one layer, and shows its whiteouts. */
-  constructor(layers: readonly OpenLayer[], raw = false) {
+  /** `layers`, the base first; `name` is what a person calls them. A raw view is of one layer, and shows its whiteouts. */
+  constructor(layers: readonly OpenLayer[], name: string, raw: boolean) {
+    this.#name = name;
     this.#raw = raw;
     this.root = this.#stack('', layers.toReversed()) as Node; // every layer has a root, and nothing hides it
   }
@@ -60,7 +62,7 @@ export class View {
       if (node === undefined) {
         const missing = at(directory, name);
         const what = missing === asked ? '' : `${asked}: `;
-        throw new CrfsError('CRFS_NOT_FOUND', `${what}there is no ${missing}`);
+        throw new CrfsError('CRFS_NOT_FOUND', `${what}there is no ${missing} in ${this.#name}`);
       }
       if (!isSymlink(node) || (rest.length === 0 && !follow)) {
         trail.push(node);

@@ -85,6 +85,9 @@ export function qualify(registry: string, short: ShortName): Reference {
   return checked(registry, repository, short, whole);
 }
 
+/** What containers tools write before other places than registries; images do not have these names. */
+const OTHER_PLACE = /^(?:containers-storage|dir|docker-daemon|ostree|sif|tarball):|^[a-z]+:\/\//;
+
 /**
  * Parses `docker://host[:port]/name[:tag][@digest]` or the same without `docker://`.
  * Behind `docker://` a name without a registry is docker.io's; a bare one comes back as a short name, to be resolved by configuration.
@@ -92,6 +95,10 @@ export function qualify(registry: string, short: ShortName): Reference {
  */
 export function parseReference(text: string): Reference | ShortName {
   const explicit = text.startsWith('docker://');
+  if (!explicit && OTHER_PLACE.test(text)) {
+    const known = 'docker://NAME, oci:DIR[:TAG], oci-archive:FILE[:TAG] and docker-archive:FILE[:NAME]';
+    throw refuse(text, `images are ${known}, and nothing is known of ${text.slice(0, text.indexOf(':') + 1)}`);
+  }
   const rest = explicit ? text.slice('docker://'.length) : text;
   const suffix = splitSuffix(rest, text);
   const registry = registryOf(suffix.name);

@@ -38,7 +38,7 @@ function bytes(given: unknown): number {
 
 function seconds(given: unknown): number {
   const value = quantity(given, { '': 1, s: 1, m: 60, h: 3600, d: 86_400 });
-  if (value === undefined || value > 1e9) throw 'a time, as 90, 90s, 10m or 2h';
+  if (value === undefined || value > 1e9) throw 'a time: seconds, as 90 or 90s, or 10m, 2h, 1d';
   return value;
 }
 

@@ -5,7 +5,8 @@ import { type Option, optionNames, options, variableOf } from './options.js';
 const HEAD = `# Settings
 
 The daemon takes its settings, in rising order, from \`$XDG_CONFIG_HOME/crfs-plugin/config.toml\`, the environment (of the
-mount that starts it), and the flags of \`crfs daemon\`. Bytes may be written as \`4M\`, times as \`10m\`.
+mount that starts it), and the flags of \`crfs daemon\`. Bytes may be written as \`4M\`, times as \`90s\`, \`10m\`,
+\`2h\` or \`1d\`; a time without a unit is in seconds.
 
 | config.toml, flag | environment | default | what it is for |
 | --- | --- | --- | --- |

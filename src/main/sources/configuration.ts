@@ -36,14 +36,16 @@ export async function canonicalConfiguration(
     return await canonicalImage(written, await client(), platform);
   } catch (error) {
     if (image || !(error instanceof CrfsError) || error.code !== 'CRFS_USAGE') throw error;
-    const directory = statSync(written, { throwIfNoEntry: false })?.isDirectory();
-    const name = JSON.stringify(written);
-    const what = directory
-      ? `${name} is a directory, no layer, and no image`
-      : `there is no file ${name}, and it is no image`;
-    const message = `${what}: ${error.message}`;
-    throw new CrfsError(error.code, message, { cause: error });
+    throw neitherFileNorImage(written, error);
   }
+}
+
+/** That a person named something that could be a file or an image, and is neither; `error` says why it is no image. */
+export function neitherFileNorImage(written: string, error: CrfsError): CrfsError {
+  const name = JSON.stringify(written);
+  const directory = statSync(written, { throwIfNoEntry: false })?.isDirectory();
+  const what = directory ? `${name} is a directory, no layer` : `there is no file ${name}`;
+  return new CrfsError(error.code, `${what}, and it is no image: ${error.message}`, { cause: error });
 }
 
 async function canonicalImage(name: string, client: RegistryClient, platform: Platform | undefined): Promise<string> {

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** What a person is told who has mistyped something. */
+
+import { join } from 'node:path';
+import test from 'ava';
+import { writeTar } from '../tools/nasty-tar.js';
+import { imageOf, invoke, layerOf, makeMachine, registryTest, SMALL } from './setting.js';
+
+const NO_REGISTRY = (name: string): string =>
+  `"${name}" names no registry, and there is no alias for it: write registry/${name}, or set ` +
+  'unqualified-search-registries in registries.conf';
+const IMAGES = 'images are docker://NAME, oci:DIR[:TAG], oci-archive:FILE[:TAG] and docker-archive:FILE[:NAME]';
+
+/** Of a directory with a layer `small.tar.esgz`, its tar `small.tar` and a directory `dir`. */
+const TOLD: readonly (readonly [command: string, code: number, told: string])[] = [
+  ['cache gc --max-size 1M', 2, "unknown option '--max-size'; see `crfs cache gc --help`"],
+  ['cache frob', 2, "unknown command 'frob'; see `crfs cache --help`"],
+  ['mount', 2, "missing required argument 'config'; see `crfs mount --help`"],
+  ['stop now', 2, "too many arguments for 'stop'. Expected 0 arguments but got 1; see `crfs stop --help`"],
+  ['stargzify nofile x.esgz', 2, `there is no file "nofile", and it is no image: ${NO_REGISTRY('nofile')}`],
+  ['stargzify dir x.esgz', 2, `"dir" is a directory, no layer, and it is no image: ${NO_REGISTRY('dir')}`],
+  ['stargzify ./nofile x.esgz', 1, 'cannot read ./nofile: no such file or directory'],
+  [
+    'stargzify small.tar nodir/x.esgz',
+    2,
+    'small.tar is a single layer, and goes to a file: there is no directory "nodir"',
+  ],
+  ['stargzify small.tar dir', 2, 'small.tar is a single layer, and goes to a file: dir is a directory'],
+  ['stargzify small.tar oci:x', 2, 'small.tar is a single layer, and goes to a file: oci:x is for an image'],
+  ['stargzify --all-platforms small.tar x', 2, '--all-platforms is for images, and small.tar is a single layer'],
+  [
+    'stargzify -q --json a b',
+    2,
+    "option '--json' cannot be used with option '-q, --quiet'; see `crfs stargzify --help`",
+  ],
+  [
+    'stargzify containers-storage:localhost/x oci:y',
+    2,
+    'there is no file "containers-storage:localhost/x", and it is no image: "containers-storage:localhost/x" is not an ' +
+      `image reference: ${IMAGES}, and nothing is known of containers-storage:`,
+  ],
+  [
+    'stargzify docker://localhost/a dir:y',
+    2,
+    `docker://localhost/a is an image, and goes to one: "dir:y" is not an image reference: ${IMAGES}, and nothing is known of dir:`,
+  ],
+  [
+    'ls docker-daemon:x',
+    2,
+    `there is no file "docker-daemon:x", and it is no image: "docker-daemon:x" is not an image reference: ${IMAGES}, and nothing is known of docker-daemon:`,
+  ],
+  ['ls oci:', 2, 'oci:: behind the first colon comes a path, and behind a second one a tag'],
+  ['ls small.tar.esgz nope', 1, '"nope": there is no "/nope" in small.tar.esgz'],
+  ['cat --layer 1 small.tar.esgz /nope', 1, 'there is no "/nope" in layer 1 of small.tar.esgz'],
+  ['ls --layer 3 small.tar.esgz', 2, 'small.tar.esgz has 1 layer, from 1, the base: there is no layer 3'],
+  ['ls -l --json small.tar.esgz', 2, '--json prints all that -l does: give one of them'],
+];
+
+test('what was mistyped is told in one line, in the words that were typed', async (t) => {
+  const machine = makeMachine(t);
+  await layerOf(machine, SMALL);
+  machine.directory('dir');
+  for (const [command, code, told] of TOLD) {
+    const outcome = await invoke(machine, command.split(' '));
+    t.deepEqual(outcome, { code, stdout: '', stderr: `crfs: ${told}\n` }, command);
+  }
+});
+
+registryTest('a layer that an image does not have is told of by the name that was typed', async (t) => {
+  const machine = makeMachine(t);
+  const tar = join(machine.root, 'image.tar');
+  writeTar(tar, SMALL);
+  const { name } = await imageOf(t, [tar]);
+  const { stderr } = await invoke(machine, ['ls', name, '--layer', '3']);
+  t.is(stderr, `crfs: ${name} has 1 layer, from 1, the base: there is no layer 3\n`);
+});
+
+test('every command has examples in its help', async (t) => {
+  const machine = makeMachine(t);
+  const { stdout } = await invoke(machine, ['--help']);
+  const names = [...stdout.matchAll(/^ {2}([a-z]+) /gm)].map(([, name = '']) => name).filter((name) => name !== 'help');
+  t.true(names.length > 10);
+  const parts = ['du', 'gc', 'verify', 'clear'].map((part) => ['cache', part]);
+  for (const words of [...names.filter((name) => name !== 'cache').map((name) => [name]), ...parts]) {
+    const help = await invoke(machine, [...words, '--help']);
+    t.regex(help.stdout, new RegExp(`\\n\\nExamples?:\\n(.*\\n)*?.*crfs ${words.join(' ')}`), words.join(' '));
+  }
+});
