@@ -53,8 +53,13 @@ bench: all
 	scripts/system-packages test
 	npm run bench
 
+# the same for everybody, whatever the umask of whoever installs
 install: all
-	install -D -m 755 crfs-plugin.so $(plugins)/crfs-plugin.so
+	umask 022 && $(MAKE) --no-print-directory install-files
+
+install-files:
+	install -d $(plugins)
+	install -m 755 crfs-plugin.so $(plugins)/crfs-plugin.so
 	rm -rf $(runtime)
 	install -d $(runtime)/bin $(runtime)/build/Release $(runtime)/dist $(bin)
 	install -m 755 bin/crfs $(runtime)/bin/crfs
@@ -64,6 +69,7 @@ install: all
 	cp -R node_modules $(runtime)/node_modules
 	cd $(runtime) && npm prune --omit=dev --no-progress && rm -rf package-lock.json .npmrc node_modules/.cache
 	find $(runtime)/node_modules -mindepth 1 -type d -empty -delete
+	chmod -R u=rwX,go=rX $(runtime)
 	ln -sfn ../lib/crfs-plugin/bin/crfs $(bin)/crfs
 
 uninstall:
@@ -73,4 +79,4 @@ uninstall:
 clean:
 	rm -rf build dist crfs-plugin.so
 
-.PHONY: all demo test test-repeat sanitize bench install uninstall clean
+.PHONY: all demo test test-repeat sanitize bench install install-files uninstall clean

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { readFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { createProgram } from '../../src/main/program.js';
-import { Machine, top } from '../tools/machine.js';
+import { Machine, mountingTest, top } from '../tools/machine.js';
 import { writeTar } from '../tools/nasty-tar.js';
 import { run } from '../tools/run.js';
 import { imageOf, invoke, layerOf, makeMachine, registryTest, SMALL } from './setting.js';
@@ -88,6 +88,24 @@ test('docs/cli.md has every command, and every option of those that it describes
       t.true(said.includes(String(long ?? short)), `${command.name()} ${long ?? short}`);
     }
   }
+});
+
+mountingTest()('a command that is not built is told from one that may not be read', async (t) => {
+  const machine = makeMachine(t);
+  chmodSync(machine.root, 0o755);
+  const place = join(machine.root, 'installed');
+  for (const part of ['bin', 'dist/src/main']) machine.directory(`installed/${part}`);
+  const copy = join(place, 'bin/crfs');
+  copyFileSync(join(top, 'bin/crfs'), copy);
+  const told = async (): Promise<string> => {
+    const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', copy];
+    return (await t.throwsAsync(run('setpriv', nobody)))?.message.replace(/^.* ended with 1: /, '') ?? '';
+  };
+  t.is(await told(), `crfs: it is not built: run make in ${place}`);
+  writeFileSync(join(place, 'dist/src/main/cli.js'), '', { mode: 0o600 });
+  t.is(await told(), `crfs: ${place}/dist/src/main/cli.js: permission denied`);
+  chmodSync(join(place, 'dist/src'), 0o700);
+  t.is(await told(), `crfs: ${place}/dist/src: permission denied`);
 });
 
 test('a machine has no daemon after looking into layers', async (t) => {

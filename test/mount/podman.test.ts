@@ -40,7 +40,9 @@ function commands(line: string, image: string): string {
     .split('\n\n')
     .find((text) => text.split('\n').includes(`    ${line}`));
   if (block === undefined) throw new Error(`the README has no command ${line}`);
-  return block.replaceAll('localhost:5000/img:tag', image).replaceAll('$PWD/crfs-plugin.so', plugin);
+  return block
+    .replaceAll('localhost:5000/img:tag', image)
+    .replaceAll('/usr/local/libexec/fuse-overlayfs/crfs-plugin.so', plugin);
 }
 
 /** A machine, and an image in a registry whose one program is this machine's `echo`. */
