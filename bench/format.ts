@@ -8,6 +8,18 @@ export function shown(value: number): string {
   return value.toPrecision(3);
 }
 
+/** A value of a unit: counts as they are, long times in ms. */
+export function shownAs(value: number, unit: string): string {
+  if (unit === 'count' && Number.isInteger(value)) return String(value);
+  return unit === 'us' && value >= 10_000 ? `${shown(value / 1000)} ms` : shown(value);
+}
+
+/** How many times another value: two digits behind the point where they tell something. */
+export function ratio(value: number, base: number): string {
+  const times = value / base;
+  return `${times.toFixed(times >= 10 ? 0 : 2)}x`;
+}
+
 /** How something was done: `small files, 8 layers, 1 reader`. */
 export function howText({ readers, files, layers, link }: Question): string {
   const how = [files && `${files} files`, layers && count(layers, 'layer'), readers && count(readers, 'reader'), link];

@@ -2,7 +2,7 @@
 
 /** The results as Markdown: goals, a table per workload, charts, settings. */
 
-import { howText, shown } from '../format.js';
+import { howText, ratio, shownAs } from '../format.js';
 import type { Question, Samples, Summary } from '../samples.js';
 import type { Settings } from '../settings.js';
 import { workloads } from '../workloads/workloads.js';
@@ -15,6 +15,10 @@ export interface Chart {
   readonly file: string;
   readonly workload: number;
 }
+
+const HOW_TO_READ =
+  'Bars and numbers are medians; the thin line across a bar goes from the least to the greatest of what was measured. Bars whose ' +
+  'lines overlap are not told apart.';
 
 export function markdown(
   samples: Samples,
@@ -29,6 +33,7 @@ export function markdown(
     const rows = summaries.filter(({ workload }) => workload === Number(number));
     if (rows.length === 0) continue;
     sections.push(`## ${number}. ${title}`);
+    if (charts.some(({ workload }) => workload === Number(number))) sections.push(HOW_TO_READ);
     for (const { title: name, file, workload } of charts) {
       if (workload === Number(number)) sections.push(`![${name}](${file})`);
     }
@@ -77,6 +82,7 @@ function describe(question: Question): string[] {
 
 function cell(answer: Summary | undefined, base: Summary | undefined): string {
   if (answer === undefined) return '';
-  if (base === undefined || answer === base || base.median === 0) return shown(answer.median);
-  return `${shown(answer.median)} (${(answer.median / base.median).toFixed(2)}x)`;
+  const value = shownAs(answer.median, answer.unit);
+  if (base === undefined || answer === base || base.median === 0) return value;
+  return `${value} (${ratio(answer.median, base.median)})`;
 }

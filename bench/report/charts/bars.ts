@@ -7,6 +7,9 @@ import type { Summary } from '../../samples.js';
 import type { ChartSpec } from '../charts.js';
 import { colours, type Spec } from './style.js';
 
+/** How many readers engines and numbers of workers are tried with. */
+const TUNED_READERS = 8;
+
 export function barCharts(summaries: readonly Summary[]): ChartSpec[] {
   const charts: ChartSpec[] = [];
   const add = (id: string, workload: number, title: string, spec: Spec | undefined): void => {
@@ -19,10 +22,16 @@ export function barCharts(summaries: readonly Summary[]): ChartSpec[] {
   add('read', 2, 'tar of a Debian root file system, by one reader', groups(reads, 'seconds'));
   const engines = summaries.filter(
     ({ workload, files, metric, contender }) =>
-      workload === 3 && files === 'large' && metric === 'throughput' && /^crfs-plugin, |libdeflate on/.test(contender),
+      workload === 3 &&
+      files === 'large' &&
+      metric === 'throughput' &&
+      /^crfs-plugin(, |$)|libdeflate on/.test(contender),
   );
-  const tuned = engines.some(({ readers }) => readers !== undefined);
-  const each = (tuned ? engines : []).map((row) => ({ ...row, what: row.readers ? row.contender : row.what }));
+  const tuned = engines.some(({ contender }) => contender.startsWith('crfs-plugin, '));
+  const alike = engines.filter(({ readers, layers }) => {
+    return readers === undefined || (readers === TUNED_READERS && layers === 1);
+  });
+  const each = (tuned ? alike : []).map((row) => ({ ...row, what: row.readers ? row.contender : row.what }));
   add('engines', 3, 'Engines and workers: 8 readers of cold 64 MB files, and the limit', groups(each, 'MB/s'));
   for (const link of new Set(time.flatMap((row) => row.link ?? []))) {
     const id = `start-${link.replaceAll(/[^0-9a-z]+/gi, '-').toLowerCase()}`;
