@@ -2,9 +2,10 @@
 
 /** The daemon's life: started by mounts, once; ended when it idles, or by force, without a mount noticing. */
 
-import { readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { descriptors } from '../faults/world.js';
 import { makeLayer } from '../tools/layers.js';
 import { Machine, mountingTest, until } from '../tools/machine.js';
 import { noise, text, writeTar } from '../tools/nasty-tar.js';
@@ -59,7 +60,7 @@ mounting('the daemon is detached from the mount that starts it', async (t) => {
   writeFileSync(marker, '');
   await machine.mount([layer], { through: ['sh', '-c', `exec 9<${marker}; exec "$@"`, 'sh'] });
   const daemon = `/proc/${await pid()}`;
-  const open = readdirSync(`${daemon}/fd`).map((fd) => readlinkSync(`${daemon}/fd/${fd}`));
+  const open = descriptors(await pid());
   t.true(open.length > 3);
   t.false(open.includes(marker));
   t.deepEqual(open.slice(0, 2), ['/dev/null', '/dev/null']);

@@ -75,7 +75,7 @@ export class Machine {
   constructor(settings: Record<string, string> = {}) {
     this.root = mkdtempSync(join(tmpdir(), 'crfs-test-'));
     this.env = {
-      ...process.env,
+      ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CRFS_'))),
       HOME: this.directory('home'),
       XDG_CACHE_HOME: this.directory('cache'),
       XDG_STATE_HOME: this.directory('state'),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** A token server as registries use it (distribution specification, token authentication), with tokens that live as long as told. */
+/** A token server as registries use it (distribution specification, token authentication), with tokens that are good until another key signs. */
 
 import { createSign, randomUUID, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -12,6 +12,8 @@ import type { Pair } from './registry-certs.js';
 
 /** docker-registry accepts a token for so many seconds after it has expired. */
 const LEEWAY = 60;
+/** Seconds until the registry refuses a token. */
+const LIFE = 3600;
 export const REFRESH_TOKEN = 'refresh-token-of-alice';
 
 export interface TokenServer {
@@ -23,8 +25,7 @@ export interface TokenServer {
     readonly issuer: string;
     readonly certificate: string;
   };
-  /** Seconds until the registry refuses a token, and until its holder is told that it ends. */
-  life: number;
+  /** Seconds until a token ends, as its holder is told: the registry takes it for LIFE. */
   told: number;
   /** Signs with another key from now on. A registry that is started with `auth` then refuses all tokens of before. */
   sign(signer: Pair): Promise<void>;
@@ -57,7 +58,7 @@ export async function startTokenServer(signer: Pair): Promise<TokenServer> {
       const [type, name, actions = ''] = scope.split(':');
       return { type, name, actions: actions.split(',') };
     });
-    const times = { exp: now - LEEWAY + server.life, nbf: now - 2 * LEEWAY, iat: now };
+    const times = { exp: now - LEEWAY + LIFE, nbf: now - 2 * LEEWAY, iat: now };
     const claims = { iss: 'test issuer', sub: USER, aud: service, jti: randomUUID(), ...times, access };
     const signed = `${encode({ typ: 'JWT', alg: 'ES256', x5c: [chain] })}.${encode(claims)}`;
     const signature = createSign('sha256').update(signed).sign({ key, dsaEncoding: 'ieee-p1363' });
@@ -88,8 +89,7 @@ export async function startTokenServer(signer: Pair): Promise<TokenServer> {
   const server: TokenServer & { auth: TokenServer['auth'] } = {
     url,
     auth: { realm: `${url}/token`, service, issuer: 'test issuer', certificate: signer.certificate },
-    life: 300,
-    told: 300,
+    told: LIFE,
     seen: [],
     async sign(other) {
       ({ key, chain } = await readPair(other));
