@@ -72,11 +72,15 @@ struct crfs_index {
   struct crfs_table xattrs;
   struct crfs_table slots;
   struct crfs_table strings; /* count: bytes */
-  uint8_t reserved[48];
+  uint32_t codec;            /* how chunks are compressed: CRFS_CODEC_* */
+  uint8_t reserved[44];
 };
 
 /* crfs_index.flags */
 #define CRFS_INDEX_UNVERIFIED 1u /* some file has no digest in the TOC, so its bytes cannot be checked */
+
+/* crfs_index.codec */
+#define CRFS_CODEC_GZIP 1u /* a gzip member holds one chunk, or several */
 
 /* One file, directory or device. A hardlink is a second crfs_dirent of the same inode. */
 struct crfs_inode {

@@ -11,8 +11,8 @@ import type { BlobSource } from '../../src/main/blob/source.js';
 import { parseIntroduction } from '../../src/main/daemon/introduction.js';
 import { decodeMessage, encodeMessage } from '../../src/main/daemon/message.js';
 import { CrfsError } from '../../src/main/errors/error.js';
-import { readFooter } from '../../src/main/formats/footer.js';
-import { openToc } from '../../src/main/formats/toc.js';
+import { readFooter } from '../../src/main/formats/estargz/footer.js';
+import { recognise } from '../../src/main/formats/recognise.js';
 import { buildIndex } from '../../src/main/index/build.js';
 import { indexMemory } from '../../src/main/index/memory.js';
 import { OCI_MANIFEST, parseManifest } from '../../src/main/registry/manifest.js';
@@ -60,7 +60,7 @@ async function index(source: BlobSource): Promise<void> {
   const path = join(place, 'index');
   rmSync(path, { force: true });
   // buildIndex holds what it wrote against the check of the plugin, and fails with CRFS_INTERNAL if that refuses it
-  await buildIndex({ toc: await openToc(source), path, memoryLimit: indexMemory(0), blobIdentity: 'fuzz' });
+  await buildIndex({ layer: await recognise(source), path, memoryLimit: indexMemory(0), blobIdentity: 'fuzz' });
 }
 
 /** A blob of these bytes and no others. */

@@ -6,11 +6,11 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { openToc } from '../../src/main/formats/toc.js';
+import { recognise } from '../../src/main/formats/recognise.js';
 import { buildIndex } from '../../src/main/index/build.js';
 import { indexMemory } from '../../src/main/index/memory.js';
 import { addon } from '../../src/native/addon.js';
-import { blobOf, directory, file, indexOf, tocJson } from '../tools/toc.js';
+import { blobOf, directory, file, indexOf, layerOf, tocJson } from '../tools/toc.js';
 
 function place(t: ExecutionContext): string {
   const path = mkdtempSync(join(tmpdir(), 'crfs-build-'));
@@ -21,7 +21,7 @@ function place(t: ExecutionContext): string {
 test('the index is a file that nobody else reads and nobody writes', async (t) => {
   const path = place(t);
   await buildIndex({
-    toc: await openToc(await blobOf(tocJson([file('a', 10)]))),
+    layer: await recognise(await blobOf(tocJson([file('a', 10)]))),
     path,
     memoryLimit: indexMemory(0),
     blobIdentity: '',
@@ -33,7 +33,7 @@ test('the index is a file that nobody else reads and nobody writes', async (t) =
 test('what is made is not left mapped', async (t) => {
   const path = place(t);
   await buildIndex({
-    toc: await openToc(await blobOf(tocJson([file('a', 10)]))),
+    layer: await recognise(await blobOf(tocJson([file('a', 10)]))),
     path,
     memoryLimit: indexMemory(0),
     blobIdentity: '',
@@ -56,8 +56,8 @@ test('an index is sound, and no longer with one byte less', async (t) => {
 test('a layer that is refused leaves no file behind', async (t) => {
   const path = place(t);
   for (const entries of [[file('../a', 10)], [file('a', 10, 'x'.repeat(9e5)), file('b', 20)]]) {
-    const toc = await openToc(await blobOf(tocJson(entries)));
-    await t.throwsAsync(() => buildIndex({ toc, path, memoryLimit: indexMemory(0), blobIdentity: '' }), {
+    const layer = await recognise(await blobOf(tocJson(entries)));
+    await t.throwsAsync(() => buildIndex({ layer, path, memoryLimit: indexMemory(0), blobIdentity: '' }), {
       code: 'CRFS_BAD_LAYER',
     });
     t.false(existsSync(path));
@@ -67,8 +67,8 @@ test('a layer that is refused leaves no file behind', async (t) => {
 test('a file that stands at the place already is not touched', async (t) => {
   const path = place(t);
   writeFileSync(path, 'mine');
-  const toc = await openToc(await blobOf(tocJson([])));
-  await t.throwsAsync(() => buildIndex({ toc, path, memoryLimit: indexMemory(0), blobIdentity: '' }), {
+  const layer = await recognise(await blobOf(tocJson([])));
+  await t.throwsAsync(() => buildIndex({ layer, path, memoryLimit: indexMemory(0), blobIdentity: '' }), {
     code: 'CRFS_INTERNAL',
     message: `${path}: cannot be written: file already exists`,
   });
@@ -76,9 +76,9 @@ test('a file that stands at the place already is not touched', async (t) => {
 });
 
 test('says that the directory is missing', async (t) => {
-  const toc = await openToc(await blobOf(tocJson([file('a', 10)])));
+  const layer = await recognise(await blobOf(tocJson([file('a', 10)])));
   const path = join(place(t), 'index');
-  await t.throwsAsync(() => buildIndex({ toc, path, memoryLimit: indexMemory(0), blobIdentity: '' }), {
+  await t.throwsAsync(() => buildIndex({ layer, path, memoryLimit: indexMemory(0), blobIdentity: '' }), {
     code: 'CRFS_INTERNAL',
     message: `${path}: cannot be written: no such file or directory`,
   });
@@ -86,8 +86,8 @@ test('says that the directory is missing', async (t) => {
 
 test('a TOC that cannot be read to its end names the layer', async (t) => {
   const path = place(t);
-  const toc = await openToc(await blobOf('{"version":1,"entries":[{"name":'));
-  await t.throwsAsync(() => buildIndex({ toc, path, memoryLimit: indexMemory(0), blobIdentity: '' }), {
+  const layer = await recognise(await blobOf('{"version":1,"entries":[{"name":'));
+  await t.throwsAsync(() => buildIndex({ layer, path, memoryLimit: indexMemory(0), blobIdentity: '' }), {
     code: 'CRFS_BAD_LAYER',
     message: 'layer: TOC: truncated at byte 32',
   });
@@ -118,10 +118,10 @@ for (const [what, entry] of Object.entries(greedy)) {
       for (; taken < ENDLESS; taken++) yield Buffer.from(`${taken > 0 ? ',' : ''}${JSON.stringify(entry(taken))}`);
       yield Buffer.from(']}');
     };
-    const toc = { blob: 'layer', kind: 'estargz', tocOffset: 2 ** 40, json: json() } as const;
+    const layer = layerOf(json(), 2 ** 40);
     const path = place(t);
     const before = process.memoryUsage().arrayBuffers;
-    await t.throwsAsync(() => buildIndex({ toc, path, memoryLimit: LIMIT, blobIdentity: '' }), {
+    await t.throwsAsync(() => buildIndex({ layer, path, memoryLimit: LIMIT, blobIdentity: '' }), {
       code: 'CRFS_BAD_LAYER',
       message: `layer: its index takes more than ${LIMIT} bytes of memory to make: see index-memory`,
     });

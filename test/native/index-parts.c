@@ -86,7 +86,11 @@ static void add_directory(uint32_t directory) {
 
 static void make_index(void) {
   const uint64_t files = (uint64_t)DIRECTORIES * FILES;
-  struct crfs_index h = {.magic = CRFS_INDEX_MAGIC, .version = CRFS_INDEX_VERSION, .probes = 1, .blob_used = files};
+  struct crfs_index h = {.magic = CRFS_INDEX_MAGIC,
+                         .version = CRFS_INDEX_VERSION,
+                         .probes = 1,
+                         .blob_used = files,
+                         .codec = CRFS_CODEC_GZIP};
   uint64_t end = place(&h.inodes, sizeof h, ENTRIES + 1, sizeof *inodes);
   end = place(&h.dirents, end, ENTRIES, sizeof *dirents);
   end = place(&h.chunks, end, files, sizeof *chunks);

@@ -210,6 +210,7 @@ size_t sample_index(void *out) {
   *h = (struct crfs_index){
       .magic = CRFS_INDEX_MAGIC,
       .version = CRFS_INDEX_VERSION,
+      .codec = CRFS_CODEC_GZIP,
       .probes = 1,
       .ino_base = 1ull << 63 | 0x1234567ull << 24,
       .blob_used = t.chunk_count * 100u,

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { buildIndex } from '../../src/main/index/build.js';
 import { indexMemory } from '../../src/main/index/memory.js';
+import { layerOf } from './toc.js';
 
 const [count = '1000000', path = ''] = process.argv.slice(2);
 
@@ -37,7 +38,7 @@ async function* json(entries: number): AsyncGenerator<Uint8Array> {
 
 const before = memory('VmRSS');
 const summary = await buildIndex({
-  toc: { blob: 'layer', kind: 'estargz', tocOffset: 2 ** 40, json: json(Number(count)) },
+  layer: layerOf(json(Number(count)), 2 ** 40),
   path,
   memoryLimit: indexMemory(0),
   blobIdentity: 'layer',

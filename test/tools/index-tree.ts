@@ -3,7 +3,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { bytesOfName } from '../../src/main/formats/name-bytes.js';
-import { openToc } from '../../src/main/formats/toc.js';
+import { recognise } from '../../src/main/formats/recognise.js';
 import { buildIndex } from '../../src/main/index/build.js';
 import { IndexReader } from '../../src/main/index/reader.js';
 import { openFileSource } from '../../src/main/sources/file.js';
@@ -23,7 +23,7 @@ export async function describeLayer(layer: string, scratch: string): Promise<Tre
   const source = openFileSource(layer);
   const path = join(scratch, 'index');
   try {
-    await buildIndex({ toc: await openToc(source), path, memoryLimit: 2 ** 30, blobIdentity: 'layer' });
+    await buildIndex({ layer: await recognise(source), path, memoryLimit: 2 ** 30, blobIdentity: 'layer' });
     const index = new IndexReader(readFileSync(path));
     const below = Array.from(
       index.entries(),

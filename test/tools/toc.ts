@@ -11,7 +11,10 @@ import { gzipSync } from 'node:zlib';
 import type { ExecutionContext } from 'ava';
 import { pack } from 'tar-stream';
 import type { BlobSource } from '../../src/main/blob/source.js';
-import { openToc } from '../../src/main/formats/toc.js';
+import { GZIP } from '../../src/main/formats/codec.js';
+import type { Layer } from '../../src/main/formats/format.js';
+import { readEntries } from '../../src/main/formats/json-toc/read.js';
+import { recognise } from '../../src/main/formats/recognise.js';
 import { buildIndex, type IndexSummary } from '../../src/main/index/build.js';
 import { indexMemory } from '../../src/main/index/memory.js';
 import { IndexReader } from '../../src/main/index/reader.js';
@@ -53,6 +56,12 @@ export function estargzFooter(tocOffset = TOC_OFFSET): Buffer {
   return footer(`SG\x16\x00${tocOffset.toString(16).padStart(16, '0')}STARGZ`);
 }
 
+/** A layer whose TOC is this JSON text. */
+export function layerOf(json: AsyncIterable<Uint8Array>, contentEnd = TOC_OFFSET): Layer {
+  const entries: Layer['entries'] = (add) => readEntries(json, add);
+  return { name: 'layer', kind: 'estargz', codec: GZIP, contentEnd, toc: undefined, entries };
+}
+
 /** A tar of these files. */
 export function tarOf(files: readonly (readonly [name: string, content: string | Buffer])[]): Promise<Buffer> {
   const tar = pack();
@@ -82,7 +91,7 @@ export async function indexBlob(t: ExecutionContext, source: BlobSource, blobIde
   const place = mkdtempSync(join(tmpdir(), 'crfs-index-'));
   t.teardown(() => rmSync(place, { recursive: true }));
   const path = join(place, 'index');
-  const summary = await buildIndex({ toc: await openToc(source), path, memoryLimit: indexMemory(0), blobIdentity });
+  const summary = await buildIndex({ layer: await recognise(source), path, memoryLimit: indexMemory(0), blobIdentity });
   const bytes = readFileSync(path);
   return { index: new IndexReader(bytes), bytes, summary };
 }

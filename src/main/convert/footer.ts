@@ -5,9 +5,9 @@
 import { pipeline, Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import type { Spool } from '../blob/spool.js';
-import { footerOf } from '../formats/footer.js';
+import { footerOf } from '../formats/estargz/footer.js';
+import { TOC_NAME } from '../formats/estargz/names.js';
 import { blockSize, padding, plainHeader } from '../tar/header.js';
-import { tocName } from './landmark.js';
 import type { MemberWriter } from './members.js';
 
 export type LayerFormat = 'estargz' | 'stargz';
@@ -39,7 +39,7 @@ async function* tocTar(members: MemberWriter, toc: Spool): AsyncGenerator<Uint8A
 }
 
 async function* tocParts(toc: Spool): AsyncGenerator<Uint8Array> {
-  yield plainHeader(tocName, toc.size);
+  yield plainHeader(TOC_NAME, toc.size);
   yield* toc.read();
   yield padding(toc.size);
   yield Buffer.alloc(2 * blockSize);

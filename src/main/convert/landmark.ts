@@ -2,15 +2,13 @@
 
 /** Files that eStargz adds to a tar: eStargz specification, "Prioritized Files and Landmark Files" and "TOC". */
 
+import { NO_PREFETCH_LANDMARK, PREFETCH_LANDMARK, TOC_NAME } from '../formats/estargz/names.js';
 import { nameOfBytes } from '../formats/name-bytes.js';
 import type { TarEntry } from '../tar/entry.js';
 import { plainHeader } from '../tar/header.js';
 import { cleanName } from '../tar/names.js';
 
-export const tocName = 'stargz.index.json';
-export const prefetchLandmark = '.prefetch.landmark';
-export const noPrefetchLandmark = '.no.prefetch.landmark';
-export type Landmark = typeof prefetchLandmark | typeof noPrefetchLandmark;
+export type Landmark = typeof PREFETCH_LANDMARK | typeof NO_PREFETCH_LANDMARK;
 export const landmarkContent = Buffer.of(0x0f);
 
 /** An entry for a landmark: what stands before `.prefetch.landmark` is wanted at start. */
@@ -39,5 +37,5 @@ export function landmarkEntry(name: Landmark): TarEntry {
 export function isAdded(entry: TarEntry): boolean {
   if (entry.type !== 'file') return false;
   const name = cleanName(nameOfBytes(entry.name));
-  return name === tocName || name === prefetchLandmark || name === noPrefetchLandmark;
+  return name === TOC_NAME || name === PREFETCH_LANDMARK || name === NO_PREFETCH_LANDMARK;
 }

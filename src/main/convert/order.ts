@@ -3,19 +3,13 @@
 /** The order in which entries are written: the tar's, or what a container needs at its start first. */
 
 import { Spool } from '../blob/spool.js';
+import { NO_PREFETCH_LANDMARK, PREFETCH_LANDMARK } from '../formats/estargz/names.js';
 import { bytesOfName } from '../formats/name-bytes.js';
 import { renamed, type TarEntry } from '../tar/entry.js';
 import { blockSize } from '../tar/header.js';
 import { TarReader } from '../tar/reader.js';
 import { arrange } from './arrange.js';
-import {
-  isAdded,
-  type Landmark,
-  landmarkContent,
-  landmarkEntry,
-  noPrefetchLandmark,
-  prefetchLandmark,
-} from './landmark.js';
+import { isAdded, type Landmark, landmarkContent, landmarkEntry } from './landmark.js';
 import { Matcher } from './patterns.js';
 import { type Place, Survey } from './survey.js';
 
@@ -42,7 +36,7 @@ export async function* inOrder(
   const reader = new TarReader(tar, new Map(), isWhole);
   try {
     const first = await reader.next();
-    if (landmarks) yield landmark(noPrefetchLandmark);
+    if (landmarks) yield landmark(NO_PREFETCH_LANDMARK);
     for (let entry = first; entry; entry = await reader.next()) {
       if (!isAdded(entry)) yield { entry, content: reader.content(), alone: false };
     }
@@ -68,7 +62,7 @@ export async function* prioritized(
     unmatched.push(...matcher.unmatched());
     const places = await arrange(spool, survey);
     for (const place of places) yield* itemAt(spool, place, survey);
-    if (landmarks) yield landmark(prefetchLandmark);
+    if (landmarks) yield landmark(PREFETCH_LANDMARK);
     const starts = new Set(places.map(({ start }) => start));
     const reader = new TarReader(spool.read());
     for (let entry = await reader.next(); entry; entry = await reader.next()) {

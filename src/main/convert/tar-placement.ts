@@ -2,7 +2,8 @@
 
 /** Where the entries of a tar land, and what a TOC says of them: checked by the very code that mounts check it with. */
 
-import { readEntry, xattrFault } from '../formats/entry.js';
+import { xattrFault } from '../formats/entry.js';
+import { readEntry } from '../formats/json-toc/entry.js';
 import { nameOfBytes } from '../formats/name-bytes.js';
 import { Placement } from '../index/placement.js';
 import type { TarEntry } from '../tar/entry.js';

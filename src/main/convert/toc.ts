@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { Spool } from '../blob/spool.js';
 import { LayerFault, quote } from '../formats/fault.js';
-import { JSON_VALUE_LIMIT } from '../formats/json-value.js';
+import { JSON_VALUE_LIMIT } from '../formats/json-toc/value.js';
 import type { TarEntry } from '../tar/entry.js';
 import type { Chunk } from './members.js';
 import { Remarks } from './remarks.js';

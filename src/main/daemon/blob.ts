@@ -6,7 +6,7 @@ import type { Blocks } from '../fetch/blocks.js';
 import { type Arrival, Fetcher } from '../fetch/fetcher.js';
 import { Link } from '../fetch/link.js';
 import type { Traffic } from '../fetch/traffic.js';
-import { readFooter } from '../formats/footer.js';
+import { recognise } from '../formats/recognise.js';
 import { fileSource } from '../sources/file.js';
 import type { LayerSource } from '../sources/open.js';
 
@@ -80,9 +80,9 @@ export async function remoteBlob(
     remote: { file, fetcher, link, blocks },
     prepareToc: async () => {
       await traffic.demand(() => fetcher.prefetch(Math.max(0, size - TAIL), size));
-      const { kind, tocOffset } = await readFooter(fileSource(fd, layer.name));
-      if (kind !== 'estargz-external') await traffic.demand(() => fetcher.prefetch(tocOffset, size));
-      else return await tocBlob(layer, `${path}.toc`, traffic);
+      const { toc } = await recognise(fileSource(fd, layer.name));
+      if (toc === undefined) return await tocBlob(layer, `${path}.toc`, traffic);
+      await traffic.demand(() => fetcher.prefetch(toc.start, toc.end));
       return undefined;
     },
     close: () => fetcher.close(),

@@ -3,12 +3,10 @@
 import { createHash } from 'node:crypto';
 import { closeSync, unlinkSync } from 'node:fs';
 import { addon } from '../../native/addon.js';
+import type { BlobSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
-import { readEntry } from '../formats/entry.js';
 import { LayerFault, namingBlob } from '../formats/fault.js';
-import type { LayerKind } from '../formats/footer.js';
-import { EntrySplitter } from '../formats/json-entries.js';
-import type { Toc } from '../formats/toc.js';
+import type { Layer } from '../formats/format.js';
 import { orderChunks } from './chunk-table.js';
 import { LayerTree } from './layer-tree.js';
 import { type Numbering, number } from './numbering.js';
@@ -18,7 +16,9 @@ import { dropBeatenWhiteouts } from './whiteouts.js';
 import { writeIndex } from './write.js';
 
 export interface IndexRequest {
-  readonly toc: Toc;
+  readonly layer: Layer;
+  /** The blob that holds the TOC, where the layer's own does not. */
+  readonly tocBlob?: BlobSource;
   /** Where to make the file, which must not exist; the caller renames it into place. */
   readonly path: string;
   /** Bytes that this may take: see `indexMemory`. */
@@ -28,10 +28,10 @@ export interface IndexRequest {
 }
 
 export interface IndexSummary {
-  /** sha256 of the TOC's JSON, hex. */
+  /** sha256 of the TOC, hex. */
   readonly tocDigest: string;
   readonly tocOffset: number;
-  readonly kind: LayerKind;
+  readonly kind: string;
   readonly inodes: number;
   /** Regular files among them. */
   readonly files: number;
@@ -48,50 +48,37 @@ export interface IndexSummary {
  * Throws CRFS_BAD_LAYER for a TOC that breaks a rule or takes more memory than it may, CRFS_NO_SPACE, and what the source throws; no file is left then.
  */
 export function buildIndex(request: IndexRequest): Promise<IndexSummary> {
-  return namingBlob(request.toc.blob, async () => {
-    const layer = new LayerTree(request.toc.tocOffset, request.blobIdentity, request.memoryLimit);
+  const { layer, tocBlob, blobIdentity, memoryLimit } = request;
+  return namingBlob(layer.name, async () => {
+    const tree = new LayerTree(layer, blobIdentity, memoryLimit);
     try {
-      const tocDigest = await readToc(request.toc, layer);
-      return writeLayer(request, layer, tocDigest);
+      const tocDigest = await layer.entries((entry) => tree.add(entry), tocBlob);
+      tree.end();
+      return writeLayer(request, tree, tocDigest);
     } finally {
-      layer.release();
+      tree.release();
     }
   });
 }
 
-/** Takes in the whole TOC; returns the digest of its text. */
-async function readToc(toc: Toc, layer: LayerTree): Promise<Buffer> {
-  const hash = createHash('sha256');
-  const splitter = new EntrySplitter((value) => {
-    layer.add(readEntry(value));
-  });
-  for await (const part of toc.json) {
-    hash.update(part);
-    splitter.push(part);
-  }
-  splitter.end();
-  layer.end();
-  return hash.digest();
-}
-
-function writeLayer({ toc, path, blobIdentity }: IndexRequest, layer: LayerTree, tocDigest: Buffer): IndexSummary {
-  const { tree, contents } = layer;
+function writeLayer({ layer, path, blobIdentity }: IndexRequest, from: LayerTree, tocDigest: Buffer): IndexSummary {
+  const { tree, contents, prefetchEnd } = from;
   dropBeatenWhiteouts(tree);
   tree.freeze();
   const numbering = number(tree);
-  const chunks = orderChunks({ tree, contents, tocOffset: toc.tocOffset }, numbering);
+  const chunks = orderChunks({ tree, contents, layer }, numbering);
   const hashSeed = tocDigest.readUInt32LE();
   const slots = fillSlots(tree, numbering.dirents, hashSeed);
   const { unverified } = contents;
   const key = unverified ? createHash('sha256').update(tocDigest).update(blobIdentity).digest() : tocDigest;
-  const { files, contentSize } = countFiles(layer, numbering);
-  const { prefetchEnd } = layer;
-  const facts = { tocDigest, hashSeed, inoBase: inoBase(key), prefetchEnd, contentSize, unverified };
+  const { files, contentSize } = countFiles(from, numbering);
+  const { codec } = layer;
+  const facts = { tocDigest, codec, hashSeed, inoBase: inoBase(key), prefetchEnd, contentSize, unverified };
 
   const output = new Output(path);
   try {
-    writeIndex(output, { layer, numbering, chunks, slots, facts });
-    layer.release();
+    writeIndex(output, { layer: from, numbering, chunks, slots, facts });
+    from.release();
     output.seal();
     check(output.fd);
   } catch (error) {
@@ -102,8 +89,8 @@ function writeLayer({ toc, path, blobIdentity }: IndexRequest, layer: LayerTree,
   }
   return {
     tocDigest: tocDigest.toString('hex'),
-    tocOffset: toc.tocOffset,
-    kind: toc.kind,
+    tocOffset: layer.contentEnd,
+    kind: layer.kind,
     inodes: numbering.inodes.length,
     files,
     contentSize,

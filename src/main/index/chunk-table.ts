@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { INFLATE_LIMIT } from '../formats/deflate-limit.js';
 import { LayerFault, quote } from '../formats/fault.js';
+import type { Layer } from '../formats/format.js';
 import type { Contents } from './contents.js';
 import type { Numbering } from './numbering.js';
 import type { Tree } from './tree.js';
@@ -23,7 +23,7 @@ export interface ChunkTable {
  * Throws LayerFault for a file that cannot come out of its bytes of the blob.
  */
 export function orderChunks(
-  { tree, contents, tocOffset }: { tree: Tree; contents: Contents; tocOffset: number },
+  { tree, contents, layer }: { tree: Tree; contents: Contents; layer: Layer },
   { inodes, inodeOf }: Numbering,
 ): ChunkTable {
   const { nodes } = tree;
@@ -39,10 +39,11 @@ export function orderChunks(
     for (let chunk = first; chunk < first + (nodes.length.at[node] as number); chunk++) {
       const offset = contents.offset.at[chunk] as number;
       const end = offsetBehind(offsets, offset);
-      const inflated = (contents.inner.at[chunk] as number) + (contents.size.at[chunk] as number);
-      if (inflated > (Math.min(end, tocOffset) - offset) * INFLATE_LIMIT) {
+      const bytes = Math.min(end, layer.contentEnd) - offset;
+      const decoded = (contents.inner.at[chunk] as number) + (contents.size.at[chunk] as number);
+      if (decoded > bytes * layer.codec.expansion) {
         throw new LayerFault(
-          `file ${quote(tree.path(node))}: the ${Math.min(end, tocOffset) - offset} bytes of the blob at ${offset} cannot inflate to ${inflated}`,
+          `file ${quote(tree.path(node))}: the ${bytes} bytes of the blob at ${offset} cannot inflate to ${decoded}`,
         );
       }
       blobUsed = Math.max(blobUsed, offset);

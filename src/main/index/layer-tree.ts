@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { INFLATE_LIMIT } from '../formats/deflate-limit.js';
 import type { Entry } from '../formats/entry.js';
+import { NO_PREFETCH_LANDMARK, PREFETCH_LANDMARK } from '../formats/estargz/names.js';
 import { LayerFault } from '../formats/fault.js';
+import type { Layer } from '../formats/format.js';
 import { Contents } from './contents.js';
 import { Placement } from './placement.js';
 import { Xattrs } from './xattrs.js';
@@ -15,9 +16,6 @@ const LOOK_EVERY = 32;
 /** What is read of the TOC, and what the index is put together from beside it. */
 const TIMES_IN_ALL = 1.5;
 
-const PREFETCH = '.prefetch.landmark';
-const NO_PREFETCH = '.no.prefetch.landmark';
-
 /** All that a TOC tells, taken in entry by entry. */
 export class LayerTree {
   readonly #placement = new Placement();
@@ -27,13 +25,13 @@ export class LayerTree {
   /** Bytes of the blob that are wanted at start. */
   prefetchEnd = 0;
   #prefetchWanted = true;
-  readonly #tocOffset: number;
+  readonly #layer: Layer;
   readonly #memoryLimit: number;
   #entries = 0;
 
-  constructor(tocOffset: number, blobIdentity: string, memoryLimit: number) {
-    this.#tocOffset = tocOffset;
-    this.contents = new Contents(this.tree.nodes, tocOffset, blobIdentity);
+  constructor(layer: Layer, blobIdentity: string, memoryLimit: number) {
+    this.#layer = layer;
+    this.contents = new Contents(this.tree.nodes, layer.contentEnd, blobIdentity);
     this.#memoryLimit = memoryLimit;
   }
 
@@ -41,12 +39,13 @@ export class LayerTree {
   add(entry: Entry): void {
     this.#entries++;
     if (this.#entries % LOOK_EVERY === 0) this.#checkMemory();
-    if (this.#entries * TAR_HEADER_BYTES > this.#tocOffset * INFLATE_LIMIT) {
-      throw new LayerFault(`the TOC lists more entries than ${this.#tocOffset} bytes of content can hold`);
+    const { contentEnd, codec } = this.#layer;
+    if (this.#entries * TAR_HEADER_BYTES > contentEnd * codec.expansion) {
+      throw new LayerFault(`the TOC lists more entries than ${contentEnd} bytes of content can hold`);
     }
     if (entry.type === 'chunk') {
       this.contents.addChunk(entry);
-    } else if (entry.path === PREFETCH || entry.path === NO_PREFETCH) {
+    } else if (entry.path === PREFETCH_LANDMARK || entry.path === NO_PREFETCH_LANDMARK) {
       this.#addLandmark(entry);
     } else {
       const node = this.#placement.add(entry);
@@ -74,7 +73,7 @@ export class LayerTree {
 
   #addLandmark(entry: Entry): void {
     this.contents.addOffset(entry.offset);
-    if (entry.path === PREFETCH) {
+    if (entry.path === PREFETCH_LANDMARK) {
       this.prefetchEnd = entry.offset;
     } else {
       this.#prefetchWanted = false;

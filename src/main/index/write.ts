@@ -3,6 +3,7 @@
 /** Lays out an index as csrc/shared/index.h draws it. */
 
 import { addon } from '../../native/addon.js';
+import type { Codec } from '../formats/codec.js';
 import type { ChunkTable } from './chunk-table.js';
 import type { LayerTree } from './layer-tree.js';
 import { S_IFLNK, S_IFMT, S_IFREG } from './modes.js';
@@ -21,6 +22,7 @@ const UNTIL_TOC = 2n ** 64n - 1n;
 /** What the header says beside the tables. */
 export interface IndexFacts {
   readonly tocDigest: Buffer;
+  readonly codec: Codec;
   readonly hashSeed: number;
   readonly inoBase: bigint;
   readonly prefetchEnd: number;
@@ -87,6 +89,7 @@ function writeHeader(output: Output, tables: Tables, fileSize: number, { facts, 
     setU64(view, HEADER.blobUsed, chunks.blobUsed);
     setU64(view, HEADER.prefetchEnd, facts.prefetchEnd);
     setU64(view, HEADER.contentSize, facts.contentSize);
+    view.setUint32(HEADER.codec, facts.codec.number, true);
     view.setUint32(HEADER.hashSeed, facts.hashSeed, true);
     view.setUint32(HEADER.flags, facts.unverified ? indexUnverified : 0, true);
     for (const name of Object.keys(tables) as (keyof Tables)[]) {

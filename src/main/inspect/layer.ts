@@ -4,8 +4,7 @@ import { closeSync, openSync, unlinkSync } from 'node:fs';
 import { addon } from '../../native/addon.js';
 import type { BlobSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
-import type { LayerKind } from '../formats/footer.js';
-import { openToc, type Toc } from '../formats/toc.js';
+import { recognise } from '../formats/recognise.js';
 import { buildIndex } from '../index/build.js';
 import { indexMemory } from '../index/memory.js';
 import { IndexReader } from '../index/reader.js';
@@ -20,7 +19,7 @@ export interface OpenLayer {
   readonly name: string;
   /** `sha256:…` of the blob, where it is named by that. */
   readonly digest: string | undefined;
-  readonly kind: LayerKind;
+  readonly kind: string;
   readonly tocOffset: number;
   readonly index: IndexReader;
   /** The index as a file, open for as long as the process lives. */
@@ -30,7 +29,7 @@ export interface OpenLayer {
 
 /**
  * Reads the TOC of a layer out of `blob`. Throws CRFS_DIGEST if it is not the one that the manifest names, and what
- * openToc and buildIndex throw.
+ * recognise and buildIndex throw.
  */
 export async function readLayer(
   layer: Omit<LayerSource, 'open'>,
@@ -38,29 +37,24 @@ export async function readLayer(
   blob: BlobSource,
   workspace: Workspace,
 ): Promise<OpenLayer> {
-  const toc = await tocOf(layer, blob);
+  const found = await recognise(blob);
+  const elsewhere = found.toc === undefined ? await layer.openToc() : undefined;
   const path = workspace.path();
   const memoryLimit = indexMemory((await loadSettings({}))['index-memory']);
-  const { tocDigest, kind, tocOffset } = await buildIndex({ toc, path, memoryLimit, blobIdentity: layer.identity });
+  const { tocDigest, kind, tocOffset } = await buildIndex({
+    layer: found,
+    ...(elsewhere && { tocBlob: elsewhere }),
+    path,
+    memoryLimit,
+    blobIdentity: layer.identity,
+  });
   const indexFd = openSync(path, 'r');
   unlinkSync(path);
   if (layer.tocDigest !== undefined && layer.tocDigest !== `sha256:${tocDigest}`) {
     closeSync(indexFd);
-    const found = `its TOC is sha256:${tocDigest}, not ${layer.tocDigest} as the manifest says`;
-    throw new CrfsError('CRFS_DIGEST', `${layer.name}: ${found}`);
+    const wrong = `its TOC is sha256:${tocDigest}, not ${layer.tocDigest} as the manifest says`;
+    throw new CrfsError('CRFS_DIGEST', `${layer.name}: ${wrong}`);
   }
   const index = new IndexReader(addon.map(indexFd, false));
   return { number, name: layer.name, digest: layer.digest, kind, tocOffset, index, indexFd, blob };
-}
-
-/** A TOC is looked for elsewhere only where the blob holds none: that takes requests. */
-async function tocOf(layer: Omit<LayerSource, 'open'>, blob: BlobSource): Promise<Toc> {
-  try {
-    return await openToc(blob);
-  } catch (error) {
-    if (!(error instanceof CrfsError) || error.code !== 'CRFS_NOT_FOUND') throw error;
-    const elsewhere = await layer.openToc();
-    if (elsewhere === undefined) throw error;
-    return await openToc(blob, elsewhere);
-  }
 }

@@ -3,7 +3,8 @@
 /** What an image without layers shows: an empty root. */
 
 import { gzipSync } from 'node:zlib';
-import { footerOf } from '../formats/footer.js';
+import { footerOf } from '../formats/estargz/footer.js';
+import { TOC_NAME } from '../formats/estargz/names.js';
 import { streaming } from '../images/stream.js';
 import { blockSize, padding, plainHeader } from '../tar/header.js';
 import type { RemoteLayer } from './open.js';
@@ -27,6 +28,6 @@ function emptyBlob(): Buffer {
   const toc = Buffer.from('{"version":1,"entries":[]}');
   const end = Buffer.alloc(2 * blockSize);
   const content = gzipSync(end); // there has to be something before the TOC
-  const tar = Buffer.concat([plainHeader('stargz.index.json', toc.length), toc, padding(toc.length), end]);
+  const tar = Buffer.concat([plainHeader(TOC_NAME, toc.length), toc, padding(toc.length), end]);
   return Buffer.concat([content, gzipSync(tar), footerOf('estargz', content.length)]);
 }

@@ -5,7 +5,7 @@ import { createReadStream, rmSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import type { BlobRecord } from '../../main/cache/records.js';
 import { CrfsError, type ErrorCode } from '../../main/errors/error.js';
-import { openToc } from '../../main/formats/toc.js';
+import { recognise } from '../../main/formats/recognise.js';
 import { buildIndex } from '../../main/index/build.js';
 import { fileSource } from '../../main/sources/file.js';
 
@@ -33,8 +33,9 @@ export default async function index(task: IndexTask | null): Promise<IndexOutcom
   if (task === null) return null;
   const { fd, tocFd, name, identity, path, memoryLimit } = task;
   try {
-    const toc = await openToc(fileSource(fd, name), tocFd === undefined ? undefined : fileSource(tocFd, name));
-    const summary = await buildIndex({ toc, path, memoryLimit, blobIdentity: identity });
+    const layer = await recognise(fileSource(fd, name));
+    const tocBlob = tocFd === undefined ? {} : { tocBlob: fileSource(tocFd, name) };
+    const summary = await buildIndex({ layer, ...tocBlob, path, memoryLimit, blobIdentity: identity });
     return { record: { ...summary, indexDigest: await digestOf(path) } };
   } catch (error) {
     rmSync(path, { force: true });

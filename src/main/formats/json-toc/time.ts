@@ -2,11 +2,7 @@
 
 /** Times of entries: RFC 3339, section 5.6. */
 
-export interface Time {
-  /** Seconds since 1970, below zero before. */
-  readonly seconds: number;
-  readonly nanoseconds: number;
-}
+import type { Time } from '../entry.js';
 
 const HEAD = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/;
 const HEAD_LENGTH = 19;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import test from 'ava';
-import { parseTime } from '../../src/main/formats/time.js';
+import { parseTime } from '../../../src/main/formats/json-toc/time.js';
 
 for (const [text, seconds, nanoseconds] of [
   ['1970-01-01T00:00:00Z', 0, 0],

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import test from 'ava';
-import { readFooter } from '../../src/main/formats/footer.js';
-import { estargzFooter, footer, tailSource } from '../tools/toc.js';
+import { footerOf, readFooter } from '../../../src/main/formats/estargz/footer.js';
+import { recognise } from '../../../src/main/formats/recognise.js';
+import { estargzFooter, footer, tailSource } from '../../tools/toc.js';
 
 const CONTENT = 5000;
 const HEX = (1234).toString(16).padStart(16, '0');
@@ -35,13 +36,13 @@ test('reads the footer of a blob with its TOC elsewhere: content ends where the 
 });
 
 test('reads an offset in upper-case digits', async (t) => {
-  const { tocOffset } = await readFooter(tailSource(footer('SG\x16\x000000000000000ABCSTARGZ'), CONTENT));
-  t.is(tocOffset, 0xabc);
+  const found = await readFooter(tailSource(footer('SG\x16\x000000000000000ABCSTARGZ'), CONTENT));
+  t.is(found?.tocOffset, 0xabc);
 });
 
 test('finds the TOC of a blob beyond 4 GiB', async (t) => {
-  const { tocOffset } = await readFooter(tailSource(estargzFooter(2 ** 40 + 7), 2 ** 41));
-  t.is(tocOffset, 2 ** 40 + 7);
+  const found = await readFooter(tailSource(estargzFooter(2 ** 40 + 7), 2 ** 41));
+  t.is(found?.tocOffset, 2 ** 40 + 7);
 });
 
 for (const [what, offset] of [
@@ -78,6 +79,12 @@ for (const [what, bytes] of [
   ['a footer with a byte behind it', Buffer.concat([estargzFooter(1234), Buffer.alloc(1)])],
 ] as const) {
   test(`${what} is not stargz, and the message says what converts`, async (t) => {
-    await t.throwsAsync(() => readFooter(tailSource(bytes, 0)), { code: 'CRFS_NOT_STARGZ', message: NOT_STARGZ });
+    t.is(await readFooter(tailSource(bytes, 0)), undefined);
+    await t.throwsAsync(() => recognise(tailSource(bytes, 0)), { code: 'CRFS_NOT_STARGZ', message: NOT_STARGZ });
   });
 }
+
+test('a footer is written as it is read', (t) => {
+  t.deepEqual(footerOf('estargz', 1234), estargzFooter(1234));
+  t.deepEqual(footerOf('stargz', 1234), footer(`${(1234).toString(16).padStart(16, '0')}STARGZ`));
+});

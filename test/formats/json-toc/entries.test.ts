@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import test from 'ava';
-import { LayerFault } from '../../src/main/formats/fault.js';
-import { EntrySplitter } from '../../src/main/formats/json-entries.js';
+import { LayerFault } from '../../../src/main/formats/fault.js';
+import { EntrySplitter } from '../../../src/main/formats/json-toc/entries.js';
 
 /** The entries of a text that comes in parts of so many bytes. */
 function split(text: string, partBytes = text.length + 1): unknown[] {

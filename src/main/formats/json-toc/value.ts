@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { LayerFault } from './fault.js';
+import { LayerFault } from '../fault.js';
 
 /** No entry nests deeper than its xattrs; far more than any needs. */
 const DEPTH_LIMIT = 32;

@@ -2,8 +2,8 @@
 
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import type { BlobSource } from '../blob/source.js';
-import { asFault, LayerFault } from './fault.js';
+import type { BlobSource } from '../../blob/source.js';
+import { asFault, LayerFault } from '../fault.js';
 
 const READ_BYTES = 1 << 20;
 const OUTPUT_BYTES = 1 << 18;

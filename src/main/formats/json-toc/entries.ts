@@ -5,8 +5,8 @@
  * them: a scanner that knows strings and brackets finds where a value ends, JSON.parse does the rest.
  */
 
-import { LayerFault, quote } from './fault.js';
-import { isSpace, JsonValue, malformed } from './json-value.js';
+import { LayerFault, quote } from '../fault.js';
+import { isSpace, JsonValue, malformed } from './value.js';
 
 const TOC_VERSION = 1;
 

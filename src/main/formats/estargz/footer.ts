@@ -5,8 +5,8 @@
  * specification, "Footer", and the legacy layout of CRFS.
  */
 
-import type { BlobSource } from '../blob/source.js';
-import { CrfsError } from '../errors/error.js';
+import type { BlobSource } from '../../blob/source.js';
+import { CrfsError } from '../../errors/error.js';
 
 /** `estargz-external`: the TOC lies in another blob. */
 export type LayerKind = 'stargz' | 'estargz' | 'estargz-external';
@@ -74,11 +74,8 @@ export function footerOf(kind: Exclude<LayerKind, 'estargz-external'>, tocOffset
   return Buffer.concat([before, Buffer.from(tocOffset.toString(16).padStart(digits, '0')), after]);
 }
 
-/**
- * Reads the footer of a blob. Throws CRFS_NOT_STARGZ if it has none, CRFS_BAD_LAYER if the footer names a place for the
- * TOC that is not between the first byte of the blob and the footer.
- */
-export async function readFooter(source: BlobSource): Promise<Footer> {
+/** The footer of a blob; undefined if it has none. Throws CRFS_BAD_LAYER if it places the TOC outside of what is before it. */
+export async function readFooter(source: BlobSource): Promise<Footer | undefined> {
   const length = Math.min(FOOTER_LIMIT, source.size);
   const tail = Buffer.from(await source.read(source.size - length, length));
   for (const p of PATTERNS) {
@@ -96,8 +93,5 @@ export async function readFooter(source: BlobSource): Promise<Footer> {
     }
     return { kind: p.kind, start, tocOffset };
   }
-  throw new CrfsError(
-    'CRFS_NOT_STARGZ',
-    `${source.name}: is no stargz layer: no footer at its end; \`crfs stargzify\` converts layers and images`,
-  );
+  return undefined;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import test from 'ava';
-import { readEntry } from '../../src/main/formats/entry.js';
-import { LayerFault } from '../../src/main/formats/fault.js';
-import { type Fields, sha256 } from '../tools/toc.js';
+import { LayerFault } from '../../../src/main/formats/fault.js';
+import { readEntry } from '../../../src/main/formats/json-toc/entry.js';
+import { type Fields, sha256 } from '../../tools/toc.js';
 
 const DIGEST = sha256('x');
 const HEX = DIGEST.slice('sha256:'.length);

@@ -3,48 +3,59 @@
 import { text } from 'node:stream/consumers';
 import { createGzip, gzipSync } from 'node:zlib';
 import test from 'ava';
-import type { BlobSource } from '../../src/main/blob/source.js';
-import { CrfsError } from '../../src/main/errors/error.js';
-import { LayerFault } from '../../src/main/formats/fault.js';
-import { openToc } from '../../src/main/formats/toc.js';
-import { estargzFooter, footer, TOC_OFFSET, tailSource, tarOf } from '../tools/toc.js';
+import type { BlobSource } from '../../../src/main/blob/source.js';
+import { CrfsError } from '../../../src/main/errors/error.js';
+import { readToc } from '../../../src/main/formats/estargz/toc.js';
+import { LayerFault } from '../../../src/main/formats/fault.js';
+import { recognise } from '../../../src/main/formats/recognise.js';
+import { estargzFooter, footer, sha256, TOC_OFFSET, tailSource, tarOf } from '../../tools/toc.js';
 
 /** With some content in front, as a footer alone is shorter than what is read for one. */
 const EXTERNAL = Buffer.concat([Buffer.alloc(100), footer('SG\x11\x00STARGZEXTERNALTOC')]);
 const JSON_NAME = 'stargz.index.json';
 
-async function read(toc: Buffer, bytesBehind: Buffer = estargzFooter()): Promise<string> {
-  const { json } = await openToc(tailSource(Buffer.concat([toc, bytesBehind])));
-  return text(json);
+/** The JSON text of a TOC that stands before a footer. */
+function jsonOf(toc: Buffer, source = tailSource(Buffer.concat([toc, estargzFooter()]))): AsyncIterable<Uint8Array> {
+  return readToc(source, TOC_OFFSET, TOC_OFFSET + toc.length);
 }
 
-test('finds the JSON of an eStargz TOC', async (t) => {
-  const toc = gzipSync(await tarOf([[JSON_NAME, '{"version":1}']]));
-  const opened = await openToc(tailSource(Buffer.concat([toc, estargzFooter()])));
-  t.is(opened.kind, 'estargz');
-  t.is(opened.tocOffset, TOC_OFFSET);
-  t.is(opened.blob, 'layer');
-  t.is(await text(opened.json), '{"version":1}');
-});
+async function read(toc: Buffer): Promise<string> {
+  return await text(jsonOf(toc));
+}
 
-test('finds the JSON of a legacy TOC', async (t) => {
-  const toc = gzipSync(await tarOf([[JSON_NAME, '{}']]));
-  const bytes = footer(`${TOC_OFFSET.toString(16).padStart(16, '0')}STARGZ`);
-  const opened = await openToc(tailSource(Buffer.concat([toc, bytes])));
-  t.is(opened.kind, 'stargz');
-  t.is(await text(opened.json), '{}');
-});
+const NO_ENTRIES = '{"version":1,"entries":[]}';
+const legacyFooter = footer(`${TOC_OFFSET.toString(16).padStart(16, '0')}STARGZ`);
 
-test('finds the JSON of a TOC in another blob', async (t) => {
-  const toc = tailSource(gzipSync(await tarOf([[JSON_NAME, '{"x":1}']])), 0, 'toc');
-  const opened = await openToc(tailSource(EXTERNAL), toc);
-  t.is(opened.kind, 'estargz-external');
-  t.is(opened.tocOffset, TOC_OFFSET + 100);
-  t.is(await text(opened.json), '{"x":1}');
+for (const [kind, bytes] of [
+  ['estargz', estargzFooter()],
+  ['stargz', legacyFooter],
+] as const) {
+  test(`recognises ${kind}, and reads its TOC`, async (t) => {
+    const toc = gzipSync(await tarOf([[JSON_NAME, NO_ENTRIES]]));
+    const layer = await recognise(tailSource(Buffer.concat([toc, bytes])));
+    t.is(layer.kind, kind);
+    t.is(layer.name, 'layer');
+    t.is(layer.contentEnd, TOC_OFFSET);
+    t.deepEqual(layer.toc, { start: TOC_OFFSET, end: TOC_OFFSET + toc.length });
+    t.is(`sha256:${(await layer.entries(() => t.fail())).toString('hex')}`, sha256(NO_ENTRIES));
+  });
+}
+
+test('reads a TOC in another blob', async (t) => {
+  const json = '{"version":1,"entries":[{"name":"a/","type":"dir"}]}';
+  const toc = tailSource(gzipSync(await tarOf([[JSON_NAME, json]])), 0, 'toc');
+  const layer = await recognise(tailSource(EXTERNAL));
+  t.is(layer.kind, 'estargz-external');
+  t.is(layer.contentEnd, TOC_OFFSET + 100);
+  t.is(layer.toc, undefined);
+  const paths: string[] = [];
+  t.is(`sha256:${(await layer.entries(({ path }) => paths.push(path), toc)).toString('hex')}`, sha256(json));
+  t.deepEqual(paths, ['a']);
 });
 
 test('says where the TOC of a layer is kept when it is not at hand', async (t) => {
-  await t.throwsAsync(() => openToc(tailSource(EXTERNAL)), {
+  const layer = await recognise(tailSource(EXTERNAL));
+  await t.throwsAsync(() => layer.entries(() => t.fail()), {
     code: 'CRFS_NOT_FOUND',
     message: 'layer: keeps its TOC in another image, tagged <tag>-esgztoc, which is not at hand',
   });
@@ -57,9 +68,7 @@ test('reads a TOC of several gzip members', async (t) => {
 
 test('hands over a large TOC in parts', async (t) => {
   const json = Buffer.alloc(12_000_000, 'abcdefg');
-  const { json: parts } = await openToc(
-    tailSource(Buffer.concat([gzipSync(await tarOf([[JSON_NAME, json]])), estargzFooter()])),
-  );
+  const parts = jsonOf(gzipSync(await tarOf([[JSON_NAME, json]])));
   let bytes = 0;
   let largest = 0;
   for await (const part of parts) {
@@ -72,9 +81,7 @@ test('hands over a large TOC in parts', async (t) => {
 
 test('a reader that stops early leaves nothing behind', async (t) => {
   const json = Buffer.alloc(5_000_000, '{');
-  const { json: parts } = await openToc(
-    tailSource(Buffer.concat([gzipSync(await tarOf([[JSON_NAME, json]])), estargzFooter()])),
-  );
+  const parts = jsonOf(gzipSync(await tarOf([[JSON_NAME, json]])));
   for await (const part of parts) {
     t.true(part.length > 0);
     break;
@@ -151,7 +158,7 @@ test('refuses a TOC that inflates out of all proportion, long before its end', a
   await new Promise((resolve) => gzip.once('end', resolve));
   const toc = Buffer.concat(parts);
 
-  const { json } = await openToc(tailSource(Buffer.concat([toc, estargzFooter()])));
+  const json = jsonOf(toc);
   let seen = 0;
   await t.throwsAsync(
     async () => {
@@ -166,7 +173,8 @@ test('refuses a TOC that inflates out of all proportion, long before its end', a
 });
 
 test('an error of the source comes out as it is', async (t) => {
-  const whole = tailSource(Buffer.concat([gzipSync(await tarOf([[JSON_NAME, '{}']])), estargzFooter()]));
+  const toc = gzipSync(await tarOf([[JSON_NAME, '{}']]));
+  const whole = tailSource(Buffer.concat([toc, estargzFooter()]));
   const failing: BlobSource = {
     ...whole,
     read: async (offset, length) => {
@@ -174,6 +182,9 @@ test('an error of the source comes out as it is', async (t) => {
       return whole.read(offset, length);
     },
   };
-  const { json } = await openToc(failing);
-  await t.throwsAsync(() => text(json), { instanceOf: CrfsError, code: 'CRFS_UNREACHABLE', message: 'gone' });
+  await t.throwsAsync(() => text(jsonOf(toc, failing)), {
+    instanceOf: CrfsError,
+    code: 'CRFS_UNREACHABLE',
+    message: 'gone',
+  });
 });

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** What a layer format tells of a blob: nothing above this knows one format from another. */
+
+import type { BlobSource } from '../blob/source.js';
+import type { Codec } from './codec.js';
+import type { Entry } from './entry.js';
+
+export interface LayerFormat {
+  /**
+   * Whether a blob is of this format, by the bytes that say so; undefined if not.
+   * Throws CRFS_BAD_LAYER where it is, and breaks a rule of it.
+   */
+  recognise(blob: BlobSource): Promise<Layer | undefined>;
+}
+
+/** A blob whose format is known. */
+export interface Layer {
+  /** The blob's name, for messages. */
+  readonly name: string;
+  /** The format, or a form of it, for people. */
+  readonly kind: string;
+  readonly codec: Codec;
+  /** Where the layer's content ends: every chunk starts before it, and the last ends there. */
+  readonly contentEnd: number;
+  /** The bytes of the blob that hold the TOC: to be at hand before `entries`. undefined: another blob holds it. */
+  readonly toc: { readonly start: number; readonly end: number } | undefined;
+  /**
+   * Hands every entry to `add`, in the order of the layer; `elsewhere` is the blob that holds the TOC, where this one does not.
+   * Resolves to the sha256 of the TOC. Throws LayerFault where it breaks a rule, and what `add` throws.
+   */
+  entries(add: (entry: Entry) => void, elsewhere?: BlobSource): Promise<Buffer>;
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import type { BlobSource } from '../blob/source.js';
+import { CrfsError } from '../errors/error.js';
+import { estargz } from './estargz/estargz.js';
+import type { Layer, LayerFormat } from './format.js';
+
+/** A further format is a folder beside estargz, and its name here. */
+const FORMATS: readonly LayerFormat[] = [estargz];
+
+/** The layer that a blob holds. Throws CRFS_NOT_STARGZ for one of no format, CRFS_BAD_LAYER for a broken one. */
+export async function recognise(blob: BlobSource): Promise<Layer> {
+  for (const format of FORMATS) {
+    const layer = await format.recognise(blob);
+    if (layer !== undefined) return layer;
+  }
+  throw new CrfsError(
+    'CRFS_NOT_STARGZ',
+    `${blob.name}: is no stargz layer: no footer at its end; \`crfs stargzify\` converts layers and images`,
+  );
+}
