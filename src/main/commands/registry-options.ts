@@ -10,6 +10,9 @@ import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { CrfsError } from '../errors/error.js';
 
+/** How the options of one of several registries begin. */
+type Side = '' | 'src-' | 'dest-';
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 interface TrustGiven {
@@ -56,7 +59,7 @@ export function addRegistriesOptions(command: Command): Command {
   return addTrustOptions(command);
 }
 
-function addReachOptions(command: Command, side: '' | 'src-' | 'dest-', registry: string): void {
+function addReachOptions(command: Command, side: Side, registry: string): void {
   command
     .option(`--${side}creds <user[:password]>`, `log in to ${registry}`)
     .option(`--${side}tls-verify <true|false>`, 'whether its certificate must be good; false: http will do, too', flag)
@@ -70,15 +73,16 @@ function addTrustOptions(command: Command): Command {
 }
 
 /** The environment `base` with what was given. Throws CRFS_USAGE, and CRFS_NOT_FOUND for what is not there. */
-export function environmentFor(given: RegistryGiven, base: Environment = process.env): Environment {
+export function environmentFor(given: RegistryGiven, base: Environment = process.env, side: Side = ''): Environment {
   const { authfile, creds, tlsVerify, certDir, policy, insecurePolicy } = given;
   // the value is not shown: it may be a password
-  if (creds !== undefined && !/^[^:]/.test(creds)) throw new CrfsError('CRFS_USAGE', '--creds must be USER[:PASSWORD]');
+  if (creds !== undefined && !/^[^:]/.test(creds))
+    throw new CrfsError('CRFS_USAGE', `--${side}creds must be USER[:PASSWORD]`);
   const variables = {
     REGISTRY_AUTH_FILE: there('--authfile', authfile),
     CRFS_CREDS: creds,
     CRFS_TLS_VERIFY: tlsVerify?.toString(),
-    CRFS_CERT_DIR: there('--cert-dir', certDir),
+    CRFS_CERT_DIR: there(`--${side}cert-dir`, certDir),
     CRFS_POLICY: there('--policy', policy),
     CRFS_INSECURE_POLICY: insecurePolicy?.toString(),
   };
@@ -92,7 +96,7 @@ export function environmentsFor(given: RegistriesGiven): { source: Environment; 
   const end = (side: 'src' | 'dest'): Environment => {
     const [own = authfile, creds] = [given[`${side}Authfile`], given[`${side}Creds`]];
     const [tlsVerify, certDir] = [given[`${side}TlsVerify`], given[`${side}CertDir`]];
-    return environmentFor({ authfile: own, creds, tlsVerify, certDir, policy, insecurePolicy }, base);
+    return environmentFor({ authfile: own, creds, tlsVerify, certDir, policy, insecurePolicy }, base, `${side}-`);
   };
   return { source: end('src'), destination: end('dest') };
 }
