@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
 import { CrfsError, type ErrorCode } from '../../src/main/errors/error.js';
+import { describeLayer } from '../tools/index-tree.js';
 import { noise, text, writeTar } from '../tools/nasty-tar.js';
 import { type TarEntry, tarEnd, tarEntry } from '../tools/tar-writer.js';
 import { convert, scratch } from './setting.js';
@@ -106,6 +107,27 @@ const cases: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
     ]),
     /less data than its map/,
   ],
+  'a name of 256 bytes': [tarOf({ name: 'n'.repeat(256), content: 'x' }), /entry "n+.*longer than 255 bytes/],
+  'a path of 4096 bytes': [tarOf({ name: 'path/'.repeat(820), content: 'x' }), /longer than 4095 bytes/],
+  'a file below a file': [tarOf({ name: 'a' }, { name: 'a/b' }), /entry "a\/b": "a" is no directory/],
+  'a symlink to nothing': [tarOf({ name: 's', type: '2', linkname: '' }), /entry "s": linkName is ""/],
+  'a root that is a symlink': [tarOf({ name: './', type: '2', linkname: 'x' }), /the root is of type symlink/],
+  'a hardlink to what is not there': [
+    tarOf({ name: 'a', type: '1', linkname: 'b' }),
+    /hardlink "a".*"b" is not in the layer/,
+  ],
+  'a hardlink to a directory': [
+    tarOf({ name: 'd/', type: '5' }, { name: 'a', type: '1', linkname: 'd' }),
+    /hardlink "a": its target "d" is a directory/,
+  ],
+  'hardlinks in a circle': [
+    tarOf({ name: 'a', type: '1', linkname: 'b' }, { name: 'b', type: '1', linkname: 'a' }),
+    /leads back to itself/,
+  ],
+  'a device that Linux has no number for': [
+    tarOf({ name: 'c', type: '3', devmajor: 4096 }),
+    /entry "c": devMajor is 4096/,
+  ],
   'a sparse file of exabytes': [sparse([[0, 512]], 2 ** 52), /sparse file of 4503599627370496 bytes/],
 };
 
@@ -155,4 +177,41 @@ test('an interrupted conversion leaves nothing', async (t) => {
   const error = await t.throwsAsync(convert(tar, join(directory, 'layer'), { signal: controller.signal, onProgress }));
   t.is(error, reason);
   t.deepEqual(readdirSync(directory), ['tar']);
+});
+
+test('what a mount shows in another way than the tar says is told', async (t) => {
+  const directory = scratch(t);
+  const [tar, layer] = [join(directory, 'tar'), join(directory, 'layer')];
+  writeFileSync(
+    tar,
+    tarOf(
+      { name: 'owner', uid: 2 ** 32 - 1 },
+      { name: 'xattrs', xattrs: { 'user.big': Buffer.alloc(70_000), 'user.small': 'x' } },
+      { name: 'late', mtime: 2 ** 40 },
+    ),
+  );
+  const { warnings } = await convert(tar, layer);
+  t.is(warnings.length, 3);
+  t.regex(warnings[0] ?? '', /^"owner" has the owner 4294967295/);
+  t.regex(warnings[1] ?? '', /^"xattrs" has an xattr that no file system takes.*"user.big" has 70000 bytes/);
+  t.regex(warnings[2] ?? '', /^"late" has a time beyond/);
+  const tree = await describeLayer(layer, directory);
+  t.is(tree.get('owner')?.uid, 0);
+  t.deepEqual(tree.get('xattrs')?.xattrs, { 'user.small': '78' });
+});
+
+test('a path behind a symlink is written into the TOC as it lands', async (t) => {
+  const directory = scratch(t);
+  const [tar, layer] = [join(directory, 'tar'), join(directory, 'layer')];
+  writeFileSync(tar, tarOf({ name: 'lib', type: '2', linkname: 'usr/lib' }, { name: 'lib/x', content: 'x' }));
+  await convert(tar, layer);
+  t.deepEqual([...(await describeLayer(layer, directory)).keys()], ['.', 'lib', 'usr', 'usr/lib', 'usr/lib/x']);
+});
+
+test('a destination that is no file is left as it is', async (t) => {
+  const directory = scratch(t);
+  writeFileSync(join(directory, 'tar'), good);
+  const error = await t.throwsAsync(convert(join(directory, 'tar'), '/dev/null'), { instanceOf: CrfsError });
+  t.is((error as CrfsError | undefined)?.code, 'CRFS_USAGE');
+  t.true(statSync('/dev/null').isCharacterDevice());
 });

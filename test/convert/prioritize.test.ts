@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { readPatterns } from '../../src/main/convert/patterns.js';
+import { describeLayer } from '../tools/index-tree.js';
 import { writeTar } from '../tools/nasty-tar.js';
 import { checkChunks, readLayer } from '../tools/read-layer.js';
 import type { TarEntry } from '../tools/tar-writer.js';
@@ -87,4 +90,26 @@ test('what a hardlink leads to comes before it', async (t) => {
 test('entries of one name stay in their order', async (t) => {
   const [names] = await order(t, ['twice']);
   t.deepEqual(names.slice(0, 4), ['./', 'twice', 'twice', '.prefetch.landmark']);
+});
+
+const replaced: readonly TarEntry[] = [
+  { name: 'a', content: 'first' },
+  { name: 'b', type: '1', linkname: 'a' },
+  { name: 'a', content: 'second!' },
+];
+
+for (const pattern of ['a', 'b', '*']) {
+  test(`a hardlink keeps the file that it was made to, with ${pattern} wanted first`, async (t) => {
+    const directory = scratch(t);
+    writeTar(join(directory, 'tar'), replaced);
+    await convert(join(directory, 'tar'), join(directory, 'layer'), { prioritize: [pattern] });
+    const tree = await describeLayer(join(directory, 'layer'), directory);
+    t.deepEqual([tree.get('a')?.size, tree.get('b')?.size], [7n, 5n]);
+  });
+}
+
+test('a list may have carriage returns, a byte order mark, and spaces around its paths', (t) => {
+  const path = join(scratch(t), 'list');
+  writeFileSync(path, '\ufeffa/g\r\n# a comment\r\n\r\n  /a/f  \r\n');
+  t.deepEqual(readPatterns(path), ['a/g', '/a/f']);
 });
