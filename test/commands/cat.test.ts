@@ -31,6 +31,13 @@ test('cat prints a file of many chunks, of one shared member, and behind a symli
   }
 });
 
+test('cat shows no progress where nobody looks on', async (t) => {
+  const machine = makeMachine(t);
+  const layer = await layerOf(machine, [{ name: 'large', content: noise(5_000_000) }]);
+  const { code, stderr } = await invoke(machine, ['cat', layer, 'large']);
+  t.deepEqual([code, stderr], [0, '']);
+});
+
 test('cat prints nothing of a chunk that is not what the TOC says', async (t) => {
   const machine = makeMachine(t);
   const content = noise(3 * 4096);

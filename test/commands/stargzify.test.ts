@@ -10,7 +10,7 @@ import { writeTar } from '../tools/nasty-tar.js';
 import { PASSWORD, type Registry, type RegistryOptions, startRegistry, USER } from '../tools/registry.js';
 import { makeCertificates } from '../tools/registry-certs.js';
 import { run } from '../tools/run.js';
-import { invoke, makeMachine, registryTest, SMALL } from './setting.js';
+import { invoke, layerOf, makeMachine, registryTest, SMALL } from './setting.js';
 
 const DIGEST = /^sha256:[0-9a-f]{64}\n$/;
 
@@ -60,6 +60,19 @@ test('a single layer goes to nothing but a file', async (t) => {
     const { code, stderr } = await invoke(machine, ['stargzify', tar, destination]);
     t.is(code, 2);
     t.is(stderr, `crfs: ${tar} is a single layer, and goes to a file: ${why}\n`);
+  }
+});
+
+test('a TMPDIR of no use is told in one line', async (t) => {
+  const machine = makeMachine(t);
+  const layer = await layerOf(machine, SMALL);
+  for (const args of [
+    ['stargzify', layer.replace(/\.esgz$/, ''), 'out.esgz'],
+    ['ls', layer],
+  ]) {
+    const { code, stderr } = await invoke(machine, args, { TMPDIR: join(machine.root, 'not-there') });
+    t.is(code, 1);
+    t.regex(stderr, /^crfs: .*not-there \(TMPDIR names another directory\): no such file or directory\n$/);
   }
 });
 

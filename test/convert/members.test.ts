@@ -7,6 +7,7 @@ import test, { type ExecutionContext } from 'ava';
 import { engineNames } from '../../src/workers/engine-names.js';
 import { noise, text, writeNastyTar, writeTar } from '../tools/nasty-tar.js';
 import { checkChunks, gunzipLayer, type Layer, readLayer, sha256 } from '../tools/read-layer.js';
+import { tarEnd, tarEntry } from '../tools/tar-writer.js';
 import { convert as convertWith, scratch } from './setting.js';
 
 async function nasty(t: ExecutionContext, options: Parameters<typeof convertWith>[2] = {}): Promise<Layer> {
@@ -66,6 +67,31 @@ for (const engine of engineNames) {
     t.true(content(layer).equals(content(reference)));
   });
 }
+
+for (const engine of engineNames) {
+  test(`no member of ${engine} tells of the system that made it`, async (t) => {
+    const { blob, entries, tocOffset } = await nasty(t, { engine });
+    const starts = new Set([...entries.flatMap(({ offset }) => (offset === undefined ? [] : [offset])), 0, tocOffset]);
+    t.true(starts.size > 10);
+    t.deepEqual([...new Set([...starts].map((start) => blob[start + 9]))], [255]); // "unknown", RFC 1952
+  });
+}
+
+test('a sparse file of 60 parts keeps them all, as GNU tar writes it', async (t) => {
+  const directory = scratch(t);
+  const [tar, part] = [join(directory, 'tar'), noise(512)];
+  const size = 60 * 2048;
+  const map = [...Array.from({ length: 60 }, (_, i) => [i * 2048, 512] as const), [size, 0] as const];
+  const content = Buffer.concat(Array.from({ length: 60 }, () => part));
+  const expected = Buffer.concat(Array.from({ length: 60 }, () => Buffer.concat([part, Buffer.alloc(1536)])));
+  for (const form of ['gnu', 'pax'] as const) {
+    writeFileSync(tar, Buffer.concat([tarEntry({ name: 'sparse', content, sparse: { size, map } }, form), tarEnd]));
+    await convertWith(tar, join(directory, 'layer'));
+    const layer = readLayer(join(directory, 'layer'));
+    t.is(layer.entries.find(({ name }) => name === 'sparse')?.digest, sha256(expected));
+    t.deepEqual(checkChunks(layer), []);
+  }
+});
 
 test('the blob is the same with one worker and with four', async (t) => {
   const directory = scratch(t);

@@ -18,7 +18,7 @@ const entries = [{ name: 'f', content: 'hello' }];
 const tar = Buffer.concat([...entries.map((entry) => tarEntry(entry)), tarEnd]);
 
 /** An image of blobs as they are; its config tells of no DiffIDs that matter. */
-function imageOfBlobs(layout: Layout, blobs: readonly Uint8Array[], layers: unknown = undefined) {
+function imageOfBlobs(layout: Layout, blobs: readonly Uint8Array[], layers?: unknown) {
   const descriptors = blobs.map((blob) => layout.put(types.layer, blob));
   const diffs = descriptors.map(({ digest }) => digest);
   const config = layout.putJson(types.config, { rootfs: { type: 'layers', diff_ids: diffs } });

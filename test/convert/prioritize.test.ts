@@ -103,8 +103,8 @@ for (const pattern of ['a', 'b', '*']) {
     const directory = scratch(t);
     writeTar(join(directory, 'tar'), replaced);
     await convert(join(directory, 'tar'), join(directory, 'layer'), { prioritize: [pattern] });
-    const tree = await describeLayer(join(directory, 'layer'), directory);
-    t.deepEqual([tree.get('a')?.size, tree.get('b')?.size], [7n, 5n]);
+    const shown = await describeLayer(join(directory, 'layer'), directory);
+    t.deepEqual([shown.get('a')?.size, shown.get('b')?.size], [7n, 5n]);
   });
 }
 

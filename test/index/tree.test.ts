@@ -344,6 +344,11 @@ const shown: readonly [what: string, entries: Fields[], paths: string[]][] = [
     [directory('d'), symlink('s', 'd'), file('s/f', 10), { name: 's/h', type: 'hardlink', linkName: 's/f' }],
     ['d', 'd/f', 'd/h', 's'],
   ],
+  [
+    'behind a hardlink to a symlink',
+    [symlink('a', 'b'), { name: 'h', type: 'hardlink', linkName: 'a' }, file('h/f', 10)],
+    ['a', 'b', 'b/f', 'h'],
+  ],
   ['of a directory in place of the symlink', [symlink('a', 'b'), directory('a'), file('a/f', 10)], ['a', 'a/f']],
   [
     'of a symlink in place of all that a directory holds',

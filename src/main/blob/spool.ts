@@ -18,7 +18,7 @@ export function spoolDirectory(): string {
 export function spoolError(error: unknown): CrfsError {
   const where = `${spoolDirectory()} (TMPDIR names another directory)`;
   if (isNoSpace(error)) return new CrfsError('CRFS_NO_SPACE', `no space left in ${where}`, { cause: error });
-  return new CrfsError('CRFS_USAGE', `cannot write to ${where}: ${reasonOf(error)}`, { cause: error });
+  return new CrfsError('CRFS_DENIED', `cannot write to ${where}: ${reasonOf(error)}`, { cause: error });
 }
 
 /** Bytes too many to keep in memory: a file without a name, gone with the process whatever ends it. */
@@ -31,7 +31,7 @@ export class Spool {
     this.#file = file;
   }
 
-  /** Rejects with CRFS_USAGE or CRFS_NO_SPACE where $TMPDIR is of no use. */
+  /** Rejects with CRFS_DENIED or CRFS_NO_SPACE where $TMPDIR is of no use. */
   static async create(): Promise<Spool> {
     const path = join(spoolDirectory(), `crfs-${randomBytes(8).toString('hex')}`);
     try {

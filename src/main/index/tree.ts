@@ -47,7 +47,7 @@ export class Tree {
    */
   locate(path: string): string {
     const length = this.#paths.load(path);
-    return length > 0 && this.nodes.isSymlink(this.#nearest(length)) ? this.#follow(path) : path;
+    return length > 0 && this.#symlinkAt(this.#nearest(length)) >= 0 ? this.#follow(path) : path;
   }
 
   /**
@@ -106,8 +106,8 @@ export class Tree {
       if (step === '..') trail.pop(); // above the root is the root
       if (step === '' || step === '.' || step === '..') continue;
       trail.push(step);
-      const node = steps.length > 0 ? this.find(trail.join('/')) : -1;
-      if (node < 0 || !this.nodes.isSymlink(node)) continue;
+      const node = steps.length > 0 ? this.#symlinkAt(this.find(trail.join('/'))) : -1;
+      if (node < 0) continue;
       if (++count > SYMLINKS_LIMIT) {
         throw new LayerFault(`entry ${quote(path)}: more than ${SYMLINKS_LIMIT} symlinks on the way`);
       }
@@ -117,9 +117,19 @@ export class Tree {
       steps.push(...target.split('/').toReversed());
     }
     const end = trail.join('/');
-    if (followed.has(this.find(end)))
+    if (followed.has(this.#symlinkAt(this.find(end))))
       throw new LayerFault(`entry ${quote(path)}: stands where a symlink on its own way does`);
     return cleanPath(end, `entry ${quote(path)}: what its symlinks lead to`);
+  }
+
+  /** The symlink that a node is, or is a hardlink to; -1 if it is neither. */
+  #symlinkAt(node: number): number {
+    const { nodes } = this;
+    let at = node;
+    while (at > 0 && nodes.isHardlink(at) && nodes.size.at[at] === 0) {
+      at = nodes.first.at[at] as number; // of a node before it
+    }
+    return at > 0 && nodes.isSymlink(at) ? at : -1;
   }
 
   /** Makes this what a symlink leads to. */

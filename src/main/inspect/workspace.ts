@@ -15,7 +15,7 @@ interface Closable {
   close(): Promise<void>;
 }
 
-/** Whole layers may lie there for a while. Throws CRFS_USAGE or CRFS_NO_SPACE where $TMPDIR is of no use. */
+/** Whole layers may lie there for a while. Throws CRFS_DENIED or CRFS_NO_SPACE where $TMPDIR is of no use. */
 function makeDirectory(): string {
   try {
     return mkdtempSync(join(spoolDirectory(), 'crfs-'));
