@@ -137,6 +137,6 @@ asRoot(`layers of ${SEEDS.length} random tars show what GNU tar extracts, from s
     }
   }
   t.deepEqual(wrong, []);
-  t.true(SEED !== undefined || compared.length > SEEDS.length / 3, `compared ${compared.length}`);
+  t.true(SEED !== undefined || compared.length > SEEDS.length / 10, `compared ${compared.length}`);
   t.log(`compared ${compared.length}`);
 });

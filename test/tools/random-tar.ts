@@ -34,7 +34,7 @@ class Maker {
 
   make(): RandomTar {
     const form: TarForm = this.#chance(0.3) ? 'gnu' : 'pax';
-    const count = 2 + this.#below(24);
+    const count = 2 + this.#below(this.#chance(0.3) ? 24 : 9);
     for (let i = 0; i < count; i++) this.#entries.push(this.#entry(form, i));
     const shuffled = this.#chance(0.1) ? this.#entries.toSorted(() => this.#next() - 0.5) : this.#entries;
     const bytes = Buffer.concat([...shuffled.map((entry) => tarEntry(entry, form)), tarEnd]);
