@@ -55,6 +55,15 @@ test('a generation is complete once no job of it is under way', (t) => {
   t.is(board.generation, 12);
 });
 
+test('the generation and the number of workers are told apart', (t) => {
+  const board = new Board(4);
+  board.startGeneration(8);
+  board.running = 2;
+  board.nextGeneration();
+  t.is(board.running, 2);
+  t.is(board.generation, 9);
+});
+
 test('whoever leaves a job last finishes it, and answers all who wait', (t) => {
   const board = new Board(2);
   take(board, 0, 7, 1);

@@ -22,7 +22,7 @@ const LOCK = 0;
 const STOP = 1;
 const FREE_WAITER = 2; // 1 + first free waiter; 0: none
 const GENERATION = 3; // of what is published now
-const RUNNING = 3; // workers that there are now
+const RUNNING = 4; // workers that there are now
 const HEADER_WORDS = 16;
 
 const JOB_WORDS = 10;
