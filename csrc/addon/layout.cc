@@ -103,10 +103,18 @@ Napi::Object Layout(Napi::Env env) {
                                    {"dirent", OFFSET(crfs_slot, dirent)}}));
   layout.Set("message", Numbers(env, {{"bytes", BYTES(crfs_message)},
                                       {"type", OFFSET(crfs_message, type)},
-                                      {"a", OFFSET(crfs_message, a)},
-                                      {"b", OFFSET(crfs_message, b)},
                                       {"textLength", OFFSET(crfs_message, text_length)},
-                                      {"digest", OFFSET(crfs_message, digest)}}));
+                                      {"helloVersion", OFFSET(crfs_message, hello.version)},
+                                      {"openAgain", OFFSET(crfs_message, open.again)},
+                                      {"layerSource", OFFSET(crfs_message, layer.source)},
+                                      {"layerPlace", OFFSET(crfs_message, layer.place)},
+                                      {"layerDigest", OFFSET(crfs_message, layer.digest)},
+                                      {"welcomeVersion", OFFSET(crfs_message, welcome.version)},
+                                      {"openedSource", OFFSET(crfs_message, opened.source)},
+                                      {"openedLayers", OFFSET(crfs_message, opened.layers)},
+                                      {"layerIndexNumber", OFFSET(crfs_message, layer_index.number)},
+                                      {"layerIndexDigest", OFFSET(crfs_message, layer_index.digest)},
+                                      {"errorErrno", OFFSET(crfs_message, error.error)}}));
   layout.Set("constants", Numbers(env, {{"indexVersion", CRFS_INDEX_VERSION},
                                         {"nameLimit", CRFS_NAME_LIMIT},
                                         {"pathLimit", CRFS_PATH_LIMIT},
@@ -125,10 +133,11 @@ Napi::Object Layout(Napi::Env env) {
                                         {"hello", CRFS_HELLO},
                                         {"open", CRFS_OPEN},
                                         {"layer", CRFS_LAYER},
+                                        {"here", CRFS_HERE},
                                         {"welcome", CRFS_WELCOME},
                                         {"opened", CRFS_OPENED},
+                                        {"layerIndex", CRFS_LAYER_INDEX},
                                         {"busy", CRFS_BUSY},
-                                        {"here", CRFS_HERE},
                                         {"error", CRFS_ERROR}}));
   layout.Set("environment", Names(env, crfs_environment_names));
   layout.Set("indexMagic", Napi::BigInt::New(env, static_cast<uint64_t>(CRFS_INDEX_MAGIC)));

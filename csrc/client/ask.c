@@ -3,7 +3,6 @@
 #include "client/ask.h"
 
 #define SLICE_NS 50000000ull /* between two looks at whether the daemon lives */
-#define ERRNO_LIMIT 4096
 
 static uint64_t slice(uint64_t deadline_ns) {
   uint64_t end = crfs_now_ns() + SLICE_NS;
@@ -12,7 +11,7 @@ static uint64_t slice(uint64_t deadline_ns) {
 
 static int errno_of(uint32_t result) {
   uint32_t error = result - CRFS_DONE;
-  return error < ERRNO_LIMIT ? (int)error : EIO;
+  return error < CRFS_ERRNO_LIMIT ? (int)error : EIO;
 }
 
 /* A request in the ring of a daemon that is gone is simply left there: its ring serves no other daemon. */

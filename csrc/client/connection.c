@@ -63,7 +63,7 @@ static enum crfs_outcome say_hello(struct crfs_connection *connection, uint64_t 
   if (crfs_introduce(&introduction, failure) < 0)
     return CRFS_REFUSED;
   struct crfs_question hello = {
-      .head = {.type = CRFS_HELLO, .a = CRFS_CONTROL_VERSION, .text_length = introduction.length},
+      .message = {.type = CRFS_HELLO, .text_length = introduction.length, .hello = {.version = CRFS_CONTROL_VERSION}},
       .text = introduction.text,
       .answer = CRFS_WELCOME,
       .answer_fds = 3,

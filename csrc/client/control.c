@@ -64,15 +64,15 @@ union fd_space {
 
 static enum crfs_outcome send_question(struct crfs_control *control, const struct crfs_question *question,
                                        struct crfs_failure *failure) {
-  const struct crfs_message *head = &question->head;
-  struct iovec parts[] = {{(void *)(uintptr_t)head, sizeof *head},
-                          {(void *)(uintptr_t)question->text, head->text_length}};
-  struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+  const struct crfs_message *message = &question->message;
+  struct iovec parts[] = {{(void *)(uintptr_t)message, sizeof *message},
+                          {(void *)(uintptr_t)question->text, message->text_length}};
+  struct msghdr packet = {.msg_iov = parts, .msg_iovlen = 2};
   union fd_space space = {0};
   if (question->fd >= 0) {
-    message.msg_control = &space;
-    message.msg_controllen = CMSG_SPACE(sizeof(int));
-    struct cmsghdr *part = CMSG_FIRSTHDR(&message);
+    packet.msg_control = &space;
+    packet.msg_controllen = CMSG_SPACE(sizeof(int));
+    struct cmsghdr *part = CMSG_FIRSTHDR(&packet);
     part->cmsg_level = SOL_SOCKET;
     part->cmsg_type = SCM_RIGHTS;
     part->cmsg_len = CMSG_LEN(sizeof(int));
@@ -80,7 +80,7 @@ static enum crfs_outcome send_question(struct crfs_control *control, const struc
   }
   ssize_t sent;
   do
-    sent = sendmsg(control->socket, &message, MSG_NOSIGNAL);
+    sent = sendmsg(control->socket, &packet, MSG_NOSIGNAL);
   while (sent < 0 && errno == EINTR);
   if (sent >= 0)
     return CRFS_ANSWERED;
@@ -102,10 +102,10 @@ static int wait_readable(int socket, uint64_t until_ns) {
   }
 }
 
-/* Takes the descriptors out of MESSAGE: up to CRFS_CONTROL_FD_LIMIT. Returns how many. */
-static int take_descriptors(struct msghdr *message, int *fds) {
+/* Takes the descriptors out of PACKET: up to CRFS_CONTROL_FD_LIMIT. Returns how many. */
+static int take_descriptors(struct msghdr *packet, int *fds) {
   int count = 0;
-  for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part != NULL; part = CMSG_NXTHDR(message, part)) {
+  for (struct cmsghdr *part = CMSG_FIRSTHDR(packet); part != NULL; part = CMSG_NXTHDR(packet, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
       continue;
     size_t bytes = part->cmsg_len - CMSG_LEN(0);
@@ -119,9 +119,9 @@ static int take_descriptors(struct msghdr *message, int *fds) {
 static enum crfs_outcome receive(struct crfs_control *control, int *fds, int *count, uint64_t deadline_ns,
                                  struct crfs_failure *failure) {
   uint64_t silence = crfs_now_ns() + CRFS_SILENCE_MS * 1000000ull;
-  struct iovec parts[] = {{&control->head, sizeof control->head}, {control->text, CRFS_CONTROL_TEXT_LIMIT}};
+  struct iovec parts[] = {{&control->answer, sizeof control->answer}, {control->text, CRFS_CONTROL_TEXT_LIMIT}};
   union fd_space space;
-  struct msghdr message = {
+  struct msghdr packet = {
       .msg_iov = parts,
       .msg_iovlen = 2,
       .msg_control = &space,
@@ -134,17 +134,17 @@ static enum crfs_outcome receive(struct crfs_control *control, int *fds, int *co
                                            : "the daemon did not answer in time");
   ssize_t got;
   do
-    got = recvmsg(control->socket, &message, MSG_CMSG_CLOEXEC);
+    got = recvmsg(control->socket, &packet, MSG_CMSG_CLOEXEC);
   while (got < 0 && errno == EINTR);
   if (got == 0 || (got < 0 && errno == ECONNRESET))
     return gone(failure);
   if (got < 0)
     return break_off(control, failure, errno, "cannot read the daemon's answer");
-  *count = take_descriptors(&message, fds);
-  if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || (size_t)got < sizeof control->head ||
-      control->head.text_length != (size_t)got - sizeof control->head)
+  *count = take_descriptors(&packet, fds);
+  if ((packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || (size_t)got < sizeof control->answer ||
+      control->answer.text_length != (size_t)got - sizeof control->answer)
     return break_off(control, failure, EPROTO, "the daemon's answer is malformed");
-  control->text[control->head.text_length] = '\0';
+  control->text[control->answer.text_length] = '\0';
   return CRFS_ANSWERED;
 }
 
@@ -154,10 +154,10 @@ enum crfs_outcome crfs_control_ask(struct crfs_control *control, const struct cr
   enum crfs_outcome outcome = send_question(control, question, failure);
   while (outcome == CRFS_ANSWERED) {
     outcome = receive(control, received, &count, deadline_ns, failure);
-    if (outcome != CRFS_ANSWERED || control->head.type != CRFS_BUSY || count != 0)
+    if (outcome != CRFS_ANSWERED || control->answer.type != CRFS_BUSY || count != 0)
       break;
   }
-  if (outcome == CRFS_ANSWERED && control->head.type == question->answer && count == question->answer_fds) {
+  if (outcome == CRFS_ANSWERED && control->answer.type == question->answer && count == question->answer_fds) {
     for (int i = 0; i < count; i++)
       fds[i] = received[i];
     return CRFS_ANSWERED;
@@ -166,9 +166,10 @@ enum crfs_outcome crfs_control_ask(struct crfs_control *control, const struct cr
     close(received[i]);
   if (outcome != CRFS_ANSWERED)
     return outcome;
-  if (control->head.type != CRFS_ERROR || count != 0)
+  if (control->answer.type != CRFS_ERROR || count != 0)
     return break_off(control, failure, EPROTO, "the daemon gave an answer to another question");
-  crfs_fail(failure, control->head.a > 0 && control->head.a < 4096 ? (int)control->head.a : EIO, "%s", control->text);
+  uint32_t error = control->answer.error.error;
+  crfs_fail(failure, error > 0 && error < CRFS_ERRNO_LIMIT ? (int)error : EIO, "%s", control->text);
   return CRFS_REFUSED;
 }
 

@@ -12,13 +12,13 @@
 
 struct crfs_control {
   int socket;
-  struct crfs_message head; /* of the packet received last */
+  struct crfs_message answer; /* the packet received last, */
   char text[CRFS_CONTROL_TEXT_LIMIT + 1];
 };
 
 struct crfs_question {
-  struct crfs_message head;
-  const char *text; /* of head.text_length bytes */
+  struct crfs_message message;
+  const char *text; /* of message.text_length bytes */
   int fd;           /* or -1 */
   uint32_t answer;  /* the type of answer that is due, */
   int answer_fds;   /* with so many descriptors */
@@ -36,7 +36,7 @@ enum crfs_outcome {
 int crfs_control_connect(struct crfs_control *control, int directory, struct crfs_failure *failure);
 
 /* Asks, and waits for the answer as long as the daemon shows that it is alive, at most until DEADLINE_NS. Answered:
- * control->head and ->text hold the answer, and the caller owns the descriptors in FDS. After a daemon that is stuck or
+ * control->answer and ->text hold it, and the caller owns the descriptors in FDS. After a daemon that is stuck or
  * breaks the protocol the socket is shut down. */
 enum crfs_outcome crfs_control_ask(struct crfs_control *control, const struct crfs_question *question, int *fds,
                                    uint64_t deadline_ns, struct crfs_failure *failure);

@@ -5,6 +5,8 @@
 #ifndef CRFS_CLIENT_REPORT_H
 #define CRFS_CLIENT_REPORT_H
 
+#define CRFS_ERRNO_LIMIT 4096 /* above all errnos: what another process gives for one may be anything */
+
 struct crfs_failure {
   int error;
   char text[1024]; /* what is wrong; what would help */

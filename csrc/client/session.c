@@ -59,14 +59,14 @@ static enum crfs_outcome ask_open(struct crfs_connection *connection, struct crf
   int again = source->found != NULL;
   const char *text = again ? source->found : source->asked;
   const struct crfs_question open = {
-      .head = {.type = CRFS_OPEN, .b = (uint32_t)again, .text_length = (uint32_t)strlen(text)},
+      .message = {.type = CRFS_OPEN, .text_length = (uint32_t)strlen(text), .open = {.again = (uint32_t)again}},
       .text = text,
       .fd = source->blob,
       .answer = CRFS_OPENED};
   enum crfs_outcome outcome = crfs_control_ask(control, &open, NULL, deadline_ns, failure);
   if (outcome != CRFS_ANSWERED)
     return outcome;
-  uint32_t count = control->head.b;
+  uint32_t count = control->answer.opened.layers;
   if (count == 0 || count > INT32_MAX || (source->layers != 0 && source->layers != count)) {
     crfs_fail(failure, EPROTO, "the daemon tells of %u layers, and told of %u before", count, source->layers);
     return CRFS_REFUSED;
@@ -75,7 +75,7 @@ static enum crfs_outcome ask_open(struct crfs_connection *connection, struct crf
     crfs_fail(failure, ENOMEM, "out of memory");
     return CRFS_REFUSED;
   }
-  source->number = control->head.a;
+  source->number = control->answer.opened.source;
   source->layers = count;
   return CRFS_ANSWERED;
 }
@@ -84,21 +84,22 @@ static enum crfs_outcome ask_open(struct crfs_connection *connection, struct crf
 static enum crfs_outcome ask_layer(struct crfs_connection *connection, struct crfs_layer *layer, uint64_t deadline_ns,
                                    struct crfs_failure *failure) {
   struct crfs_question question = {
-      .head = {.type = CRFS_LAYER, .a = layer->source->number, .b = layer->place},
+      .message = {.type = CRFS_LAYER, .layer = {.source = layer->source->number, .place = layer->place}},
       .fd = -1,
-      .answer = CRFS_LAYER,
+      .answer = CRFS_LAYER_INDEX,
       .answer_fds = 1,
   };
   int fds[CRFS_CONTROL_FD_LIMIT];
   if (layer->map != NULL)
-    memcpy(question.head.digest, layer->index.header->toc_digest, sizeof question.head.digest);
+    memcpy(question.message.layer.digest, layer->index.header->toc_digest, sizeof question.message.layer.digest);
   enum crfs_outcome outcome = crfs_control_ask(&connection->control, &question, fds, deadline_ns, failure);
   if (outcome != CRFS_ANSWERED)
     return outcome;
-  int result = layer->map == NULL ? crfs_mapping_make(layer, fds[0], connection->control.head.digest, failure)
+  const struct crfs_message_layer_index *answer = &connection->control.answer.layer_index;
+  int result = layer->map == NULL ? crfs_mapping_make(layer, fds[0], answer->digest, failure)
                                   : crfs_mapping_compare(layer, fds[0], failure);
   close(fds[0]);
-  layer->later = connection->control.head.a;
+  layer->later = answer->number;
   return result == 0 ? CRFS_ANSWERED : CRFS_REFUSED;
 }
 

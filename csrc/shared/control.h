@@ -6,38 +6,34 @@
  * a mount tells a busy daemon from a stuck one. The connection lives as long as the mount: its end releases all that it
  * held.
  *
- *   mount -> daemon                               daemon -> mount
- *   HELLO   a: version, text        fd: ring      WELCOME a: version   fds: doorbell, objects directory, tmp directory
- *   OPEN    b: again, text        [fd: blob]      OPENED  a: source, b: layers, text: what it resolved to
- *   LAYER   a: source, b: layer, digest           LAYER   a: number in requests, digest    fd: index
- *                                                 ERROR   a: errno, text: one line for a person
- *   HERE    (no answer)
+ *   mount -> daemon                                   daemon -> mount
+ *   HELLO  version, text             fd: ring         WELCOME      version    fds: doorbell, objects and tmp
+ * directories OPEN   again, text               [fd: blob]       OPENED       source, layers, text: what it resolved to
+ *   LAYER  source, place, digest                      LAYER_INDEX  number, digest    fd: index
+ *                                                     ERROR        error, text: one line for a person
+ *   HERE   (no answer)
  *
- * The text of HELLO is a list, each part ended by a NUL: where the host mounts, for people to read; the directory that
- * relative paths start from; and then, as NAME=value, what is set of the variables in environment.h. By these, and by
- * no environment of its own, the daemon finds credentials, proxies and policy for this mount.
+ * The text of HELLO is a list, each part ended by a NUL: where the front end mounts, for people to read; the directory
+ * that relative paths start from; and then, as NAME=value, what is set of the variables in environment.h. By these, and
+ * by no environment of its own, the daemon finds credentials, proxies and policy for this mount.
  *
  * Whose process the mount is, the daemon learns from the credentials that the kernel adds to each packet: HERE is sent
- * for these alone, by the child of a host that has forked.
+ * for these alone, by the child of a process that has forked.
  *
  * The tmp directory is this mount's own, on the file system of the objects: the daemon removes it, and what is left in
  * it, when the connection ends.
  *
- * OPEN asks for a configuration. `again` is 1 where the text is one that OPENED told: the mount was accepted, and no
- * policy is asked for it once more. OPEN carries the blob where the configuration names a local file: the mount opens
- * it, with its own rights and in its own mount namespace; the text is then the file's absolute path. Layers count from
- * the base, as manifests list them: layer 0 lies below all others. The text of ERROR does not repeat the configuration,
- * which the mount prints before it.
+ * OPEN asks for a configuration, and carries the blob where that names a local file: the mount opens it, with its own
+ * rights and in its own mount namespace; the text is then the file's absolute path. The text of ERROR does not repeat
+ * the configuration, which the mount prints before it.
  *
- * `digest` is the sha256 of the layer's TOC; all zeros in a question means "whatever it is". A mount that comes back
- * after the daemon died asks for the text and the digests that it was told first, and gets these or an error, never
- * something else.
+ * A mount that comes back after the daemon died asks for the text and the digests that it was told first, and gets
+ * these or an error, never something else.
  *
- * Version 2: HELLO tells the place; the ring carries a trace. Version 3: HELLO tells the environment; HERE; the names
- * of objects are of two kinds. It stands for all that the two sides share: this protocol, the ring, the doorbell, the
- * index and the names of objects. The rule of negotiation: the mount names the version that it speaks, and the daemon
- * answers with the same one, or with ERROR EPROTO. A change that an older reader would misunderstand raises the
- * version.
+ * The version stands for all that the two sides share: this protocol, the ring, the doorbell, the index and the names
+ * of objects. The rule of negotiation: the mount names the version that it speaks, and the daemon answers with the same
+ * one, or with ERROR. For that, HELLO, WELCOME and ERROR keep their numbers and their fields in every version. A change
+ * that an older reader would misunderstand raises the version.
  */
 
 #ifndef CRFS_CONTROL_H
@@ -45,7 +41,7 @@
 
 #include <stdint.h>
 
-#define CRFS_CONTROL_VERSION 3u
+#define CRFS_CONTROL_VERSION 4u
 #define CRFS_CONTROL_TEXT_LIMIT 32768u /* bytes of text in a message */
 #define CRFS_CONTROL_FD_LIMIT 3
 #define CRFS_BUSY_INTERVAL_MS 2000
@@ -54,19 +50,60 @@ enum crfs_message_type {
   CRFS_HELLO = 1,
   CRFS_OPEN = 2,
   CRFS_LAYER = 3,
-  CRFS_WELCOME = 4,
-  CRFS_OPENED = 5,
-  CRFS_BUSY = 6,
-  CRFS_ERROR = 7,
-  CRFS_HERE = 8,
+  CRFS_HERE = 4,
+  CRFS_WELCOME = 5,
+  CRFS_OPENED = 6,
+  CRFS_LAYER_INDEX = 7,
+  CRFS_BUSY = 8,
+  CRFS_ERROR = 9,
 };
 
+struct crfs_message_hello {
+  uint32_t version; /* CRFS_CONTROL_VERSION */
+};
+
+struct crfs_message_welcome {
+  uint32_t version;
+};
+
+struct crfs_message_open {
+  uint32_t again; /* 1: the text is what OPENED told, and the mount was accepted: no policy is asked once more */
+};
+
+struct crfs_message_opened {
+  uint32_t source; /* its number on this connection */
+  uint32_t layers; /* how many it has */
+};
+
+struct crfs_message_layer {
+  uint32_t source;
+  uint32_t place;     /* in the source, from the base, as manifests list layers: layer 0 lies below all others */
+  uint8_t digest[32]; /* sha256 of the TOC that the layer must have; all zeros: whatever it has */
+};
+
+struct crfs_message_layer_index {
+  uint32_t number; /* of the layer, in requests of the ring */
+  uint32_t reserved;
+  uint8_t digest[32]; /* sha256 of the layer's TOC */
+};
+
+struct crfs_message_error {
+  uint32_t error; /* an errno */
+};
+
+/* BUSY and HERE have no fields. What a message does not use is zero. */
 struct crfs_message {
   uint32_t type;
-  uint32_t a;
-  uint32_t b;
   uint32_t text_length; /* bytes that follow; no terminating NUL */
-  uint8_t digest[32];
+  union {
+    struct crfs_message_hello hello;
+    struct crfs_message_welcome welcome;
+    struct crfs_message_open open;
+    struct crfs_message_opened opened;
+    struct crfs_message_layer layer;
+    struct crfs_message_layer_index layer_index;
+    struct crfs_message_error error;
+  };
 };
 
 #endif

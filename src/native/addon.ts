@@ -51,7 +51,21 @@ export interface Layout {
   readonly chunk: Offsets<'offset' | 'end' | 'inner' | 'fileOffset' | 'size' | 'digest' | 'inode'>;
   readonly xattr: Offsets<'name' | 'value' | 'valueLength' | 'nameLength'>;
   readonly slot: Offsets<'tag' | 'dirent'>;
-  readonly message: Offsets<'type' | 'a' | 'b' | 'textLength' | 'digest'>;
+  readonly message: Offsets<
+    | 'type'
+    | 'textLength'
+    | 'helloVersion'
+    | 'openAgain'
+    | 'layerSource'
+    | 'layerPlace'
+    | 'layerDigest'
+    | 'welcomeVersion'
+    | 'openedSource'
+    | 'openedLayers'
+    | 'layerIndexNumber'
+    | 'layerIndexDigest'
+    | 'errorErrno'
+  >;
   readonly constants: Readonly<
     Record<
       | 'indexVersion'
@@ -72,11 +86,12 @@ export interface Layout {
       | 'hello'
       | 'open'
       | 'layer'
+      | 'here'
       | 'welcome'
       | 'opened'
+      | 'layerIndex'
       | 'busy'
-      | 'error'
-      | 'here',
+      | 'error',
       number
     >
   >;

@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static const struct {
     uint32_t type;
     int fds;
-  } answers[] = {{CRFS_WELCOME, 3}, {CRFS_OPENED, 0}, {CRFS_LAYER, 1}};
+  } answers[] = {{CRFS_WELCOME, 3}, {CRFS_OPENED, 0}, {CRFS_LAYER_INDEX, 1}};
   static struct crfs_control control;
   struct crfs_failure failure = {0};
   int ends[2], fds[CRFS_CONTROL_FD_LIMIT];
@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   }
   shutdown(ends[1], SHUT_WR);
   control.socket = ends[0];
-  struct crfs_question question = {.head = {.type = CRFS_OPEN, .text_length = 6},
+  struct crfs_question question = {.message = {.type = CRFS_OPEN, .text_length = 6},
                                    .text = "/layer",
                                    .fd = -1,
                                    .answer = answers[which].type,

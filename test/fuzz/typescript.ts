@@ -9,13 +9,14 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import type { BlobSource } from '../../src/main/blob/source.js';
 import { parseIntroduction } from '../../src/main/daemon/introduction.js';
-import { decodeMessage, encodeMessage } from '../../src/main/daemon/message.js';
+import { decodeQuestion, encodeAnswer } from '../../src/main/daemon/message.js';
 import { CrfsError } from '../../src/main/errors/error.js';
 import { readFooter } from '../../src/main/formats/estargz/footer.js';
 import { recognise } from '../../src/main/formats/recognise.js';
 import { buildIndex } from '../../src/main/index/build.js';
 import { indexMemory } from '../../src/main/index/memory.js';
 import { OCI_MANIFEST, parseManifest } from '../../src/main/registry/manifest.js';
+import { addon } from '../../src/native/addon.js';
 import { engineNames } from '../../src/workers/engine-names.js';
 import { engines } from '../../src/workers/inflate/engine.js';
 import { blobOf, directory, estargzFooter, file, tarOf, tocJson } from '../tools/toc.js';
@@ -72,6 +73,15 @@ function blob(bytes: Buffer): BlobSource {
   return { name: 'layer', size: bytes.length, read, close: async () => {} };
 }
 
+/** The question that a mount begins with. */
+function hello(): Buffer {
+  const { message, constants } = addon.layout;
+  const bytes = encodeAnswer({ kind: 'error', errno: 0, text: '/m\0/\0HOME=/h\0no_proxy=*\0' });
+  bytes.writeUInt32LE(constants.hello, message.type);
+  bytes.writeUInt32LE(constants.controlVersion, message.helloVersion);
+  return bytes;
+}
+
 function inflate(name: (typeof engineNames)[number], bytes: Buffer): number | string {
   const output = Buffer.alloc(content.length);
   try {
@@ -100,8 +110,11 @@ export const targets: Readonly<Record<string, Target>> = {
     feed: (bytes) => void parseManifest(bytes, OCI_MANIFEST, 'image'),
   },
   message: {
-    seed: encodeMessage({ type: 2, a: 1, b: 2, text: '/m\0/\0HOME=/h\0no_proxy=*\0', digest: new Uint8Array(32) }),
-    feed: (bytes) => void parseIntroduction(decodeMessage(bytes).text),
+    seed: hello(),
+    feed: (bytes) => {
+      const question = decodeQuestion(bytes);
+      if ('text' in question) parseIntroduction(question.text);
+    },
   },
   member: {
     seed: gzipSync(content),

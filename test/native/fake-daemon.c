@@ -50,9 +50,9 @@ static int fault(const char *name) {
   return strcmp(fault_name, name) == 0;
 }
 
-static void answer(int socket, struct crfs_message head, const char *text, const int *fds, int count) {
-  head.text_length = (uint32_t)strlen(text) + (fault("bad-length") ? 1 : 0);
-  struct iovec parts[] = {{&head, sizeof head}, {(void *)(uintptr_t)text, strlen(text)}};
+static void answer(int socket, struct crfs_message message, const char *text, const int *fds, int count) {
+  message.text_length = (uint32_t)strlen(text) + (fault("bad-length") ? 1 : 0);
+  struct iovec parts[] = {{&message, sizeof message}, {(void *)(uintptr_t)text, strlen(text)}};
   send_parts(socket, parts, fds, count, MSG_NOSIGNAL);
 }
 
@@ -65,9 +65,14 @@ static void welcome(struct mount *m, int ring_fd) {
   mkdirat(root, name, 0700);
   int fds[] = {bell_fd, openat(root, "objects", O_RDONLY | O_DIRECTORY), openat(root, name, O_RDONLY | O_DIRECTORY), 0};
   int count = fault("few-descriptors") ? 2 : fault("many-descriptors") ? 4 : 3;
-  answer(m->socket, (struct crfs_message){.type = CRFS_WELCOME, .a = CRFS_CONTROL_VERSION}, "", fds, count);
+  const struct crfs_message message = {.type = CRFS_WELCOME, .welcome = {.version = CRFS_CONTROL_VERSION}};
+  answer(m->socket, message, "", fds, count);
   close(fds[1]);
   close(fds[2]);
+}
+
+static void refuse(struct mount *m, uint32_t error, const char *why) {
+  answer(m->socket, (struct crfs_message){.type = CRFS_ERROR, .error = {.error = error}}, why, NULL, 0);
 }
 
 static void opened(struct mount *m, const char *text, int blob) {
@@ -79,32 +84,37 @@ static void opened(struct mount *m, const char *text, int blob) {
     for (int i = 0; i < 3; i++)
       answer(m->socket, (struct crfs_message){.type = CRFS_BUSY}, "", NULL, 0);
   if (fault("refuse"))
-    answer(m->socket, (struct crfs_message){.type = CRFS_ERROR, .a = EBADMSG}, "no stargz\nlayer", NULL, 0);
+    refuse(m, EBADMSG, "no stargz\nlayer");
   else if (fault("wrong-answer"))
     answer(m->socket, (struct crfs_message){.type = CRFS_WELCOME}, "", NULL, 0);
   else if (text[0] == '/' && blob < 0)
-    answer(m->socket, (struct crfs_message){.type = CRFS_ERROR, .a = EINVAL}, "no blob came along", NULL, 0);
+    refuse(m, EINVAL, "no blob came along");
   else
-    answer(m->socket, (struct crfs_message){.type = CRFS_OPENED, .a = (uint32_t)generation, .b = 2}, text, NULL, 0);
+    answer(m->socket,
+           (struct crfs_message){.type = CRFS_OPENED, .opened = {.source = (uint32_t)generation, .layers = 2}}, text,
+           NULL, 0);
 }
 
-static void layer(struct mount *m, const struct crfs_message *question) {
+static void layer(struct mount *m, const struct crfs_message_layer *question) {
   static const uint8_t any[32];
-  struct crfs_message head = {.type = CRFS_LAYER, .a = (uint32_t)generation * 100 + question->b};
-  memcpy(head.digest, sample->toc_digest, sizeof head.digest);
+  if (question->source != (uint32_t)generation || (generation > 1 && strcmp(fault_name, "first-die-on-open") != 0 &&
+                                                   memcmp(question->digest, any, sizeof any) == 0)) {
+    refuse(m, EINVAL, "asked as nobody should");
+    return;
+  }
+  struct crfs_message message = {.type = CRFS_LAYER_INDEX,
+                                 .layer_index = {.number = (uint32_t)generation * 100 + question->place}};
+  memcpy(message.layer_index.digest, sample->toc_digest, sizeof message.layer_index.digest);
   if (fault("other-digest"))
-    head.digest[0]++;
-  if (question->a != (uint32_t)generation || (generation > 1 && strcmp(fault_name, "first-die-on-open") != 0 &&
-                                              memcmp(question->digest, any, sizeof any) == 0))
-    head.type = CRFS_ERROR;
+    message.layer_index.digest[0]++;
   int fds[] = {fault("bad-index") ? root : index_fd};
-  answer(m->socket, head, head.type == CRFS_ERROR ? "asked as nobody should" : "", fds, head.type != CRFS_ERROR);
+  answer(m->socket, message, "", fds, 1);
 }
 
 /* Returns 0 once the mount is gone. */
 static int converse(struct mount *m) {
   struct {
-    struct crfs_message head;
+    struct crfs_message message;
     char text[CRFS_CONTROL_TEXT_LIMIT + 1];
   } packet;
   union {
@@ -117,17 +127,17 @@ static int converse(struct mount *m) {
   ssize_t got = recvmsg(m->socket, &message, MSG_CMSG_CLOEXEC);
   if (got <= 0)
     return 0;
-  need((size_t)got == sizeof packet.head + packet.head.text_length, "length of a question");
-  packet.text[packet.head.text_length] = '\0';
+  need((size_t)got == sizeof packet.message + packet.message.text_length, "length of a question");
+  packet.text[packet.message.text_length] = '\0';
   int fd = -1;
   if (CMSG_FIRSTHDR(&message) != NULL)
     memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof fd);
-  if (packet.head.type == CRFS_HELLO)
+  if (packet.message.type == CRFS_HELLO)
     welcome(m, fd);
-  else if (packet.head.type == CRFS_OPEN)
+  else if (packet.message.type == CRFS_OPEN)
     opened(m, packet.text, fd);
-  else if (packet.head.type == CRFS_LAYER)
-    layer(m, &packet.head);
+  else if (packet.message.type == CRFS_LAYER)
+    layer(m, &packet.message.layer);
   if (fd >= 0)
     close(fd);
   return 1;

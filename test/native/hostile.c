@@ -102,17 +102,17 @@ static size_t some_text(char *text) {
   }
 }
 
-static void send_packet(int socket, const struct crfs_message *head, const char *text, size_t length, size_t cut,
+static void send_packet(int socket, const struct crfs_message *message, const char *text, size_t length, size_t cut,
                         const int *fds, int count) {
-  struct iovec parts[] = {{(void *)(uintptr_t)head, sizeof *head - cut}, {(void *)(uintptr_t)text, length}};
+  struct iovec parts[] = {{(void *)(uintptr_t)message, sizeof *message - cut}, {(void *)(uintptr_t)text, length}};
   if (send_parts(socket, parts, fds, count, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
     packets++;
 }
 
 static void hello(int socket) {
-  const struct crfs_message head = {.type = CRFS_HELLO, .a = CRFS_CONTROL_VERSION};
+  const struct crfs_message message = {.type = CRFS_HELLO, .hello = {.version = CRFS_CONTROL_VERSION}};
   int fd = good_ring();
-  send_packet(socket, &head, "", 0, 0, &fd, 1);
+  send_packet(socket, &message, "", 0, 0, &fd, 1);
   close(fd);
 }
 
@@ -120,28 +120,28 @@ static void nonsense(int socket) {
   static char text[CRFS_CONTROL_TEXT_LIMIT + 256];
   int fds[MOST_FDS], count = below(3) ? (int)below(2) : (int)below(MOST_FDS + 1);
   size_t length = some_text(text);
-  struct crfs_message head = {.type = below(9) ? 1 + below(9) : number(), .a = number(), .b = number()};
-  head.text_length = below(8) ? (uint32_t)length : number();
-  if (head.type == CRFS_HELLO && below(2))
-    head.a = CRFS_CONTROL_VERSION;
+  struct crfs_message message = {.type = below(9) ? 1 + below(10) : number(),
+                                 .layer = {.source = number(), .place = number()}};
+  message.text_length = below(8) ? (uint32_t)length : number();
+  if (message.type == CRFS_HELLO && below(2))
+    message.hello.version = CRFS_CONTROL_VERSION;
   if (below(4) == 0)
-    memset(head.digest, (int)below(256), sizeof head.digest);
+    memset(message.layer.digest, (int)below(256), sizeof message.layer.digest);
   for (int i = 0; i < count; i++)
     fds[i] = some_fd();
-  send_packet(socket, &head, text, length, below(16) ? 0 : below(sizeof head + 1), fds, count);
+  send_packet(socket, &message, text, length, below(16) ? 0 : below(sizeof message + 1), fds, count);
   for (int i = 0; i < count; i++)
     close(fds[i]);
 }
 
 /* Opens the layer, as a plugin does. */
 static void mount(int socket) {
-  struct crfs_message head = {.type = CRFS_OPEN};
+  const struct crfs_message first = {.type = CRFS_OPEN, .text_length = (uint32_t)strlen(layer)};
+  const struct crfs_message second = {.type = CRFS_LAYER};
   int fd = open(layer, O_RDONLY | O_CLOEXEC);
-  head.text_length = (uint32_t)strlen(layer);
-  send_packet(socket, &head, layer, strlen(layer), 0, &fd, 1);
+  send_packet(socket, &first, layer, strlen(layer), 0, &fd, 1);
   close(fd);
-  head = (struct crfs_message){.type = CRFS_LAYER};
-  send_packet(socket, &head, "", 0, 0, NULL, 0);
+  send_packet(socket, &second, "", 0, 0, NULL, 0);
 }
 
 /* Nonsense in the ring, and requests that look like some. */
@@ -162,9 +162,9 @@ static void scribble(void) {
   crfs_ring_publish(request, position, doorbell);
 }
 
-static void take_descriptors(struct msghdr *message, uint32_t type) {
+static void take_descriptors(struct msghdr *packet, uint32_t type) {
   int taken = 0;
-  for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part != NULL; part = CMSG_NXTHDR(message, part)) {
+  for (struct cmsghdr *part = CMSG_FIRSTHDR(packet); part != NULL; part = CMSG_NXTHDR(packet, part)) {
     size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     for (size_t i = 0; i < count; i++) {
       int fd;
@@ -181,24 +181,24 @@ static void take_descriptors(struct msghdr *message, uint32_t type) {
 /* Takes an answer, if there is one within so many milliseconds. Returns whether the daemon still listens. */
 static int take_answer(int socket, int wait_ms) {
   static char text[CRFS_CONTROL_TEXT_LIMIT + 1];
-  struct crfs_message head;
+  struct crfs_message answer;
   union {
     struct cmsghdr align;
     char bytes[CMSG_SPACE(CRFS_CONTROL_FD_LIMIT * sizeof(int))];
   } space;
-  struct iovec parts[] = {{&head, sizeof head}, {text, sizeof text}};
-  struct msghdr message = {
+  struct iovec parts[] = {{&answer, sizeof answer}, {text, sizeof text}};
+  struct msghdr packet = {
       .msg_iov = parts, .msg_iovlen = 2, .msg_control = &space, .msg_controllen = sizeof space.bytes};
   struct pollfd wait = {.fd = socket, .events = POLLIN};
   if (poll(&wait, 1, wait_ms) <= 0)
     return 1;
-  ssize_t got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+  ssize_t got = recvmsg(socket, &packet, MSG_CMSG_CLOEXEC);
   if (got <= 0)
     return 0;
-  CHECK((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0);
-  CHECK((size_t)got >= sizeof head && head.text_length == (size_t)got - sizeof head);
-  CHECK(head.type >= CRFS_LAYER && head.type <= CRFS_ERROR);
-  take_descriptors(&message, head.type);
+  CHECK((packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0);
+  CHECK((size_t)got >= sizeof answer && answer.text_length == (size_t)got - sizeof answer);
+  CHECK(answer.type >= CRFS_WELCOME && answer.type <= CRFS_ERROR);
+  take_descriptors(&packet, answer.type);
   answers++;
   return 1;
 }

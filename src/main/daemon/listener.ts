@@ -4,7 +4,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { addon, type Connection, type Watcher } from '../../native/addon.js';
 import type { Logger } from './log.js';
-import { encodeMessage, messageLimit } from './message.js';
+import { encodeAnswer, messageLimit } from './message.js';
 
 /** What whoever meets with EMFILE is told. */
 export const NO_DESCRIPTORS =
@@ -110,8 +110,7 @@ function refuse(fd: number): void {
   try {
     const packet = addon.controlReceive(fd, Buffer.allocUnsafe(messageLimit)); // what is not read would take the answer along
     for (const extra of packet?.fds ?? []) closeSync(extra);
-    const { error } = addon.layout.constants;
-    addon.controlSend(fd, encodeMessage({ type: error, a: constants.errno.EMFILE, text: NO_DESCRIPTORS }), []);
+    addon.controlSend(fd, encodeAnswer({ kind: 'error', errno: constants.errno.EMFILE, text: NO_DESCRIPTORS }), []);
   } catch {
     // It has gone.
   }

@@ -1,44 +1,79 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+/** The control protocol, as csrc/shared/control.h has it: what a mount asks, and what it is answered. */
+
 import { addon } from '../../native/addon.js';
 import { CrfsError } from '../errors/error.js';
 
-const { message: layout, constants } = addon.layout;
+const { message: layout, constants: types } = addon.layout;
+const DIGEST_BYTES = 32;
 
-/** A message of the control protocol: csrc/shared/control.h. */
-export interface Message {
-  readonly type: number;
-  readonly a: number;
-  readonly b: number;
-  readonly text: string;
-  /** 32 bytes */
-  readonly digest: Uint8Array;
-}
+export type Question =
+  | { readonly kind: 'hello'; readonly version: number; readonly text: string }
+  | { readonly kind: 'open'; readonly again: boolean; readonly text: string }
+  | { readonly kind: 'layer'; readonly source: number; readonly place: number; readonly digest: Uint8Array }
+  | { readonly kind: 'here' }
+  | { readonly kind: 'unknown'; readonly type: number };
 
-export const messageLimit = layout.bytes + constants.controlTextLimit;
+export type Answer =
+  | { readonly kind: 'welcome'; readonly version: number }
+  | { readonly kind: 'opened'; readonly source: number; readonly layers: number; readonly text: string }
+  | { readonly kind: 'layerIndex'; readonly number: number; readonly digest: Uint8Array }
+  | { readonly kind: 'busy' }
+  | { readonly kind: 'error'; readonly errno: number; readonly text: string };
 
-export function encodeMessage({ type, a, b, text, digest }: Partial<Message> & { type: number }): Buffer {
-  const tail = Buffer.from(text ?? '').subarray(0, constants.controlTextLimit);
-  const bytes = Buffer.alloc(layout.bytes + tail.length);
-  bytes.writeUInt32LE(type, layout.type);
-  bytes.writeUInt32LE(a ?? 0, layout.a);
-  bytes.writeUInt32LE(b ?? 0, layout.b);
-  bytes.writeUInt32LE(tail.length, layout.textLength);
-  if (digest) bytes.set(digest, layout.digest);
-  bytes.set(tail, layout.bytes);
+export const messageLimit = layout.bytes + types.controlTextLimit;
+
+/** The packet of an answer; a text that is too long is cut. */
+export function encodeAnswer(answer: Answer): Buffer {
+  const text = Buffer.from('text' in answer ? answer.text : '').subarray(0, types.controlTextLimit);
+  const bytes = Buffer.alloc(layout.bytes + text.length);
+  bytes.writeUInt32LE(types[answer.kind], layout.type);
+  bytes.writeUInt32LE(text.length, layout.textLength);
+  bytes.set(text, layout.bytes);
+  switch (answer.kind) {
+    case 'welcome':
+      bytes.writeUInt32LE(answer.version, layout.welcomeVersion);
+      break;
+    case 'opened':
+      bytes.writeUInt32LE(answer.source, layout.openedSource);
+      bytes.writeUInt32LE(answer.layers, layout.openedLayers);
+      break;
+    case 'layerIndex':
+      bytes.writeUInt32LE(answer.number, layout.layerIndexNumber);
+      bytes.set(answer.digest, layout.layerIndexDigest);
+      break;
+    case 'error':
+      bytes.writeUInt32LE(answer.errno, layout.errorErrno);
+      break;
+    case 'busy':
+      break;
+  }
   return bytes;
 }
 
-/** Throws CRFS_USAGE for anything but one whole message. */
-export function decodeMessage(bytes: Buffer): Message {
+/** The question of a packet. Throws CRFS_USAGE for anything but one whole message. */
+export function decodeQuestion(bytes: Buffer): Question {
   if (bytes.length < layout.bytes || bytes.length !== layout.bytes + bytes.readUInt32LE(layout.textLength)) {
     throw new CrfsError('CRFS_USAGE', `a control message of ${bytes.length} bytes is not of the length that it says`);
   }
-  return {
-    type: bytes.readUInt32LE(layout.type),
-    a: bytes.readUInt32LE(layout.a),
-    b: bytes.readUInt32LE(layout.b),
-    text: bytes.toString('utf8', layout.bytes),
-    digest: new Uint8Array(bytes.subarray(layout.digest, layout.digest + 32)),
-  };
+  const type = bytes.readUInt32LE(layout.type);
+  const text = bytes.toString('utf8', layout.bytes);
+  switch (type) {
+    case types.hello:
+      return { kind: 'hello', version: bytes.readUInt32LE(layout.helloVersion), text };
+    case types.open:
+      return { kind: 'open', again: bytes.readUInt32LE(layout.openAgain) === 1, text };
+    case types.layer:
+      return {
+        kind: 'layer',
+        source: bytes.readUInt32LE(layout.layerSource),
+        place: bytes.readUInt32LE(layout.layerPlace),
+        digest: new Uint8Array(bytes.subarray(layout.layerDigest, layout.layerDigest + DIGEST_BYTES)),
+      };
+    case types.here:
+      return { kind: 'here' };
+    default:
+      return { kind: 'unknown', type };
+  }
 }

@@ -14,11 +14,11 @@ import { parseIntroduction } from './introduction.js';
 import type { OpenLayer, OpenLayers } from './layers.js';
 import { NO_DESCRIPTORS } from './listener.js';
 import type { Logger } from './log.js';
-import { decodeMessage, encodeMessage, type Message, messageLimit } from './message.js';
+import { type Answer, decodeQuestion, encodeAnswer, messageLimit, type Question } from './message.js';
 import { lives } from './processes.js';
 import type { ResolvedLayer, Resolver } from './resolver.js';
 
-const { constants: protocol } = addon.layout;
+const { controlVersion, busyIntervalMs } = addon.layout.constants;
 const MOST_QUESTIONS_WAITING = 64;
 const PIDS_KEPT = 4;
 
@@ -47,11 +47,15 @@ export interface SessionContext {
   readonly ended: (session: Session) => void;
 }
 
-interface Question extends Message {
+/** A question, and the descriptors that came along. */
+interface Packet {
+  readonly question: Question;
+  readonly files: readonly HeldFile[];
   /** Descriptors of it were lost. */
   readonly cut: boolean;
-  readonly files: HeldFile[];
 }
+
+type Asked<Kind> = Extract<Question, { kind: Kind }>;
 
 /** One mount: its control connection, its ring and the layers that it uses. */
 export class Session {
@@ -64,7 +68,7 @@ export class Session {
   readonly #fd: number;
   readonly #watcher: Watcher;
   readonly #buffer = Buffer.allocUnsafe(messageLimit);
-  readonly #questions: Question[] = [];
+  readonly #questions: Packet[] = [];
   /** The layers of each source, all of them being opened from the moment that the source is known. */
   readonly #sources: Promise<OpenLayer>[][] = [];
   readonly #asked: string[] = [];
@@ -134,10 +138,10 @@ export class Session {
     const files = packet.fds.map((fd) => new HeldFile(fd));
     try {
       if (packet.length === 0) throw new CrfsError('CRFS_USAGE', 'the mount has gone');
-      const message = decodeMessage(this.#buffer.subarray(0, packet.length));
+      const question = decodeQuestion(this.#buffer.subarray(0, packet.length));
       this.#spokenBy(packet.pid);
-      if (message.type === protocol.here && files.length === 0) return;
-      this.#questions.push({ ...message, files, cut: packet.cut });
+      if (question.kind === 'here' && files.length === 0) return;
+      this.#questions.push({ question, files, cut: packet.cut });
       if (this.#questions.length > MOST_QUESTIONS_WAITING) throw new CrfsError('CRFS_USAGE', 'too many questions');
     } catch (error) {
       for (const file of files) file.release();
@@ -157,37 +161,37 @@ export class Session {
   async #answerAll(): Promise<void> {
     this.#answering = true;
     while (!this.#hungUp) {
-      const question = this.#questions.shift();
-      if (question === undefined) break;
-      const busy = setInterval(() => this.#send(protocol.busy, {}), protocol.busyIntervalMs);
+      const packet = this.#questions.shift();
+      if (packet === undefined) break;
+      const busy = setInterval(() => this.#send({ kind: 'busy' }), busyIntervalMs);
       try {
-        await this.#answer(question);
+        await this.#answer(packet);
       } catch (error) {
         this.#refuse(error);
       } finally {
         clearInterval(busy);
-        for (const file of question.files) if (!this.#blobs.has(file)) file.release();
+        for (const file of packet.files) if (!this.#blobs.has(file)) file.release();
       }
     }
     this.#answering = false;
     if (this.#hungUp) await this.#release();
   }
 
-  async #answer(question: Question): Promise<void> {
-    if (question.cut) throw new CrfsError('CRFS_INTERNAL', NO_DESCRIPTORS);
-    if (question.type === protocol.hello) this.#hello(question);
+  async #answer({ question, files, cut }: Packet): Promise<void> {
+    if (cut) throw new CrfsError('CRFS_INTERNAL', NO_DESCRIPTORS);
+    if (question.kind === 'hello') this.#hello(question, files);
     else if (this.#lease === undefined) throw new CrfsError('CRFS_USAGE', 'a mount must say hello first');
-    else if (question.type === protocol.open) await this.#open(question, this.#lease);
-    else if (question.type === protocol.layer) await this.#layer(question);
-    else throw new CrfsError('CRFS_USAGE', `there is no control message of type ${question.type}`);
+    else if (question.kind === 'open') await this.#open(question, files, this.#lease);
+    else if (question.kind === 'layer') await this.#layer(question);
+    else throw new CrfsError('CRFS_USAGE', 'there is no such control message');
   }
 
-  #hello({ a: version, text, files }: Question): void {
-    if (version !== protocol.controlVersion) {
+  #hello({ version, text }: Asked<'hello'>, files: readonly HeldFile[]): void {
+    if (version !== controlVersion) {
       const hint = 'run `crfs stop` once its mounts have gone';
       throw new CrfsError(
         'CRFS_USAGE',
-        `the daemon speaks version ${protocol.controlVersion} of the control protocol, the plugin ${version}: ${hint}`,
+        `the daemon speaks version ${controlVersion} of the control protocol, the plugin ${version}: ${hint}`,
       );
     }
     if (this.#ring !== undefined || files[0] === undefined) throw new CrfsError('CRFS_USAGE', 'a mount has one ring');
@@ -199,21 +203,21 @@ export class Session {
     mkdirSync(this.#staging, { mode: 0o700 });
     const staging = openSync(this.#staging, fsConstants.O_RDONLY | fsConstants.O_DIRECTORY);
     const fds = [addon.doorbellFd(), this.#context.objectsFd, staging];
-    this.#send(protocol.welcome, { a: protocol.controlVersion }, fds);
+    this.#send({ kind: 'welcome', version: controlVersion }, fds);
     closeSync(staging);
   }
 
-  async #open({ b: again, text, files }: Question, lease: ClientLease): Promise<void> {
+  async #open({ again, text }: Asked<'open'>, files: readonly HeldFile[], lease: ClientLease): Promise<void> {
     const [blob] = files;
     this.#asked.push(text); // the mount itself says what it asked for
-    const resolved = await this.#context.resolver.resolve(text, blob, { lease, trusted: again === 1 });
+    const resolved = await this.#context.resolver.resolve(text, blob, { lease, trusted: again });
     if (blob) this.#blobs.add(blob);
     const listed: OpenLayer[] = [];
     this.#listed.push(listed);
     const layers = resolved.layers.map(async (layer, place) => (listed[place] = await this.#use(layer)));
     for (const layer of layers) layer.catch(() => undefined); // whoever asks for the layer is told
     this.#sources.push(layers);
-    this.#send(protocol.opened, { a: this.#sources.length - 1, b: resolved.layers.length, text: resolved.text });
+    this.#send({ kind: 'opened', source: this.#sources.length - 1, layers: layers.length, text: resolved.text });
   }
 
   async #use(resolved: ResolvedLayer): Promise<OpenLayer> {
@@ -223,14 +227,14 @@ export class Session {
     return layer;
   }
 
-  async #layer({ a, b, digest }: Question): Promise<void> {
-    const layer = await this.#sources[a]?.[b];
-    if (layer === undefined) throw new CrfsError('CRFS_USAGE', `the mount has no layer ${b} of source ${a}`);
+  async #layer({ source, place, digest }: Asked<'layer'>): Promise<void> {
+    const layer = await this.#sources[source]?.[place];
+    if (layer === undefined) throw new CrfsError('CRFS_USAGE', `the mount has no layer ${place} of source ${source}`);
     const tocDigest = Buffer.from(layer.record.tocDigest, 'hex');
     if (digest.some((byte) => byte !== 0) && !tocDigest.equals(digest)) {
       throw new CrfsError('CRFS_DIGEST', `${layer.name}: the layer is not the one that was mounted: it has changed`);
     }
-    this.#send(protocol.layer, { a: layer.number, digest: tocDigest }, [layer.indexFd]);
+    this.#send({ kind: 'layerIndex', number: layer.number, digest: tocDigest }, [layer.indexFd]);
     this.#context.log.info({ mountpoint: this.mountpoint, host: this.pid, layer: layer.name }, 'mounted a layer');
   }
 
@@ -240,13 +244,13 @@ export class Session {
     this.#context.log.warn({ mountpoint: this.mountpoint, host: this.pid }, `refused a mount: ${message}`);
     const name = this.#asked.find((text) => message.startsWith(`${text}: `));
     const why = name ? message.slice(name.length + 2) : message;
-    this.#send(protocol.error, { a: errno, text: withoutPasswords(why) });
+    this.#send({ kind: 'error', errno, text: withoutPasswords(why) });
   }
 
-  #send(type: number, message: Partial<Message>, fds: number[] = []): void {
+  #send(answer: Answer, fds: number[] = []): void {
     if (this.#hungUp) return;
     try {
-      addon.controlSend(this.#fd, encodeMessage({ ...message, type }), fds);
+      addon.controlSend(this.#fd, encodeAnswer(answer), fds);
     } catch (error) {
       this.#context.log.debug({ host: this.pid }, `a mount does not listen: ${(error as Error).message}`);
       this.close();
@@ -254,7 +258,7 @@ export class Session {
   }
 
   async #release(): Promise<void> {
-    for (const question of this.#questions) for (const file of question.files) file.release();
+    for (const packet of this.#questions) for (const file of packet.files) file.release();
     for (const blob of this.#blobs) blob.release();
     if (this.#staging !== undefined) rmSync(this.#staging, { recursive: true, force: true });
     await Promise.allSettled(this.#sources.flat());
