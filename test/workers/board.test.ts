@@ -85,7 +85,7 @@ test('the chunks of a job are claimed once each, by whoever helps', (t) => {
   t.is(board.help(1), -1, 'a job without a file is not open to helpers');
   board.share(job);
   t.is(board.help(1), job);
-  t.deepEqual(board.describe(job), { layer: 5, inode: 6, error: 0, generation: 0 });
+  t.deepEqual(board.describe(job), { layer: 5, inode: 6, error: 0, generation: 0, isFinal: false });
   t.deepEqual([board.claim(job), board.claim(job), board.claim(job), board.claim(job)], [0, 1, 2, -1]);
   t.is(board.help(1), -1, 'nothing is left to help with');
   t.false(board.leave(0, job));

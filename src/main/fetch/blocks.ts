@@ -52,6 +52,17 @@ export class Blocks {
     return doubted;
   }
 
+  /**
+   * Whether the bytes [offset, end) are the last that the source is asked for: what is read from now on, and wrong, stays
+   * wrong. What was read before that was so may have been right since.
+   */
+  isFinal(offset: number, end: number): boolean {
+    for (let block = Math.floor(offset / BLOCK); block * BLOCK < end; block++) {
+      if (Atomics.load(this.#present, block) !== FETCHED_AGAIN) return false;
+    }
+    return true;
+  }
+
   /** Whether a block is absent because its bytes were wrong. */
   isDoubted(block: number): boolean {
     return Atomics.load(this.#present, block) === DOUBTED;

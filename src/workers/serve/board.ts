@@ -25,7 +25,7 @@ const GENERATION = 3; // of what is published now
 const RUNNING = 4; // workers that there are now
 const HEADER_WORDS = 16;
 
-const JOB_WORDS = 10;
+const JOB_WORDS = 11;
 const STATE = 0;
 const LAYER = 1;
 const INODE = 2;
@@ -36,6 +36,7 @@ const ACTIVE = 6; // workers on it
 const SHARED = 7; // 1: open to helpers
 const WAITER = 8; // 1 + first waiter; 0: none
 const STARTED = 9; // the generation in which it was created
+const FINAL = 10; // 1: what it reads is not fetched again, however wrong
 
 const FREE = 0;
 const OPEN = 1;
@@ -218,6 +219,11 @@ export class Board {
     });
   }
 
+  /** Notes that the bytes of a job were final before any of them was read: to be called before `share`. */
+  markFinal(job: number): void {
+    Atomics.store(this.#words, this.#job(job) + FINAL, 1);
+  }
+
   /** Opens a job to helpers. */
   share(job: number): void {
     Atomics.store(this.#words, this.#job(job) + SHARED, 1);
@@ -238,13 +244,14 @@ export class Board {
   }
 
   /** Facts of a job that the worker is in. */
-  describe(job: number): { layer: number; inode: number; error: number; generation: number } {
+  describe(job: number): { layer: number; inode: number; error: number; generation: number; isFinal: boolean } {
     const at = this.#job(job);
     return {
       layer: this.#load(at + LAYER),
       inode: this.#load(at + INODE),
       error: this.#load(at + ERROR),
       generation: this.#load(at + STARTED),
+      isFinal: this.#load(at + FINAL) !== 0,
     };
   }
 

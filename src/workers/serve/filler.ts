@@ -19,7 +19,15 @@ const MAP_ALIGNMENT = 64 << 10;
 /** Before a request is asked again because the cache lacks a directory. */
 const AGAIN_PAUSE_MS = 200;
 
-const NO_CHUNKS = [0, 0] as const;
+/** What a step of a job reads: chunks of the layer. */
+interface Read {
+  readonly first: number;
+  readonly count: number;
+  /** Whether their bytes were final before any of them was read. */
+  readonly isFinal: boolean;
+}
+
+const NOTHING: Read = { first: 0, count: 0, isFinal: true };
 
 const { EAGAIN, EIO, EINVAL, ENOSPC } = constants.errno;
 
@@ -79,6 +87,7 @@ export class Filler {
     const { job, created } = this.#board.join(this.#worker, layer.number, inode, chunks);
     if (job < 0) return 'full';
     if (!created) return 'joined';
+    if (layer.isFinal(index.chunkFirst(inode), chunks)) this.#board.markFinal(job);
     let fd = -1;
     this.#attempt(job, layer, inode, () => {
       if (this.#store.has(index.objectName(inode), index.size(inode))) this.#board.cancel(job);
@@ -117,17 +126,17 @@ export class Filler {
     const whole = index.chunkCount(inode) > 1 && index.hasDigest(inode);
     const running = whole ? new RunningDigest() : undefined;
     for (let n = this.#board.claim(job); n >= 0; n = this.#board.claim(job)) {
+      const chunk = first + n;
       this.#attempt(
         job,
         layer,
         inode,
         () => {
-          const chunk = first + n;
           const mapped = this.#mappable(layer, chunk) && this.#mapped(layer, chunk, fd, running);
           if (!mapped) this.#written(layer, chunk, fd, running);
           this.#board.count('inflatedBytes', index.chunkSize(chunk));
         },
-        [n, 1],
+        { first: chunk, count: 1, isFinal: layer.isFinal(chunk, 1) },
       );
     }
     if (this.#board.leave(this.#worker, job)) this.#finish(job, layer, inode, fd, running);
@@ -207,7 +216,8 @@ export class Filler {
     const { index } = layer;
     const size = index.size(inode);
     const chunks = index.chunkCount(inode);
-    if (this.#board.describe(job).error === 0 && fd >= 0) {
+    const { error, isFinal } = this.#board.describe(job);
+    if (error === 0 && fd >= 0) {
       this.#attempt(
         job,
         layer,
@@ -221,7 +231,7 @@ export class Filler {
           this.#board.count('objectBytes', size);
           if (layer.blocks && this.#board.demanded(job)) this.#tellNeeds(layer, fd);
         },
-        running ? [0, chunks] : NO_CHUNKS,
+        running ? { first: index.chunkFirst(inode), count: chunks, isFinal } : NOTHING,
       );
     }
     this.#end(job, fd);
@@ -249,16 +259,11 @@ export class Filler {
   }
 
   /**
-   * Does one step of a job, which reads `read` of the file's chunks. If it throws, the job fails, and the fault is told;
-   * bytes of a remote blob that are wrong are fetched again once, since the disk may have damaged them.
+   * Does one step of a job. If it throws, the job fails, and the fault is told; bytes of a remote blob that are wrong are
+   * fetched again once, since the disk may have damaged them. Where another job has had that done meanwhile, this one may
+   * have read what was there before: it is asked for again.
    */
-  #attempt(
-    job: number,
-    layer: Layer,
-    inode: number,
-    step: () => void,
-    read: readonly [first: number, count: number] = NO_CHUNKS,
-  ): void {
+  #attempt(job: number, layer: Layer, inode: number, step: () => void, read: Read = NOTHING): void {
     try {
       step();
     } catch (error) {
@@ -266,7 +271,7 @@ export class Filler {
       const { errno, code, message } = describeFault(error);
       if (code === 'CRFS_DIGEST' || code === 'CRFS_BAD_LAYER') {
         this.#members.forget();
-        if (layer.doubt(inode, ...read)) {
+        if (layer.doubt(read.first, read.count) || !read.isFinal) {
           this.#board.fail(job, EAGAIN);
           this.#report({ doubt: { layer: layer.name, path: layer.index.path(inode), message } });
           return;

@@ -45,11 +45,10 @@ export interface Layer extends LayerFacts {
   readonly index: IndexReader;
   /** Whether the chunks of a file can be read from the blob's file now. */
   has(inode: number): boolean;
-  /**
-   * The bytes of some of a file's chunks, counted from its first, are wrong. Returns whether to ask for them again: they
-   * are fetched anew then.
-   */
-  doubt(inode: number, first: number, count: number): boolean;
+  /** The bytes of some chunks are wrong. Returns whether to ask for them again: they are fetched anew then. */
+  doubt(first: number, count: number): boolean;
+  /** Whether the bytes of some chunks are not fetched anew any more, however wrong they are. */
+  isFinal(first: number, count: number): boolean;
 }
 
 /** The layers that this worker serves, kept up to date by orders of the main thread. */
@@ -87,9 +86,12 @@ export class Layers {
     const index = new IndexReader(mapping);
     const blocks = facts.blocks && new Blocks(facts.blocks);
     const has = (inode: number): boolean => blocks === undefined || coversFile(blocks, index, inode, facts.tocOffset);
-    const doubt = (inode: number, first: number, count: number): boolean =>
-      blocks !== undefined && doubtChunks(blocks, index, index.chunkFirst(inode) + first, count, facts.tocOffset);
-    this.#layers.set(facts.number, { layer: { ...facts, index, has, doubt }, mapping });
+    const bytesOf = (first: number, count: number) => chunkRanges(index, first, count, facts.tocOffset);
+    const doubt = (first: number, count: number): boolean =>
+      blocks !== undefined && bytesOf(first, count).filter((range) => blocks.doubt(...range)).length > 0;
+    const isFinal = (first: number, count: number): boolean =>
+      blocks === undefined || bytesOf(first, count).every((range) => blocks.isFinal(...range));
+    this.#layers.set(facts.number, { layer: { ...facts, index, has, doubt, isFinal }, mapping });
   }
 
   #drop(number: number): void {
@@ -109,10 +111,9 @@ function coversFile(blocks: Blocks, index: IndexReader, inode: number, tocOffset
   return true;
 }
 
-function doubtChunks(blocks: Blocks, index: IndexReader, first: number, count: number, tocOffset: number): boolean {
-  let again = false;
-  for (let chunk = first; chunk < first + count; chunk++) {
-    if (blocks.doubt(index.chunkOffset(chunk), Math.min(index.chunkEnd(chunk), tocOffset))) again = true;
-  }
-  return again;
+/** Where the bytes of some chunks lie in the blob. */
+function chunkRanges(index: IndexReader, first: number, count: number, tocOffset: number): [number, number][] {
+  return Array.from({ length: count }, (_, n) => {
+    return [index.chunkOffset(first + n), Math.min(index.chunkEnd(first + n), tocOffset)];
+  });
 }

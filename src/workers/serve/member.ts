@@ -27,6 +27,7 @@ export class MemberReader {
   #layer: Layer | undefined;
   #member = -1;
   #length = 0;
+  #isFinal = false;
 
   /** `onRead` is told the bytes that were read of blobs. */
   constructor(engine: Engine, onRead: (bytes: number) => void) {
@@ -46,12 +47,15 @@ export class MemberReader {
     const { index } = layer;
     const offset = index.chunkOffset(chunk);
     const end = index.chunkInner(chunk) + index.chunkSize(chunk);
-    if (this.#layer !== layer || this.#member !== offset || this.#length < end) {
+    const isFinal = layer.isFinal(chunk, 1); // its bytes may have been fetched again since they were read
+    const isHere = this.#layer === layer && this.#member === offset && this.#isFinal === isFinal;
+    if (!isHere || this.#length < end) {
       this.#layer = undefined;
       if (this.#output.length < end + SLACK) this.#output = Buffer.allocUnsafeSlow(WHOLE_LIMIT);
       this.#length = this.#engine.inflate(this.#compressed(layer, chunk), this.#output);
       this.#layer = layer;
       this.#member = offset;
+      this.#isFinal = isFinal;
     }
     if (this.#length < end) throw tooShort(offset);
     return this.#output.subarray(index.chunkInner(chunk), end);

@@ -79,6 +79,7 @@ export function chunks({ first, end, ...facts }: ChunksTask): FileProblem[] {
     index,
     has: () => true,
     doubt: () => false,
+    isFinal: () => true,
   };
   const members = new MemberReader(libdeflate, () => undefined);
   const problems: FileProblem[] = [];
