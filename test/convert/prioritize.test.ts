@@ -108,6 +108,15 @@ for (const pattern of ['a', 'b', '*']) {
   });
 }
 
+test('a hardlink to a hardlink keeps the file of the first', async (t) => {
+  const directory = scratch(t);
+  const entries = [...replaced, { name: 'c', type: '1', linkname: 'b' }];
+  writeTar(join(directory, 'tar'), entries);
+  await convert(join(directory, 'tar'), join(directory, 'layer'), { prioritize: ['c'] });
+  const names = readLayer(join(directory, 'layer')).entries.map(({ name }) => name);
+  t.deepEqual(names, ['a', 'b', 'a', 'c', '.prefetch.landmark']);
+});
+
 test('a list may have carriage returns, a byte order mark, and spaces around its paths', (t) => {
   const path = join(scratch(t), 'list');
   writeFileSync(path, '\ufeffa/g\r\n# a comment\r\n\r\n  /a/f  \r\n');

@@ -17,14 +17,34 @@ export async function arrange(spool: Spool, survey: Survey): Promise<Place[]> {
   const names = new Set<string>();
   for (const { path } of survey.matched) addNeeded(path, survey, names);
   const tangled = new Set<number>();
-  if ([...names].some((name) => survey.replaced.has(name))) {
-    for (const place of await find(spool, survey, (found) => touches(found, survey.replaced))) {
+  const paths = orderedPaths(survey);
+  if ([...names].some((name) => paths.has(name))) {
+    for (const place of await find(spool, survey, (found) => touches(found, paths))) {
       tangled.add(place.start);
       addNeeded(place.path, survey, names);
     }
   }
   const found = await find(spool, survey, ({ path, start }) => names.has(path) || tangled.has(start));
   return inOrder(survey, found, tangled);
+}
+
+/** Paths at which it is the order that says what is there: entries replace one another, or are hardlinks to what others replace. */
+function orderedPaths({ replaced, links }: Survey): Set<string> {
+  const paths = new Set(replaced);
+  const linksTo = new Map<string, string[]>();
+  for (const [path, targets] of links) {
+    for (const target of targets) {
+      addTo(linksTo, target, path);
+      if (parents(target).some((above) => replaced.has(above))) paths.add(path);
+    }
+  }
+  const open = [...paths];
+  for (let path = open.pop(); path !== undefined; path = open.pop()) {
+    const more = (linksTo.get(path) ?? []).filter((link) => !paths.has(link));
+    for (const link of more) paths.add(link);
+    open.push(...more);
+  }
+  return paths;
 }
 
 function inOrder({ matched }: Survey, found: readonly Place[], tangled: ReadonlySet<number>): Place[] {
