@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import test from 'ava';
-import { Board, type Waiter } from '../../src/workers/serve/board.js';
+import { Board } from '../../src/workers/board/board.js';
+import type { Waiter } from '../../src/workers/board/waiters.js';
 
 /** A worker takes a request, as the addon's `take` notes it. */
 const take = (board: Board, worker: number, ring: number, position: number): void =>
@@ -50,7 +51,7 @@ test('a generation is complete once no job of it is under way', (t) => {
   finish(board, 0, early.job);
   t.is(board.nextGeneration(), 8);
   board.claim(late.job);
-  t.deepEqual(board.bury(1, 11), []);
+  t.deepEqual(board.reclaim(1, 11), []);
   t.is(board.nextGeneration(), 11, 'dead workers publish nothing');
   t.is(board.generation, 12);
 });
@@ -128,7 +129,7 @@ test('a dead worker that was alone leaves its requests to answer', (t) => {
   const { job } = board.join(0, 5, 6, 4);
   board.share(job);
   board.claim(job);
-  t.deepEqual(board.bury(0, 11), [{ ring: 7, position: 1 }]);
+  t.deepEqual(board.reclaim(0, 11), [{ ring: 7, position: 1 }]);
   t.is(board.busy, 0);
 });
 
@@ -138,7 +139,7 @@ test('a dead worker that had helpers leaves the job to them, failed', (t) => {
   const { job } = board.join(0, 5, 6, 4);
   board.share(job);
   t.is(board.help(1), job);
-  t.deepEqual(board.bury(0, 11), []);
+  t.deepEqual(board.reclaim(0, 11), []);
   t.is(board.describe(job).error, 11);
   t.true(board.leave(1, job));
   t.deepEqual(finish(board, 1, job), [{ ring: 7, position: 1 }]);
@@ -147,7 +148,7 @@ test('a dead worker that had helpers leaves the job to them, failed', (t) => {
 test('a request that was taken but not joined is answered for a dead worker', (t) => {
   const board = new Board(1);
   take(board, 0, 7, 3);
-  t.deepEqual(board.bury(0, 11), [{ ring: 7, position: 3 }]);
+  t.deepEqual(board.reclaim(0, 11), [{ ring: 7, position: 3 }]);
 });
 
 test('a worker that dies before it has ended the job that it left last ends it by that', (t) => {
@@ -156,7 +157,7 @@ test('a worker that dies before it has ended the job that it left last ends it b
   const { job } = board.join(0, 5, 6, 1);
   board.claim(job);
   t.true(board.leave(0, job));
-  t.deepEqual(board.bury(0, 11), [{ ring: 7, position: 1 }]);
+  t.deepEqual(board.reclaim(0, 11), [{ ring: 7, position: 1 }]);
   t.is(board.busy, 0);
 });
 
@@ -173,15 +174,15 @@ test('a worker that dies over its answers leaves them all to give', (t) => {
       throw new Error('death');
     }),
   );
-  t.is(board.bury(0, 11).length, 2);
-  t.deepEqual(board.bury(0, 11), []);
+  t.is(board.reclaim(0, 11).length, 2);
+  t.deepEqual(board.reclaim(0, 11), []);
 });
 
 test('a request that was answered is not answered for a dead worker', (t) => {
   const board = new Board(1);
   take(board, 0, 7, 3);
   board.answered(0);
-  t.deepEqual(board.bury(0, 11), []);
+  t.deepEqual(board.reclaim(0, 11), []);
 });
 
 test('a full board says so, and takes requests again once some are answered', (t) => {
@@ -204,9 +205,9 @@ test('a full board says so, and takes requests again once some are answered', (t
 test('another thread sees the same board', (t) => {
   const board = new Board(1);
   const other = new Board(1, board.buffer);
-  board.count('objects', 3);
-  other.count('objects', 4);
+  board.counters.add('objects', 3);
+  other.counters.add('objects', 4);
   other.stop();
-  t.is(board.counters().objects, 7);
+  t.is(board.counters.all().objects, 7);
   t.true(board.stopping);
 });

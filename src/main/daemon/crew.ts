@@ -6,7 +6,7 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:wor
 
 import { Piscina } from 'piscina';
 import { addon } from '../../native/addon.js';
-import { Board } from '../../workers/serve/board.js';
+import { Board } from '../../workers/board/board.js';
 import type { LayerFacts, Order, Report } from '../../workers/serve/layers.js';
 import type { WorkerTask } from '../../workers/serve/worker.js';
 import type { CacheLayout } from '../cache/layout.js';
@@ -55,7 +55,7 @@ export class Crew {
     this.#layout = layout;
     this.#log = log;
     this.board = new Board(settings.workers);
-    process.once('exit', () => this.#letGo()); // a thread that sleeps in the addon would keep the process
+    process.once('exit', () => this.#wakeToStop()); // a thread that sleeps in the addon would keep the process
   }
 
   /** Starts the first worker, unless that was done. It takes as long to start as a small TOC to arrive. */
@@ -75,7 +75,7 @@ export class Crew {
   /** Makes a layer known to every worker, before any request for it can come. */
   add(layer: LayerFacts): void {
     this.#layers.set(layer.number, layer);
-    this.#tell({ add: layer });
+    this.#broadcast({ add: layer });
   }
 
   /** Takes a layer from every worker. Resolves when none uses its descriptors any more. */
@@ -84,7 +84,7 @@ export class Crew {
     if (this.#ports.size === 0) return;
     await new Promise<void>((done) => {
       this.#dropping.set(number, { missing: new Set(this.#ports.keys()), done });
-      this.#tell({ drop: number });
+      this.#broadcast({ drop: number });
     });
     this.#dropping.delete(number);
   }
@@ -92,17 +92,17 @@ export class Crew {
   /** Ends the workers, after the requests that they have in hand. */
   async stop(): Promise<void> {
     for (const timer of this.#starting.values()) clearTimeout(timer);
-    this.#letGo();
+    this.#wakeToStop();
     await Promise.all(this.#runs.values());
     await this.#pool?.destroy();
   }
 
-  #letGo(): void {
+  #wakeToStop(): void {
     this.board.stop();
     addon.doorbellRing(this.#settings.workers);
   }
 
-  #tell(order: Order): void {
+  #broadcast(order: Order): void {
     for (const port of this.#ports.values()) port.postMessage(order);
     addon.doorbellRing(this.#settings.workers);
   }
@@ -130,7 +130,7 @@ export class Crew {
       } catch (error) {
         this.#log.error({ worker, error: String(error) }, 'a worker died and is started again');
         this.restarts++;
-        this.#bury(worker);
+        this.#reclaim(worker);
         await sleep(RESTART_PAUSE_MS);
       }
     }
@@ -140,7 +140,7 @@ export class Crew {
   async #run(pool: Piscina, worker: number): Promise<void> {
     const { port1, port2 } = new MessageChannel();
     this.#ports.set(worker, port1);
-    port1.on('message', (report: Report) => this.#hear(worker, report));
+    port1.on('message', (report: Report) => this.#onReport(worker, report));
     for (const layer of this.#layers.values()) port1.postMessage({ add: layer } satisfies Order);
     const task: WorkerTask = {
       worker,
@@ -165,7 +165,7 @@ export class Crew {
     this.#starting.set(worker, setTimeout(late, START_WITHIN_MS).unref());
   }
 
-  #hear(worker: number, report: Report): void {
+  #onReport(worker: number, report: Report): void {
     if ('serves' in report) {
       clearTimeout(this.#starting.get(worker));
       return;
@@ -204,9 +204,9 @@ export class Crew {
   }
 
   /** Answers what a dead worker left: whoever waited asks again. Throws where it left the board in doubt. */
-  #bury(worker: number): void {
+  #reclaim(worker: number): void {
     this.#forget(worker);
-    for (const { ring, position } of this.board.bury(worker, constants.errno.EAGAIN)) {
+    for (const { ring, position } of this.board.reclaim(worker, constants.errno.EAGAIN)) {
       addon.complete(ring, position, constants.errno.EAGAIN);
     }
   }
@@ -216,7 +216,7 @@ export class Crew {
     const port = this.#ports.get(worker);
     this.#ports.delete(worker);
     for (let last = port && receiveMessageOnPort(port); last; last = port && receiveMessageOnPort(port)) {
-      this.#hear(worker, last.message as Report);
+      this.#onReport(worker, last.message as Report);
     }
     port?.close();
     for (const number of this.#dropping.keys()) this.#dropped(number, worker);

@@ -191,7 +191,7 @@ export class Daemon {
         mounts: users,
       })),
       opens: [...this.#sessions].map(({ ring }) => ring ?? NO_OPENS).reduce(addOpens, this.#opensBefore),
-      counters: this.#layers.crew.board.counters(),
+      counters: this.#layers.crew.board.counters.all(),
     };
   }
 

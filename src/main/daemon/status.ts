@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { RingStatus } from '../../native/addon.js';
+import type { Counter } from '../../workers/board/counters.js';
 import type { EngineName } from '../../workers/engine-names.js';
-import type { Counter } from '../../workers/serve/board.js';
 import type { CacheUsage } from './upkeep.js';
 
 /** What `crfs status --json` prints. */

@@ -72,7 +72,7 @@ export class Upkeep {
 
   /** Bytes that were added to the cache since the daemon started. */
   get #added(): number {
-    return this.#layers.crew.board.counters().objectBytes + this.#layers.fetched.bytes;
+    return this.#layers.crew.board.counters.all().objectBytes + this.#layers.fetched.bytes;
   }
 
   /**
@@ -94,7 +94,7 @@ export class Upkeep {
   /** Waits until the disk has what was published so far, if it may not have all of that yet, and notes it. */
   async sync(): Promise<void> {
     const { board } = this.#layers.crew;
-    const { objects } = board.counters();
+    const { objects } = board.counters.all();
     if (objects === this.#objectsSynced) return;
     try {
       await this.#cache.sync(board.nextGeneration());

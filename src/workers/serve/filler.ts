@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 import { CrfsError } from '../../main/errors/error.js';
 import { isNoSpace } from '../../main/errors/no-space.js';
 import { addon } from '../../native/addon.js';
-import type { Board } from './board.js';
+import type { Board } from '../board/board.js';
 import { checkDigest, fileContent, RunningDigest } from './digest.js';
 import { findLibrary, needsOf } from './elf.js';
 import type { Layer, Layers, Report } from './layers.js';
@@ -69,7 +69,7 @@ export class Filler {
 
   /** Sees to a request that this worker took: fills its file, joins those who do, or has its chunks fetched first. */
   serve(ring: number, position: number, layer: Layer | undefined, inode: number): void {
-    this.#board.count('requests', 1);
+    this.#board.counters.add('requests', 1);
     if (layer === undefined || !hasContent(layer, inode)) addon.complete(ring, position, EINVAL);
     else if (!layer.has(inode) && !this.#store.has(layer.index.objectName(inode), layer.index.size(inode))) {
       this.#report({ want: { layer: layer.number, inode, ring, position } });
@@ -134,7 +134,7 @@ export class Filler {
         () => {
           const mapped = this.#mappable(layer, chunk) && this.#mapped(layer, chunk, fd, running);
           if (!mapped) this.#written(layer, chunk, fd, running);
-          this.#board.count('inflatedBytes', index.chunkSize(chunk));
+          this.#board.counters.add('inflatedBytes', index.chunkSize(chunk));
         },
         { first: chunk, count: 1, isFinal: layer.isFinal(chunk, 1) },
       );
@@ -227,8 +227,8 @@ export class Filler {
           else if (running) checkDigest(fileContent(fd, size), index.keyBytes(inode), 'the content');
           if (chunks > 1) this.#store.unshare(fd, size);
           this.#store.publish(job, fd, index.objectName(inode), this.#board.describe(job).generation);
-          this.#board.count('objects', 1);
-          this.#board.count('objectBytes', size);
+          this.#board.counters.add('objects', 1);
+          this.#board.counters.add('objectBytes', size);
           if (layer.blocks && this.#board.demanded(job)) this.#tellNeeds(layer, fd);
         },
         running ? { first: index.chunkFirst(inode), count: chunks, isFinal } : NOTHING,
@@ -279,7 +279,7 @@ export class Filler {
       }
       if (errno === EAGAIN) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, AGAIN_PAUSE_MS);
       this.#board.fail(job, errno);
-      this.#board.count(code === 'CRFS_DIGEST' ? 'digestErrors' : 'errors', 1);
+      this.#board.counters.add(code === 'CRFS_DIGEST' ? 'digestErrors' : 'errors', 1);
       this.#report({ fault: { layer: layer.name, path: layer.index.path(inode), code, message } });
     }
   }

@@ -3,9 +3,9 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import { addon } from '../../native/addon.js';
+import { Board } from '../board/board.js';
 import type { EngineName } from '../engine-names.js';
 import { engines } from '../inflate/engine.js';
-import { Board } from './board.js';
 import { Filler, hasContent } from './filler.js';
 import { Layers, type Report } from './layers.js';
 import { MemberReader } from './member.js';
@@ -43,7 +43,7 @@ export default async function serve(task: WorkerTask): Promise<void> {
   const board = new Board(task.workers, task.board);
   const layers = new Layers(task.port);
   const store = new Store(task.objects, task.tmp);
-  const members = new MemberReader(engines[task.engine], (bytes) => board.count('readBytes', bytes));
+  const members = new MemberReader(engines[task.engine], (bytes) => board.counters.add('readBytes', bytes));
   const report = task.port.postMessage.bind(task.port);
   const filler = new Filler(task.worker, task.workers, board, layers, store, members, report);
   const readahead = new Readahead(task.readahead);

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+const JOB_STATE = 0;
+const JOB_LAYER = 1;
+const JOB_INODE = 2;
+const JOB_CHUNKS = 3;
+const JOB_NEXT = 4; // chunks claimed so far; may run past JOB_CHUNKS
+const JOB_ERROR = 5; // errno of the first failure
+const JOB_ACTIVE = 6; // workers on it
+const JOB_SHARED = 7; // 1: open to helpers
+const JOB_WAITERS = 8; // list of waiters
+const JOB_GENERATION = 9; // the one in which it was created
+const JOB_FINAL = 10; // 1: what it reads is not fetched again, however wrong
+const JOB_WORDS = 11;
+
+const FREE = 0;
+const OPEN = 1;
+const FINISHING = 2;
+
+/** What a worker knows of a job that it is in. */
+export interface JobFacts {
+  readonly layer: number;
+  readonly inode: number;
+  /** errno of the first failure, or 0. */
+  readonly error: number;
+  readonly generation: number;
+  /** What it reads is not fetched again, however wrong. */
+  readonly isFinal: boolean;
+}
+
+/**
+ * The rows of jobs: files that are being filled, told by their numbers. Chunks are claimed, and failures noted, by anybody
+ * in the job at any time; all else is done under the board's lock.
+ */
+export class Jobs {
+  readonly count: number;
+  readonly #words: Int32Array;
+  readonly #base: number;
+
+  /** In the words from `base`, as many as `Jobs.words(count)` says. */
+  constructor(words: Int32Array, base: number, count: number) {
+    this.#words = words;
+    this.#base = base;
+    this.count = count;
+  }
+
+  static words(count: number): number {
+    return count * JOB_WORDS;
+  }
+
+  /** Jobs under way. */
+  get busy(): number {
+    let busy = 0;
+    for (let job = 0; job < this.count; job++) if (this.#state(job) !== FREE) busy++;
+    return busy;
+  }
+
+  /** The generation of the oldest job under way; Infinity: there is none. */
+  get oldestGeneration(): number {
+    let oldest = Number.POSITIVE_INFINITY;
+    for (let job = 0; job < this.count; job++) {
+      if (this.#state(job) !== FREE) oldest = Math.min(oldest, this.#load(job, JOB_GENERATION));
+    }
+    return oldest;
+  }
+
+  /** The job that fills a file of a layer; -1: none does. */
+  find(layer: number, inode: number): number {
+    for (let job = 0; job < this.count; job++) {
+      const isOfFile = this.#load(job, JOB_LAYER) === layer && this.#load(job, JOB_INODE) === inode;
+      if (isOfFile && this.#state(job) !== FREE) return job;
+    }
+    return -1;
+  }
+
+  /** Writes a free row, with one worker in it. It stays free until it is opened. */
+  prepare(layer: number, inode: number, chunks: number, generation: number): number {
+    let job = 0;
+    while (this.#state(job) !== FREE) job++; // a worker is in one job, and there are rows for two
+    const at = this.#at(job);
+    this.#words.fill(0, at, at + JOB_WORDS);
+    this.#words[at + JOB_LAYER] = layer;
+    this.#words[at + JOB_INODE] = inode;
+    this.#words[at + JOB_CHUNKS] = chunks;
+    this.#words[at + JOB_ACTIVE] = 1;
+    this.#words[at + JOB_GENERATION] = generation;
+    return job;
+  }
+
+  open(job: number): void {
+    this.#store(job, JOB_STATE, OPEN);
+  }
+
+  markFinal(job: number): void {
+    this.#store(job, JOB_FINAL, 1);
+  }
+
+  /** Opens a job to helpers. */
+  share(job: number): void {
+    this.#store(job, JOB_SHARED, 1);
+  }
+
+  /** Enters a job that has chunks to claim; -1: there is none. */
+  help(): number {
+    for (let job = 0; job < this.count; job++) {
+      if (this.#state(job) !== OPEN || this.#load(job, JOB_SHARED) === 0 || !this.#hasUnclaimed(job)) continue;
+      Atomics.add(this.#words, this.#at(job) + JOB_ACTIVE, 1);
+      return job;
+    }
+    return -1;
+  }
+
+  describe(job: number): JobFacts {
+    return {
+      layer: this.#load(job, JOB_LAYER),
+      inode: this.#load(job, JOB_INODE),
+      error: this.#load(job, JOB_ERROR),
+      generation: this.#load(job, JOB_GENERATION),
+      isFinal: this.#load(job, JOB_FINAL) !== 0,
+    };
+  }
+
+  /** The next chunk that nobody works on, counted from the file's first; -1: there is none. */
+  claim(job: number): number {
+    if (!this.#hasUnclaimed(job)) return -1;
+    const chunk = Atomics.add(this.#words, this.#at(job) + JOB_NEXT, 1);
+    return chunk < this.#load(job, JOB_CHUNKS) ? chunk : -1;
+  }
+
+  /** Leaves nothing to claim. */
+  cancel(job: number): void {
+    this.#store(job, JOB_NEXT, this.#load(job, JOB_CHUNKS));
+  }
+
+  /** The job fails with this errno, unless it already has. */
+  fail(job: number, errno: number): void {
+    Atomics.compareExchange(this.#words, this.#at(job) + JOB_ERROR, 0, errno);
+  }
+
+  /** One worker less. Returns whether it was the last one: the job then is finishing. */
+  leave(job: number): boolean {
+    Atomics.add(this.#words, this.#at(job) + JOB_ACTIVE, -1);
+    const last = this.#load(job, JOB_ACTIVE) === 0 && !this.#hasUnclaimed(job);
+    if (last) this.#store(job, JOB_STATE, FINISHING);
+    return last;
+  }
+
+  isFinishing(job: number): boolean {
+    return this.#state(job) === FINISHING;
+  }
+
+  free(job: number): void {
+    this.#store(job, JOB_STATE, FREE);
+  }
+
+  waiters(job: number): number {
+    return this.#load(job, JOB_WAITERS);
+  }
+
+  setWaiters(job: number, list: number): void {
+    this.#store(job, JOB_WAITERS, list);
+  }
+
+  #hasUnclaimed(job: number): boolean {
+    return this.#load(job, JOB_ERROR) === 0 && this.#load(job, JOB_NEXT) < this.#load(job, JOB_CHUNKS);
+  }
+
+  #state(job: number): number {
+    return this.#load(job, JOB_STATE);
+  }
+
+  #at(job: number): number {
+    return this.#base + job * JOB_WORDS;
+  }
+
+  #load(job: number, word: number): number {
+    return Atomics.load(this.#words, this.#at(job) + word);
+  }
+
+  #store(job: number, word: number, value: number): void {
+    Atomics.store(this.#words, this.#at(job) + word, value);
+  }
+}
