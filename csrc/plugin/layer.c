@@ -18,7 +18,7 @@ static struct crfs_source *source_of(const char *opaque) {
   struct crfs_failure failure;
   if (crfs_config_decode(&config, opaque, &failure) == 0)
     return crfs_session_source(config.text);
-  crfs_report(opaque, &failure);
+  crfs_report("lowerdir", &failure); /* not OPAQUE: it may be anything, of any length, and a person reads no base64 */
   errno = failure.error;
   return NULL;
 }

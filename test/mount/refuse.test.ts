@@ -3,7 +3,10 @@
 /** What a mount refuses, and what it says then: one line of ours. What it takes, in all spellings. */
 
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { ExecutionContext } from 'ava';
@@ -57,15 +60,14 @@ const refusals: Readonly<Record<string, string>> = {
 
 /** What is no base64 of a configuration, as it stands in lowerdir. */
 const malformed: Readonly<Record<string, string>> = {
-  '': ': no layer is named; give its path in base64url between //crfs/ and the directory',
-  '***': `***: ${notBase64}`,
-  A: `A: ${notBase64}`,
-  'YQ===': `YQ===: ${notBase64}`,
-  AAAA: `AAAA: ${notBase64}`,
-  [base64('file://host/layer')]:
-    `${base64('file://host/layer')}: file://host/layer names no local file; write file:///PATH`,
-  [base64('file:///a%zz')]:
-    `${base64('file:///a%zz')}: /a%zz holds a '%' without two hexadecimal digits of a byte; write %25 for '%'`,
+  '': 'no layer is named; give its path in base64url between //crfs/ and the directory',
+  '***': notBase64,
+  A: notBase64,
+  'YQ===': notBase64,
+  AAAA: notBase64,
+  [`${'secret'.repeat(2000)}!`]: notBase64,
+  [base64('file://host/layer')]: `file://host/layer names no local file; write file:///PATH`,
+  [base64('file:///a%zz')]: `/a%zz holds a '%' without two hexadecimal digits of a byte; write %25 for '%'`,
 };
 
 function base64(text: string): string {
@@ -91,9 +93,23 @@ mounting('what is no layer is refused at mount, in one line that says why', asyn
 mounting('what names no configuration is refused at mount, and starts no daemon', async (t) => {
   const { machine, lower } = await prepare(t);
   for (const [opaque, line] of Object.entries(malformed)) {
-    t.deepEqual(await linesOf(t, machine, `//crfs/${opaque}/${lower}`), [`crfs: ${line}`], opaque);
+    t.deepEqual(await linesOf(t, machine, `//crfs/${opaque}/${lower}`), [`crfs: lowerdir: ${line}`], opaque);
   }
   t.is(await machine.status(), null);
+});
+
+mounting('what a server does not have is refused in one line that names it once', async (t) => {
+  const { machine, lower } = await prepare(t);
+  const server = createServer((_, response) => response.writeHead(404).end());
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  t.teardown(() => server.close());
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  for (const [configuration, line] of [
+    [`http://${host}/layer?signature=1`, 'the server answered 404'],
+    [`docker://${host}/image:tag`, `no manifest: http://${host}/v2/image/manifests/tag answered 404`],
+  ] as const) {
+    t.deepEqual(await linesOf(t, machine, lowerdir(configuration, lower)), [`crfs: ${configuration}: ${line}`]);
+  }
 });
 
 mounting('a lower directory that is not there is refused', async (t) => {

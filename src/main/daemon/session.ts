@@ -17,6 +17,7 @@ import type { Logger } from './log.js';
 import { type Answer, decodeQuestion, encodeAnswer, messageLimit, type Question } from './message.js';
 import { lives } from './processes.js';
 import type { ResolvedLayer, Resolver } from './resolver.js';
+import { withoutName } from './without-name.js';
 
 const { controlVersion, busyIntervalMs } = addon.layout.constants;
 const MOST_QUESTIONS_WAITING = 64;
@@ -242,8 +243,7 @@ export class Session {
     const { message } = error as Error;
     const errno = error instanceof CrfsError ? ERRNO[error.code] : isNoSpace(error) ? ENOSPC : EIO;
     this.#context.log.warn({ mountpoint: this.mountpoint, host: this.pid }, `refused a mount: ${message}`);
-    const name = this.#asked.find((text) => message.startsWith(`${text}: `));
-    const why = name ? message.slice(name.length + 2) : message;
+    const why = this.#asked.reduce(withoutName, message);
     this.#send({ kind: 'error', errno, text: withoutPasswords(why) });
   }
 
