@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import test from 'ava';
-import { AuthFiles, type Credentials } from '../../src/main/registry/auth-file.js';
+import { AuthFiles } from '../../src/main/registry/auth-file.js';
+import type { Credentials } from '../../src/main/registry/credentials.js';
 import { type Home, makeHome, rejects } from './setting.js';
 
 function entry(username: string, password = 'p'): { auth: string } {
@@ -27,14 +28,14 @@ const THIRD = '.docker/config.json';
 
 test('nobody is logged in where there is no file', async (t) => {
   const home = await makeHome(t);
-  t.is(await new AuthFiles(home.surroundings).find('example.com', 'a'), undefined);
+  t.is(await new AuthFiles(home.environment).find('example.com', 'a'), undefined);
 });
 
 test("docker's first file, a table alone, is the last to be looked into", async (t) => {
   const home = await makeHome(t);
   await home.write('.dockercfg', JSON.stringify({ 'https://one.com/v1/': entry('old'), 'two.com': entry('old') }));
   await auths(home, THIRD, { 'two.com': entry('newer') });
-  const files = new AuthFiles(home.surroundings);
+  const files = new AuthFiles(home.environment);
   t.deepEqual(await files.find('one.com', 'a'), user('old'));
   t.deepEqual(await files.find('two.com', 'a'), user('newer'));
 });
@@ -46,7 +47,7 @@ test('the longest part of the name that has credentials wins', async (t) => {
     'example.com/a/b': entry('ab'),
     'example.com/a': entry('a'),
   });
-  const files = new AuthFiles(home.surroundings);
+  const files = new AuthFiles(home.environment);
   t.deepEqual(await files.find('example.com', 'a/b/c'), user('ab'));
   t.deepEqual(await files.find('example.com', 'a/bb'), user('a'));
   t.deepEqual(await files.find('example.com', 'x'), user('host'));
@@ -58,7 +59,7 @@ test('files are asked in order, each with all that it has', async (t) => {
   await auths(home, FIRST, { 'one.com': entry('first') });
   await auths(home, SECOND, { 'one.com/a': entry('second'), 'two.com': entry('second') });
   await auths(home, THIRD, { 'two.com': entry('third'), 'three.com': entry('third') });
-  const files = new AuthFiles(home.surroundings);
+  const files = new AuthFiles(home.environment);
   t.deepEqual(await files.find('one.com', 'a'), user('first'));
   t.deepEqual(await files.find('two.com', 'a'), user('second'));
   t.deepEqual(await files.find('three.com', 'a'), user('third'));
@@ -69,13 +70,13 @@ test('$REGISTRY_AUTH_FILE takes the place of the first file', async (t) => {
   await auths(home, FIRST, { 'one.com': entry('first') });
   await auths(home, 'named.json', { 'one.com': entry('named', 'with:colon') });
   home.env['REGISTRY_AUTH_FILE'] = `${home.path}/named.json`;
-  t.deepEqual(await new AuthFiles(home.surroundings).find('one.com', ''), user('named', 'with:colon'));
+  t.deepEqual(await new AuthFiles(home.environment).find('one.com', ''), user('named', 'with:colon'));
 });
 
 test("docker's old keys, which are URLs, are understood", async (t) => {
   const home = await makeHome(t);
   await auths(home, THIRD, { 'https://index.docker.io/v1/': entry('hub'), 'https://example.com/v2/': entry('x') });
-  const files = new AuthFiles(home.surroundings);
+  const files = new AuthFiles(home.environment);
   t.deepEqual(await files.find('docker.io', 'library/debian'), user('hub'));
   t.deepEqual(await files.find('example.com', 'a'), user('x'));
 });
@@ -83,7 +84,7 @@ test("docker's old keys, which are URLs, are understood", async (t) => {
 test('a file that changes is read again', async (t) => {
   const home = await makeHome(t);
   await auths(home, FIRST, { 'one.com': entry('before') });
-  const files = new AuthFiles(home.surroundings);
+  const files = new AuthFiles(home.environment);
   t.deepEqual(await files.find('one.com', 'a'), user('before'));
   await auths(home, FIRST, { 'one.com': entry('afterwards') });
   t.deepEqual(await files.find('one.com', 'a'), user('afterwards'));
@@ -92,7 +93,7 @@ test('a file that changes is read again', async (t) => {
 test('a broken file is an error that quotes nothing of it', async (t) => {
   const home = await makeHome(t);
   await home.write(FIRST, '{"auths": {"one.com": {"auth": "c2VjcmV0"');
-  const error = await rejects(t, 'CRFS_USAGE', async () => await new AuthFiles(home.surroundings).find('one.com', 'a'));
+  const error = await rejects(t, 'CRFS_USAGE', async () => await new AuthFiles(home.environment).find('one.com', 'a'));
   t.false(`${error.stack} ${String(error.cause)}`.includes('c2VjcmV0'));
 });
 
@@ -104,7 +105,7 @@ test('entries of unexpected shape are passed over', async (t) => {
     'three.com': { auth: 'bm9jb2xvbg==' },
     'four.com': {},
   });
-  const files = new AuthFiles(home.surroundings);
+  const files = new AuthFiles(home.environment);
   for (const host of ['one.com', 'two.com', 'three.com', 'four.com']) t.is(await files.find(host, 'a'), undefined);
 });
 
@@ -129,7 +130,7 @@ test('a credential helper for a host is asked before what the file keeps', async
     { 'one.com': entry('kept') },
     { credHelpers: { 'one.com': 'test', 'two.com': 'test', 'none.com': 'test' } },
   );
-  const files = new AuthFiles(home.surroundings);
+  const files = new AuthFiles(home.environment);
   t.deepEqual(await files.find('one.com', 'a/b'), user('helped', 's'));
   t.deepEqual(await files.find('two.com', 'a'), { kind: 'identity', token: 'refresh' });
   t.is(await files.find('none.com', 'a'), undefined);
@@ -139,7 +140,7 @@ test('the store of all credentials is asked where the file keeps none', async (t
   const home = await makeHome(t);
   await home.write('bin/docker-credential-test', HELPER);
   await auths(home, THIRD, { 'kept.com': entry('kept') }, { credsStore: 'test' });
-  const files = new AuthFiles(home.surroundings);
+  const files = new AuthFiles(home.environment);
   t.deepEqual(await files.find('kept.com', 'a'), user('kept'));
   t.deepEqual(await files.find('one.com', 'a'), user('helped', 's'));
   t.deepEqual(await files.find('docker.io', 'library/a'), user('hub', 's'));
@@ -156,7 +157,7 @@ test('a credential helper that is missing or broken is named', async (t) => {
     {},
     { credHelpers: { 'one.com': 'absent', 'two.com': 'fails', 'bad.com': 'test', 'evil.com': '../x' } },
   );
-  const files = new AuthFiles(home.surroundings);
+  const files = new AuthFiles(home.environment);
   const find = async (host: string): Promise<unknown> => await files.find(host, 'a');
   t.regex(
     (await rejects(t, 'CRFS_DENIED', async () => await find('one.com'))).message,

@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import type { ExecutionContext } from 'ava';
+import { openBlob } from '../../src/main/registry/blob-source.js';
 import { sameBytes } from '../tools/bytes.js';
 import { startFaultProxy } from '../tools/fault-proxy.js';
 import { type Registry, type RegistryOptions, startRegistry, USER } from '../tools/registry.js';
@@ -63,7 +64,7 @@ test('a registry with tokens gets one for all requests to a repository that come
   const { layers } = await client.getManifest(name);
   await Promise.all(
     [...layers, ...layers, ...layers].map(async (layer) => {
-      const source = await client.openBlob(name, layer);
+      const source = await openBlob(client, name, layer);
       const index = layers.indexOf(layer);
       sameBytes(t, await source.read(0, layer.size), image.layers[index]?.bytes);
     }),
@@ -102,7 +103,7 @@ test('a blob is read while tokens come and go', async (t) => {
   const client = makeClient(t, home);
   const name = ref(registry.host, 'a/b', { tag: 'one' });
   const layer = first((await client.getManifest(name)).layers);
-  const source = await client.openBlob(name, layer);
+  const source = await openBlob(client, name, layer);
   const bought = tokens.seen.length;
   for (let at = 0; at < 5000; at += 1000) {
     sameBytes(t, await source.read(at, 1000), image.layers[0]?.bytes.subarray(at, at + 1000));
@@ -119,7 +120,7 @@ test('a token that is refused in the middle of a blob is replaced', async (t) =>
   const client = makeClient(t, home);
   const name = ref(proxy.host, 'a/b', { tag: 'one' });
   const layer = first((await client.getManifest(name)).layers);
-  const source = await client.openBlob(name, layer);
+  const source = await openBlob(client, name, layer);
   await source.read(0, 1000);
   const others = await makeCertificates();
   t.teardown(() => others.remove());
@@ -189,7 +190,7 @@ test('neither credentials nor tokens reach the host of a redirect', async (t) =>
   const client = makeClient(t, home);
   const name = ref(proxy.host, 'a/b', { tag: 'one' });
   const layer = first((await client.getManifest(name)).layers);
-  const source = await client.openBlob(name, layer);
+  const source = await openBlob(client, name, layer);
   sameBytes(t, await source.read(0, 1000), image.layers[0]?.bytes.subarray(0, 1000));
   proxy.expire();
   sameBytes(t, await source.read(1000, 1000), image.layers[0]?.bytes.subarray(1000, 2000));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { buffer } from 'node:stream/consumers';
 import type { ExecutionContext } from 'ava';
+import { digestOf, readBlob } from '../../src/main/blob/digest.js';
+import { openBlob } from '../../src/main/registry/blob-source.js';
 import type { RegistryClient } from '../../src/main/registry/client.js';
-import { digestOf } from '../../src/main/registry/manifest.js';
 import type { ManifestStore } from '../../src/main/registry/types.js';
 import { sameBytes } from '../tools/bytes.js';
 import { type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
@@ -32,10 +32,10 @@ for (const docker of [false, true]) {
       image.layers.map(({ digest }) => digest),
     );
     for (const [index, layer] of manifest.layers.entries()) {
-      const source = await client.openBlob(name, layer);
+      const source = await openBlob(client, name, layer);
       const bytes = image.layers[index]?.bytes ?? Buffer.alloc(0);
       sameBytes(t, await source.read(100, 1000), bytes.subarray(100, 1100));
-      sameBytes(t, await buffer(client.getBlobStream(name, layer)), bytes);
+      sameBytes(t, await readBlob(await openBlob(client, name, layer), layer, 1 << 20), bytes);
     }
     const again = await client.getManifest(ref(registry.host, 'a/b', { digest: manifest.digest }));
     t.deepEqual(again.bytes, manifest.bytes);
@@ -102,7 +102,7 @@ test('a blob that is read as a whole must have its digest', async (t) => {
   const name = ref(proxy.host, 'a', { tag: 'one' });
   const layer = first((await client.getManifest(name)).layers);
   proxy.fault = () => ({ kind: 'invert' });
-  await rejects(t, 'CRFS_DIGEST', async () => await buffer(client.getBlobStream(name, layer)));
+  await rejects(t, 'CRFS_DIGEST', async () => await readBlob(await openBlob(client, name, layer), layer, 1 << 20));
 });
 
 test('a registry that is killed is unreachable, and readable when it is back', async (t) => {
@@ -115,7 +115,7 @@ test('a registry that is killed is unreachable, and readable when it is back', a
   const client = makeClient(t, await makeHome(t));
   const name = ref(proxy.host, 'a', { tag: 'one' });
   const layer = first((await client.getManifest(name)).layers);
-  const source = await client.openBlob(name, layer);
+  const source = await openBlob(client, name, layer);
   await source.read(0, 10);
   await second.stop();
   await rejects(t, 'CRFS_UNREACHABLE', async () => await source.read(10, 10));

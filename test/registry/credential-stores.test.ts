@@ -20,7 +20,7 @@ async function stores(t: ExecutionContext, helpers: readonly string[]): Promise<
   await home.write('bin/docker-credential-fails', '#!/bin/sh\nexit 7\n');
   await home.write('etc/containers/registries.conf', `credential-helpers = ${JSON.stringify(helpers)}`);
   await logIn(home, 'two.com');
-  return new CredentialStores(new RegistriesFiles(home.surroundings), home.surroundings);
+  return new CredentialStores(new RegistriesFiles(home.environment), home.environment);
 }
 
 test('helpers of registries.conf are asked in order, the auth files in their place', async (t) => {

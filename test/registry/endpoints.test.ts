@@ -13,7 +13,7 @@ const DIGEST = `sha256:${'1'.repeat(64)}`;
 async function conf(t: ExecutionContext, text: string): Promise<RegistriesConf> {
   const home = await makeHome(t);
   await home.write('etc/containers/registries.conf', text);
-  return await new RegistriesFiles(home.surroundings).load();
+  return await new RegistriesFiles(home.environment).load();
 }
 
 function places(reference: Reference, loaded: RegistriesConf): string[] {
@@ -148,7 +148,7 @@ test('drop-in files replace what files before them say', async (t) => {
     'unqualified-search-registries = ["c.com"]\n[aliases]\n"t" = ""',
   );
   await home.write('etc/containers/registries.conf.d/30.txt', 'not read');
-  const loaded = await new RegistriesFiles(home.surroundings).load();
+  const loaded = await new RegistriesFiles(home.environment).load();
   t.deepEqual(candidates('t', loaded).map(formatReference), ['docker://c.com/t:latest']);
   t.deepEqual(places(ref('x.com', 'a'), loaded), ['x.com/a insecure']);
 });
@@ -157,7 +157,7 @@ test("a user's file takes the place of the system's, and a named file that of bo
   const home = await makeHome(t);
   await home.write('etc/containers/registries.conf', 'unqualified-search-registries = ["system.com"]');
   await home.write('.config/containers/registries.conf', 'unqualified-search-registries = ["user.com"]');
-  const files = new RegistriesFiles(home.surroundings);
+  const files = new RegistriesFiles(home.environment);
   t.deepEqual((await files.load()).search, ['user.com']);
   home.env['CONTAINERS_REGISTRIES_CONF'] = await home.write(
     'named.conf',
@@ -169,7 +169,7 @@ test("a user's file takes the place of the system's, and a named file that of bo
 test('a file that changes is read again', async (t) => {
   const home = await makeHome(t);
   await home.write('etc/containers/registries.conf', 'unqualified-search-registries = ["one.com"]');
-  const files = new RegistriesFiles(home.surroundings);
+  const files = new RegistriesFiles(home.environment);
   t.deepEqual((await files.load()).search, ['one.com']);
   await home.write('etc/containers/registries.conf', 'unqualified-search-registries = ["second.com"]');
   t.deepEqual((await files.load()).search, ['second.com']);

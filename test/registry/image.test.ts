@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { ExecutionContext } from 'ava';
+import { digestOf } from '../../src/main/blob/digest.js';
 import type { RegistryClient } from '../../src/main/registry/client.js';
 import { resolveImage } from '../../src/main/registry/image.js';
-import { digestOf, OCI_INDEX, OCI_MANIFEST } from '../../src/main/registry/manifest.js';
+import { OCI_INDEX, OCI_MANIFEST } from '../../src/main/registry/manifest.js';
 import { formatPlatform, machinePlatform, parsePlatform } from '../../src/main/registry/platform.js';
 import type { ManifestStore } from '../../src/main/registry/types.js';
 import { openWriter } from '../../src/main/registry/writer.js';

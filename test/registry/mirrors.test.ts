@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { ExecutionContext } from 'ava';
+import { openBlob } from '../../src/main/registry/blob-source.js';
 import { sameBytes } from '../tools/bytes.js';
 import { type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
 import { Gate } from '../tools/gate.js';
@@ -44,7 +45,7 @@ test('what a mirror has is not asked for anywhere else', async (t) => {
   const client = makeClient(t, home);
   const name = ref('example.com', 'x/a', { tag: 'one' });
   const layer = first((await client.getManifest(name)).layers);
-  const source = await client.openBlob(name, layer);
+  const source = await openBlob(client, name, layer);
   sameBytes(t, await source.read(0, layer.size), image.layers[0]?.bytes);
   t.true(mirror.seen.length > 0);
   t.is(primary.seen.length, 0);
@@ -73,7 +74,7 @@ test('where a mirror breaks off in the middle of a blob, the registry itself giv
   const client = makeClient(t, home);
   const name = ref('example.com', 'x/a', { tag: 'one' });
   const layer = first((await client.getManifest(name)).layers);
-  const source = await client.openBlob(name, layer);
+  const source = await openBlob(client, name, layer);
   const gate = new Gate();
   let requests = 0;
   mirror.fault = () => ({ kind: 'reset', after: requests++ === 0 ? 100_000 : 0, gate });
@@ -92,7 +93,7 @@ test('once bytes of a mirror were wrong, the registry itself is asked for these 
   const name = ref('example.com', 'x/a', { tag: 'one' });
   const layer = first((await client.getManifest(name)).layers);
   const bytes = image.layers[0]?.bytes ?? Buffer.alloc(0);
-  const source = await client.openBlob(name, layer);
+  const source = await openBlob(client, name, layer);
   mirror.fault = () => ({ kind: 'invert' });
   t.notDeepEqual(Buffer.from(await source.read(1000, 100)), bytes.subarray(1000, 1100));
   t.is(primary.seen.length, 0);
@@ -111,7 +112,7 @@ test('where it is not known who gave wrong bytes, the first place is in doubt', 
   const client = makeClient(t, home);
   const name = ref('example.com', 'x/a', { tag: 'one' });
   const layer = first((await client.getManifest(name)).layers);
-  const source = await client.openBlob(name, layer);
+  const source = await openBlob(client, name, layer);
   mirror.reset();
   source.doubt?.(0, 100_000);
   source.doubt?.(100_000, 100_000);

@@ -21,7 +21,7 @@ test('version 1 lists registries to search, insecure ones and blocked ones', asy
     ([name, hosts]) => `[registries.${name}]\nregistries = ${JSON.stringify(hosts)}`,
   );
   await home.write(SYSTEM, text.join('\n'));
-  const conf = await new RegistriesFiles(home.surroundings).load();
+  const conf = await new RegistriesFiles(home.environment).load();
   t.deepEqual(candidates('tool', conf).map(formatReference), [
     'docker://one.com/tool:latest',
     'docker://docker.io/library/tool:latest',
@@ -35,13 +35,13 @@ test('version 1 lists registries to search, insecure ones and blocked ones', asy
 test('empty lists of version 1 do not stand in the way of version 2', async (t) => {
   const home = await makeHome(t);
   await home.write(SYSTEM, 'unqualified-search-registries = ["x.com"]\n[registries.insecure]\nregistries = []');
-  t.deepEqual((await new RegistriesFiles(home.surroundings).load()).search, ['x.com']);
+  t.deepEqual((await new RegistriesFiles(home.environment).load()).search, ['x.com']);
 });
 
 test('a drop-in file has version 2, and is refused by its name where it has not', async (t) => {
   const home = await makeHome(t);
   const path = await home.write(`${SYSTEM}.d/10.conf`, '[registries.search]\nregistries = ["x.com"]');
-  const files = new RegistriesFiles(home.surroundings);
+  const files = new RegistriesFiles(home.environment);
   t.true((await rejects(t, 'CRFS_USAGE', () => files.load())).message.startsWith(path));
 });
 
@@ -49,7 +49,7 @@ test('drop-in files of the system apply beside those of a user, but not beside a
   const home = await makeHome(t);
   await home.write(`${SYSTEM}.d/10.conf`, '[aliases]\n"a" = "system.com/a"\n"b" = "system.com/b"');
   await home.write('.config/containers/registries.conf.d/20.conf', '[aliases]\n"b" = "user.com/b"');
-  const files = new RegistriesFiles(home.surroundings);
+  const files = new RegistriesFiles(home.environment);
   t.deepEqual([...(await files.load()).aliases.values()], ['system.com/a', 'user.com/b']);
   await home.write('.config/containers/registries.conf', '');
   t.deepEqual([...(await files.load()).aliases.values()], ['user.com/b']);
@@ -63,7 +63,7 @@ test('what podman has recorded of a short name comes before all configuration', 
     'unqualified-search-registries = ["x.com"]\n[aliases]\n"a" = "conf.com/a"\n"b" = "conf.com/b"',
   );
   await home.write(RECORDED, '[aliases]\n"a" = "recorded.com/a"\n"b" = ""');
-  const conf = await new RegistriesFiles(home.surroundings).load();
+  const conf = await new RegistriesFiles(home.environment).load();
   t.deepEqual(candidates('a:1', conf).map(formatReference), ['docker://recorded.com/a:1']);
   t.deepEqual(candidates('b', conf).map(formatReference), ['docker://x.com/b:latest']);
 });
@@ -73,7 +73,7 @@ test("root's record of short names is the machine's, an ordinary user's is in it
   await home.write('var-cache/containers/short-name-aliases.conf', '[aliases]\n"a" = "root.com/a"');
   await home.write(RECORDED, '[aliases]\n"a" = "user.com/a"');
   await home.write('other/containers/short-name-aliases.conf', '[aliases]\n"a" = "other.com/a"');
-  const files = new RegistriesFiles(home.surroundings);
+  const files = new RegistriesFiles(home.environment);
   for (const [uid, cache, expected] of [
     ['0', '', 'root.com/a'],
     ['1000', '', 'user.com/a'],
@@ -90,12 +90,12 @@ test('a record of short names that cannot be read is none', async (t) => {
   const path = await home.write('var-cache/containers/other', '');
   await symlink('short-name-aliases.conf', path.replace(/other$/, 'short-name-aliases.conf')); // to itself
   home.env['_CONTAINERS_ROOTLESS_UID'] = '0';
-  t.is((await new RegistriesFiles(home.surroundings).load()).aliases.size, 0);
+  t.is((await new RegistriesFiles(home.environment).load()).aliases.size, 0);
 });
 
 test('credentials come from the auth files unless helpers are listed', async (t) => {
   const home = await makeHome(t);
-  const files = new RegistriesFiles(home.surroundings);
+  const files = new RegistriesFiles(home.environment);
   t.deepEqual((await files.load()).credentialHelpers, ['containers-auth.json']);
   await home.write(SYSTEM, 'credential-helpers = ["one", "containers-auth.json"]');
   t.deepEqual((await files.load()).credentialHelpers, ['one', 'containers-auth.json']);

@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import anyTest, { type ExecutionContext } from 'ava';
-import type { Surroundings } from '../../src/main/environment/environment.js';
+import type { Environment } from '../../src/main/environment/environment.js';
 import { CrfsError, type ErrorCode } from '../../src/main/errors/error.js';
 import type { RetryPolicy } from '../../src/main/http/retry.js';
 import { writeBlob } from '../../src/main/images/write-blob.js';
@@ -25,7 +25,7 @@ export const hasty: RetryPolicy = { attempts: 4, first: 5, longest: 20, total: 1
 export interface Home {
   readonly path: string;
   readonly env: Record<string, string>;
-  readonly surroundings: Surroundings & { readonly env: Record<string, string> };
+  readonly environment: Environment & { readonly env: Record<string, string> };
   write(name: string, content: string): Promise<string>;
 }
 
@@ -43,7 +43,7 @@ export async function makeHome(t: ExecutionContext): Promise<Home> {
   return {
     path,
     env,
-    surroundings: { env, etc: join(path, 'etc'), cache: join(path, 'var-cache') },
+    environment: { env, etc: join(path, 'etc'), cache: join(path, 'var-cache') },
     async write(name, content) {
       const file = join(path, name);
       await mkdir(dirname(file), { recursive: true });
@@ -55,7 +55,7 @@ export async function makeHome(t: ExecutionContext): Promise<Home> {
 
 export function makeClient(t: ExecutionContext, home: Home, options: Partial<ClientOptions> = {}): RegistryClient {
   const client = new RegistryClient({
-    surroundings: home.surroundings,
+    environment: home.environment,
     policy: hasty,
     stall: 10_000,
     spool: home.path,

@@ -64,7 +64,7 @@ test('SSL_CERT_FILE and SSL_CERT_DIR name CAs to trust, and what else is in the 
   await promisify(execFile)('mkfifo', [join(directory, 'fifo')]);
   const manifest = async (variables: Record<string, string>): Promise<number> => {
     const env = { ...all.home.env, ...variables };
-    const client = makeClient(t, all.home, { surroundings: { ...all.home.surroundings, env } });
+    const client = makeClient(t, all.home, { environment: { ...all.home.environment, env } });
     return (await client.getManifest(name)).layers.length;
   };
   await rejects(t, 'CRFS_DENIED', () => manifest({ SSL_CERT_DIR: `/nonexistent:${directory}` }));
@@ -127,7 +127,7 @@ test('a redirect from https to http is refused', async (t) => {
   });
   const home = await makeHome(t);
   await home.write('etc/ssl/certs/ca-certificates.crt', certificates.authority);
-  const transport = new Transport({ surroundings: home.surroundings });
+  const transport = new Transport({ environment: home.environment });
   t.teardown(async () => {
     await transport.close();
     server.close();

@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { openBlob } from '../../src/main/registry/blob-source.js';
 import type { RegistryClient } from '../../src/main/registry/client.js';
 import type { Reference } from '../../src/main/registry/types.js';
 import { type Fault, type FaultProxy, type Seen, startFaultProxy } from '../tools/fault-proxy.js';
@@ -166,7 +167,7 @@ test('a credential helper is run once for many requests, and again once what it 
   await logIn(home, 'other');
   await home.write('.docker/config.json', JSON.stringify({ credHelpers: { [proxy.host]: 'test' } }));
   const layer = first((await client.getManifest(name)).layers);
-  const source = await client.openBlob(name, layer);
+  const source = await openBlob(client, name, layer);
   await Promise.all([0, 1, 2, 3].map(async (at) => await source.read(at * 1000, 1000)));
   t.is(await runs(), 1);
   await home.write('answer', '{"Username":"AWS","Secret":"new"}');

@@ -3,8 +3,9 @@
 /** What registries of all kinds answer to uploads: none of it may end one that can be brought to its end. */
 
 import { createHash, randomBytes } from 'node:crypto';
-import { buffer } from 'node:stream/consumers';
 import type { ExecutionContext } from 'ava';
+import { readBlob } from '../../src/main/blob/digest.js';
+import { openBlob } from '../../src/main/registry/blob-source.js';
 import { OCI_MANIFEST } from '../../src/main/registry/manifest.js';
 import { type ImageWriter, openWriter } from '../../src/main/registry/writer.js';
 import { type Fault, type FaultProxy, type Seen, startFaultProxy } from '../tools/fault-proxy.js';
@@ -52,7 +53,7 @@ async function setting(t: ExecutionContext, size = SIZE): Promise<Setting> {
     upload: async () => await send(writer, digest, pieces),
     isStored: async () => {
       const blob = ref(registry.host, 'a/b');
-      return (await buffer(client.getBlobStream(blob, { digest, size }))).equals(bytes);
+      return (await readBlob(await openBlob(client, blob, { digest, size }), { digest, size }, size)).equals(bytes);
     },
   };
 }

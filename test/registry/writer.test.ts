@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { createHash, randomBytes } from 'node:crypto';
-import { buffer } from 'node:stream/consumers';
 import type { ExecutionContext } from 'ava';
+import { readBlob } from '../../src/main/blob/digest.js';
+import { openBlob } from '../../src/main/registry/blob-source.js';
 import type { RegistryClient } from '../../src/main/registry/client.js';
 import { OCI_MANIFEST } from '../../src/main/registry/manifest.js';
 import { openWriter } from '../../src/main/registry/writer.js';
@@ -40,7 +41,8 @@ async function* pieces(bytes: Buffer): AsyncGenerator<Uint8Array> {
 }
 
 async function stored({ client, proxy, bytes, digest }: Setting): Promise<Buffer> {
-  return await buffer(client.getBlobStream(ref(proxy.host, 'a/b'), { digest, size: bytes.length }));
+  const named = { digest, size: bytes.length };
+  return await readBlob(await openBlob(client, ref(proxy.host, 'a/b'), named), named, bytes.length);
 }
 
 test('a small blob is sent with two requests', async (t) => {

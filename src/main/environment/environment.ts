@@ -9,9 +9,12 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { CrfsError } from '../errors/error.js';
 
-/** Where configuration is looked up. */
-export interface Surroundings {
-  readonly env: Readonly<Record<string, string | undefined>>;
+/** Environment variables, by name. */
+export type Variables = Readonly<Record<string, string | undefined>>;
+
+/** Where configuration is looked up: that of this process, or of a mount, or of a test. */
+export interface Environment {
+  readonly env: Variables;
   /** The system's configuration directory: `/etc`. */
   readonly etc: string;
   /** The system's directory of caches: `/var/cache`. */
@@ -21,24 +24,24 @@ export interface Surroundings {
 /** No configuration file that a person keeps is larger, in bytes. */
 const FILE_LIMIT = 4 << 20;
 
-/** This process's environment, and the machine's directories. */
-export const here: Surroundings = { env: process.env, etc: '/etc', cache: '/var/cache' };
+/** This process's variables, and the machine's directories. */
+export const processEnvironment: Environment = { env: process.env, etc: '/etc', cache: '/var/cache' };
 
-export function homeOf({ env }: Surroundings): string {
+export function homeOf({ env }: Environment): string {
   return env['HOME'] || userInfo().homedir;
 }
 
 /** `$XDG_CONFIG_HOME`, usually `~/.config`. */
-export function configHomeOf(surroundings: Surroundings): string {
-  return surroundings.env['XDG_CONFIG_HOME'] || join(homeOf(surroundings), '.config');
+export function configHomeOf(environment: Environment): string {
+  return environment.env['XDG_CONFIG_HOME'] || join(homeOf(environment), '.config');
 }
 
 /** The file in which podman records what short names were taken to mean: root's, or a user's own. */
-export function shortNamesOf(surroundings: Surroundings): string {
-  const { env, cache } = surroundings;
+export function shortNamesOf(environment: Environment): string {
+  const { env, cache } = environment;
   // Under `podman unshare` everybody is root, and podman goes by who it was before.
   const isRoot = Number(env['_CONTAINERS_ROOTLESS_UID'] || process.geteuid?.()) === 0;
-  const home = env['XDG_CACHE_HOME'] || join(homeOf(surroundings), '.cache');
+  const home = env['XDG_CACHE_HOME'] || join(homeOf(environment), '.cache');
   return join(isRoot ? cache : home, 'containers', 'short-name-aliases.conf');
 }
 

@@ -5,7 +5,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
-import type { Surroundings } from '../environment/environment.js';
+import type { Environment } from '../environment/environment.js';
 import { configHomeOf, isMissing, readConfiguration } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
 
@@ -27,9 +27,9 @@ async function readIfThere(path: string): Promise<string | undefined> {
 }
 
 /** The directory of certificates for `host` (with its port, where the name has one), or undefined. The user's comes first. */
-export async function certsDirectory(host: string, surroundings: Surroundings): Promise<string | undefined> {
-  const { etc } = surroundings;
-  for (const base of [join(configHomeOf(surroundings), 'containers'), join(etc, 'containers'), join(etc, 'docker')]) {
+export async function certsDirectory(host: string, environment: Environment): Promise<string | undefined> {
+  const { etc } = environment;
+  for (const base of [join(configHomeOf(environment), 'containers'), join(etc, 'containers'), join(etc, 'docker')]) {
     const path = join(base, 'certs.d', host);
     try {
       await readdir(path);
@@ -42,7 +42,7 @@ export async function certsDirectory(host: string, surroundings: Surroundings): 
 }
 
 /** The CAs of the system, or those that SSL_CERT_FILE and SSL_CERT_DIR name instead, as programs written in Go read them. */
-async function systemRoots({ env, etc }: Surroundings): Promise<string[]> {
+async function systemRoots({ env, etc }: Environment): Promise<string[]> {
   const roots: string[] = [];
   const named = env['SSL_CERT_FILE'];
   for (const path of named ? [named] : BUNDLES.map((bundle) => join(etc, bundle))) {
@@ -82,10 +82,10 @@ async function namesIn(directory: string): Promise<string[]> {
  */
 export async function secureContext(
   directory: string | undefined,
-  surroundings: Surroundings,
+  environment: Environment,
   { roots }: { readonly roots: boolean },
 ): Promise<SecureContext> {
-  const ca = roots ? await systemRoots(surroundings) : [];
+  const ca = roots ? await systemRoots(environment) : [];
   const cert: string[] = [];
   const key: string[] = [];
   for (const name of directory === undefined ? [] : (await namesIn(directory)).sort()) {

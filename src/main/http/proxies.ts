@@ -6,15 +6,13 @@
  */
 
 import { BlockList, isIP } from 'node:net';
-import type { Surroundings } from '../environment/environment.js';
+import type { Variables } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
-
-type Environment = Surroundings['env'];
 
 const SCHEMES = ['http:', 'https:', 'socks5:'];
 
 /** The URL of the proxy for a request to `url`, undefined for none. Throws CRFS_USAGE if what is set is no proxy. */
-export function proxyFor(url: URL, env: Environment): string | undefined {
+export function proxyFor(url: URL, env: Variables): string | undefined {
   const name = url.protocol === 'https:' ? 'https_proxy' : 'http_proxy';
   const given = valueOf(name, env);
   if (given === '' || goesDirectly(url, valueOf('no_proxy', env))) return undefined;
@@ -25,7 +23,7 @@ export function proxyFor(url: URL, env: Environment): string | undefined {
   throw new CrfsError('CRFS_USAGE', `${name} in the environment names no proxy: write ${what}`);
 }
 
-function valueOf(name: string, env: Environment): string {
+function valueOf(name: string, env: Variables): string {
   return env[name] || env[name.toUpperCase()] || '';
 }
 

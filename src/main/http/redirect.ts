@@ -65,8 +65,8 @@ export type Ask = (
   signal: AbortSignal | undefined,
 ) => Promise<{ readonly from: URL; readonly response: HttpResponse }>;
 
-/** Something to GET whose bytes may lie on another host: remembers where, until that URL expires. */
-export class Location {
+/** GETs one thing again and again: where a redirect led to is asked at once the next time, until that URL expires. */
+export class RedirectCache {
   readonly #transport: Transport;
   readonly #insecure: boolean;
   readonly #ask: Ask;

@@ -4,8 +4,8 @@
 
 import type { SecureContext } from 'node:tls';
 import type { Dispatcher } from 'undici';
-import type { Surroundings } from '../environment/environment.js';
-import { here } from '../environment/environment.js';
+import type { Environment } from '../environment/environment.js';
+import { processEnvironment } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
 import { certsDirectory, secureContext } from './certs.js';
 import { failure, isLasting, nameOf } from './failure.js';
@@ -47,7 +47,7 @@ export interface HttpResponse {
 }
 
 export interface TransportOptions {
-  readonly surroundings?: Surroundings;
+  readonly environment?: Environment;
   /** The directory of certificates for every host, instead of those in certs.d. */
   readonly certs?: string;
   /** Milliseconds without progress after which a transfer is given up. */
@@ -108,7 +108,7 @@ class Response implements HttpResponse {
 }
 
 export class Transport {
-  readonly #surroundings: Surroundings;
+  readonly #environment: Environment;
   readonly #stall: number;
   readonly #certsGiven: string | undefined;
   /** Directories of certificates, by host. */
@@ -119,7 +119,7 @@ export class Transport {
   readonly #answered = new Set<string>();
 
   constructor(options: TransportOptions = {}) {
-    this.#surroundings = options.surroundings ?? here;
+    this.#environment = options.environment ?? processEnvironment;
     this.#stall = options.stall ?? 30_000;
     this.#certsGiven = options.certs;
   }
@@ -131,7 +131,7 @@ export class Transport {
     const insecure = request.insecure ?? false;
     const secure = url.protocol === 'https:';
     const certs = secure ? await this.#certsFor(url.host) : undefined;
-    const proxy = proxyFor(url, this.#surroundings.env);
+    const proxy = proxyFor(url, this.#environment.env);
     const key = JSON.stringify([proxy, secure && [insecure, certs]]);
     const agent = await this.#agent(key, async () => this.#open(secure ? await this.#tls(certs, insecure) : {}, proxy));
     const body = request.body?.();
@@ -165,7 +165,7 @@ export class Transport {
 
   async #certsFor(host: string): Promise<string | undefined> {
     if (this.#certsGiven !== undefined) return this.#certsGiven;
-    const found = this.#certs.get(host) ?? certsDirectory(host, this.#surroundings);
+    const found = this.#certs.get(host) ?? certsDirectory(host, this.#environment);
     this.#certs.set(host, found);
     found.catch(() => this.#certs.delete(host));
     return await found;
@@ -189,7 +189,7 @@ export class Transport {
   }
 
   async #tls(certs: string | undefined, insecure: boolean): Promise<TlsOptions> {
-    const context = await secureContext(certs, this.#surroundings, { roots: !insecure });
+    const context = await secureContext(certs, this.#environment, { roots: !insecure });
     return { secureContext: context, rejectUnauthorized: !insecure };
   }
 

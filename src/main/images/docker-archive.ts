@@ -4,12 +4,13 @@
 
 import { createHash, type Hash } from 'node:crypto';
 import { posix } from 'node:path';
+import { digestOf, isDigest } from '../blob/digest.js';
 import type { StreamSource } from '../blob/source.js';
 import { decompress, isCompressed } from '../compression/decompress.js';
 import { CrfsError } from '../errors/error.js';
 import { namingBlob } from '../formats/fault.js';
-import { DOCKER_MANIFEST, digestOf, MANIFEST_LIMIT, parseManifest } from '../registry/manifest.js';
-import { formatReference, isDigest, parseReference } from '../registry/reference.js';
+import { DOCKER_MANIFEST, MANIFEST_LIMIT, parseManifest } from '../registry/manifest.js';
+import { formatReference, parseReference } from '../registry/reference.js';
 import type { Descriptor, ImageManifest } from '../registry/types.js';
 import type { ImageSource } from './ends.js';
 import type { ImageFiles } from './files.js';

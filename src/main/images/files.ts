@@ -5,6 +5,7 @@
 import { dirname, join, posix } from 'node:path';
 import type { BlobSource, StreamSource } from '../blob/source.js';
 import { Spool } from '../blob/spool.js';
+import { streaming } from '../blob/streaming.js';
 import { decompress, isCompressed } from '../compression/decompress.js';
 import { CrfsError } from '../errors/error.js';
 import { LayerFault, namingBlob } from '../formats/fault.js';
@@ -12,7 +13,6 @@ import { nameOfBytes } from '../formats/name-bytes.js';
 import { openFileSource } from '../sources/file.js';
 import { cleanName } from '../tar/names.js';
 import { TarReader } from '../tar/reader.js';
-import { streaming } from './stream.js';
 
 export interface ImageFiles {
   readonly name: string;

@@ -8,12 +8,13 @@ import { mkdir, mkdtemp, open, rename, rm, rmdir, writeFile } from 'node:fs/prom
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { addon } from '../../native/addon.js';
+import { digestOf } from '../blob/digest.js';
 import { writeFully } from '../blob/spool.js';
 import { spaceError } from '../blob/write-whole.js';
 import { CrfsError } from '../errors/error.js';
 import { isNoSpace } from '../errors/no-space.js';
 import { reasonOf } from '../errors/reason.js';
-import { digestOf, OCI_INDEX, parseManifest } from '../registry/manifest.js';
+import { OCI_INDEX, parseManifest } from '../registry/manifest.js';
 import type { BlobWriter, ImageDestination } from './ends.js';
 import { blobPath, refName } from './layout-source.js';
 

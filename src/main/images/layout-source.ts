@@ -2,13 +2,13 @@
 
 /** Images in an OCI layout, a directory or an archive of one: OCI image-layout specification. */
 
+import { readBlob } from '../blob/digest.js';
 import type { StreamSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
 import { MANIFEST_LIMIT, OCI_INDEX, parseManifest } from '../registry/manifest.js';
 import type { Descriptor, ImageIndex, ImageManifest } from '../registry/types.js';
 import type { ImageSource } from './ends.js';
 import type { ImageFiles } from './files.js';
-import { readBlob } from './stream.js';
 
 export const refName = 'org.opencontainers.image.ref.name';
 /** What podman and containerd take for the name of an image in a layout, before its tag. */
@@ -26,12 +26,8 @@ export async function layoutSource(files: ImageFiles, tag: string | undefined): 
   const chosen = choose(index, tag, files.name);
   const read = async (descriptor: Descriptor): Promise<ImageManifest | ImageIndex> => {
     const source = await files.open(blobPath(descriptor.digest));
-    try {
-      const bytes = await readBlob(source, descriptor, MANIFEST_LIMIT);
-      return parseManifest(bytes, descriptor.mediaType, source.name);
-    } finally {
-      await source.close();
-    }
+    const bytes = await readBlob(source, descriptor, MANIFEST_LIMIT);
+    return parseManifest(bytes, descriptor.mediaType, source.name);
   };
   return {
     name: tag === undefined ? files.name : `${files.name}:${tag}`,

@@ -6,6 +6,7 @@ import { collect } from '../blob/collect.js';
 import type { StreamSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
 import { registryImage } from '../policy/subject.js';
+import { openBlob } from '../registry/blob-source.js';
 import type { RegistryClient } from '../registry/client.js';
 import { firstOfCandidates } from '../registry/image.js';
 import { formatReference } from '../registry/reference.js';
@@ -33,7 +34,7 @@ function sourceOf(
     repository: reference,
     top,
     manifest: (digest) => client.getManifestOrIndex({ ...reference, digest }, { signal }),
-    openBlob: async (descriptor) => endedBy(signal, await client.openBlob(reference, descriptor)),
+    openBlob: async (descriptor) => endedBy(signal, await openBlob(client, reference, descriptor)),
     close: async () => undefined,
   };
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { isDigest } from '../blob/digest.js';
 import { CrfsError } from '../errors/error.js';
 import { readConfig, resolveImage } from '../registry/image.js';
-import { isDigest } from '../registry/reference.js';
 import type { Workspace } from './workspace.js';
 
 /** The config of an image in a registry; `resolved` names it by digest. Throws CRFS_BAD_LAYER for one that is too large. */

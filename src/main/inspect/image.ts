@@ -1,35 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import type { BlobSource } from '../blob/source.js';
+import pLimit from 'p-limit';
 import { CrfsError } from '../errors/error.js';
 import { warn } from '../output/warn.js';
 import type { RegistryClient } from '../registry/client.js';
 import { parsePlatform, platformWarning } from '../registry/platform.js';
 import { canonicalConfiguration, shownConfiguration } from '../sources/configuration.js';
 import { openFileSource } from '../sources/file.js';
-import { type LayerSource, openRemote } from '../sources/open.js';
+import { openRemote } from '../sources/open.js';
 import { placeOf } from '../sources/place.js';
 import { configOf, diffIdsIn } from './config.js';
+import type { AnyLayerSource, FoundImage } from './found-image.js';
 import { type OpenLayer, readLayer } from './layer.js';
 import type { Workspace } from './workspace.js';
-
-/** A layer that can be opened, in a file or far away. */
-export interface AnyLayerSource extends Omit<LayerSource, 'open'> {
-  /** Of the file that it is. */
-  readonly path?: string;
-  open(): Promise<BlobSource>;
-}
-
-export interface FoundImage {
-  /** The configuration that leads to the very same layers again. */
-  readonly resolved: string;
-  /** The base layer first. */
-  readonly layers: readonly AnyLayerSource[];
-  /** The image's config; none for what is no image. */
-  config(): Promise<Buffer | undefined>;
-  /** The digests of the uncompressed layers by the image's config; none for what is no image. */
-  diffIds(): Promise<readonly string[]>;
-}
 
 /** Layers that are read at the same time. */
 const AT_ONCE = 16;
@@ -88,7 +71,7 @@ export async function openLayers(
   written: string,
 ): Promise<OpenLayer[]> {
   const wanted = only === undefined ? [...image.layers.keys()] : [chooseLayer(image, only, written)];
-  return await mapAtOnce(wanted, AT_ONCE, async (place) => {
+  return await pLimit(AT_ONCE).map(wanted, async (place) => {
     const layer = image.layers[place] as AnyLayerSource;
     return await readLayer(layer, place + 1, await layer.open(), workspace);
   });
@@ -107,21 +90,4 @@ function chooseLayer({ layers }: FoundImage, named: string, written: string): nu
   if (fitting.length === 1) return fitting[0] as number;
   const how = fitting.length === 0 ? 'none' : 'more than one';
   throw new CrfsError('CRFS_USAGE', `${written}: of its ${count}, ${how} has a digest that begins with ${start}`);
-}
-
-/** Maps items by `work`, so many at the same time; the results are in the order of the items. */
-export async function mapAtOnce<T, R>(
-  items: readonly T[],
-  atOnce: number,
-  work: (item: T, place: number) => Promise<R>,
-): Promise<R[]> {
-  const results: R[] = [];
-  let next = 0;
-  const runner = async (): Promise<void> => {
-    for (let place = next++; place < items.length; place = next++) {
-      results[place] = await work(items[place] as T, place);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, runner));
-  return results;
 }

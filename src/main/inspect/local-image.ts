@@ -2,14 +2,14 @@
 
 /** Images on disk, in an OCI layout or an archive, as they are looked into. */
 
+import { readBlob } from '../blob/digest.js';
 import { CrfsError } from '../errors/error.js';
 import { openLocalSource } from '../images/open.js';
-import { readBlob } from '../images/stream.js';
 import { CONFIG_LIMIT, tocDigestOf } from '../registry/image.js';
 import { isIndex } from '../registry/manifest.js';
 import { choosePlatform, machinePlatform, parsePlatform } from '../registry/platform.js';
 import { diffIdsIn } from './config.js';
-import type { FoundImage } from './image.js';
+import type { FoundImage } from './found-image.js';
 import type { Workspace } from './workspace.js';
 
 /** The image that `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:NAME]` names. Rejects as reading them does. */
@@ -27,10 +27,7 @@ export async function findLocalImage(
     found = await source.manifest(choosePlatform(found, wanted, source.name).digest);
   }
   const { config, layers } = found;
-  const readIt = async (): Promise<Buffer> => {
-    const blob = await source.openBlob(config);
-    return await readBlob(blob, config, CONFIG_LIMIT).finally(() => blob.close());
-  };
+  const readIt = async (): Promise<Buffer> => await readBlob(await source.openBlob(config), config, CONFIG_LIMIT);
   return {
     resolved: written,
     layers: layers.map((layer) => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import type { Surroundings } from '../environment/environment.js';
+import type { Variables } from '../environment/environment.js';
 import { emptyLayer } from '../sources/empty-layer.js';
 import { findImage, openLayers } from './image.js';
 import { View } from './view.js';
@@ -17,7 +17,7 @@ export interface ViewOptions {
 export async function withView<T>(
   written: string,
   { platform, layer }: ViewOptions,
-  environment: Surroundings['env'],
+  environment: Variables,
   work: (view: View, workspace: Workspace) => Promise<T>,
 ): Promise<T> {
   const workspace = new Workspace(environment);

@@ -4,6 +4,7 @@
 
 import { type FileHandle, open } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import pLimit from 'p-limit';
 import { Piscina } from 'piscina';
 import type { ChunksTask, FileProblem, WholeOutcome, WholeTask } from '../../workers/verify/worker.js';
 import { CrfsError } from '../errors/error.js';
@@ -11,7 +12,7 @@ import type { IndexReader } from '../index/reader.js';
 import type { Progress } from '../output/progress.js';
 import { shortenDigests } from '../output/text.js';
 import { fileSource } from '../sources/file.js';
-import { type AnyLayerSource, type FoundImage, mapAtOnce } from './image.js';
+import type { AnyLayerSource, FoundImage } from './found-image.js';
 import { type OpenLayer, readLayer } from './layer.js';
 import type { Workspace } from './workspace.js';
 
@@ -58,7 +59,7 @@ export async function verifyImage(
     const diffIds = await image.diffIds();
     const reports: LayerReport[] = [];
     let next = 0;
-    await mapAtOnce(image.layers, LAYERS_AT_ONCE, async (layer, place) => {
+    await pLimit(LAYERS_AT_ONCE).map(image.layers, async (layer, place) => {
       const check = new LayerCheck(layer, place + 1, { workspace, progress, pool });
       reports[place] = await check.run(diffIds[place]);
       for (let done = reports[next]; done !== undefined; done = reports[next]) {
@@ -137,7 +138,7 @@ class LayerCheck {
     const layer = await readLayer(this.#layer, this.#number, fileSource(fd, name), workspace);
     const { index, indexFd, tocOffset } = layer;
     const step = progress.start(`${shortenDigests(name)}: checking`, index.contentSize);
-    const found = await mapAtOnce([...partsOf(index)], pool.maxThreads * 2, async ({ first, end, bytes }) => {
+    const found = await pLimit(pool.maxThreads * 2).map(partsOf(index), async ({ first, end, bytes }) => {
       const task: ChunksTask = { name, blobFd: fd, indexFd, tocOffset, first, end };
       const problems = (await pool.run(task, { name: 'chunks' })) as FileProblem[];
       step.advance(bytes);

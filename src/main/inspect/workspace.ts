@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { spoolDirectory, spoolError } from '../blob/spool.js';
-import type { Surroundings } from '../environment/environment.js';
+import type { Variables } from '../environment/environment.js';
 import { Interrupted, type InterruptingSignal, interruptingSignals } from '../errors/interrupted.js';
 import { sayingRetries } from '../output/retries.js';
 import type { RegistryClient } from '../registry/client.js';
@@ -31,11 +31,11 @@ export class Workspace {
   readonly manifests: ManifestStore;
   readonly #remove = (): void => rmSync(this.directory, { recursive: true, force: true });
   readonly #kept: Closable[] = [];
-  readonly #environment: Surroundings['env'];
+  readonly #environment: Variables;
   #client: Promise<RegistryClient> | undefined;
 
   /** Registries are asked, and images trusted, as the environment says. */
-  constructor(environment: Surroundings['env']) {
+  constructor(environment: Variables) {
     this.#environment = environment;
     const seen = new Map<string, Uint8Array>();
     this.manifests = {

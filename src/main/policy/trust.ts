@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { join } from 'node:path';
-import { ConfigFiles, homeOf, type Surroundings } from '../environment/environment.js';
+import { ConfigFiles, type Environment, homeOf } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
 import { type Policy, parsePolicy, requirementsFor } from './policy.js';
 import type { Subject } from './subject.js';
@@ -16,12 +16,12 @@ export interface TrustOptions {
 /** Whether images may be read, by the policy of a user and the machine. */
 export class Trust {
   readonly #options: TrustOptions;
-  readonly #surroundings: Surroundings;
+  readonly #environment: Environment;
   readonly #files = new ConfigFiles(parsePolicy);
 
-  constructor(options: TrustOptions, surroundings: Surroundings) {
+  constructor(options: TrustOptions, environment: Environment) {
     this.#options = options;
-    this.#surroundings = surroundings;
+    this.#environment = environment;
   }
 
   /**
@@ -47,9 +47,9 @@ export class Trust {
       if (found === undefined) throw new CrfsError('CRFS_NOT_FOUND', `there is no policy file ${named}`);
       return found;
     }
-    const user = join(homeOf(this.#surroundings), '.config/containers/policy.json');
+    const user = join(homeOf(this.#environment), '.config/containers/policy.json');
     return (
-      (await this.#files.get(user)) ?? (await this.#files.get(join(this.#surroundings.etc, 'containers/policy.json')))
+      (await this.#files.get(user)) ?? (await this.#files.get(join(this.#environment.etc, 'containers/policy.json')))
     );
   }
 }

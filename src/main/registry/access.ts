@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { here, type Surroundings } from '../environment/environment.js';
+import { type Environment, processEnvironment, type Variables } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
 import type { TrustOptions } from '../policy/trust.js';
-import type { Credentials } from './auth-file.js';
+import type { Credentials } from './credentials.js';
 
 /** In whose name registries are asked, and what is taken for true then. */
 export interface Access {
-  readonly surroundings: Surroundings;
+  readonly environment: Environment;
   /** Credentials for the registries that images are named by. Mirrors get what is kept for them. */
   readonly login?: Credentials;
   /** Whether plain http, and certificates that nobody vouches for, will do, whatever registries.conf says. */
@@ -18,11 +18,11 @@ export interface Access {
 }
 
 /** What an environment says: that of a command with its options put in, or of a mount. Throws CRFS_USAGE, and shows no secret. */
-export function accessOf(environment: Surroundings['env']): Access {
-  const { CRFS_CREDS, CRFS_TLS_VERIFY, CRFS_CERT_DIR, CRFS_POLICY, CRFS_INSECURE_POLICY, ...env } = environment;
+export function accessOf(variables: Variables): Access {
+  const { CRFS_CREDS, CRFS_TLS_VERIFY, CRFS_CERT_DIR, CRFS_POLICY, CRFS_INSECURE_POLICY, ...env } = variables;
   const verify = flagOf('CRFS_TLS_VERIFY', CRFS_TLS_VERIFY);
   return {
-    surroundings: { ...here, env },
+    environment: { ...processEnvironment, env },
     ...(CRFS_CREDS && { login: credentialsOf(CRFS_CREDS) }),
     ...(verify !== undefined && { insecure: !verify }),
     ...(CRFS_CERT_DIR && { certs: CRFS_CERT_DIR }),

@@ -3,15 +3,11 @@
 /** Credentials, as containers-auth.json(5) and docker's config.json keep them. */
 
 import { basename, join } from 'node:path';
-import type { Surroundings } from '../environment/environment.js';
+import type { Environment } from '../environment/environment.js';
 import { ConfigFiles, configHomeOf, homeOf } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
 import { CredentialHelpers } from './credential-helper.js';
-
-export type Credentials =
-  | { readonly kind: 'basic'; readonly username: string; readonly password: string }
-  /** A token that buys access tokens (an OAuth 2 refresh token). */
-  | { readonly kind: 'identity'; readonly token: string };
+import type { Credentials } from './credentials.js';
 
 interface AuthFile {
   readonly path: string;
@@ -92,12 +88,12 @@ function firstOf<T>(keys: readonly string[], map: ReadonlyMap<string, T>): T | u
 }
 
 export class AuthFiles {
-  readonly #surroundings: Surroundings;
+  readonly #environment: Environment;
   readonly #helpers: CredentialHelpers;
   readonly #files = new ConfigFiles(parseAuthFile);
 
-  constructor(surroundings: Surroundings, helpers = new CredentialHelpers(surroundings)) {
-    this.#surroundings = surroundings;
+  constructor(environment: Environment, helpers = new CredentialHelpers(environment)) {
+    this.#environment = environment;
     this.#helpers = helpers;
   }
 
@@ -138,13 +134,13 @@ export class AuthFiles {
   }
 
   #paths(): string[] {
-    const { env } = this.#surroundings;
+    const { env } = this.#environment;
     const runtime = env['XDG_RUNTIME_DIR'] || `/run/containers/${process.getuid?.() ?? 0}`;
     const first =
       env['REGISTRY_AUTH_FILE'] || join(runtime, env['XDG_RUNTIME_DIR'] ? 'containers/auth.json' : 'auth.json');
-    const docker = env['DOCKER_CONFIG'] || join(homeOf(this.#surroundings), '.docker');
-    const home = homeOf(this.#surroundings);
-    const containers = join(configHomeOf(this.#surroundings), 'containers/auth.json');
+    const docker = env['DOCKER_CONFIG'] || join(homeOf(this.#environment), '.docker');
+    const home = homeOf(this.#environment);
+    const containers = join(configHomeOf(this.#environment), 'containers/auth.json');
     return [first, containers, join(docker, 'config.json'), join(home, LEGACY)];
   }
 }

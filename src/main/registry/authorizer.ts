@@ -7,9 +7,9 @@ import { CrfsError } from '../errors/error.js';
 import { nameOf } from '../http/failure.js';
 import { patient, type RetryPolicy, retrying } from '../http/retry.js';
 import type { Transport } from '../http/transport.js';
-import type { Credentials } from './auth-file.js';
 import { type Challenge, parseChallenges } from './challenge.js';
 import type { CredentialStores } from './credential-stores.js';
+import type { Credentials } from './credentials.js';
 import { basic, fetchToken, type Token, tokenRequest } from './token.js';
 
 /** What is to be done, to which repository: `pull`, or `pull,push`. */

@@ -3,17 +3,16 @@
 /** A blob of an image, from the first of the image's mirrors that can give it. */
 
 import { collect } from '../blob/collect.js';
+import type { BlobNamed } from '../blob/digest.js';
 import type { StreamSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
 import { RangeSource } from '../http/range-source.js';
-import { Location } from '../http/redirect.js';
+import { RedirectCache } from '../http/redirect.js';
 import { brief, type RetryPolicy } from '../http/retry.js';
 import type { RegistryClient } from './client.js';
 import type { Endpoint } from './endpoints.js';
 import { formatReference } from './reference.js';
-import type { Descriptor, Reference } from './types.js';
-
-type BlobNamed = Pick<Descriptor, 'digest' | 'size'>;
+import type { Reference } from './types.js';
 
 function atEndpoint(
   client: RegistryClient,
@@ -25,10 +24,10 @@ function atEndpoint(
   const host = client.host(endpoint);
   const path = `${endpoint.repository}/blobs/${digest}`;
   const scopes = [{ repository: endpoint.repository, actions: 'pull' }] as const;
-  const location = new Location(client.transport, endpoint.insecure, async (headers, signal) => {
+  const redirects = new RedirectCache(client.transport, endpoint.insecure, async (headers, signal) => {
     return await host.send({ method: 'GET', path, headers, scopes, signal });
   });
-  const get = location.get.bind(location);
+  const get = redirects.get.bind(redirects);
   return new RangeSource({ name, get, policy, spool: client.spool, size, mutable: false });
 }
 
@@ -102,17 +101,13 @@ class RegistrySource implements StreamSource {
   }
 }
 
-/** The blob that `descriptor` names in an image's repository, from `endpoints` in order. No request is made before the first read. */
-export function openRegistrySource(
-  client: RegistryClient,
-  reference: Reference,
-  descriptor: BlobNamed,
-  endpoints: readonly Endpoint[],
-): StreamSource {
-  const name = `${formatReference(reference)} blob ${descriptor.digest}`;
+/** A blob of an image. No request is made before the first read; the size that is named holds. */
+export async function openBlob(client: RegistryClient, reference: Reference, named: BlobNamed): Promise<StreamSource> {
+  const endpoints = await client.pullEndpoints(reference);
+  const name = `${formatReference(reference)} blob ${named.digest}`;
   const places = endpoints.map((endpoint, index) => {
     const policy = index === endpoints.length - 1 ? client.policy : brief(client.policy);
-    return atEndpoint(client, endpoint, descriptor, name, policy);
+    return atEndpoint(client, endpoint, named, name, policy);
   });
-  return new RegistrySource(name, descriptor.size, places);
+  return new RegistrySource(name, named.size, places);
 }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** Reading images from registries: manifests and blobs, over mirrors, with whatever each host asks for. */
+/** Asking registries for images, over mirrors, with whatever each host wants. Manifests come from here, blobs by `openBlob`. */
 
-import { createHash } from 'node:crypto';
-import type { StreamSource } from '../blob/source.js';
-import { here } from '../environment/environment.js';
+import { digestOf } from '../blob/digest.js';
+import { processEnvironment } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
 import { brief, patient, type RetryPolicy, retrying } from '../http/retry.js';
 import { refusal } from '../http/status.js';
@@ -12,15 +11,14 @@ import { Transport, type TransportOptions } from '../http/transport.js';
 import { Trust } from '../policy/trust.js';
 import type { Access } from './access.js';
 import type { CredentialFinder } from './authorizer.js';
-import { openRegistrySource } from './blob-source.js';
 import { CredentialStores } from './credential-stores.js';
 import { candidates, type Endpoint, pullEndpoints, pushEndpoint } from './endpoints.js';
 import { Host } from './host.js';
-import { ACCEPTED, digestOf, isIndex, MANIFEST_LIMIT, parseManifest } from './manifest.js';
+import { ACCEPTED, isIndex, MANIFEST_LIMIT, parseManifest } from './manifest.js';
 import { choosePlatform, machinePlatform } from './platform.js';
 import { formatReference } from './reference.js';
 import { RegistriesFiles } from './registries-conf.js';
-import type { Descriptor, ImageIndex, ImageManifest, ManifestStore, Platform, Reference } from './types.js';
+import type { ImageIndex, ImageManifest, ManifestStore, Platform, Reference } from './types.js';
 
 /** Indexes that name indexes: so many at most, one within the other. */
 const NESTING = 3;
@@ -59,13 +57,13 @@ export class RegistryClient {
   readonly #hosts = new Map<string, Host>();
 
   constructor(options: ClientOptions) {
-    const { surroundings = here } = options;
+    const { environment = processEnvironment } = options;
     this.transport = new Transport(options);
     const { policy = patient, onRetry } = options;
     this.policy = { ...policy, ...(onRetry && { onRetry }) };
     this.spool = options.spool;
-    this.#registries = new RegistriesFiles(surroundings);
-    const stores = new CredentialStores(this.#registries, surroundings);
+    this.#registries = new RegistriesFiles(environment);
+    const stores = new CredentialStores(this.#registries, environment);
     const { login } = options;
     this.#credentials = {
       complaint: (registry) => stores.complaint(registry),
@@ -74,7 +72,7 @@ export class RegistryClient {
         login && this.#named.has(registry) ? login : await stores.find(registry, repository),
     };
     this.insecure = options.insecure;
-    this.trust = new Trust(options.trust ?? {}, surroundings);
+    this.trust = new Trust(options.trust ?? {}, environment);
   }
 
   /** The references that a name written by a person may mean, in the order to try them. Rejects with CRFS_USAGE. */
@@ -145,31 +143,6 @@ export class RegistryClient {
     });
     await options.store?.put(manifest.digest, manifest.bytes);
     return manifest;
-  }
-
-  /** A blob of an image. No request is made before the first read; the descriptor's size holds. */
-  async openBlob(reference: Reference, descriptor: Pick<Descriptor, 'digest' | 'size'>): Promise<StreamSource> {
-    return openRegistrySource(this, reference, descriptor, await this.pullEndpoints(reference));
-  }
-
-  /** The whole blob, in pieces, failing with CRFS_DIGEST at its end if that is not what the descriptor names. */
-  async *getBlobStream(
-    reference: Reference,
-    descriptor: Pick<Descriptor, 'digest' | 'size'>,
-    signal?: AbortSignal,
-  ): AsyncGenerator<Uint8Array> {
-    const source = await this.openBlob(reference, descriptor);
-    const hash = createHash('sha256');
-    try {
-      for await (const chunk of source.stream(0, descriptor.size, signal)) {
-        hash.update(chunk);
-        yield chunk;
-      }
-      const found = `sha256:${hash.digest('hex')}`;
-      if (found !== descriptor.digest) throw new CrfsError('CRFS_DIGEST', `${source.name} has other content: ${found}`);
-    } finally {
-      await source.close();
-    }
   }
 
   /** Ends all connections. */

@@ -3,9 +3,9 @@
 /** Programs that keep credentials: `docker-credential-NAME get`, a host on stdin, JSON on stdout. */
 
 import { spawn } from 'node:child_process';
-import type { Surroundings } from '../environment/environment.js';
+import type { Environment, Variables } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
-import type { Credentials } from './auth-file.js';
+import type { Credentials } from './credentials.js';
 
 const TIMEOUT_MS = 30_000;
 const OUTPUT_LIMIT = 1 << 20;
@@ -17,7 +17,7 @@ interface Outcome {
   readonly output: string;
 }
 
-async function run(program: string, input: string, env: Surroundings['env']): Promise<Outcome> {
+async function run(program: string, input: string, env: Variables): Promise<Outcome> {
   return await new Promise((resolve, reject) => {
     const child = spawn(program, ['get'], { env: { ...env }, stdio: ['pipe', 'pipe', 'ignore'] });
     const giveUp = (): void => {
@@ -47,18 +47,18 @@ async function run(program: string, input: string, env: Surroundings['env']): Pr
 
 /** Helpers, each run once for a server and then remembered: some take seconds. */
 export class CredentialHelpers {
-  readonly #surroundings: Surroundings;
+  readonly #environment: Environment;
   /** By server, and then by helper. */
   readonly #answers = new Map<string, Map<string, Promise<Credentials | undefined>>>();
 
-  constructor(surroundings: Surroundings) {
-    this.#surroundings = surroundings;
+  constructor(environment: Environment) {
+    this.#environment = environment;
   }
 
   /** The credentials that helper `name` has for `server`, or undefined. Rejects with CRFS_DENIED if it fails. */
   async ask(name: string, server: string): Promise<Credentials | undefined> {
     const answers = this.#answers.get(server) ?? new Map<string, Promise<Credentials | undefined>>();
-    const answer = answers.get(name) ?? askHelper(name, server, this.#surroundings);
+    const answer = answers.get(name) ?? askHelper(name, server, this.#environment);
     this.#answers.set(server, answers.set(name, answer));
     return await answer;
   }
@@ -70,7 +70,7 @@ export class CredentialHelpers {
 }
 
 /** The credentials that helper `name` has for `server`, or undefined. Rejects with CRFS_DENIED if the helper fails. */
-async function askHelper(name: string, server: string, { env }: Surroundings): Promise<Credentials | undefined> {
+async function askHelper(name: string, server: string, { env }: Environment): Promise<Credentials | undefined> {
   const program = `docker-credential-${name}`;
   if (!/^[\w.-]+$/.test(name))
     throw new CrfsError('CRFS_USAGE', `${JSON.stringify(name)} cannot be the name of a credential helper`);

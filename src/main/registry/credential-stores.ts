@@ -2,10 +2,11 @@
 
 /** Credentials, from the places that `credential-helpers` of registries.conf lists. */
 
-import type { Surroundings } from '../environment/environment.js';
+import type { Environment } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
-import { AuthFiles, type Credentials } from './auth-file.js';
+import { AuthFiles } from './auth-file.js';
 import { CredentialHelpers } from './credential-helper.js';
+import type { Credentials } from './credentials.js';
 import { AUTH_FILES, type RegistriesFiles } from './registries-conf.js';
 
 export class CredentialStores {
@@ -15,10 +16,10 @@ export class CredentialStores {
   /** By registry, why a place that may have credentials could not be asked. */
   readonly #complaints = new Map<string, string>();
 
-  constructor(registries: RegistriesFiles, surroundings: Surroundings) {
+  constructor(registries: RegistriesFiles, environment: Environment) {
     this.#registries = registries;
-    this.#helpers = new CredentialHelpers(surroundings);
-    this.#files = new AuthFiles(surroundings, this.#helpers);
+    this.#helpers = new CredentialHelpers(environment);
+    this.#files = new AuthFiles(environment, this.#helpers);
   }
 
   /**

@@ -2,11 +2,13 @@
 
 /** From a name to the layers that it stands for. */
 
+import { isDigest, readBlob } from '../blob/digest.js';
 import type { StreamSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
 import { registryImage } from '../policy/subject.js';
+import { openBlob } from './blob-source.js';
 import type { ManifestOptions, RegistryClient } from './client.js';
-import { formatReference, isDigest } from './reference.js';
+import { formatReference } from './reference.js';
 import type { Descriptor, ImageManifest, Reference } from './types.js';
 
 /** Annotations of eStargz. */
@@ -64,7 +66,7 @@ function tocFinder(
   return async (layerDigest) => {
     found ??= find();
     const blob = (await found)?.layers.find(({ annotations }) => annotations[LAYER_DIGEST] === layerDigest);
-    return blob && (await client.openBlob(toc, blob));
+    return blob && (await openBlob(client, toc, blob));
   };
 }
 
@@ -77,13 +79,7 @@ export async function readConfig(
   reference: Reference,
   { config }: ImageManifest,
 ): Promise<Buffer> {
-  if (config.size > CONFIG_LIMIT) {
-    const what = `has ${config.size} bytes, more than ${CONFIG_LIMIT}`;
-    throw new CrfsError('CRFS_BAD_LAYER', `the config of ${formatReference(reference)} ${what}`);
-  }
-  const pieces: Uint8Array[] = [];
-  for await (const piece of client.getBlobStream(reference, config)) pieces.push(piece);
-  return Buffer.concat(pieces);
+  return await readBlob(await openBlob(client, reference, config), config, CONFIG_LIMIT);
 }
 
 async function resolveReference(
@@ -98,7 +94,7 @@ async function resolveReference(
   const layers = manifest.layers.map((layer) => ({
     ...layer,
     tocDigest: tocDigestOf(layer, name),
-    open: async () => await client.openBlob(reference, layer),
+    open: async () => await openBlob(client, reference, layer),
   }));
   const resolved = formatReference({ registry, repository, digest: manifest.digest });
   return { reference, resolved, manifest, layers, externalToc: tocFinder(client, reference, options) };

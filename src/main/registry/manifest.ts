@@ -2,10 +2,9 @@
 
 /** Manifests and indexes, OCI and Docker schema 2: bytes from strangers, made into checked values. */
 
-import { createHash } from 'node:crypto';
+import { digestOf, isDigest } from '../blob/digest.js';
 import { CrfsError } from '../errors/error.js';
 import { oneLine } from '../http/failure.js';
-import { isDigest } from './reference.js';
 import type { Descriptor, ImageIndex, ImageManifest, Platform } from './types.js';
 
 /** Bytes; what registries themselves accept at most (distribution specification, "Pushing Manifests"). */
@@ -23,10 +22,6 @@ const INDEXES: readonly string[] = [OCI_INDEX, DOCKER_LIST];
 export const ACCEPTED = [...MANIFESTS, ...INDEXES].join(', ');
 
 type Table = Readonly<Record<string, unknown>>;
-
-export function digestOf(bytes: Uint8Array): string {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-}
 
 function isTable(value: unknown): value is Table {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -2,6 +2,7 @@
 
 /** Image references: the grammar of the distribution specification, and podman's rules for what may be left out. */
 
+import { isDigest } from '../blob/digest.js';
 import { CrfsError } from '../errors/error.js';
 import type { Reference } from './types.js';
 
@@ -9,7 +10,6 @@ const HOST =
   /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:]+\])(?::(\d{1,5}))?$/;
 const PART = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const TAG = /^\w[\w.-]{0,127}$/;
-const DIGEST = /^sha256:[0-9a-f]{64}$/;
 /** The distribution specification's bound on `registry/repository`. */
 const NAME_LIMIT = 255;
 
@@ -18,11 +18,6 @@ export interface ShortName {
   readonly name: string;
   readonly tag?: string;
   readonly digest?: string;
-}
-
-/** Whether `text` is a digest of the only algorithm that we compute: `sha256:` and 64 lower-case hex digits. */
-export function isDigest(text: unknown): text is string {
-  return typeof text === 'string' && DIGEST.test(text);
 }
 
 /** Whether `text` is `host` or `host:port`. */

@@ -5,7 +5,7 @@
 import { access, constants, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, type TomlTable } from 'smol-toml';
-import type { Surroundings } from '../environment/environment.js';
+import type { Environment } from '../environment/environment.js';
 import { ConfigFiles, configHomeOf, isMissing, shortNamesOf } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
 import { reasonOf } from '../errors/reason.js';
@@ -139,11 +139,11 @@ async function dropIns(directory: string): Promise<string[]> {
 
 /** The configuration of one user, read again where a file has changed. */
 export class RegistriesFiles {
-  readonly #surroundings: Surroundings;
+  readonly #environment: Environment;
   readonly #files = new ConfigFiles(parsePart);
 
-  constructor(surroundings: Surroundings) {
-    this.#surroundings = surroundings;
+  constructor(environment: Environment) {
+    this.#environment = environment;
   }
 
   /** Rejects with CRFS_USAGE if a file cannot be read or makes no sense. */
@@ -170,7 +170,7 @@ export class RegistriesFiles {
 
   /** What podman has recorded. Root of a user namespace may not look at what real root has: that is as if there were nothing. */
   async #recorded(): Promise<Part | undefined> {
-    const path = shortNamesOf(this.#surroundings);
+    const path = shortNamesOf(this.#environment);
     const readable = await access(path, constants.R_OK).then(
       () => true,
       () => false,
@@ -180,8 +180,8 @@ export class RegistriesFiles {
 
   /** The main file, then others in the order of reading: what a later file says replaces what an earlier one said. */
   async #paths(): Promise<{ main: string; more: string[] }> {
-    const { env, etc } = this.#surroundings;
-    const user = join(configHomeOf(this.#surroundings), 'containers', 'registries.conf');
+    const { env, etc } = this.#environment;
+    const user = join(configHomeOf(this.#environment), 'containers', 'registries.conf');
     const system = join(etc, 'containers', 'registries.conf');
     const named = env['CONTAINERS_REGISTRIES_CONF'];
     const users = await dropIns(`${user}.d`);

@@ -7,8 +7,8 @@ import { nameOf } from '../http/failure.js';
 import { sendFollowing } from '../http/redirect.js';
 import { isSuccess, refusal } from '../http/status.js';
 import type { HttpRequest, Transport } from '../http/transport.js';
-import type { Credentials } from './auth-file.js';
 import type { Challenge } from './challenge.js';
+import type { Credentials } from './credentials.js';
 
 const ANSWER_LIMIT = 1 << 20;
 /** Seconds that a token lives if its server does not say. */

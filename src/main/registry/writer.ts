@@ -2,6 +2,7 @@
 
 /** Writing an image into a repository: blobs first, then manifests. */
 
+import { digestOf } from '../blob/digest.js';
 import { CrfsError } from '../errors/error.js';
 import { brief, type RetryPolicy, retrying } from '../http/retry.js';
 import { isSuccess, refusal } from '../http/status.js';
@@ -9,7 +10,6 @@ import { BlobUpload, type ChunkSize, type UploadOptions } from './blob-upload.js
 import type { RegistryClient } from './client.js';
 import { hasBlob } from './has-blob.js';
 import type { Host } from './host.js';
-import { digestOf } from './manifest.js';
 import { formatReference } from './reference.js';
 import type { Reference } from './types.js';
 

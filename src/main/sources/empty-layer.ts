@@ -3,9 +3,9 @@
 /** What an image without layers shows: an empty root. */
 
 import { gzipSync } from 'node:zlib';
+import { streaming } from '../blob/streaming.js';
 import { footerOf } from '../formats/estargz/footer.js';
 import { TOC_NAME } from '../formats/estargz/names.js';
-import { streaming } from '../images/stream.js';
 import { blockSize, padding, plainHeader } from '../tar/header.js';
 import type { RemoteLayer } from './open.js';
 

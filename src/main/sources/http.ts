@@ -6,7 +6,7 @@ import type { StreamSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
 import { nameOf } from '../http/failure.js';
 import { RangeSource } from '../http/range-source.js';
-import { Location, sendFollowing } from '../http/redirect.js';
+import { RedirectCache, sendFollowing } from '../http/redirect.js';
 import { patient, type RetryPolicy } from '../http/retry.js';
 import type { Transport } from '../http/transport.js';
 import { basic } from '../registry/token.js';
@@ -49,7 +49,7 @@ export async function openHttpSource(url: string, options: HttpSourceOptions): P
   target.username = '';
   target.password = '';
   target.hash = '';
-  const location = new Location(transport, insecure, async (headers, aborted) => {
+  const redirects = new RedirectCache(transport, insecure, async (headers, aborted) => {
     const request = {
       method: 'GET',
       url: target,
@@ -59,7 +59,7 @@ export async function openHttpSource(url: string, options: HttpSourceOptions): P
     } as const;
     return { from: target, response: await sendFollowing(transport, request) };
   });
-  const get = location.get.bind(location);
+  const get = redirects.get.bind(redirects);
   const source = new RangeSource({ name: nameOf(target), get, policy, spool, mutable: true });
   try {
     await source.open(signal);

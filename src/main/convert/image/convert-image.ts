@@ -2,23 +2,23 @@
 
 /** Converts an image: its layers, several at once, then what names them, from the bottom up. */
 
+import pLimit from 'p-limit';
+import { digestOf, readBlob, verified } from '../../blob/digest.js';
 import type { BlobSink } from '../../blob/sink.js';
 import { decompress } from '../../compression/decompress.js';
 import { CrfsError } from '../../errors/error.js';
 import { namingBlob } from '../../formats/fault.js';
 import type { ImageDestination, ImageSource } from '../../images/ends.js';
-import { readBlob, verified } from '../../images/stream.js';
 import { writeBlob } from '../../images/write-blob.js';
 import type { Progress } from '../../output/progress.js';
 import { formatBytes } from '../../output/text.js';
-import { digestOf, isIndex, MANIFEST_LIMIT } from '../../registry/manifest.js';
+import { isIndex, MANIFEST_LIMIT } from '../../registry/manifest.js';
 import { choosePlatform, formatPlatform, machinePlatform, platformWarning } from '../../registry/platform.js';
 import type { Descriptor, ImageIndex, ImageManifest, Platform } from '../../registry/types.js';
 import { unmatchedWarnings } from '../file.js';
 import { convertLayer, type LayerOptions } from '../layer.js';
 import { watched } from '../watch.js';
 import { estargzToc } from './estargz.js';
-import { Gate } from './gate.js';
 import {
   type Family,
   familyOf,
@@ -75,7 +75,7 @@ class Conversion {
   readonly #source: ImageSource;
   readonly #destination: ImageDestination;
   readonly #options: ImageOptions;
-  readonly #gate = new Gate(layersAtOnce);
+  readonly #inTurn = pLimit(layersAtOnce);
   /** By the digest of the source's layer: images of one index share layers. */
   readonly #layers = new Map<string, Promise<NewLayer>>();
   /** Prioritized paths that no layer has had so far. */
@@ -143,9 +143,7 @@ class Conversion {
     const to = this.#family(manifest);
     for (const layer of manifest.layers) requireLayer(layer, name);
     const source = await this.#source.openBlob(manifest.config);
-    const config = await readBlob(source, manifest.config, configLimit, this.#options.signal).finally(() =>
-      source.close(),
-    );
+    const config = await readBlob(source, manifest.config, configLimit, this.#options.signal);
     this.#warnOfPlatform(config);
     const layers = await Promise.all(
       manifest.layers.map(async (layer) => ofFamily(await this.#layer(layer, to), to)), // which another may have met first
@@ -171,7 +169,7 @@ class Conversion {
   #layer(layer: Descriptor, to: Family): Promise<NewLayer> {
     const known = this.#layers.get(layer.digest);
     if (known) return known;
-    const converted = this.#gate.pass(() => this.#convert(layer, to));
+    const converted = this.#inTurn(() => this.#convert(layer, to));
     this.#layers.set(layer.digest, converted);
     return converted;
   }

@@ -2,8 +2,9 @@
 
 /** Manifests, configs and indexes of an image whose layers have been converted. What is not the layers' stays as it is. */
 
+import { digestOf } from '../../blob/digest.js';
 import { CrfsError } from '../../errors/error.js';
-import { DOCKER_LIST, DOCKER_MANIFEST, digestOf, OCI_INDEX, OCI_MANIFEST } from '../../registry/manifest.js';
+import { DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from '../../registry/manifest.js';
 import type { Descriptor, ImageIndex, ImageManifest } from '../../registry/types.js';
 import type { LayerFormat } from '../footer.js';
 import type { LayerResult } from '../layer.js';

@@ -3,6 +3,7 @@
 /** One entry of a TOC in JSON, its fields checked one by one. eStargz specification, "TOCEntry". */
 
 import { addon } from '../../../native/addon.js';
+import { hexOf, isDigest } from '../../blob/digest.js';
 import { ENTRY_TYPES, type Entry, type EntryType, type Time, type Xattr, xattrFault } from '../entry.js';
 import { LayerFault, namingEntry, quote } from '../fault.js';
 import { nameLength } from '../name-bytes.js';
@@ -38,22 +39,6 @@ function integer(fields: Fields, field: string, limit = Number.MAX_SAFE_INTEGER)
   return value;
 }
 
-const DIGEST_PREFIX = 'sha256:';
-const DIGEST_LENGTH = DIGEST_PREFIX.length + 64;
-
-function isDigest(value: string): boolean {
-  if (value.length !== DIGEST_LENGTH || !value.startsWith(DIGEST_PREFIX)) {
-    return false;
-  }
-  for (let i = DIGEST_PREFIX.length; i < DIGEST_LENGTH; i++) {
-    const c = value.charCodeAt(i);
-    if (c < 0x30 || (c > 0x39 && c < 0x61) || c > 0x66) {
-      return false; // neither 0-9 nor a-f
-    }
-  }
-  return true;
-}
-
 function digest(fields: Fields, field: string): string {
   const value = text(fields, field);
   if (value === '') {
@@ -62,7 +47,7 @@ function digest(fields: Fields, field: string): string {
   if (!isDigest(value)) {
     throw new LayerFault(`${field} is ${quote(value)}, not sha256: and 64 hex digits`);
   }
-  return value.slice(DIGEST_PREFIX.length);
+  return hexOf(value);
 }
 
 function modtime(fields: Fields): Time {

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import type { BlobSource, StreamSource } from './source.js';
+
+const pieceSize = 1024 * 1024;
+
+/** A source read piece by piece where it cannot stream by itself. */
+export function streaming(source: BlobSource): StreamSource {
+  return {
+    name: source.name,
+    size: source.size,
+    read: (offset, length) => source.read(offset, length),
+    async *stream(offset, length) {
+      for (let at = offset; at < offset + length; at += pieceSize) {
+        yield await source.read(at, Math.min(pieceSize, offset + length - at));
+      }
+    },
+    close: () => source.close(),
+  };
+}
