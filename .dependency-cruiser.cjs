@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Which folder of src/ may import which: `npm run lint` holds every import against it, those of types included. */
+
+const { readdirSync } = require('node:fs');
+const { join } = require('node:path');
+
+/**
+ * Each folder with those that it may import, beside itself and src/native. One may name only folders above it: so there is no
+ * way in a circle. A new folder is entered where what it needs is above it.
+ */
+const FOLDERS = [
+  ['main/errors'],
+  ['main/blob', 'errors'],
+  ['main/environment', 'errors'],
+  ['main/schema', 'errors'],
+  ['main/formats', 'errors blob'],
+  ['main/tar', 'formats'],
+  ['main/compression', 'blob formats tar'],
+  ['main/http', 'errors blob environment schema'],
+  ['main/output', 'http'],
+  ['main/policy', 'errors environment schema'],
+  ['main/registry', 'errors blob environment schema http policy'],
+  ['main/sources', 'errors blob formats tar http output registry'],
+  ['main/images', 'errors blob schema formats tar compression policy registry sources'],
+  ['main/index', 'errors blob formats'],
+  ['main/fetch', 'blob'],
+  ['main/cache', 'errors index fetch'],
+  // Threads: each folder of src/workers is one pool's, but for what pools share.
+  ['workers'], // names of engines
+  ['workers/inflate', 'errors workers'],
+  ['workers/deflate', 'workers'],
+  ['workers/index', 'errors formats sources index cache'],
+  ['workers/serve', 'errors index fetch workers workers/inflate'],
+  ['workers/verify', 'errors index workers/inflate workers/serve'],
+  ['main/settings', 'errors workers'],
+  ['main/convert', 'errors blob schema formats tar compression output registry images index workers workers/deflate'],
+  [
+    'main/inspect',
+    'errors blob environment schema formats output registry sources images index workers/verify settings',
+  ],
+  ['main/version'],
+  [
+    'main/daemon',
+    'errors formats http registry sources index fetch cache workers workers/index workers/serve settings version',
+  ],
+  ['main/mount', 'errors daemon'],
+  [
+    'main/commands',
+    'errors blob output registry sources images cache workers settings convert inspect version daemon mount',
+  ],
+  ['main', 'errors output version daemon commands'], // cli.ts, where the process begins, and program.ts
+];
+
+/** A file of a folder, or below it; of a folder that has others in the table, in itself alone. */
+function files(folder) {
+  if (folder === 'main/version') return '^src/main/version\\.ts$';
+  if (folder === 'main') return '^src/main/(cli|program)\\.ts$';
+  return folder.includes('/') ? `^src/${folder}/` : `^src/${folder}/[^/]+$`;
+}
+
+function named(words = '') {
+  const known = words.split(' ').filter(Boolean);
+  return known.map((word) => (word.startsWith('workers') ? word : `main/${word}`));
+}
+
+const above = new Set();
+for (const [folder, words] of FOLDERS) {
+  const wrong = named(words).filter((other) => !above.has(other));
+  if (wrong.length > 0)
+    throw new Error(`.dependency-cruiser.cjs: ${folder} may import only what stands above it: ${wrong}`);
+  above.add(folder);
+}
+for (const side of ['main', 'workers']) {
+  for (const { name } of readdirSync(join(__dirname, 'src', side), { withFileTypes: true }).filter((one) =>
+    one.isDirectory(),
+  ))
+    if (!above.has(`${side}/${name}`)) throw new Error(`.dependency-cruiser.cjs: enter the folder src/${side}/${name}`);
+}
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-circular',
+      severity: 'error',
+      comment: 'No file needs itself, not even for a type.',
+      from: { pathNot: '^src/(main/index/(contents|object-keys)|workers/inflate/[a-z]+)\\.ts$' }, // still to be untied
+      to: { circular: true },
+    },
+    {
+      name: 'native-below-all',
+      severity: 'error',
+      from: { path: '^src/native/' },
+      to: { path: '^src/(main|workers)' },
+    },
+    { name: 'no-tests-in-src', severity: 'error', from: { path: '^src/' }, to: { path: '^(test|bench)/' } },
+    ...FOLDERS.map(([folder, words]) => ({
+      name: folder,
+      severity: 'error',
+      comment: `src/${folder} imports what the table in .dependency-cruiser.cjs says, and nothing else of src/.`,
+      from: { path: files(folder) },
+      to: { path: '^src/', pathNot: [folder, ...named(words)].map(files).concat('^src/native/') },
+    })),
+  ],
+  options: { parser: 'swc', tsPreCompilationDeps: true, doNotFollow: { path: 'node_modules' } },
+};
