@@ -10,6 +10,7 @@ import { shownConfiguration } from '../sources/configuration.js';
 import { version } from '../version.js';
 import { listenApi } from './api.js';
 import type { Remote } from './blob.js';
+import { ownCgroup } from './cgroup.js';
 import { Clients } from './clients.js';
 import { Indexer } from './indexer.js';
 import { OpenLayers } from './layers.js';
@@ -158,6 +159,7 @@ export class Daemon {
       protocol: addon.layout.constants.controlVersion,
       pid: process.pid,
       started: this.#started.toISOString(),
+      cgroup: ownCgroup(),
       cache: this.#cache.layout.root,
       usage: this.#upkeep.usage,
       log: logFile(),

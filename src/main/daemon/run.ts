@@ -28,9 +28,10 @@ export async function runDaemon(flags: Flags, start: Start): Promise<void> {
   const { foreground = false, readyFd, takeOver: asked = false } = start;
   process.umask(0o077);
   const settings = await loadSettings(flags);
+  const isMounts = readyFd !== undefined && !asked;
   let hold: Hold | undefined;
   if (!lockDaemon()) {
-    if (readyFd !== undefined && !asked) {
+    if (isMounts) {
       if (!(await waitForLock(readyFd))) return;
     } else {
       const { takeOver } = await import('./takeover.js');
@@ -53,6 +54,10 @@ export async function runDaemon(flags: Flags, start: Start): Promise<void> {
     } catch (error) {
       log.warn({ error: (error as Error).message }, 'whoever started the daemon has not waited for it');
     }
+  }
+  if (isMounts) {
+    const { leaveUnit } = await import('./leave-unit.js'); // only now: the mount has waited for long enough
+    void leaveUnit(log).then((back) => process.once('exit', back));
   }
   await daemon.ended;
   process.exit(0);

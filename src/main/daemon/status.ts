@@ -13,6 +13,8 @@ export interface Status {
   readonly pid: number;
   /** ISO 8601 */
   readonly started: string;
+  /** The daemon's cgroup2, as /proc/PID/cgroup names it; null: it has none. */
+  readonly cgroup: string | null;
   readonly cache: string;
   readonly usage: CacheUsage;
   readonly log: string;

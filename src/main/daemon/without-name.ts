@@ -11,7 +11,7 @@ const TRIED = /^(?:cannot read|[A-Z]+) $/;
  */
 export function withoutName(message: string, configuration: string): string {
   for (const name of [configuration, ...(URL.canParse(configuration) ? [nameOf(new URL(configuration))] : [])]) {
-    const [before = '', rest] = cut(message, `${name}: `);
+    const [before, rest] = cut(message, `${name}: `);
     if (rest === undefined) continue;
     if (before === '' || TRIED.test(before)) return rest;
     if (before.endsWith(' of ')) return `${before.slice(0, -' of '.length)}: ${rest}`;
