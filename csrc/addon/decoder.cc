@@ -1,20 +1,41 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// Decoders of compressed streams, for JavaScript: each step runs in a thread of libuv's pool.
+// Decoders of compressed streams, for JavaScript: each step runs in a thread of libuv's pool, or at once.
 
 #include "addon/addon.h"
 #include "addon/codec.h"
+#include "addon/guard.h"
 
 namespace crfs {
 
 namespace {
 
+// A step over the bytes of two arrays, and how far it got.
+class Span {
+public:
+  Span(Napi::Uint8Array input, Napi::Uint8Array output)
+      : step{input.Data(), input.ByteLength(), output.Data(), output.ByteLength()}, in_(step.in_left),
+        out_(step.out_left) {}
+
+  // [bytes used, bytes made, whether the stream may end here]
+  Napi::Array Result(Napi::Env env, const Codec &codec) const {
+    Napi::Array result = Napi::Array::New(env, 3);
+    result[0u] = Napi::Number::New(env, static_cast<double>(in_ - step.in_left));
+    result[1u] = Napi::Number::New(env, static_cast<double>(out_ - step.out_left));
+    result[2u] = Napi::Boolean::New(env, codec.Whole());
+    return result;
+  }
+
+  Step step;
+
+private:
+  size_t in_, out_; // bytes at the start
+};
+
 class StepWorker : public Napi::AsyncWorker {
 public:
   StepWorker(Napi::Env env, Napi::Value decoder, Codec &codec, Napi::Uint8Array input, Napi::Uint8Array output)
-      : Napi::AsyncWorker(env), deferred_(env),
-        codec_(codec), step_{input.Data(), input.ByteLength(), output.Data(), output.ByteLength()}, in_(step_.in_left),
-        out_(step_.out_left) {
+      : Napi::AsyncWorker(env), deferred_(env), codec_(codec), span_(input, output) {
     Napi::Array held = Napi::Array::New(env);
     held[0u] = decoder, held[1u] = input, held[2u] = output;
     held_ = Napi::Persistent<Napi::Object>(held);
@@ -24,16 +45,12 @@ public:
     return deferred_.Promise();
   }
   void Execute() override {
-    const char *fault = codec_.Decode(step_);
+    const char *fault = codec_.Decode(span_.step);
     if (fault != nullptr)
       SetError(fault);
   }
   void OnOK() override {
-    Napi::Array result = Napi::Array::New(Env(), 3);
-    result[0u] = Napi::Number::New(Env(), static_cast<double>(in_ - step_.in_left));
-    result[1u] = Napi::Number::New(Env(), static_cast<double>(out_ - step_.out_left));
-    result[2u] = Napi::Boolean::New(Env(), codec_.Whole());
-    deferred_.Resolve(result);
+    deferred_.Resolve(span_.Result(Env(), codec_));
   }
   void OnError(const Napi::Error &error) override {
     deferred_.Reject(error.Value());
@@ -43,8 +60,7 @@ private:
   Napi::Promise::Deferred deferred_;
   Napi::ObjectReference held_; // what is in use
   Codec &codec_;
-  Step step_;
-  size_t in_, out_; // bytes at the start
+  Span span_;
 };
 
 // Decoder(form): 'gzip' or 'zstd'.
@@ -52,7 +68,8 @@ class Decoder : public Napi::ObjectWrap<Decoder> {
 public:
   static Napi::Function Define(Napi::Env env) {
     return DefineClass(env, "Decoder",
-                       {InstanceMethod("decode", &Decoder::Decode), InstanceMethod("close", &Decoder::Close)});
+                       {InstanceMethod("decode", &Decoder::Decode), InstanceMethod("decodeNow", &Decoder::DecodeNow),
+                        InstanceMethod("close", &Decoder::Close)});
   }
 
   explicit Decoder(const Napi::CallbackInfo &info) : Napi::ObjectWrap<Decoder>(info) {
@@ -70,6 +87,19 @@ private:
     Napi::Promise promise = worker->Promise();
     worker->Queue();
     return promise;
+  }
+
+  // decodeNow(input, output) -> the same, at once; null: `output` maps a file whose disk is full.
+  Napi::Value DecodeNow(const Napi::CallbackInfo &info) {
+    Span span(info[0].As<Napi::Uint8Array>(), info[1].As<Napi::Uint8Array>());
+    const char *fault = nullptr;
+    if (!GuardMapping([&] { fault = codec_->Decode(span.step); }))
+      return info.Env().Null();
+    if (fault != nullptr) {
+      Napi::Error::New(info.Env(), fault).ThrowAsJavaScriptException();
+      return info.Env().Undefined();
+    }
+    return span.Result(info.Env(), *codec_);
   }
 
   void Close(const Napi::CallbackInfo &) {

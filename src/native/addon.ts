@@ -147,6 +147,11 @@ export interface Decoder {
    * end behind what was used. Rejects with what is wrong with the stream.
    */
   decode(input: Uint8Array, output: Uint8Array): Promise<[used: number, made: number, whole: boolean]>;
+  /**
+   * The same in this thread. Throws what is wrong with the stream. Returns null where `output` maps a file that could not
+   * take the bytes, for lack of space: the decoder is of no further use then.
+   */
+  decodeNow(input: Uint8Array, output: Uint8Array): [used: number, made: number, whole: boolean] | null;
   close(): void;
 }
 

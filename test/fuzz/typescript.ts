@@ -11,14 +11,15 @@ import type { BlobSource } from '../../src/main/blob/source.js';
 import { parseIntroduction } from '../../src/main/daemon/introduction.js';
 import { decodeQuestion, encodeAnswer } from '../../src/main/daemon/message.js';
 import { CrfsError } from '../../src/main/errors/error.js';
+import { GZIP } from '../../src/main/formats/codec.js';
 import { readFooter } from '../../src/main/formats/estargz/footer.js';
 import { recognise } from '../../src/main/formats/recognise.js';
 import { buildIndex } from '../../src/main/index/build.js';
 import { indexMemory } from '../../src/main/index/memory.js';
 import { OCI_MANIFEST, parseManifest } from '../../src/main/registry/manifest.js';
 import { addon } from '../../src/native/addon.js';
+import { decoderOf } from '../../src/workers/decode/decoders.js';
 import { engineNames } from '../../src/workers/engine-names.js';
-import { engines } from '../../src/workers/inflate/engine.js';
 import { blobOf, directory, estargzFooter, file, tarOf, tocJson } from '../tools/toc.js';
 import { mutate, randomFrom } from './mutate.js';
 
@@ -85,7 +86,7 @@ function hello(): Buffer {
 function inflate(name: (typeof engineNames)[number], bytes: Buffer): number | string {
   const output = Buffer.alloc(content.length);
   try {
-    return engines[name].inflate(bytes, output);
+    return decoderOf(GZIP.number, name).decode(bytes, output);
   } catch (error) {
     if (error instanceof CrfsError) return error.code;
     throw error;

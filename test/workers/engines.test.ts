@@ -3,8 +3,10 @@
 import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import test from 'ava';
+import { GZIP } from '../../src/main/formats/codec.js';
+import type { Decoder } from '../../src/workers/decode/decoder.js';
+import { decoderOf } from '../../src/workers/decode/decoders.js';
 import { engineNames } from '../../src/workers/engine-names.js';
-import { engines } from '../../src/workers/inflate/engine.js';
 
 const contents = {
   'one byte': Buffer.of(7),
@@ -13,13 +15,31 @@ const contents = {
   noise: randomBytes(200_000),
 };
 
+/** All that a decoder makes of `input`, handed to it `piece` bytes at a time, with room for `room` bytes each time. */
+function inPieces(decoder: Decoder, input: Buffer, piece: number, room: number): Buffer {
+  const decoding = decoder.begin();
+  const output = Buffer.alloc(room);
+  const found: Buffer[] = [];
+  for (let at = 0; at < input.length; at += piece) {
+    let rest: Uint8Array = input.subarray(at, at + piece);
+    for (let isFull = true; isFull || rest.length > 0; ) {
+      const [used, made] = decoding.step(rest, output);
+      found.push(Buffer.from(output.subarray(0, made)));
+      rest = rest.subarray(used);
+      isFull = made === room;
+    }
+  }
+  decoding.close();
+  return Buffer.concat(found);
+}
+
 for (const name of engineNames) {
-  const engine = engines[name];
+  const decoder = decoderOf(GZIP.number, name);
 
   for (const [what, content] of Object.entries(contents)) {
     test(`${name} inflates ${what}`, (t) => {
       const output = Buffer.alloc(content.length + 10);
-      t.is(engine.inflate(gzipSync(content), output), content.length);
+      t.is(decoder.decode(gzipSync(content), output), content.length);
       t.deepEqual(output.subarray(0, content.length), content);
     });
   }
@@ -27,13 +47,13 @@ for (const name of engineNames) {
   test(`${name} goes on with the next member`, (t) => {
     const output = Buffer.alloc(100);
     const input = Buffer.concat([gzipSync('first, '), gzipSync('second')]);
-    const length = engine.inflate(input, output);
+    const length = decoder.decode(input, output);
     t.is(output.toString('utf8', 0, length), 'first, second');
   });
 
   test(`${name} stops where the output is full, in the middle of a member`, (t) => {
     const output = Buffer.alloc(1000);
-    t.is(engine.inflate(gzipSync(contents.text), output), 1000);
+    t.is(decoder.decode(gzipSync(contents.text), output), 1000);
     t.deepEqual(output, contents.text.subarray(0, 1000));
   });
 
@@ -41,11 +61,30 @@ for (const name of engineNames) {
     const input = gzipSync(contents.text);
     input[input.length - 8]! ^= 1;
     const output = Buffer.alloc(contents.text.length + 10);
-    t.throws(() => engine.inflate(input, output), { code: 'CRFS_BAD_LAYER' });
+    t.throws(() => decoder.decode(input, output), { code: 'CRFS_BAD_LAYER' });
   });
 
   test(`${name} refuses what is no gzip member`, (t) => {
-    t.throws(() => engine.inflate(randomBytes(500), Buffer.alloc(5000)), { code: 'CRFS_BAD_LAYER' });
+    t.throws(() => decoder.decode(randomBytes(500), Buffer.alloc(5000)), { code: 'CRFS_BAD_LAYER' });
+  });
+
+  for (const [piece, room] of [
+    [7, 1000],
+    [1000, 7],
+    [1 << 20, 100],
+    [1 << 20, 1 << 20],
+  ] as const) {
+    test(`${name} decodes ${piece} bytes at a time into ${room}`, (t) => {
+      const content = Buffer.concat([contents.text.subarray(0, 20_000), contents.zeros.subarray(0, 20_000)]);
+      const input = Buffer.concat([gzipSync(content), gzipSync(content)]);
+      t.deepEqual(inPieces(decoder, input, piece, room), Buffer.concat([content, content]));
+    });
+  }
+
+  test(`${name} refuses a wrong checksum when it decodes in pieces`, (t) => {
+    const input = gzipSync(contents.text);
+    input[input.length - 8]! ^= 1;
+    t.throws(() => inPieces(decoder, input, 1000, 1000), { code: 'CRFS_BAD_LAYER' });
   });
 
   test(`${name} never yields all of a member that was cut off`, (t) => {
@@ -53,7 +92,7 @@ for (const name of engineNames) {
     const output = Buffer.alloc(contents.noise.length + 10);
     let length = 0;
     try {
-      length = engine.inflate(input.subarray(0, input.length / 2), output);
+      length = decoder.decode(input.subarray(0, input.length / 2), output);
     } catch (error) {
       t.is((error as { code?: string }).code, 'CRFS_BAD_LAYER');
     }

@@ -13,10 +13,10 @@ import { recognise } from '../../src/main/formats/recognise.js';
 import { buildIndex } from '../../src/main/index/build.js';
 import { openFileSource } from '../../src/main/sources/file.js';
 import { Board } from '../../src/workers/board/board.js';
-import { libdeflate } from '../../src/workers/inflate/libdeflate.js';
+import { libdeflate } from '../../src/workers/decode/libdeflate.js';
+import { MemberReader } from '../../src/workers/decode/member-reader.js';
 import { Filler } from '../../src/workers/serve/filler.js';
 import { type Layer, Layers, type Report } from '../../src/workers/serve/layers.js';
-import { MemberReader } from '../../src/workers/serve/member.js';
 import { Store } from '../../src/workers/serve/store.js';
 import { makeLayer } from '../tools/layers.js';
 import { run } from '../tools/run.js';
@@ -59,9 +59,11 @@ async function world(t: ExecutionContext, files: Readonly<Record<string, Buffer>
   const layer = layers.get(1);
   if (layer === undefined) throw new Error('the worker does not know the layer');
   const reports: Report[] = [];
-  const engine = {
-    inflate: (input: Uint8Array, output: Uint8Array): number => {
-      const length = libdeflate.inflate(input, output);
+  const decoder = {
+    ...libdeflate,
+    isGuarded: false,
+    decode: (input: Uint8Array, output: Uint8Array): number => {
+      const length = libdeflate.decode(input, output);
       if (made.wrong-- > 0) output.fill(0xee, 0, length);
       const happens = made.meanwhile;
       made.meanwhile = () => undefined;
@@ -70,7 +72,10 @@ async function world(t: ExecutionContext, files: Readonly<Record<string, Buffer>
     },
   };
   const store = new Store(at('objects'), at('tmp'));
-  const members = new MemberReader(engine, () => undefined);
+  const members = new MemberReader(
+    () => decoder,
+    () => undefined,
+  );
   const filler = new Filler(0, 1, new Board(1), layers, store, members, (report) => reports.push(report));
   const inode = (name: string): number => layer.index.find(name);
   const made: World = {

@@ -53,6 +53,8 @@ export class IndexReader {
   readonly contentSize: number;
   /** Some file's bytes cannot be checked, because the TOC holds no digest of it. */
   readonly unverified: boolean;
+  /** The number of the codec that chunks are compressed with: see formats/codec.ts. */
+  readonly codec: number;
 
   readonly #bytes: Buffer;
   readonly #view: DataView;
@@ -82,6 +84,7 @@ export class IndexReader {
     this.prefetchEnd = this.#u64(HEADER.prefetchEnd);
     this.contentSize = this.#u64(HEADER.contentSize);
     this.unverified = (this.#u32(HEADER.flags) & indexUnverified) !== 0;
+    this.codec = this.#u32(HEADER.codec);
     this.#inodes = this.#u64(HEADER.inodes + TABLE.offset);
     this.#dirents = this.#u64(HEADER.dirents + TABLE.offset);
     this.#chunks = this.#u64(HEADER.chunks + TABLE.offset);

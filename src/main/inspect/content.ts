@@ -6,8 +6,9 @@ import { createHash } from 'node:crypto';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { BlobSource } from '../blob/source.js';
-import { CrfsError } from '../errors/error.js';
+import { Window } from '../blob/window.js';
 import { asFault, LayerFault, namingBlob, quote } from '../formats/fault.js';
+import { compareDigest } from '../index/check-digest.js';
 import type { IndexReader } from '../index/reader.js';
 import type { OpenLayer } from './layer.js';
 import type { Part } from './view.js';
@@ -43,7 +44,7 @@ export async function* contentOf({ layer, inode }: Part, workspace: Workspace): 
       yield piece;
     }
   }
-  if (whole !== undefined) compare(layer, 'the file', whole.digest(), index.keyBytes(inode));
+  if (whole !== undefined) compareDigest(whole.digest(), index.keyBytes(inode), `${layer.name}: the file`);
 }
 
 function unitsOf(index: IndexReader, inode: number): Unit[] {
@@ -77,18 +78,12 @@ async function* checked(layer: OpenLayer, unit: Unit, workspace: Workspace): Asy
       if (file === undefined) held.push(piece);
       else await file.appendFile(piece);
     }
-    compare(layer, unit.what, hash.digest(), unit.digest);
+    compareDigest(hash.digest(), unit.digest, `${layer.name}: ${unit.what}`);
     if (file === undefined) yield* held;
     else yield* file.createReadStream({ start: 0, autoClose: false }) as AsyncIterable<Uint8Array>;
   } finally {
     await file?.close();
   }
-}
-
-function compare(layer: OpenLayer, what: string, found: Buffer, wanted: Uint8Array): void {
-  if (found.equals(wanted)) return;
-  const digests = `sha256 ${found.toString('hex')}, not ${Buffer.from(wanted).toString('hex')}`;
-  throw new CrfsError('CRFS_DIGEST', `${layer.name}: ${what} is not what the TOC says: ${digests}`);
 }
 
 async function* inflated(layer: OpenLayer, { first, end }: Unit): AsyncGenerator<Uint8Array> {
@@ -102,15 +97,12 @@ async function* inflatedChunk({ index, tocOffset, blob }: OpenLayer, chunk: numb
   pipeline(Readable.from(ranges(blob, start, Math.min(index.chunkEnd(chunk), tocOffset))), output, () => {
     // The loop below meets the same error.
   });
-  let skip = index.chunkInner(chunk);
-  let left = index.chunkSize(chunk);
+  const window = new Window(index.chunkInner(chunk), index.chunkSize(chunk));
   try {
     for await (const piece of output as AsyncIterable<Uint8Array>) {
-      const content = piece.subarray(skip, skip + left);
-      skip -= Math.min(skip, piece.length);
-      left -= content.length;
+      const content = window.cut(piece);
       if (content.length > 0) yield content;
-      if (left === 0) return;
+      if (window.left === 0) return;
     }
   } catch (error) {
     const fault = asFault(error, `the gzip member at ${start} does not inflate`);

@@ -3,12 +3,13 @@
 import { constants } from 'node:os';
 import { CrfsError } from '../../main/errors/error.js';
 import { isNoSpace } from '../../main/errors/no-space.js';
+import { checkDigest } from '../../main/index/check-digest.js';
 import { addon } from '../../native/addon.js';
 import type { Board } from '../board/board.js';
-import { checkDigest, fileContent, RunningDigest } from './digest.js';
+import { MemberReader, SLACK } from '../decode/member-reader.js';
 import { findLibrary, needsOf } from './elf.js';
 import type { Layer, Layers, Report } from './layers.js';
-import { MemberReader, SLACK } from './member.js';
+import { fileContent, RunningDigest } from './running-digest.js';
 import type { Store } from './store.js';
 
 /** Chunks from this size on are inflated straight into the mapped object; below, writing them is cheaper. */
@@ -132,8 +133,8 @@ export class Filler {
         layer,
         inode,
         () => {
-          const mapped = this.#mappable(layer, chunk) && this.#mapped(layer, chunk, fd, running);
-          if (!mapped) this.#written(layer, chunk, fd, running);
+          if (this.#mappable(layer, chunk)) this.#mapped(layer, chunk, fd, running);
+          else this.#written(layer, chunk, fd, running);
           this.#board.counters.add('inflatedBytes', index.chunkSize(chunk));
         },
         { first: chunk, count: 1, isFinal: layer.isFinal(chunk, 1) },
@@ -149,9 +150,9 @@ export class Filler {
 
   /**
    * Inflates a chunk into the mapped object: into that part alone, since V8 collects garbage for each large buffer that it
-   * is shown. Only the last one finds room behind it: the slack. Returns false where its member is longer than that.
+   * is shown. Only the last one finds room behind it: the slack.
    */
-  #mapped(layer: Layer, chunk: number, fd: number, running: RunningDigest | undefined): boolean {
+  #mapped(layer: Layer, chunk: number, fd: number, running: RunningDigest | undefined): void {
     const { index } = layer;
     const inode = index.chunkInode(chunk);
     const offset = index.chunkFileOffset(chunk);
@@ -162,9 +163,8 @@ export class Filler {
     const inPage = offset % MAP_ALIGNMENT;
     const mapping = addon.map(fd, true, offset - inPage, inPage + room);
     try {
-      const done = this.#members.contentInto(layer, chunk, new Uint8Array(mapping, inPage, room));
-      if (done) this.#check(layer, chunk, new Uint8Array(mapping, inPage, size), running);
-      return done;
+      this.#members.contentInto(layer, chunk, new Uint8Array(mapping, inPage, room));
+      this.#check(layer, chunk, new Uint8Array(mapping, inPage, size), running);
     } finally {
       addon.unmap(mapping);
       if (only) this.#store.resize(fd, size);
@@ -181,7 +181,7 @@ export class Filler {
     }
     const store = this.#store;
     const pieces = this.#members.pieces(layer, chunk);
-    const write = function* (): Generator<Buffer> {
+    const write = function* (): Generator<Uint8Array> {
       let at = offset;
       for (const piece of pieces) {
         store.write(fd, piece, at);

@@ -4,11 +4,11 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import { addon } from '../../native/addon.js';
 import { Board } from '../board/board.js';
+import { decoderOf } from '../decode/decoders.js';
+import { MemberReader } from '../decode/member-reader.js';
 import type { EngineName } from '../engine-names.js';
-import { engines } from '../inflate/engine.js';
 import { Filler, hasContent } from './filler.js';
 import { Layers, type Report } from './layers.js';
-import { MemberReader } from './member.js';
 import { Readahead } from './readahead.js';
 import { Store } from './store.js';
 
@@ -43,7 +43,10 @@ export default async function serve(task: WorkerTask): Promise<void> {
   const board = new Board(task.workers, task.board);
   const layers = new Layers(task.port);
   const store = new Store(task.objects, task.tmp);
-  const members = new MemberReader(engines[task.engine], (bytes) => board.counters.add('readBytes', bytes));
+  const members = new MemberReader(
+    (codec) => decoderOf(codec, task.engine),
+    (bytes) => board.counters.add('readBytes', bytes),
+  );
   const report = task.port.postMessage.bind(task.port);
   const filler = new Filler(task.worker, task.workers, board, layers, store, members, report);
   const readahead = new Readahead(task.readahead);

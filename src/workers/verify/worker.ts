@@ -5,12 +5,12 @@ import { readSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { CrfsError } from '../../main/errors/error.js';
+import { checkDigest } from '../../main/index/check-digest.js';
 import { IndexReader } from '../../main/index/reader.js';
 import { addon } from '../../native/addon.js';
-import { libdeflate } from '../inflate/libdeflate.js';
-import { checkDigest, fileContent } from '../serve/digest.js';
-import type { Layer } from '../serve/layers.js';
-import { MemberReader } from '../serve/member.js';
+import { decoderOf } from '../decode/decoders.js';
+import { MemberReader, type StoredLayer } from '../decode/member-reader.js';
+import { fileContent } from '../serve/running-digest.js';
 
 const PIECE = 1 << 20;
 
@@ -72,16 +72,11 @@ function* hashing(fd: number, size: number, hash: Hash): Generator<Buffer> {
 export function chunks({ first, end, ...facts }: ChunksTask): FileProblem[] {
   const mapping = addon.map(facts.indexFd, false);
   const index = new IndexReader(mapping);
-  const layer: Layer = {
-    ...facts,
-    number: 0,
-    regions: new SharedArrayBuffer(0),
-    index,
-    has: () => true,
-    doubt: () => false,
-    isFinal: () => true,
-  };
-  const members = new MemberReader(libdeflate, () => undefined);
+  const layer: StoredLayer = { ...facts, index, isFinal: () => true };
+  const members = new MemberReader(
+    (codec) => decoderOf(codec, 'libdeflate'),
+    () => undefined,
+  );
   const problems: FileProblem[] = [];
   for (let chunk = first; chunk < end; ) {
     const inode = index.chunkInode(chunk);
@@ -98,7 +93,7 @@ export function chunks({ first, end, ...facts }: ChunksTask): FileProblem[] {
 }
 
 /** Inflates all chunks of a file. Throws CRFS_BAD_LAYER and CRFS_DIGEST. */
-function checkFile(members: MemberReader, layer: Layer, inode: number): void {
+function checkFile(members: MemberReader, layer: StoredLayer, inode: number): void {
   const { index } = layer;
   const content = checkedContent(members, layer, inode);
   if (index.hasDigest(inode)) checkDigest(content, index.keyBytes(inode), 'the content');
@@ -106,7 +101,7 @@ function checkFile(members: MemberReader, layer: Layer, inode: number): void {
 }
 
 /** The content of a file, in pieces that are valid until the next; a chunk with a digest of its own is checked first. */
-function* checkedContent(members: MemberReader, layer: Layer, inode: number): Generator<Uint8Array> {
+function* checkedContent(members: MemberReader, layer: StoredLayer, inode: number): Generator<Uint8Array> {
   const { index } = layer;
   const first = index.chunkFirst(inode);
   for (let chunk = first; chunk < first + index.chunkCount(inode); chunk++) {

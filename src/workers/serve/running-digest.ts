@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { createHash, hash as hashAtOnce } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { readSync } from 'node:fs';
 import { CrfsError } from '../../main/errors/error.js';
+import { compareDigest } from '../../main/index/check-digest.js';
 
 const PIECE = 1 << 20;
-
-/** Throws CRFS_DIGEST unless the sha256 of the content is `digest` (32 bytes). `what` names the content. */
-export function checkDigest(content: Uint8Array | Iterable<Uint8Array>, digest: Uint8Array, what: string): void {
-  if (content instanceof Uint8Array) return compare(hashAtOnce('sha256', content, 'buffer'), digest, what);
-  const hash = createHash('sha256');
-  for (const piece of content) hash.update(piece);
-  compare(hash.digest(), digest, what);
-}
 
 /** The sha256 of a file, taken along by a worker that fills all of its chunks one after the other. */
 export class RunningDigest {
@@ -33,17 +26,8 @@ export class RunningDigest {
 
   /** To be called once, at the end. Throws as checkDigest does. */
   check(digest: Uint8Array, what: string): void {
-    compare(this.#hash.digest(), digest, what);
+    compareDigest(this.#hash.digest(), digest, what);
   }
-}
-
-function compare(found: Buffer, digest: Uint8Array, what: string): void {
-  if (found.equals(digest)) return;
-  const wanted = Buffer.from(digest).toString('hex');
-  throw new CrfsError(
-    'CRFS_DIGEST',
-    `${what} is not what the TOC says: sha256 ${found.toString('hex')}, not ${wanted}`,
-  );
 }
 
 let buffer: Buffer | undefined;

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Members that no buffer holds: they are decoded piece by piece, as far as their file goes. */
+
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { engineNames } from '../../src/workers/engine-names.js';
+import { makeLayer } from '../tools/layers.js';
+import { Machine, mountingTest } from '../tools/machine.js';
+import { noise, writeTar } from '../tools/nasty-tar.js';
+import type { TarEntry } from '../tools/tar-writer.js';
+
+const mounting = mountingTest();
+
+const hash = (content: Uint8Array): string => createHash('sha256').update(content).digest('hex');
+
+async function hashOf(path: string): Promise<string> {
+  const digest = createHash('sha256');
+  await pipeline(createReadStream(path), digest);
+  return digest.digest('hex');
+}
+
+/** So many empty directories that the member of the file before them goes on for more than a megabyte. */
+const behind = (name: string): TarEntry[] =>
+  Array.from({ length: 2500 }, (_, d) => ({ name: `${name}-${d}/`, type: '5' }));
+
+const half = noise(6_000_000, 1);
+/** Of 12 MB, more than a worker decodes at once, whatever it comes to when it is compressed. */
+const contents = {
+  even: Buffer.alloc(12_000_000, 7),
+  mixed: Buffer.concat([half, Buffer.alloc(6_000_000)]),
+  random: noise(12_000_000, 2),
+  small: noise(3_000_000, 3),
+};
+
+for (const engine of engineNames) {
+  for (const chunkSize of [256 << 20, 4 << 20]) {
+    mounting(`large members read right, in chunks of ${chunkSize >> 20} MiB, by ${engine}`, async (t) => {
+      const machine = new Machine({ CRFS_ENGINE: engine });
+      t.teardown(() => machine.dispose());
+      const tar = join(machine.directory('tars'), 'large.tar');
+      writeTar(
+        tar,
+        Object.entries(contents).flatMap(([name, content]) => [{ name, content }, ...behind(name)]),
+      );
+      const mount = await machine.mount([await makeLayer(tar, { chunkSize })]);
+      for (const [name, content] of Object.entries(contents)) {
+        t.is(await hashOf(join(mount.merged, name)), hash(content), name);
+      }
+    });
+  }
+}
