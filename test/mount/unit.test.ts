@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { mountsOf } from '../../src/main/mount/mountinfo.js';
+import { mountsOf } from '../../src/main/daemon/mountinfo.js';
 import { daemonOf, dropObjects, gone, type Known, knownLayer, readAll } from '../faults/world.js';
 import { lowerdir, Machine, mountingTest, plugin, until, whyNoMounts } from '../tools/machine.js';
 import { run } from '../tools/run.js';
@@ -42,7 +42,7 @@ interface World {
   /** The cgroup that mounts see as the top one, with the cgroups `first` and `second` below it. */
   readonly group: string;
   /** Mounts the layer by a process in one of these. Resolves to where it is to be seen from here. */
-  mount(unit: 'first' | 'second'): Promise<string>;
+  readonly mount: (unit: 'first' | 'second') => Promise<string>;
 }
 
 /** A machine with a cgroup2 hierarchy of its own, mounted by `options`, whose first process has the name `init`. */
@@ -60,7 +60,7 @@ async function prepare(t: ExecutionContext, { init = 'init', options = 'rw' } = 
   const comm = join(machine.root, 'comm');
   writeFileSync(comm, `${init}\n`);
   const unshared = ['unshare', '--mount', '--cgroup', 'sh', '-c', HOLD, 'sh', options, comm];
-  const [enter = '', ...args] = [...INTO, group, ...unshared];
+  const [enter, ...args] = [...INTO, group, ...unshared];
   const holder = spawn(enter, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   t.teardown(async () => {
     holder.stdin.end('\n');
@@ -75,7 +75,7 @@ async function prepare(t: ExecutionContext, { init = 'init', options = 'rw' } = 
     const asked = `fast_ino=1,plugins=${plugin},lowerdir=${lowerdir(known.layer, machine.directory('lower'))}`;
     const host = ['fuse-overlayfs', '-o', asked, merged];
     t.teardown(() => run('nsenter', [...within.slice(1), 'umount', '-l', merged]));
-    const [program = '', ...rest] = [...INTO, join(group, unit), ...within, ...host];
+    const [program, ...rest] = [...INTO, join(group, unit), ...within, ...host];
     await run(program, rest, { env: machine.env });
     return `/proc/${holder.pid}/root${merged}`;
   };

@@ -4,7 +4,7 @@
 
 import { accessSync, constants, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { mountsOf } from '../mount/mountinfo.js';
+import { mountsOf } from './mountinfo.js';
 
 const NAME = 'crfs-plugin';
 

@@ -3,10 +3,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { mountedAt } from '../daemon/mountinfo.js';
 import { CrfsError } from '../errors/error.js';
 import { checkHost, findPlugin, HOST } from './host.js';
 import { joinOptions, listedDirectory, lowerLayers, realDirectory } from './lowerdir.js';
-import { mountedAt } from './mountinfo.js';
 import { Said } from './said.js';
 import { mountpointOf, unmountLayers } from './umount.js';
 import { checkUpper, isWithin } from './upper.js';

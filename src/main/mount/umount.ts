@@ -5,9 +5,9 @@ import { realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { endMount } from '../daemon/ask.js';
+import { mountedAt, mountsOf } from '../daemon/mountinfo.js';
 import { CrfsError } from '../errors/error.js';
 import { HOST } from './host.js';
-import { mountedAt, mountsOf } from './mountinfo.js';
 import { enter, hostElsewhere } from './namespaces.js';
 import { look, type Process, usersOf } from './processes.js';
 

@@ -16,10 +16,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { mountsOf } from '../daemon/mountinfo.js';
 import { CrfsError } from '../errors/error.js';
 import { reasonOf } from '../errors/reason.js';
 import { HOST } from './host.js';
-import { mountsOf } from './mountinfo.js';
 import { argumentsOf, look, openFilesOf, processes } from './processes.js';
 
 const LOOK_EVERY_MS = 20;
