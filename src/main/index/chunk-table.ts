@@ -37,10 +37,10 @@ export function orderChunks(
     const first = nodes.first.at[node] as number;
     nodes.first.at[node] = record;
     for (let chunk = first; chunk < first + (nodes.length.at[node] as number); chunk++) {
-      const offset = contents.offset.at[chunk] as number;
+      const offset = contents.chunks.offset.at[chunk] as number;
       const end = offsetBehind(offsets, offset);
       const bytes = Math.min(end, layer.contentEnd) - offset;
-      const decoded = (contents.inner.at[chunk] as number) + (contents.size.at[chunk] as number);
+      const decoded = (contents.chunks.inner.at[chunk] as number) + (contents.chunks.size.at[chunk] as number);
       if (decoded > bytes * layer.codec.expansion) {
         throw new LayerFault(
           `file ${quote(tree.path(node))}: the ${bytes} bytes of the blob at ${offset} cannot inflate to ${decoded}`,
@@ -59,7 +59,7 @@ export function orderChunks(
 function filesInBlob({ nodes }: Tree, contents: Contents, inodes: Uint32Array): Uint32Array {
   const files = inodes.filter((node) => nodes.isRegular(node) && (nodes.length.at[node] as number) > 0);
   const first = nodes.first.at;
-  const { offset, inner } = contents;
+  const { offset, inner } = contents.chunks;
   return files.sort((a, b) => {
     const aChunk = first[a] as number;
     const bChunk = first[b] as number;
@@ -71,7 +71,7 @@ function filesInBlob({ nodes }: Tree, contents: Contents, inodes: Uint32Array): 
 }
 
 /** Every offset in use, sorted, in the tree or not. */
-function allOffsets({ offset, count, otherOffsets, otherCount }: Contents): Float64Array {
+function allOffsets({ chunks: { offset, count }, otherOffsets, otherCount }: Contents): Float64Array {
   const offsets = new Float64Array(count + otherCount);
   offsets.set(offset.at.subarray(0, count));
   offsets.set(otherOffsets.at.subarray(0, otherCount), count);

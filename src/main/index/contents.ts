@@ -2,13 +2,10 @@
 
 import type { Entry } from '../formats/entry.js';
 import { LayerFault, quote } from '../formats/fault.js';
+import { CHUNK_LIMIT, ChunkColumns } from './chunk-columns.js';
 import { Column } from './column.js';
 import type { Nodes } from './nodes.js';
 import { ObjectKeys } from './object-keys.js';
-
-/** Chunks of a layer: at the usual 4 MiB a chunk, 256 TiB of large files. */
-const CHUNK_LIMIT = 1 << 26;
-const DIGEST_BYTES = 32;
 
 /** The regular file whose chunks are coming in. */
 interface OpenFile {
@@ -20,23 +17,12 @@ interface OpenFile {
 
 /** The content of regular files: where its chunks lie in the blob, and how to check them. */
 export class Contents {
-  count = 0;
-  readonly offset = new Column(Float64Array, CHUNK_LIMIT);
-  readonly inner = new Column(Float64Array, CHUNK_LIMIT);
-  readonly fileOffset = new Column(Float64Array, CHUNK_LIMIT);
-  readonly size = new Column(Float64Array, CHUNK_LIMIT);
-  /** 1 + index into digests, or 0. */
-  readonly digest = new Column(Uint32Array, CHUNK_LIMIT);
-
-  readonly digests = new Column(Uint8Array, CHUNK_LIMIT * DIGEST_BYTES);
-  digestCount = 0;
+  readonly chunks = new ChunkColumns();
 
   /** Offsets at which something else starts, and so a member before it ends. */
   readonly otherOffsets = new Column(Float64Array, CHUNK_LIMIT);
   otherCount = 0;
 
-  readonly #columns = [this.offset, this.inner, this.fileOffset, this.size, this.digest];
-  readonly #all = [...this.#columns, this.digests, this.otherOffsets];
   readonly #nodes: Nodes;
   readonly #tocOffset: number;
   readonly #keys: ObjectKeys;
@@ -45,7 +31,7 @@ export class Contents {
   constructor(nodes: Nodes, tocOffset: number, blobIdentity: string) {
     this.#nodes = nodes;
     this.#tocOffset = tocOffset;
-    this.#keys = new ObjectKeys(nodes, this, blobIdentity);
+    this.#keys = new ObjectKeys(nodes, this.chunks, blobIdentity);
   }
 
   /** Whether some file has no digest that its bytes could be checked against. */
@@ -59,7 +45,7 @@ export class Contents {
     const { path, size, digest } = entry;
     this.#file = { node, path, size, digest };
     this.#nodes.size.at[node] = size;
-    this.#nodes.first.at[node] = this.count;
+    this.#nodes.first.at[node] = this.chunks.count;
     if (size > 0) {
       this.addChunk(entry);
     } else {
@@ -84,32 +70,12 @@ export class Contents {
     if (size <= 0 || chunkOffset + size > file.size) {
       throw new LayerFault(`file ${quote(file.path)}: the chunk at ${chunkOffset} leaves its ${file.size} bytes`);
     }
-    const chunk = this.#add();
-    this.offset.at[chunk] = offset;
-    this.inner.at[chunk] = innerOffset;
-    this.fileOffset.at[chunk] = chunkOffset;
-    this.size.at[chunk] = size;
+    const chunk = this.chunks.add(offset, innerOffset, chunkOffset, size);
     if (size === file.size) {
       this.#keys.ofOnlyChunk(file, chunk, chunkDigest);
     } else if (chunkDigest !== '') {
-      this.digest.at[chunk] = this.#addDigest(chunkDigest);
+      this.chunks.setDigest(chunk, chunkDigest);
     }
-  }
-
-  #add(): number {
-    if (this.count === CHUNK_LIMIT) {
-      throw new LayerFault(`holds more than ${CHUNK_LIMIT} chunks`);
-    }
-    for (const column of this.#columns) {
-      column.reserve(this.count + 1);
-    }
-    return this.count++;
-  }
-
-  #addDigest(digest: string): number {
-    this.digests.reserve((this.digestCount + 1) * DIGEST_BYTES);
-    this.digests.at.set(Buffer.from(digest, 'hex'), this.digestCount * DIGEST_BYTES);
-    return ++this.digestCount;
   }
 
   /** Remembers that something starts at this offset of the blob; 0 is none. */
@@ -128,56 +94,35 @@ export class Contents {
     }
     this.#file = null;
     const first = this.#nodes.first.at[file.node] as number;
-    this.#sort(first);
+    this.chunks.sort(first);
     let covered = 0;
-    for (let chunk = first; chunk < this.count; chunk++) {
-      const start = this.fileOffset.at[chunk] as number;
+    for (let chunk = first; chunk < this.chunks.count; chunk++) {
+      const start = this.chunks.fileOffset.at[chunk] as number;
       if (start !== covered) {
         throw new LayerFault(
           `file ${quote(file.path)}: ${start > covered ? 'no' : 'more than one'} chunk for byte ${Math.min(start, covered)}`,
         );
       }
-      covered += this.size.at[chunk] as number;
+      covered += this.chunks.size.at[chunk] as number;
     }
     if (covered !== file.size) {
       throw new LayerFault(`file ${quote(file.path)}: no chunk for byte ${covered}`);
     }
-    this.#nodes.length.at[file.node] = this.count - first;
+    this.#nodes.length.at[file.node] = this.chunks.count - first;
     if (file.size === 0) {
       this.#nodes.first.at[file.node] = 0; // no place that chunks left out of the index could move
     }
-    if (this.count - first !== 1) {
-      this.#keys.ofChunks(file, first, this.count);
-    }
-  }
-
-  /** Brings the chunks from `first` on into the order of the file, if they are not. */
-  #sort(first: number): void {
-    const starts = this.fileOffset.at;
-    let sorted = true;
-    for (let chunk = first + 1; sorted && chunk < this.count; chunk++) {
-      sorted = (starts[chunk - 1] as number) <= (starts[chunk] as number);
-    }
-    if (sorted) {
-      return;
-    }
-    const order = Uint32Array.from({ length: this.count - first }, (_, i) => first + i);
-    order.sort((a, b) => (starts[a] as number) - (starts[b] as number));
-    for (const { at } of this.#columns) {
-      at.set(
-        Array.from(order, (chunk) => at[chunk] as number),
-        first,
-      );
+    if (this.chunks.count - first !== 1) {
+      this.#keys.ofChunks(file, first, this.chunks.count);
     }
   }
 
   get memory(): number {
-    return this.#all.reduce((sum, column) => sum + column.memory, 0);
+    return this.chunks.memory + this.otherOffsets.memory;
   }
 
   release(): void {
-    for (const column of this.#all) {
-      column.release();
-    }
+    this.chunks.release();
+    this.otherOffsets.release();
   }
 }

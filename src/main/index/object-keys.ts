@@ -2,10 +2,9 @@
 
 import { createHash } from 'node:crypto';
 import { LayerFault, quote } from '../formats/fault.js';
-import type { Contents } from './contents.js';
+import type { ChunkColumns } from './chunk-columns.js';
 import { KEY_IS_DIGEST, KEY_WORDS, type Nodes } from './nodes.js';
 
-const DIGEST_BYTES = 32;
 const EMPTY = createHash('sha256').digest('hex');
 
 interface File {
@@ -22,10 +21,10 @@ interface File {
 export class ObjectKeys {
   unverified = false;
   readonly #nodes: Nodes;
-  readonly #chunks: Contents;
+  readonly #chunks: ChunkColumns;
   readonly #blobIdentity: string;
 
-  constructor(nodes: Nodes, chunks: Contents, blobIdentity: string) {
+  constructor(nodes: Nodes, chunks: ChunkColumns, blobIdentity: string) {
     this.#nodes = nodes;
     this.#chunks = chunks;
     this.#blobIdentity = blobIdentity;
@@ -65,8 +64,7 @@ export class ObjectKeys {
     const size = Buffer.alloc(8);
     for (let chunk = first; chunk < end; chunk++) {
       size.writeBigUInt64LE(BigInt(this.#chunks.size.at[chunk] as number));
-      const digest = ((this.#chunks.digest.at[chunk] as number) - 1) * DIGEST_BYTES;
-      hash.update(size).update(this.#chunks.digests.at.slice(digest, digest + DIGEST_BYTES));
+      hash.update(size).update(this.#chunks.digestOf(chunk));
     }
     return hash.digest('hex');
   }

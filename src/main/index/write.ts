@@ -53,7 +53,7 @@ export function writeIndex(output: Output, parts: IndexParts): void {
   writeInodes(output, tables.inodes, parts);
   writeDirents(output, tables.dirents, parts);
   writeChunks(output, tables.chunks, parts);
-  output.bytes(tables.digests.offset, contents.digests.at, tables.digests.count * DIGEST_BYTES);
+  output.bytes(tables.digests.offset, contents.chunks.digests.at, tables.digests.count * DIGEST_BYTES);
   writeXattrs(output, tables.xattrs, parts);
   writeSlots(output, tables.slots, parts);
   output.bytes(tables.strings.offset, tree.strings.bytes.at, tables.strings.count);
@@ -70,7 +70,7 @@ function place({ layer, numbering, chunks, slots }: IndexParts): { tables: Table
     inodes: table(numbering.inodes.length, INODE.bytes),
     dirents: table(numbering.dirents.length, DIRENT.bytes),
     chunks: table(chunks.chunks.length, CHUNK.bytes),
-    digests: table(layer.contents.digestCount, DIGEST_BYTES),
+    digests: table(layer.contents.chunks.digestCount, DIGEST_BYTES),
     xattrs: table(layer.xattrs.count, XATTR.bytes),
     slots: table(slots.dirents.length, SLOT.bytes),
     strings: table(layer.tree.strings.length, 1),
@@ -152,16 +152,16 @@ function writeChunks(output: Output, { offset, count }: Table, { layer, chunks }
   output.records(offset, CHUNK.bytes, count, (view, at, i) => {
     const chunk = chunks.chunks[i] as number;
     const end = chunks.ends[i] as number;
-    setU64(view, at + CHUNK.offset, contents.offset.at[chunk] as number);
+    setU64(view, at + CHUNK.offset, contents.chunks.offset.at[chunk] as number);
     if (Number.isFinite(end)) {
       setU64(view, at + CHUNK.end, end);
     } else {
       view.setBigUint64(at + CHUNK.end, UNTIL_TOC, true);
     }
-    setU64(view, at + CHUNK.inner, contents.inner.at[chunk] as number);
-    setU64(view, at + CHUNK.fileOffset, contents.fileOffset.at[chunk] as number);
-    setU64(view, at + CHUNK.size, contents.size.at[chunk] as number);
-    view.setUint32(at + CHUNK.digest, contents.digest.at[chunk] as number, true);
+    setU64(view, at + CHUNK.inner, contents.chunks.inner.at[chunk] as number);
+    setU64(view, at + CHUNK.fileOffset, contents.chunks.fileOffset.at[chunk] as number);
+    setU64(view, at + CHUNK.size, contents.chunks.size.at[chunk] as number);
+    view.setUint32(at + CHUNK.digest, contents.chunks.digest.at[chunk] as number, true);
     view.setUint32(at + CHUNK.inode, chunks.inodes[i] as number, true);
   });
 }

@@ -8,7 +8,7 @@ import type { Decoder, Decoding } from './decoder.js';
 export const gunzip: Decoder = {
   isGuarded: true,
   decode(input, output) {
-    const decoding = this.begin();
+    const decoding = new Gunzip();
     try {
       const [, made] = decoding.step(input, output);
       return made;
@@ -19,7 +19,7 @@ export const gunzip: Decoder = {
   begin: () => new Gunzip(),
 };
 
-class Gunzip implements Decoding {
+export class Gunzip implements Decoding {
   readonly #decoder: NativeDecoder = new addon.Decoder('gzip');
 
   step(input: Uint8Array, output: Uint8Array): [used: number, made: number] {

@@ -2,7 +2,7 @@
 
 import { addon } from '../../native/addon.js';
 import type { Decoder } from './decoder.js';
-import { badMember, gunzip, noSpace } from './gunzip.js';
+import { badMember, Gunzip, gunzip, noSpace } from './gunzip.js';
 
 const TOO_SMALL = -1;
 const NO_SPACE = -3;
@@ -16,5 +16,5 @@ export const libdeflate: Decoder = {
     if (written === TOO_SMALL) return gunzip.decode(input, output); // libdeflate cannot stop in the middle of a member
     throw written === NO_SPACE ? noSpace() : badMember();
   },
-  begin: gunzip.begin,
+  begin: () => new Gunzip(),
 };

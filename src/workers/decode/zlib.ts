@@ -2,7 +2,7 @@
 
 import { gunzipSync } from 'node:zlib';
 import type { Decoder } from './decoder.js';
-import { badMember, gunzip } from './gunzip.js';
+import { badMember, Gunzip, gunzip } from './gunzip.js';
 
 /** The zlib that Node carries. */
 export const zlib: Decoder = {
@@ -18,5 +18,5 @@ export const zlib: Decoder = {
       throw badMember(error);
     }
   },
-  begin: gunzip.begin,
+  begin: () => new Gunzip(),
 };
