@@ -5,47 +5,43 @@
 //   npm run mutants -- [--list] [--jobs N] [NAME...]      NAME: a mutant, or the start of several
 //
 // test/mutants/*.json hold them: {"name", "file", "find", "put", "tests", "why"}. `find` stands in `file` exactly once and
-// is replaced by `put`; the mistake is noticed if one of `tests` (below test/, without .test.ts) then fails. A mutant
-// with "harmless" changes nothing that can be seen, and says why: it is not run. All runs in copies of the checkout
-// below dist/mutants. Ends with 1 if a mistake goes unnoticed, or cannot be planted.
+// is replaced by `put`; the mistake is noticed if one of `tests` (below test/, without .test.ts) then fails. Each of them is
+// run without any mistake before: one that fails anyway notices nothing. A mutant with "harmless" changes nothing that can
+// be seen, and says why: it is not run. All runs in copies of the checkout below dist/mutants, which go in the end.
+// Ends with 1 if a mistake goes unnoticed, or cannot be planted.
 
-import { execFile } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { transformSync } from '@swc/core';
 
 const top = join(import.meta.dirname, '..');
-const LINKED = ['node_modules', 'bin', 'docs', 'scripts', 'demo', 'README.md', 'LICENSE', 'Makefile'];
-const COPIED = [
-  'src',
-  'csrc',
-  'test',
-  'bench',
-  'dist/src',
-  'dist/test',
-  'dist/bench',
-  'dist/.tsbuildinfo',
-  'crfs-plugin.so',
-];
-const PLAIN = ['package.json', 'package-lock.json', 'tsconfig.json', 'binding.gyp', '.npmrc'];
+const copies = join(top, 'dist/mutants');
+const LINKED = ['node_modules', 'docs', 'scripts', 'README.md', 'LICENSE', 'Makefile'];
+// bin/crfs runs what it finds beside its real place
+const COPIED = ['bin', 'src', 'csrc', 'test', 'bench', 'dist/src', 'dist/test', 'dist/bench'];
+const PLAIN = ['package.json', 'package-lock.json', 'tsconfig.json', 'binding.gyp', '.npmrc', 'crfs-plugin.so'];
+const AVA = join(top, 'node_modules/ava/entrypoints/cli.mjs');
+const COMPILED = { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, configFile: false, swcrc: false };
 const LONGEST_MS = 15 * 60_000;
 
 const { values, positionals } = parseArgs({
   options: { list: { type: 'boolean' }, jobs: { type: 'string', default: '1' } },
   allowPositionals: true,
 });
-
-/** Resolves to whether the command ended with 0, and what it printed. */
-function run(cwd, command, args) {
-  return new Promise((resolve) => {
-    execFile(
-      command,
-      args,
-      { cwd, timeout: LONGEST_MS, maxBuffer: 1 << 26, env: { ...process.env, CI: '1', NO_COLOR: '1' } },
-      (error, stdout, stderr) => resolve({ ok: error === null, output: stdout + stderr }),
-    );
-  });
-}
 
 function readMutants() {
   const directory = join(top, 'test/mutants');
@@ -56,83 +52,156 @@ function readMutants() {
   return all.filter(({ name }) => positionals.length === 0 || positionals.some((wanted) => name.startsWith(wanted)));
 }
 
+const mutants = readMutants();
+const describe = ({ name, file, why }) => `${name}  ${file}: ${why}`;
+if (values.list) {
+  for (const mutant of mutants) {
+    process.stdout.write(`${describe(mutant)}${mutant.harmless ? ` (harmless: ${mutant.harmless})` : ''}\n`);
+  }
+  process.exit(0);
+}
+
+/** What tests leave when they are ended is in it: daemons end when their caches go. */
+const scratch = mkdtempSync(join(tmpdir(), 'crfs-mutants-'));
+chmodSync(scratch, 0o755);
+
+/** The commands that run, each the leader of a process group. */
+const running = new Set();
+
+function end(child) {
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // it has ended
+  }
+}
+
+function leaveNothing() {
+  for (const child of running) end(child);
+  const mounts = readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[1] ?? '');
+  for (const mount of mounts.toReversed()) if (mount.startsWith(`${scratch}/`)) spawnSync('umount', ['-l', mount]);
+  for (const path of [scratch, copies]) rmSync(path, { recursive: true, force: true, maxRetries: 5 });
+}
+
+process.on('exit', leaveNothing);
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
+
+/** Runs a program of Node.js. Resolves to whether it ended with 0, and what it printed until then. */
+function run(cwd, program, args) {
+  return new Promise((resolve) => {
+    const env = { ...process.env, CI: '1', NO_COLOR: '1', TMPDIR: scratch };
+    const child = spawn(process.execPath, [program, ...args], {
+      cwd,
+      env,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const timer = setTimeout(() => end(child), LONGEST_MS);
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => (output += part));
+    running.add(child);
+    child.once('exit', (code) => {
+      clearTimeout(timer);
+      running.delete(child);
+      resolve({ ok: code === 0, output });
+    });
+  });
+}
+
 /** The text of a mutant's file with the mistake in it; throws where it cannot be planted. */
-function planted({ name, file, find, put }) {
+function planted({ file, find, put }) {
   const parts = readFileSync(join(top, file), 'utf8').split(find);
-  if (parts.length !== 2) throw new Error(`${name}: found ${parts.length - 1} times in ${file}, not once`);
+  if (parts.length !== 2) throw new Error(`found ${parts.length - 1} times, not once`);
   return parts.join(put);
 }
 
+/** By test: whether it passes without any mistake. */
+const sound = new Map();
+
 /** A copy of the checkout, built, in which one mistake at a time is planted. */
 class Copy {
+  /** Whether the native parts have to be built before the next tests. */
+  #isStale = false;
+
   constructor(number) {
-    this.path = join(top, 'dist/mutants', String(number));
+    this.path = join(copies, String(number));
     rmSync(this.path, { recursive: true, force: true });
     mkdirSync(join(this.path, 'dist'), { recursive: true });
     for (const name of LINKED) if (existsSync(join(top, name))) symlinkSync(join(top, name), join(this.path, name));
     for (const name of [...COPIED, ...PLAIN]) {
       if (existsSync(join(top, name))) cpSync(join(top, name), join(this.path, name), { recursive: true });
     }
-    cpSync(join(top, 'build/Release/crfs_addon.node'), join(this.path, 'build/Release/crfs_addon.node'));
-    cpSync(join(top, 'crfs-plugin.so'), join(this.path, 'build/Release/crfs-plugin.so'));
+    for (const name of ['crfs_addon.node', 'crfs-plugin.so']) {
+      cpSync(join(top, 'build/Release', name), join(this.path, 'build/Release', name));
+    }
   }
 
-  async build(file) {
-    if (!file.startsWith('csrc/')) return await run(this.path, 'npx', ['tsc', '--noCheck']);
-    const built = await run(this.path, 'node', ['scripts/build-native.mjs']);
-    if (built.ok) cpSync(join(this.path, 'build/Release/crfs-plugin.so'), join(this.path, 'crfs-plugin.so'));
-    return built;
+  /** Has a file say this; of TypeScript, that file alone is compiled. */
+  #write(file, text) {
+    writeFileSync(join(this.path, file), text);
+    if (file.startsWith('csrc/')) this.#isStale = true;
+    else writeFileSync(join(this.path, 'dist', file.replace(/ts$/, 'js')), transformSync(text, COMPILED).code);
   }
 
-  async test(tests) {
-    return await run(this.path, 'npx', ['ava', ...tests.map((name) => `dist/test/${name}.test.js`)]);
+  async #build() {
+    if (!this.#isStale) return;
+    const built = await run(this.path, 'scripts/build-native.mjs', []);
+    if (!built.ok) throw new Error(`does not build: ${built.output.trim().slice(-2000)}`);
+    cpSync(join(this.path, 'build/Release/crfs-plugin.so'), join(this.path, 'crfs-plugin.so'));
+    this.#isStale = false;
+  }
+
+  async #passes(tests) {
+    await this.#build();
+    return await run(
+      this.path,
+      AVA,
+      tests.map((name) => `dist/test/${name}.test.js`),
+    );
+  }
+
+  async #isSound(test) {
+    const { ok, output } = await this.#passes([test]);
+    if (!ok) process.stderr.write(`${output.slice(-4000)}\n`);
+    return ok;
   }
 
   /** 'noticed', or what else happened. */
   async judge(mutant) {
     const { file, tests } = mutant;
-    const right = readFileSync(join(top, file), 'utf8');
     try {
-      writeFileSync(join(this.path, file), planted(mutant));
-      const built = await this.build(file);
-      if (!built.ok) return `does not build: ${built.output.trim().split('\n').at(-1)}`;
-      const { ok } = await this.test(tests);
-      return ok ? 'UNNOTICED' : 'noticed';
+      const text = planted(mutant);
+      for (const test of tests) {
+        if (!sound.has(test)) sound.set(test, this.#isSound(test));
+        if (!(await sound.get(test))) throw new Error(`${test} fails without any mistake`);
+      }
+      this.#write(file, text);
+      return (await this.#passes(tests)).ok ? 'UNNOTICED' : 'noticed';
     } catch (error) {
       return error.message;
     } finally {
-      writeFileSync(join(this.path, file), right);
-      await this.build(file);
+      this.#write(file, readFileSync(join(top, file), 'utf8'));
     }
   }
 }
 
-const mutants = readMutants();
-if (values.list) {
-  for (const { name, file, why, harmless } of mutants) {
-    process.stdout.write(`${name}  ${file}: ${why}${harmless ? ` (harmless: ${harmless})` : ''}\n`);
-  }
-  process.exit(0);
-}
-
 const waiting = mutants.filter(({ harmless }) => harmless === undefined);
 const total = waiting.length;
-let noticed = 0;
+const left = [];
 const work = async (number) => {
   const copy = new Copy(number);
   for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
+    const began = Date.now();
     const verdict = await copy.judge(mutant);
-    if (verdict === 'noticed') noticed++;
-    process.stdout.write(`${verdict.padEnd(10)} ${mutant.name}  ${mutant.file}: ${mutant.why}\n`);
+    const line = `${verdict}  ${describe(mutant)}`;
+    if (verdict !== 'noticed') left.push(line);
+    process.stdout.write(`${line} (${Math.round((Date.now() - began) / 1000)} s)\n`);
   }
 };
 
-// A test that fails anyway notices nothing.
-const sound = await new Copy(0).test([...new Set(waiting.flatMap(({ tests }) => tests))]);
-if (!sound.ok) {
-  process.stderr.write(`${sound.output.slice(-4000)}\nthe tests fail without any mistake\n`);
-  process.exit(1);
-}
 await Promise.all(Array.from({ length: Number(values.jobs) }, (_, number) => work(number)));
-process.stdout.write(`${noticed} of ${total} mistakes noticed\n`);
-process.exitCode = noticed === total ? 0 : 1;
+process.stdout.write(`${total - left.length} of ${total} mistakes noticed${left.length > 0 ? '; not these:' : ''}\n`);
+for (const line of left) process.stdout.write(`${line}\n`);
+process.exit(left.length === 0 ? 0 : 1);

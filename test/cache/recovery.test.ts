@@ -9,8 +9,10 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -134,6 +136,30 @@ for (const [what, text] of [
     t.false(existsSync(object));
   });
 }
+
+test('on a full disk no note stays that says less than is so', async (t) => {
+  const path = place(t);
+  const cache = new Cache(path);
+  await cache.sync(3);
+  t.true(existsSync(cache.layout.synced));
+  symlinkSync('/dev/full', join(cache.layout.tmp, 'synced.json'));
+  await cache.sync(4);
+  t.false(existsSync(cache.layout.synced));
+});
+
+test('a cache that was removed, and made anew in its place, is not the one that was opened', (t) => {
+  const path = place(t);
+  const cache = new Cache(path);
+  t.true(cache.isThere());
+  renameSync(cache.layout.objects, `${cache.layout.objects}-away`);
+  t.false(cache.isThere());
+  mkdirSync(cache.layout.objects);
+  t.false(cache.isThere());
+  const other = new Cache(path);
+  t.true(other.isThere());
+  rmSync(other.layout.tmp, { recursive: true });
+  t.false(other.isThere());
+});
 
 test('what is half-filled is gone at every start', (t) => {
   const path = place(t);

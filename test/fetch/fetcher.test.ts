@@ -99,7 +99,7 @@ test('nothing is fetched again after a restart', async (t) => {
 
 test('a failure reaches all who wait, and what had arrived stays', async (t) => {
   const { open } = setUp(t);
-  const { fetcher, source, file } = open();
+  const { fetcher, source, file, arrivals } = open();
   source.failure = new Error('the line is cut');
   const waiting = await Promise.allSettled([fetcher.need(0, 20 * BLOCK), fetcher.need(19 * BLOCK, 20 * BLOCK)]);
   t.deepEqual(
@@ -107,6 +107,7 @@ test('a failure reaches all who wait, and what had arrived stays', async (t) => 
     ['rejected', 'rejected'],
   );
   t.true(file.blocks.has(0));
+  t.true(arrivals.length > 0 && arrivals.every(([offset, end]) => file.blocks.covers(offset, end)));
   source.failure = undefined;
   await fetcher.need(0, 20 * BLOCK);
   t.true(file.blocks.covers(0, 20 * BLOCK));
@@ -174,6 +175,44 @@ test('a background download ends where there is no room, and says so', async (t)
   t.is(file.blocks.present, BLOCKS);
 });
 
+test('a background download whose layer goes while it waits for quiet fetches nothing more', async (t) => {
+  const { open } = setUp(t);
+  const { fetcher, file, link, source, traffic } = open();
+  const gate = new EventEmitter();
+  const demand = traffic.demand(() => once(gate, 'open'));
+  const gone = new AbortController();
+  const work = { fetcher, file, link, traffic, prefetchEnd: 0, all: true, rate: 0, hasRoom: () => true };
+  const downloading = download({ ...work, signal: gone.signal });
+  gone.abort();
+  await downloading;
+  t.deepEqual(source.asked, []);
+  gate.emit('open');
+  await demand;
+});
+
+test('bytes that are fetched again and are as wrong as before are not asked for a third time', (t) => {
+  const blocks = Blocks.of(3 * BLOCK);
+  for (const block of [0, 1, 2]) blocks.add(block);
+  t.true(blocks.doubt(0, 2 * BLOCK));
+  t.deepEqual([blocks.has(0), blocks.has(1), blocks.has(2)], [false, false, true]);
+  blocks.add(0);
+  blocks.add(1);
+  t.true(blocks.covers(0, 3 * BLOCK));
+  t.false(blocks.doubt(0, 2 * BLOCK));
+  t.true(blocks.covers(0, 3 * BLOCK));
+  t.true(blocks.doubt(BLOCK, 3 * BLOCK), 'the last one was not fetched again yet');
+});
+
+test('a blob that several layers have open is closed by the last of them', (t) => {
+  const { open } = setUp(t);
+  const [one, other] = [open().file, open().file];
+  t.is(one, other);
+  one.close();
+  t.notThrows(() => other.store(3, content.subarray(3 * BLOCK, 4 * BLOCK)));
+  other.close();
+  t.throws(() => other.store(4, content.subarray(4 * BLOCK, 5 * BLOCK)), { code: 'EBADF' });
+});
+
 test('a range is there when its last byte is, even where that is the first of a block', (t) => {
   const blocks = Blocks.of(3 * BLOCK);
   blocks.add(0);
@@ -239,6 +278,18 @@ test('what can wait does not begin before it is quiet, and goes one after the ot
   gate.emit('open');
   await Promise.all([demand, ...background]);
   t.deepEqual(order, ['demand ends', '1 begins', '1 ends', '2 begins', '2 ends']);
+});
+
+test('what fails keeps nothing else from its turn', async (t) => {
+  t.timeout(120_000, 'it is never quiet again');
+  const traffic = new Traffic();
+  const fails = async (): Promise<never> => {
+    throw new Error('the line is cut');
+  };
+  await t.throwsAsync(traffic.demand(fails));
+  await t.throwsAsync(traffic.inTurn(fails));
+  t.is(await traffic.inTurn(async () => 'its turn'), 'its turn');
+  await traffic.quiet(new AbortController().signal);
 });
 
 test('the round trip of a link is the shortest, whatever waited behind other bytes', (t) => {

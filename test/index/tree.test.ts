@@ -317,6 +317,20 @@ function symlink(name: string, linkName: string): Fields {
   return { name, type: 'symlink', linkName };
 }
 
+/** So many symlinks, each to the next, and the last to a directory. */
+function chain(count: number): Fields[] {
+  return Array.from({ length: count }, (_, n) => symlink(`s${n}`, n + 1 === count ? 'd' : `s${n + 1}`));
+}
+
+test('as many symlinks are followed on the way to a file as Linux follows', async (t) => {
+  const { index } = await indexOf(t, [directory('d'), ...chain(40), file('s0/f', 10)]);
+  t.true(index.find('d/f') >= 0);
+  await t.throwsAsync(indexOf(t, [directory('d'), ...chain(41), file('s0/f', 10)]), {
+    code: 'CRFS_BAD_LAYER',
+    message: /more than 40 symlinks on the way$/,
+  });
+});
+
 const shown: readonly [what: string, entries: Fields[], paths: string[]][] = [
   [
     'behind a symlink',

@@ -4,14 +4,17 @@
 
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { ExecutionContext } from 'ava';
+import { footerOf } from '../../src/main/formats/estargz/footer.js';
+import { descriptors } from '../faults/world.js';
+import { startFaultProxy } from '../tools/fault-proxy.js';
 import { makeLayer } from '../tools/layers.js';
-import { lowerdir, Machine, mountingTest } from '../tools/machine.js';
+import { lowerdir, Machine, mountingTest, until } from '../tools/machine.js';
 import { writeTar } from '../tools/nasty-tar.js';
 
 const mounting = mountingTest();
@@ -31,6 +34,7 @@ async function prepare(t: ExecutionContext, settings: Record<string, string> = {
   writeFileSync(at('layer.tar.gz'), gzipSync(readFileSync(at('layer.tar'))));
   copyFileSync(layer, at('truncated'));
   truncateSync(at('truncated'), readFileSync(layer).length - 10);
+  writeFileSync(at('broken'), Buffer.concat([Buffer.alloc(100), footerOf('estargz', 10)]));
   return { machine, layer, files, lower: machine.directory('lower') };
 }
 
@@ -87,7 +91,31 @@ mounting('what is no layer is refused at mount, in one line that says why', asyn
     const lines = await linesOf(t, machine, lowerdir(named, lower));
     t.deepEqual(lines, [`crfs: ${line.replace('FILES', files)}`], configuration);
   }
-  t.deepEqual((await machine.status())?.layers, []);
+  const status = await machine.status();
+  t.deepEqual(status?.layers, []);
+  await until('the daemon has let go of all of them', () => {
+    const open = descriptors(status?.pid ?? 0).filter((path) => path.startsWith(`${files}/`));
+    const staged = readdirSync(join(machine.objects, '../tmp')).filter((name) => name.startsWith('mount-'));
+    return open.length + staged.length === 0;
+  });
+});
+
+mounting('the errno of a refused mount says of which kind the fault is', async (t) => {
+  const { machine, files, lower } = await prepare(t);
+  const server = await startFaultProxy({ upstream: 'http://127.0.0.1:1' });
+  t.teardown(() => server.close());
+  server.fault = ({ path }) => ({ kind: 'status', status: Number(path.slice(1)) });
+  for (const [configuration, said] of [
+    ['http://127.0.0.1:1/layer', 'No route to host'],
+    [`${server.url}/404`, 'No such file or directory'],
+    [`${server.url}/403`, 'Permission denied'],
+    [`${files}/text.gz`, 'Invalid argument'],
+    ['ftp://host/layer', 'Invalid argument'],
+    [`${files}/broken`, 'Input/output error'],
+  ] as const) {
+    const error = await t.throwsAsync(machine.mount([lowerdir(configuration, lower)]));
+    t.regex(error?.message ?? '', new RegExp(`^fuse-overlayfs: .*: ${said}$`, 'm'), configuration);
+  }
 });
 
 mounting('what names no configuration is refused at mount, and starts no daemon', async (t) => {

@@ -108,6 +108,28 @@ test('of an index the image for this machine is taken, or for the platform asked
   t.true(error.message.includes(formatPlatform(machinePlatform())));
 });
 
+test('indexes may name indexes, but not without end, and sizes hold', async (t) => {
+  const { client, proxy, put } = await setting(t);
+  const writer = await openWriter(client, ref(proxy.host, 'a/b'));
+  const platform = machinePlatform();
+  const indexOf = async (entry: Record<string, unknown>, tag: string): Promise<Record<string, unknown>> => {
+    const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, manifests: [{ ...entry, platform }] }));
+    return { mediaType: OCI_INDEX, digest: await writer.putManifest(OCI_INDEX, bytes, tag), size: bytes.length };
+  };
+  const image = await put(undefined, [{ text: 'layer' }]);
+  let entry = image;
+  for (const tag of ['one', 'two', 'three', 'four']) entry = await indexOf(entry, tag);
+  t.is((await client.getManifest(ref(proxy.host, 'a/b', { tag: 'three' }))).digest, String(image['digest']));
+  const { message } = await rejects(t, 'CRFS_BAD_LAYER', async () => {
+    await client.getManifest(ref(proxy.host, 'a/b', { tag: 'four' }));
+  });
+  t.regex(message, /more than 3 indexes within each other$/);
+  for (const more of [1, -1]) {
+    await indexOf({ ...image, size: Number(image['size']) + more }, 'wrong');
+    await rejects(t, 'CRFS_DIGEST', async () => await client.getManifest(ref(proxy.host, 'a/b', { tag: 'wrong' })));
+  }
+});
+
 test('a short name is found in the first search registry that has it', async (t) => {
   const { client, proxy, home, put } = await setting(t);
   await put('one', [{ text: 'x' }]);

@@ -120,6 +120,34 @@ test('where it is not known who gave wrong bytes, the first place is in doubt', 
   t.deepEqual([mirror.seen.length, primary.seen.length], [0, 1]);
 });
 
+test('where the bytes of the registry itself are as wrong as those of its mirror, it stays the first to be asked', async (t) => {
+  const { mirror, primary, home } = await setting(t);
+  const client = makeClient(t, home);
+  const name = ref('example.com', 'x/a', { tag: 'one' });
+  const layer = first((await client.getManifest(name)).layers);
+  const source = await openBlob(client, name, layer);
+  for (let round = 0; round < 2; round++) {
+    await source.read(0, 100);
+    source.doubt?.(0, 100);
+  }
+  mirror.reset();
+  primary.reset();
+  await source.read(0, 100);
+  t.deepEqual([mirror.seen.length, primary.seen.length], [0, 1]);
+});
+
+test('a registry without mirrors that cannot be reached is asked again by the next request', async (t) => {
+  const { primary, home } = await setting(t);
+  const client = makeClient(t, home);
+  const name = ref(primary.host, 'team/a', { tag: 'one' });
+  await client.getManifest(name);
+  await primary.close();
+  for (let round = 0; round < 2; round++) {
+    await rejects(t, 'CRFS_UNREACHABLE', async () => await client.getManifest(name));
+  }
+  t.is((await client.pullEndpoints(name)).length, 1);
+});
+
 for (const kind of ['invert', 'whole'] as const) {
   test(`where what a mirror sends is no manifest (${kind}), the registry itself is asked`, async (t) => {
     const { mirror, home } = await setting(t);

@@ -5,8 +5,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { Transport } from '../../src/main/http/transport.js';
 import { openBlob } from '../../src/main/registry/blob-source.js';
 import type { RegistryClient } from '../../src/main/registry/client.js';
+import { fetchToken } from '../../src/main/registry/token.js';
 import type { Reference } from '../../src/main/registry/types.js';
 import { type Fault, type FaultProxy, type Seen, startFaultProxy } from '../tools/fault-proxy.js';
 import { startRegistry } from '../tools/registry.js';
@@ -119,6 +121,33 @@ for (const [what, challenge] of [
     const asked = new URL(proxy.seen.find(({ path }) => path.startsWith('/token'))?.path ?? '', proxy.url).searchParams;
     t.true(asked.getAll('scope').includes('repository:a/b:pull'));
     t.is(asked.get('service'), 'reg');
+  });
+}
+
+test('a scope that the registry names beyond ours is asked for as well, and one within ours is not', async (t) => {
+  const scopes = 'repository:a/b:pull,delete repository:c/d:pull repository:a/b:pull';
+  const { client, name, proxy } = await setting(t, { challenge: (host) => `${bearer(host)},scope="${scopes}"` });
+  await client.getManifest(name);
+  const asked = new URL(proxy.seen.find(({ path }) => path.startsWith('/token'))?.path ?? '', proxy.url).searchParams;
+  t.deepEqual(asked.getAll('scope'), ['repository:a/b:pull', 'repository:a/b:pull,delete', 'repository:c/d:pull']);
+});
+
+for (const [life, usable] of [
+  [5, 4],
+  [1000, 990],
+] as const) {
+  test(`a token that lives for ${life} s is used for ${usable}`, async (t) => {
+    const { proxy } = await setting(t, { token: () => json({ token: 'tok', expires_in: life }) });
+    const transport = new Transport();
+    t.teardown(() => transport.close());
+    const began = performance.now();
+    const token = await fetchToken(transport, { method: 'GET', url: new URL(`${proxy.url}/token`) }, 'reg');
+    const ended = performance.now();
+    t.is(token.value, 'tok');
+    t.true(
+      token.expires >= began + usable * 1000 && token.expires <= ended + usable * 1000,
+      `${token.expires - began}`,
+    );
   });
 }
 

@@ -248,6 +248,35 @@ test('an upload goes where the registry says, with its query as it is, and no cr
   t.true(other.seen.some(({ path }) => path.includes('&signature=a%2Bb~*(c)+d%20e')));
 });
 
+test('chunks are as large as the registry wants them at least, but for the last', async (t) => {
+  const { proxy, upload, isStored } = await setting(t);
+  const headers = { 'oci-chunk-min-length': '500000' };
+  proxy.fault = ({ method }) => (method === 'POST' ? { kind: 'headers', headers } : undefined);
+  await upload();
+  t.true(await isStored());
+  const sent = proxy.seen.filter(({ method }) => method === 'PATCH' || method === 'PUT');
+  t.deepEqual(
+    sent.map((seen) => Number(seen.headers['content-length'] ?? 0)),
+    [500_000, 400_000],
+  );
+  proxy.fault = ({ method }) =>
+    method === 'POST' ? { kind: 'headers', headers: { 'oci-chunk-min-length': '999999999' } } : undefined;
+  await rejects(t, 'CRFS_UNREACHABLE', upload);
+});
+
+test('an upload that is interrupted is cancelled at the registry', async (t) => {
+  const { proxy } = await setting(t);
+  const interrupted = new AbortController();
+  const client = makeClient(t, await makeHome(t));
+  const writer = await openWriter(client, ref(proxy.host, 'a/b'), { chunkSize: CHUNK, signal: interrupted.signal });
+  const upload = await writer.beginBlob();
+  await upload.write(randomBytes(CHUNK));
+  interrupted.abort();
+  await t.throwsAsync(upload.write(randomBytes(CHUNK)), { any: true, name: 'AbortError' });
+  await upload.cancel();
+  t.is(has(proxy.seen, 'DELETE'), 1);
+});
+
 test('an upload whose place is named without a host, and at the start alone, goes on there', async (t) => {
   const registry = await startKeepingRegistry();
   const proxy = await startFaultProxy({ upstream: registry.url });

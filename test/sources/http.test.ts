@@ -111,7 +111,7 @@ for (const kind of ['reset', 'truncate', 'stall'] as const) {
   });
 }
 
-for (const status of [429, 500, 503]) {
+for (const status of [408, 425, 429, 500, 503]) {
   test(`a ${status} is asked again, after the time that Retry-After names`, async (t) => {
     const { content, proxy, open } = await setting(t);
     const source = await open();
@@ -199,6 +199,15 @@ test('a redirect is resolved once, and again when its URL has expired', async (t
   proxy.expire();
   sameBytes(t, await source.read(10, 10), content.subarray(10, 20));
   t.is(proxy.seen.length, 2);
+});
+
+test('a chain of five redirects is followed', async (t) => {
+  const { content, proxy, open } = await setting(t);
+  proxy.fault = ({ path }) =>
+    path.length < '/layerxxxxx'.length ? { kind: 'status', status: 302, headers: { location: `${path}x` } } : undefined;
+  const source = await open();
+  sameBytes(t, await source.read(0, 10), content.subarray(0, 10));
+  t.true(proxy.seen.every(({ path }) => path.length <= '/layerxxxxx'.length));
 });
 
 test('credentials in a URL reach its host, and neither the host of a redirect nor the name', async (t) => {

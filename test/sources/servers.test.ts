@@ -136,10 +136,25 @@ test('a server that sends less than asked for is asked for the rest', async (t) 
   t.deepEqual(asked.slice(1), ['bytes=0-199999', 'bytes=70000-199999', 'bytes=140000-199999']);
 });
 
+test('where the host that a redirect led to is gone, the place itself is asked again', async (t) => {
+  const store = await startQuirkyServer(content, () => ({}));
+  let isMoved = true;
+  const headers = { location: `${store.url}/layer` };
+  const { open, asked } = await setting(t, () => (isMoved ? { status: 302, headers } : {}));
+  const source = await open();
+  await source.read(0, 10);
+  t.deepEqual([asked.length, store.asked.length], [1, 2]);
+  await store.close();
+  isMoved = false;
+  t.deepEqual(Buffer.from(await source.read(10, 10)), content.subarray(10, 20));
+  t.is(asked.length, 2);
+});
+
 test('a server that sends a byte at once, whole or broken off, comes to an end', async (t) => {
   for (const breaks of [false, true]) {
-    const { blob, asked } = await setting(t, (range) => {
+    const { blob, asked } = await setting(t, (range, number) => {
       const [first = 0, end = 0] = range ?? [];
+      if (number >= 50) return { status: 404 };
       return breaks ? { cut: 1 } : { end: Math.min(end, first + 1) };
     });
     await rejects(t, 'CRFS_UNREACHABLE', async () => await blob().read(0, 200_000));

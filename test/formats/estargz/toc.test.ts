@@ -105,6 +105,17 @@ const refused: readonly (readonly [what: string, toc: () => Promise<Buffer>, mes
       ),
     /^the TOC's tar holds "x", not stargz.index.json alone$/,
   ],
+  [
+    'whose tar holds it twice',
+    async () =>
+      gzipSync(
+        await tarOf([
+          [JSON_NAME, '{"version":1}'],
+          [JSON_NAME, '{}'],
+        ]),
+      ),
+    /^the TOC's tar holds "stargz.index.json", not stargz.index.json alone$/,
+  ],
   ['whose tar is empty', async () => gzipSync(await tarOf([])), /^the TOC's tar holds no stargz.index.json$/],
   ['that holds nothing', async () => gzipSync(''), /^the TOC's tar holds no stargz.index.json$/],
   ['that is no tar', async () => gzipSync(Buffer.alloc(2048, 'x')), /^the TOC is no sound tar: /],

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** What a look through the cache finds. */
+
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { CacheLayout } from '../../src/main/cache/layout.js';
+import { type BlobRecord, parseRecord, readRecord, writeRecord } from '../../src/main/cache/records.js';
+import { verifyCache } from '../../src/main/cache/verify.js';
+import { BLOCK } from '../../src/main/fetch/blocks.js';
+import { file, type Indexed, indexOf, sha256 } from '../tools/toc.js';
+
+function place(t: ExecutionContext): {
+  layout: CacheLayout;
+  put: (path: string, content: Uint8Array | string) => string;
+} {
+  const path = mkdtempSync(join(tmpdir(), 'crfs-verify-'));
+  t.teardown(() => rmSync(path, { recursive: true }));
+  const layout = new CacheLayout(path);
+  for (const directory of layout.directories) mkdirSync(directory, { recursive: true });
+  const put = (name: string, content: Uint8Array | string): string => {
+    mkdirSync(dirname(name), { recursive: true });
+    writeFileSync(name, content);
+    return name;
+  };
+  return { layout, put };
+}
+
+function recordOf({ bytes, summary }: Indexed): BlobRecord {
+  return { ...summary, indexDigest: createHash('sha256').update(bytes).digest('hex') };
+}
+
+async function bad(layout: CacheLayout): Promise<string[]> {
+  const { removed } = await verifyCache(layout);
+  for (const { path } of removed) if (existsSync(path)) throw new Error(`${path} is still there`);
+  return removed.map(({ path }) => path);
+}
+
+test('each chunk of an object is held against its digest, behind one without any, too', async (t) => {
+  const { layout, put } = place(t);
+  const indexed = await indexOf(t, [
+    { name: 'a', type: 'reg', size: 8, offset: 100, chunkSize: 4 },
+    { type: 'chunk', offset: 200, chunkOffset: 4, chunkDigest: sha256('good') },
+  ]);
+  writeRecord(layout, 'blob', recordOf(indexed));
+  put(layout.index(indexed.summary.key), indexed.bytes);
+  const name = indexed.index.objectName(indexed.index.find('a'));
+  const object = put(join(layout.objects, name.slice(0, 2), name), 'somegood');
+  t.deepEqual(await bad(layout), []);
+  put(object, 'somebaad');
+  t.deepEqual(await bad(layout), [object]);
+  t.deepEqual(await bad(layout), [], 'what is bad is told once');
+});
+
+test('a map of blocks is as long as its blob has blocks, and has a blob', async (t) => {
+  const { layout, put } = place(t);
+  const maps = [0, 1, 2, 3].map((length) => {
+    const blob = put(layout.blob(`b${length}`), Buffer.alloc(2 * BLOCK));
+    return put(`${blob}.blocks`, Buffer.alloc(length, 1));
+  });
+  const alone = put(`${layout.blob('none')}.blocks`, Buffer.alloc(1));
+  const strange = put(`${put(layout.blob('b'), Buffer.alloc(10))}.blocks`, Buffer.alloc(1, 9));
+  t.deepEqual((await bad(layout)).sort(), [maps[0], maps[1], maps[3], alone, strange].sort());
+});
+
+test('a record says all that it should, or counts for nothing', async (t) => {
+  const { layout, put } = place(t);
+  const record = recordOf(await indexOf(t, [file('a', 100)]));
+  writeRecord(layout, 'blob', record);
+  t.like(readRecord(layout, 'blob'), { key: record.key, indexDigest: record.indexDigest });
+  t.is(readRecord(layout, 'another'), undefined);
+  const lacking = [
+    'key',
+    'tocDigest',
+    'indexDigest',
+    'tocOffset',
+    'inodes',
+    'files',
+    'contentSize',
+    'kind',
+    'unverified',
+  ];
+  for (const field of lacking) t.is(parseRecord(JSON.stringify({ ...record, [field]: undefined })), undefined, field);
+  for (const text of ['', 'null', '[]', '{}']) t.is(parseRecord(text), undefined, text);
+  const broken = put(layout.record('blob'), JSON.stringify({ ...record, indexDigest: undefined }));
+  t.deepEqual(await bad(layout), [broken]);
+});
