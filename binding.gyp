@@ -45,6 +45,7 @@
       "sources": [
         "csrc/client/ask.c",
         "csrc/client/attributes.c",
+        "csrc/client/command.c",
         "csrc/client/connection.c",
         "csrc/client/control.c",
         "csrc/client/introduction.c",
@@ -54,6 +55,7 @@
         "csrc/client/report.c",
         "csrc/client/runtime.c",
         "csrc/client/session.c",
+        "csrc/client/source.c",
         "csrc/client/start.c",
         "csrc/client/timeout.c",
         "csrc/plugin/config.c",
@@ -65,6 +67,7 @@
         "csrc/plugin/open.c",
         "csrc/plugin/plugin.c",
         "csrc/plugin/scratch.c",
+        "csrc/plugin/session.c",
         "csrc/shared/index-tables.c",
         "csrc/shared/index.c",
         "csrc/shared/parts.c"

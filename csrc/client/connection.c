@@ -2,10 +2,8 @@
 
 #include "client/connection.h"
 
-#include "client/introduction.h"
 #include "client/runtime.h"
 #include "client/start.h"
-#include "client/timeout.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -57,14 +55,11 @@ static int take_welcome(struct crfs_connection *connection, const int fds[3], st
   return 0;
 }
 
-static enum crfs_outcome say_hello(struct crfs_connection *connection, uint64_t deadline_ns,
-                                   struct crfs_failure *failure) {
-  struct crfs_introduction introduction;
-  if (crfs_introduce(&introduction, failure) < 0)
-    return CRFS_REFUSED;
+static enum crfs_outcome say_hello(struct crfs_connection *connection, const struct crfs_introduction *introduction,
+                                   uint64_t deadline_ns, struct crfs_failure *failure) {
   struct crfs_question hello = {
-      .message = {.type = CRFS_HELLO, .text_length = introduction.length, .hello = {.version = CRFS_CONTROL_VERSION}},
-      .text = introduction.text,
+      .message = {.type = CRFS_HELLO, .text_length = introduction->length, .hello = {.version = CRFS_CONTROL_VERSION}},
+      .text = introduction->text,
       .answer = CRFS_WELCOME,
       .answer_fds = 3,
   };
@@ -79,7 +74,7 @@ static enum crfs_outcome say_hello(struct crfs_connection *connection, uint64_t 
   return outcome;
 }
 
-void crfs_connection_close(struct crfs_connection *connection) {
+static void close_connection(struct crfs_connection *connection) {
   const int fds[] = {connection->control.socket, connection->objects, connection->tmp};
   for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
     if (fds[i] >= 0)
@@ -91,50 +86,63 @@ void crfs_connection_close(struct crfs_connection *connection) {
   free(connection);
 }
 
-/* One attempt. CRFS_GONE: nobody listens, or whoever did has ended; failure->error tells which. */
-static enum crfs_outcome attempt(struct crfs_connection **result, int directory, uint64_t deadline_ns,
-                                 struct crfs_failure *failure) {
+void crfs_connection_hold(struct crfs_connection *connection) {
+  __atomic_fetch_add(&connection->users, 1, __ATOMIC_RELAXED);
+}
+
+void crfs_connection_release(struct crfs_connection *connection) {
+  /* acq_rel: whoever closes it does so after all that the others did with it */
+  if (__atomic_sub_fetch(&connection->users, 1, __ATOMIC_ACQ_REL) == 0)
+    close_connection(connection);
+}
+
+/* CRFS_GONE: nobody listens, or whoever did has ended; failure->error tells which. */
+static enum crfs_outcome connect_once(struct crfs_contact *contact, struct crfs_connection **result, int directory,
+                                      uint64_t deadline_ns, struct crfs_failure *failure) {
   struct crfs_connection *connection = calloc(1, sizeof *connection);
   if (connection == NULL) {
     crfs_fail(failure, ENOMEM, "out of memory");
     return CRFS_REFUSED;
   }
   connection->objects = connection->tmp = connection->control.socket = -1;
+  connection->users = 1;
   enum crfs_outcome outcome = CRFS_GONE;
   if (crfs_control_connect(&connection->control, directory, failure) == 0)
-    outcome = say_hello(connection, deadline_ns, failure);
+    outcome = say_hello(connection, &contact->introduction, deadline_ns, failure);
   else if (failure->error != ENOENT && failure->error != ECONNREFUSED && failure->error != EAGAIN)
     outcome = CRFS_REFUSED;
   if (outcome == CRFS_ANSWERED)
     *result = connection;
   else
-    crfs_connection_close(connection);
+    close_connection(connection);
   return outcome;
 }
 
-/* Attempts, and starts a daemon between: one process at a time, by a lock on the runtime directory. */
-static struct crfs_connection *connect_or_start(int directory, uint64_t deadline_ns, struct crfs_failure *failure) {
+/* Connects again and again, and starts a daemon between: one process at a time, by a lock on the runtime directory. */
+static struct crfs_connection *connect_or_start(struct crfs_contact *contact, int directory, uint64_t deadline_ns,
+                                                struct crfs_failure *failure) {
   const struct timespec pause = {.tv_nsec = RETRY_NS};
-  uint64_t limit = crfs_now_ns() + crfs_timeout();
+  uint64_t limit = crfs_now_ns() + contact->timeout_ns;
   if (limit > deadline_ns)
     limit = deadline_ns;
   struct crfs_connection *connection = NULL;
   for (;;) {
-    enum crfs_outcome outcome = attempt(&connection, directory, deadline_ns, failure);
+    enum crfs_outcome outcome = connect_once(contact, &connection, directory, deadline_ns, failure);
     if (outcome != CRFS_GONE)
       return connection;
     if (crfs_now_ns() >= limit)
       return NULL;
     if (failure->error != EAGAIN && failure->error != ECONNRESET && flock(directory, LOCK_EX | LOCK_NB) == 0) {
       /* somebody may have started one since we looked */
-      outcome = attempt(&connection, directory, deadline_ns, failure);
-      enum crfs_start start = outcome == CRFS_GONE ? crfs_daemon_start(limit, failure) : CRFS_STARTED;
+      outcome = connect_once(contact, &connection, directory, deadline_ns, failure);
+      enum crfs_start start =
+          outcome == CRFS_GONE ? crfs_daemon_start(&contact->command, limit, failure) : CRFS_STARTED;
       flock(directory, LOCK_UN);
       if (outcome != CRFS_GONE)
         return connection;
       if (start == CRFS_NOT_STARTED) {
         struct crfs_failure ignored;
-        attempt(&connection, directory, deadline_ns, &ignored);
+        connect_once(contact, &connection, directory, deadline_ns, &ignored);
         return connection;
       }
       if (start == CRFS_STARTED)
@@ -144,11 +152,12 @@ static struct crfs_connection *connect_or_start(int directory, uint64_t deadline
   }
 }
 
-struct crfs_connection *crfs_connection_open(uint64_t deadline_ns, struct crfs_failure *failure) {
+struct crfs_connection *crfs_connection_open(struct crfs_contact *contact, uint64_t deadline_ns,
+                                             struct crfs_failure *failure) {
   int directory = crfs_runtime_open(failure);
   if (directory < 0)
     return NULL;
-  struct crfs_connection *connection = connect_or_start(directory, deadline_ns, failure);
+  struct crfs_connection *connection = connect_or_start(contact, directory, deadline_ns, failure);
   close(directory);
   return connection;
 }

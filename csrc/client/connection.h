@@ -6,23 +6,36 @@
 #ifndef CRFS_CLIENT_CONNECTION_H
 #define CRFS_CLIENT_CONNECTION_H
 
+#include "client/command.h"
 #include "client/control.h"
+#include "client/introduction.h"
 #include "shared/ring.h"
+
+/* How daemons are reached, and what each is told first. */
+struct crfs_contact {
+  struct crfs_introduction introduction;
+  struct crfs_command command;
+  uint64_t timeout_ns; /* for somebody to listen; and for the content of a file */
+};
 
 struct crfs_connection {
   struct crfs_control control;
   struct crfs_ring *ring;
   struct crfs_doorbell *doorbell;
-  int objects;    /* directory of published objects */
-  int tmp;        /* directory for what lives shortly */
-  unsigned users; /* session.c counts them */
+  int objects; /* directory of published objects */
+  int tmp;     /* directory for what lives shortly */
+  uint32_t users;
 };
 
-/* Connects, starting the daemon if none listens, and says hello. Bounded: CRFS_TIMEOUT for somebody to listen, and
- * DEADLINE_NS. Returns the connection, to be closed by crfs_connection_close, or NULL with FAILURE. */
-struct crfs_connection *crfs_connection_open(uint64_t deadline_ns, struct crfs_failure *failure);
+/* Connects, starting the daemon if none listens, and says hello. Bounded: the contact's timeout for somebody to listen,
+ * and DEADLINE_NS. One thread at a time. Returns the connection, held once, or NULL with FAILURE. */
+struct crfs_connection *crfs_connection_open(struct crfs_contact *contact, uint64_t deadline_ns,
+                                             struct crfs_failure *failure);
 
-/* Nobody may use the connection any more. */
-void crfs_connection_close(struct crfs_connection *connection);
+/* Keeps a connection that somebody holds open until it is released once more. Any thread. */
+void crfs_connection_hold(struct crfs_connection *connection);
+
+/* Closes the connection if nobody else holds it. Any thread. */
+void crfs_connection_release(struct crfs_connection *connection);
 
 #endif

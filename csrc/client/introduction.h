@@ -6,16 +6,15 @@
 #define CRFS_CLIENT_INTRODUCTION_H
 
 #include "client/report.h"
-
-#include <stdint.h>
+#include "shared/control.h"
 
 struct crfs_introduction {
-  const char *text; /* static; holds NULs */
   uint32_t length;
+  char text[CRFS_CONTROL_TEXT_LIMIT]; /* holds NULs */
 };
 
-/* Composes it at first, as later the host has another working directory; then it stays the same. Returns 0, or -1 with
- * FAILURE: the environment has more than a message takes. One thread at a time. */
-int crfs_introduce(struct crfs_introduction *introduction, struct crfs_failure *failure);
+/* Composes it of MOUNTPOINT, the working directory and the environment. Returns 0, or -1 with FAILURE: these are more
+ * than a message takes. */
+int crfs_introduce(struct crfs_introduction *introduction, const char *mountpoint, struct crfs_failure *failure);
 
 #endif

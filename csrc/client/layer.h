@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* What a mount shows: sources, and their layers. */
+/* What a mount shows: sources, and their layers. The session of a source holds both together. */
 
 #ifndef CRFS_CLIENT_LAYER_H
 #define CRFS_CLIENT_LAYER_H
@@ -15,18 +15,19 @@
 /* What one configuration named: one layer, or all layers of an image. */
 struct crfs_source {
   struct crfs_source *next;
-  char *asked; /* the configuration, decoded */
-  char *found; /* what the daemon made of it: asked for when it comes back */
-  int blob;    /* the local file, or -1 */
-  uint32_t number;
-  uint32_t layers;
+  struct crfs_session *session; /* that it belongs to */
+  char *asked;                  /* the configuration, decoded */
+  char *found;                  /* what the daemon made of it: asked for when it comes back */
+  int blob;                     /* the local file, or -1 */
+  uint32_t number;              /* to the daemon that was asked last */
+  uint32_t layers;              /* how many it has */
 };
 
 struct crfs_layer {
   struct crfs_layer *next;
   struct crfs_source *source;
   uint32_t place;  /* in the source; 0 is the base */
-  uint32_t number; /* in requests to the daemon of now; session.c guards it */
+  uint32_t number; /* in requests to the daemon of now; the session guards it */
   uint32_t later;  /* the same for the next daemon, while a connection is being renewed */
   const void *map;
   size_t map_size;

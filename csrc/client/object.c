@@ -4,7 +4,6 @@
 
 #include "client/ask.h"
 #include "client/session.h"
-#include "client/timeout.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -63,13 +62,14 @@ static void note(struct crfs_connection *connection, uint32_t number, uint32_t i
   crfs_trace_note(&connection->ring->trace, &opening);
 }
 
-/* One attempt on CONNECTION: a descriptor, or -1 and errno: EAGAIN if asking once more may help. A daemon that ended is
- * replaced. */
-static int attempt(struct crfs_connection *connection, const struct crfs_layer *layer, uint32_t number, uint32_t inode,
-                   uint64_t deadline_ns) {
+/* Asks on CONNECTION, and opens what was published. Returns a descriptor, or -1 and errno: EAGAIN if asking once more
+ * may help. A daemon that ended is replaced. */
+static int ask_once(struct crfs_connection *connection, const struct crfs_layer *layer, uint32_t number, uint32_t inode,
+                    uint64_t deadline_ns) {
+  struct crfs_session *session = layer->source->session;
   const struct crfs_inode *i = &layer->index.inodes[inode];
   struct crfs_failure failure;
-  int error = crfs_ask(connection, number, inode, i->count, deadline_ns, crfs_timeout());
+  int error = crfs_ask(connection, number, inode, i->count, deadline_ns, session->contact.timeout_ns);
   if (error == 0) {
     int fd = open_published(connection->objects, i);
     if (fd >= 0 || errno != ENOENT)
@@ -77,7 +77,7 @@ static int attempt(struct crfs_connection *connection, const struct crfs_layer *
     error = EAGAIN;
   } else if (error == CRFS_ASK_GONE) {
     error = EAGAIN;
-    if (crfs_session_renew(connection, deadline_ns, &failure) < 0) {
+    if (crfs_session_renew(session, connection, deadline_ns, &failure) < 0) {
       crfs_report(layer->source->asked, &failure);
       error = EIO;
     }
@@ -86,12 +86,13 @@ static int attempt(struct crfs_connection *connection, const struct crfs_layer *
   return -1;
 }
 
-static int wait_for(const struct crfs_layer *layer, uint32_t inode) {
-  uint64_t start = crfs_now_ns(), deadline = start + crfs_timeout();
+/* Asks until there is an answer, and counts what came of it. */
+static int ask_and_open(const struct crfs_layer *layer, uint32_t inode) {
+  uint64_t start = crfs_now_ns(), deadline = start + layer->source->session->contact.timeout_ns;
   for (int repeat = 0;; repeat++) {
     uint32_t number;
     struct crfs_connection *connection = crfs_session_acquire(layer, &number);
-    int fd = attempt(connection, layer, number, inode, deadline);
+    int fd = ask_once(connection, layer, number, inode, deadline);
     int error = errno, again = fd < 0 && error == EAGAIN && repeat < REPEATS;
     if (!again) {
       uint64_t waited = crfs_now_ns() - start;
@@ -100,7 +101,7 @@ static int wait_for(const struct crfs_layer *layer, uint32_t inode) {
       count(&connection->ring->errors, fd < 0);
       note(connection, number, inode, fd < 0 ? error : 0, waited);
     }
-    crfs_session_release(connection);
+    crfs_connection_release(connection);
     if (again)
       continue;
     errno = error == EAGAIN ? EIO : error;
@@ -120,10 +121,10 @@ int crfs_object_open(const struct crfs_layer *layer, uint32_t inode) {
     count(&connection->ring->hit_bytes, i->size);
     note(connection, number, inode, 0, 0);
   }
-  crfs_session_release(connection);
+  crfs_connection_release(connection);
   if (fd >= 0 || error != ENOENT) {
     errno = error;
     return fd;
   }
-  return wait_for(layer, inode);
+  return ask_and_open(layer, inode);
 }

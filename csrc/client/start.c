@@ -4,7 +4,6 @@
 
 #include "shared/ring.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -18,43 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define VARIABLE "CRFS_PLUGIN_DAEMON"
 #define READY_FD 3
 #define PREFIX "crfs: " /* of what the command says */
-
-/* Cuts the last part off PATH if it is LAST, or any for NULL. Returns whether it did. */
-static int cut(char *path, const char *last) {
-  char *slash = strrchr(path, '/');
-  if (slash == NULL || (last != NULL && strcmp(slash + 1, last) != 0))
-    return 0;
-  *slash = '\0';
-  return 1;
-}
-
-static int find_command(char command[PATH_MAX], struct crfs_failure *failure) {
-  const char *wanted = getenv(VARIABLE);
-  if (wanted != NULL) {
-    if (realpath(wanted, command) != NULL && access(command, X_OK) == 0)
-      return 0;
-    int error = errno;
-    command[0] = '\0';
-    return crfs_fail(failure, error, "cannot run the daemon %s (%s); " VARIABLE " must be the path of a crfs command",
-                     wanted, strerror(error));
-  }
-  char place[PATH_MAX];
-  Dl_info self;
-  if (dladdr((const void *)(uintptr_t)find_command, &self) == 0 || realpath(self.dli_fname, place) == NULL ||
-      !cut(place, NULL))
-    return crfs_fail(failure, ENOENT, "cannot tell where this plugin is; set " VARIABLE " to the path of crfs");
-  if (snprintf(command, PATH_MAX, "%s/bin/crfs", place) < PATH_MAX && access(command, X_OK) == 0)
-    return 0;
-  if (cut(place, "fuse-overlayfs") && cut(place, "libexec") &&
-      snprintf(command, PATH_MAX, "%s/lib/crfs-plugin/bin/crfs", place) < PATH_MAX && access(command, X_OK) == 0)
-    return 0;
-  command[0] = '\0';
-  return crfs_fail(failure, ENOENT, "found no crfs command next to %.800s; set " VARIABLE " to its path",
-                   self.dli_fname);
-}
 
 static void close_from(int first, int limit) {
 #ifdef SYS_close_range
@@ -174,18 +138,17 @@ static enum crfs_start listen_to(const char *command, int pipe, uint64_t deadlin
   }
 }
 
-enum crfs_start crfs_daemon_start(uint64_t deadline_ns, struct crfs_failure *failure) {
-  static char command[PATH_MAX];
+enum crfs_start crfs_daemon_start(struct crfs_command *command, uint64_t deadline_ns, struct crfs_failure *failure) {
   int ends[2];
-  if (command[0] == '\0' && find_command(command, failure) < 0)
+  if (crfs_command_find(command, failure) < 0)
     return CRFS_NOT_STARTED;
   if (pipe2(ends, O_CLOEXEC) < 0) {
     crfs_fail(failure, errno, "cannot start the daemon: pipe: %s", strerror(errno));
     return CRFS_NOT_STARTED;
   }
-  int spawned = spawn(command, ends[1], failure);
+  int spawned = spawn(command->path, ends[1], failure);
   close(ends[1]);
-  enum crfs_start result = spawned < 0 ? CRFS_NOT_STARTED : listen_to(command, ends[0], deadline_ns, failure);
+  enum crfs_start result = spawned < 0 ? CRFS_NOT_STARTED : listen_to(command->path, ends[0], deadline_ns, failure);
   close(ends[0]);
   return result;
 }

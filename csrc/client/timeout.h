@@ -9,10 +9,8 @@
 
 #include <stdint.h>
 
-/* Takes in $CRFS_TIMEOUT. Returns 0, or -1 with FAILURE: it is no number of seconds. */
-int crfs_timeout_read(struct crfs_failure *failure);
-
-/* Nanoseconds: as taken in, or 60 s. */
-uint64_t crfs_timeout(void);
+/* Sets *TIMEOUT_NS to $CRFS_TIMEOUT, or to 60 s where that is not set. Returns 0, or -1 with FAILURE: it is no number
+ * of seconds. */
+int crfs_timeout_read(uint64_t *timeout_ns, struct crfs_failure *failure);
 
 #endif

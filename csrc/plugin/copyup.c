@@ -59,7 +59,7 @@ int crfs_copyup_file(const struct crfs_layer *layer, uint32_t inode) {
   if (copy >= 0 && (copy_content(object, copy) < 0 || crfs_scratch_xattrs(copy, layer, inode) < 0))
     copy = close_failed(copy);
   int error = errno;
-  crfs_session_release(connection);
+  crfs_connection_release(connection);
   close(object);
   errno = error;
   return copy;
@@ -74,7 +74,7 @@ int crfs_copyup_directory(const struct crfs_layer *layer, uint32_t inode, const 
   if (fd == 0)
     fd = crfs_scratch_directory(connection->tmp, layer, inode);
   int error = errno;
-  crfs_session_release(connection);
+  crfs_connection_release(connection);
   errno = error;
   return fd;
 }
@@ -85,7 +85,7 @@ int crfs_copyup_listing(const struct crfs_layer *layer, uint32_t inode) {
     return -1;
   int fd = crfs_scratch_listing(connection->tmp, layer, inode);
   int error = errno;
-  crfs_session_release(connection);
+  crfs_connection_release(connection);
   errno = error;
   return fd;
 }

@@ -3,9 +3,9 @@
 #include "plugin/layer.h"
 
 #include "client/mapping.h"
-#include "client/session.h"
 #include "plugin/config.h"
 #include "plugin/scratch.h"
+#include "plugin/session.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,11 +16,18 @@
 static struct crfs_source *source_of(const char *opaque) {
   struct crfs_config config;
   struct crfs_failure failure;
-  if (crfs_config_decode(&config, opaque, &failure) == 0)
-    return crfs_session_source(config.text);
-  crfs_report("lowerdir", &failure); /* not OPAQUE: it may be anything, of any length, and a person reads no base64 */
-  errno = failure.error;
-  return NULL;
+  const char *asked = "lowerdir"; /* not OPAQUE: it may be anything, of any length, and a person reads no base64 */
+  struct crfs_source *source = NULL;
+  if (crfs_config_decode(&config, opaque, &failure) == 0) {
+    asked = config.text;
+    struct crfs_session *session = crfs_plugin_session(&failure);
+    source = session == NULL ? NULL : crfs_session_source(session, asked, &failure);
+  }
+  if (source == NULL) {
+    crfs_report(asked, &failure);
+    errno = failure.error; /* the host prints it after our line */
+  }
+  return source;
 }
 
 int crfs_num_of_layers(const char *opaque, const char *path) {
@@ -30,7 +37,7 @@ int crfs_num_of_layers(const char *opaque, const char *path) {
 }
 
 static int attach(struct crfs_layer *layer, int tmp) {
-  return crfs_skeleton_attach(tmp, ((struct crfs_hosted *)layer)->host);
+  return crfs_skeleton_attach(tmp, ((struct crfs_plugin_layer *)layer)->host);
 }
 
 static struct crfs_layer *load(struct ovl_layer *l, struct crfs_source *source, const char *path, int n_layer,
@@ -45,20 +52,20 @@ static struct crfs_layer *load(struct ovl_layer *l, struct crfs_source *source, 
               strerror(errno));
     return NULL;
   }
-  struct crfs_hosted *hosted = calloc(1, sizeof *hosted);
-  if (hosted == NULL) {
+  struct crfs_plugin_layer *own = calloc(1, sizeof *own);
+  if (own == NULL) {
     crfs_fail(failure, ENOMEM, "out of memory");
     return NULL;
   }
-  struct crfs_layer *layer = &hosted->layer;
-  hosted->host = l;
+  struct crfs_layer *layer = &own->layer;
+  own->host = l;
   layer->attach = attach;
   layer->source = source;
   layer->place = source->layers - 1 - (uint32_t)n_layer; /* the host counts from the top */
   if (crfs_session_add(layer, failure) == 0)
     return layer;
   crfs_mapping_drop(layer);
-  free(hosted);
+  free(own);
   return NULL;
 }
 

@@ -8,9 +8,9 @@
 #include "client/layer.h"
 #include "plugin/host.h"
 
-struct crfs_hosted {
+struct crfs_plugin_layer {
   struct crfs_layer layer; /* first: the one is cast to the other */
-  struct ovl_layer *host;
+  struct ovl_layer *host;  /* what the host calls it by */
 };
 
 static inline struct crfs_layer *crfs_layer_of(const struct ovl_layer *l) {

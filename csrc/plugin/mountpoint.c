@@ -2,13 +2,10 @@
 
 #include "plugin/mountpoint.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static char known[PATH_MAX];
 
 /* The last of the arguments in FILE; freed by the caller. */
 static char *last_argument(FILE *file) {
@@ -24,21 +21,18 @@ static char *last_argument(FILE *file) {
   return last;
 }
 
-const char *crfs_mountpoint(void) {
+void crfs_mountpoint(char mountpoint[PATH_MAX]) {
   char directory[PATH_MAX];
-  if (known[0] != '\0')
-    return known;
   FILE *file = fopen("/proc/self/cmdline", "re");
   char *argument = file == NULL ? NULL : last_argument(file);
   if (file != NULL)
     fclose(file);
   int length = -1;
   if (argument != NULL && argument[0] == '/')
-    length = snprintf(known, sizeof known, "%s", argument);
+    length = snprintf(mountpoint, PATH_MAX, "%s", argument);
   else if (argument != NULL && getcwd(directory, sizeof directory) != NULL)
-    length = snprintf(known, sizeof known, "%s/%s", directory, argument);
-  if (length < 0 || (size_t)length >= sizeof known)
-    strcpy(known, "?");
+    length = snprintf(mountpoint, PATH_MAX, "%s/%s", directory, argument);
+  if (length < 0 || length >= PATH_MAX)
+    strcpy(mountpoint, "?");
   free(argument);
-  return known;
 }

@@ -2,12 +2,12 @@
 
 /* The four symbols that fuse-overlayfs looks for, and the table of functions behind them. */
 
-#include "client/session.h"
 #include "plugin/directory.h"
 #include "plugin/host.h"
 #include "plugin/layer.h"
 #include "plugin/metadata.h"
 #include "plugin/open.h"
+#include "plugin/session.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -49,6 +49,6 @@ EXPORT struct data_source *plugin_load(const char *opaque, const char *path) {
 }
 
 EXPORT int plugin_release(void) {
-  crfs_session_end();
+  crfs_plugin_session_end();
   return 0;
 }

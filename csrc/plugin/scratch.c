@@ -54,7 +54,7 @@ int crfs_scratch_xattrs(int fd, const struct crfs_layer *layer, uint32_t inode) 
 
 /* In a user namespace not every owner can be shown, and an ordinary user can give nothing away: the file then stays the
  * mount's own, as it would be had the layer been unpacked here. The times come last, since the rest changes them. */
-static int dress(int fd, const struct crfs_layer *layer, uint32_t inode) {
+static int apply_attributes(int fd, const struct crfs_layer *layer, uint32_t inode) {
   const struct crfs_inode *i = &layer->index.inodes[inode];
   const struct timespec mtime = {.tv_sec = i->mtime_sec, .tv_nsec = i->mtime_nsec};
   const struct timespec times[] = {mtime, mtime};
@@ -71,7 +71,7 @@ int crfs_scratch_directory(int tmp, const struct crfs_layer *layer, uint32_t ino
   if (mkdirat(tmp, name, 0700) < 0)
     return -1;
   int fd = open_directory(tmp, name);
-  int result = fd < 0 ? -1 : dress(fd, layer, inode);
+  int result = fd < 0 ? -1 : apply_attributes(fd, layer, inode);
   int error = errno;
   unlinkat(tmp, name, AT_REMOVEDIR);
   if (result == 0)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { spawn } from 'node:child_process';
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../tools/run.js';
 
@@ -21,14 +21,34 @@ const index = ['csrc/shared/index-tables.c', 'csrc/shared/index.c', 'csrc/shared
 /** The sources that test programs are made of, beside their own. */
 export const parts = {
   index,
-  plugin: async (): Promise<string[]> => {
-    return [...index, ...(await sourcesIn('csrc/client')), ...(await sourcesIn('csrc/plugin'))];
-  },
+  client: async (): Promise<string[]> => [...index, ...(await filesIn('csrc/client', '.c'))],
+  plugin: async (): Promise<string[]> => [...(await parts.client()), ...(await filesIn('csrc/plugin', '.c'))],
 } as const;
 
-async function sourcesIn(directory: string): Promise<string[]> {
+/** The files of a folder, by the checkout, whose names end so. */
+export async function filesIn(directory: string, end: string): Promise<string[]> {
   const names = await readdir(join(root, directory));
-  return names.filter((name) => name.endsWith('.c')).map((name) => `${directory}/${name}`);
+  return names.filter((name) => name.endsWith(end)).map((name) => `${directory}/${name}`);
+}
+
+export interface Symbol {
+  readonly name: string;
+  /** A letter, as `nm` has it. */
+  readonly type: string;
+}
+
+/** Compiles the sources of a folder as the build does. Resolves to the symbols of all, variables of functions included. */
+export async function symbolsOf(directory: string): Promise<Symbol[]> {
+  const symbols: Symbol[] = [];
+  for (const source of await filesIn(directory, '.c')) {
+    const object = join(root, 'dist/native', source.replaceAll('/', '-').replace(/c$/, 'o'));
+    await mkdir(join(root, 'dist/native'), { recursive: true });
+    const options = ['-std=gnu11', '-O2', '-fno-pie', '-D_GNU_SOURCE', '-Icsrc', '-c', '-o', object, source];
+    await run(process.env['CC'] ?? 'gcc', options, { cwd: root });
+    const listed = (await run('nm', [object])).toString();
+    for (const [, type = '', name = ''] of listed.matchAll(/^[\da-f ]{16} (\w) (\S+)$/gm)) symbols.push({ name, type });
+  }
+  return symbols;
 }
 
 export interface Program {
@@ -36,6 +56,8 @@ export interface Program {
   readonly sources: readonly string[];
   readonly watch: Watch;
 }
+
+let compiled = 0;
 
 /** Compiles test/native/NAME.c with other SOURCES, warnings being errors. Resolves to the program's path. */
 export async function compile(program: Program): Promise<string> {
@@ -45,13 +67,15 @@ export async function compile(program: Program): Promise<string> {
   const options = ['-std=gnu11', '-g', '-Wall', '-Wextra', '-Werror', '-D_GNU_SOURCE', '-D_FILE_OFFSET_BITS=64'];
   const include = ['-Icsrc', '-Itest', '-pthread'];
   const sources = [`test/native/${program.name}.c`, ...program.sources];
+  const unfinished = `${path}.${process.pid}.${compiled++}`; // others may be running the program, or compiling it too
   await run(
     process.env['CC'] ?? 'gcc',
-    [...options, ...flags[program.watch], ...include, '-o', path, ...sources, '-ldl'],
+    [...options, ...flags[program.watch], ...include, '-o', unfinished, ...sources, '-ldl'],
     {
       cwd: root,
     },
   );
+  await rename(unfinished, path);
   return path;
 }
 
