@@ -13,6 +13,7 @@
         "csrc/addon/addon.cc",
         "csrc/addon/decoder.cc",
         "csrc/addon/deflate.cc",
+        "csrc/addon/doorbell.cc",
         "csrc/addon/files.cc",
         "csrc/addon/guard.cc",
         "csrc/addon/gunzip.cc",
@@ -21,6 +22,7 @@
         "csrc/addon/rings.cc",
         "csrc/addon/socket.cc",
         "csrc/addon/unzstd.cc",
+        "csrc/addon/watcher.cc",
         "csrc/shared/index-tables.c",
         "csrc/shared/index.c",
         "csrc/shared/parts.c"

@@ -5,11 +5,13 @@
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   crfs::AddDecoder(env, exports);
   crfs::AddDeflate(env, exports);
+  crfs::AddDoorbell(env, exports);
   crfs::AddFiles(env, exports);
   crfs::AddInflate(env, exports);
   crfs::AddLayout(env, exports);
   crfs::AddRings(env, exports);
   crfs::AddSocket(env, exports);
+  crfs::AddWatcher(env, exports);
   return exports;
 }
 

@@ -9,13 +9,15 @@
 
 namespace crfs {
 
-void AddDecoder(Napi::Env env, Napi::Object exports); // decoder.cc: zlib and libzstd, for reading streams
-void AddDeflate(Napi::Env env, Napi::Object exports); // deflate.cc: libdeflate, for writing layers
-void AddFiles(Napi::Env env, Napi::Object exports);   // files.cc: mappings, locks, syncfs
-void AddInflate(Napi::Env env, Napi::Object exports); // inflate.cc: libdeflate, for reading layers
-void AddLayout(Napi::Env env, Napi::Object exports);  // layout.cc: structures that C and TypeScript share
-void AddRings(Napi::Env env, Napi::Object exports);   // rings.cc: requests of mounts, taken by workers
-void AddSocket(Napi::Env env, Napi::Object exports);  // socket.cc: the control socket
+void AddDecoder(Napi::Env env, Napi::Object exports);  // decoder.cc: zlib and libzstd, for reading streams
+void AddDeflate(Napi::Env env, Napi::Object exports);  // deflate.cc: libdeflate, for writing layers
+void AddDoorbell(Napi::Env env, Napi::Object exports); // doorbell.cc: what workers sleep on
+void AddFiles(Napi::Env env, Napi::Object exports);    // files.cc: mappings, locks, syncfs
+void AddInflate(Napi::Env env, Napi::Object exports);  // inflate.cc: libdeflate, for reading layers
+void AddLayout(Napi::Env env, Napi::Object exports);   // layout.cc: structures that C and TypeScript share
+void AddRings(Napi::Env env, Napi::Object exports);    // rings.cc: requests of mounts, taken by workers
+void AddSocket(Napi::Env env, Napi::Object exports);   // socket.cc: the control socket
+void AddWatcher(Napi::Env env, Napi::Object exports);  // watcher.cc: descriptors on the event loop
 
 // Throws an Error with `errno` and `syscall`. Returns undefined, for callers to return.
 Napi::Value ThrowErrno(Napi::Env env, const char *call, int error);

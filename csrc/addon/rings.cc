@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// The rings that the workers of this process consume, and the doorbell that they sleep on. One set for the process: the
-// main thread attaches and detaches, workers take and complete.
+// The rings that the workers of this process consume. One set for the process: the main thread attaches and detaches,
+// workers take and complete.
 
 #include "addon/addon.h"
+#include "addon/doorbell.h"
 #include "shared/ring.h"
 
 #include <cerrno>
@@ -44,18 +45,8 @@ struct Rings {
   std::map<uint32_t, std::shared_ptr<Ring>> by_number; // own rings first, then mounts; numbers are not used again
   uint32_t next = kOwnRings;
   uint32_t turn = 0; // whose mount is asked first
-  int doorbell_fd = -1;
-  crfs_doorbell *doorbell = nullptr;
 
   Rings() {
-    doorbell_fd = memfd_create("crfs-doorbell", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (doorbell_fd < 0 || ftruncate(doorbell_fd, sizeof *doorbell) < 0)
-      abort();
-    fcntl(doorbell_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
-    doorbell = static_cast<crfs_doorbell *>(
-        mmap(nullptr, sizeof *doorbell, PROT_READ | PROT_WRITE, MAP_SHARED, doorbell_fd, 0));
-    if (doorbell == MAP_FAILED)
-      abort();
     for (uint32_t number = 0; number < kOwnRings; number++) {
       void *memory = mmap(nullptr, sizeof(crfs_ring), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
       if (memory == MAP_FAILED)
@@ -205,16 +196,14 @@ Napi::Value Take(const Napi::CallbackInfo &info) {
 // complete(ring, position, errno): the result of a taken request. Only the first one counts.
 Napi::Value Complete(const Napi::CallbackInfo &info) {
   std::shared_ptr<Ring> ring = All().Find(Uint(info, 0));
-  uint32_t position = Uint(info, 1);
   if (ring != nullptr)
-    crfs_ring_complete(&ring->shared->requests[position % CRFS_RING_SIZE], position, Uint(info, 2));
+    crfs_ring_complete(ring->shared, Uint(info, 1), Uint(info, 2));
   return info.Env().Undefined();
 }
 
 // submit(ownRing, layer, inode, chunkFirst, chunkCount) -> false if there is no room. Nobody waits for the result.
 Napi::Value Submit(const Napi::CallbackInfo &info) {
-  Rings &rings = All();
-  std::shared_ptr<Ring> ring = rings.Find(Uint(info, 0));
+  std::shared_ptr<Ring> ring = All().Find(Uint(info, 0));
   uint32_t position;
   crfs_request *request = ring == nullptr ? nullptr : crfs_ring_reserve(ring->shared, &position, 0);
   if (request == nullptr)
@@ -224,44 +213,8 @@ Napi::Value Submit(const Napi::CallbackInfo &info) {
   request->chunk_first = Uint(info, 3);
   request->chunk_count = Uint(info, 4);
   crfs_ring_abandon(request, position);
-  crfs_ring_publish(request, position, rings.doorbell);
+  crfs_ring_publish(request, position, Doorbell());
   return Napi::Boolean::New(info.Env(), true);
-}
-
-// doorbellFd() -> descriptor for mounts, which stays the addon's.
-Napi::Value DoorbellFd(const Napi::CallbackInfo &info) {
-  return Napi::Number::New(info.Env(), All().doorbell_fd);
-}
-
-// doorbellBeat(): shows mounts that the daemon lives.
-Napi::Value DoorbellBeat(const Napi::CallbackInfo &info) {
-  crfs_doorbell_beat(All().doorbell);
-  return info.Env().Undefined();
-}
-
-// doorbellRing(times): wakes as many sleepers.
-Napi::Value DoorbellRing(const Napi::CallbackInfo &info) {
-  for (uint32_t i = 0, times = Uint(info, 0); i < times; i++)
-    crfs_doorbell_ring(All().doorbell);
-  return info.Env().Undefined();
-}
-
-// doorbellSleepers() -> workers that wait for it, or are about to.
-Napi::Value DoorbellSleepers(const Napi::CallbackInfo &info) {
-  return Napi::Number::New(info.Env(), __atomic_load_n(&All().doorbell->sleepers, __ATOMIC_RELAXED));
-}
-
-// doorbellCount() -> what to hand to doorbellWait; read it before looking for work.
-Napi::Value DoorbellCount(const Napi::CallbackInfo &info) {
-  return Napi::Number::New(info.Env(), crfs_doorbell_count(All().doorbell));
-}
-
-// doorbellWait(count): blocks this thread until the doorbell rings after `count` was read, or for a second: mounts
-// write to the doorbell, too, and one that writes nonsense may keep others waiting no longer than that.
-Napi::Value DoorbellWait(const Napi::CallbackInfo &info) {
-  constexpr uint64_t second_ns = 1000000000u;
-  crfs_doorbell_wait(All().doorbell, Uint(info, 0), crfs_now_ns() + second_ns);
-  return info.Env().Undefined();
 }
 
 } // namespace
@@ -279,12 +232,6 @@ void AddRings(Napi::Env env, Napi::Object exports) {
   exports.Set("take", Napi::Function::New(env, Take));
   exports.Set("complete", Napi::Function::New(env, Complete));
   exports.Set("submit", Napi::Function::New(env, Submit));
-  exports.Set("doorbellFd", Napi::Function::New(env, DoorbellFd));
-  exports.Set("doorbellBeat", Napi::Function::New(env, DoorbellBeat));
-  exports.Set("doorbellRing", Napi::Function::New(env, DoorbellRing));
-  exports.Set("doorbellSleepers", Napi::Function::New(env, DoorbellSleepers));
-  exports.Set("doorbellCount", Napi::Function::New(env, DoorbellCount));
-  exports.Set("doorbellWait", Napi::Function::New(env, DoorbellWait));
 }
 
 } // namespace crfs

@@ -2,10 +2,10 @@
 
 #include "client/ask.h"
 
-#define SLICE_NS 50000000ull /* between two looks at whether the daemon lives */
+#define LOOK_NS 50000000ull /* between two looks at whether the daemon lives */
 
-static uint64_t slice(uint64_t deadline_ns) {
-  uint64_t end = crfs_now_ns() + SLICE_NS;
+static uint64_t next_look(uint64_t deadline_ns) {
+  uint64_t end = crfs_now_ns() + LOOK_NS;
   return end < deadline_ns ? end : deadline_ns;
 }
 
@@ -20,10 +20,10 @@ int crfs_ask(struct crfs_connection *connection, uint32_t number, uint32_t inode
   uint32_t position, result;
   struct crfs_request *request;
   if (crfs_doorbell_silence(connection->doorbell) >= patience_ns)
-    deadline_ns = slice(deadline_ns);
+    deadline_ns = next_look(deadline_ns);
   if (crfs_control_is_gone(&connection->control))
     return CRFS_ASK_GONE;
-  while ((request = crfs_ring_reserve(connection->ring, &position, slice(deadline_ns))) == NULL) {
+  while ((request = crfs_ring_reserve(connection->ring, &position, next_look(deadline_ns))) == NULL) {
     if (crfs_control_is_gone(&connection->control))
       return CRFS_ASK_GONE;
     if (crfs_now_ns() >= deadline_ns)
@@ -35,7 +35,7 @@ int crfs_ask(struct crfs_connection *connection, uint32_t number, uint32_t inode
   request->chunk_count = chunks;
   crfs_ring_publish(request, position, connection->doorbell);
 
-  while ((result = crfs_ring_wait(request, position, slice(deadline_ns))) == CRFS_PENDING) {
+  while ((result = crfs_ring_wait(request, position, next_look(deadline_ns))) == CRFS_PENDING) {
     if (crfs_control_is_gone(&connection->control))
       return CRFS_ASK_GONE;
     if (crfs_now_ns() < deadline_ns)
@@ -45,6 +45,6 @@ int crfs_ask(struct crfs_connection *connection, uint32_t number, uint32_t inode
       return ETIMEDOUT;
     break;
   }
-  crfs_ring_free(request, position);
+  crfs_ring_free(connection->ring, position);
   return errno_of(result);
 }

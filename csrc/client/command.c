@@ -47,7 +47,7 @@ int crfs_command_find(struct crfs_command *command, struct crfs_failure *failure
   if (wanted != NULL)
     return take_wanted(command, wanted, failure);
   if (dladdr(command->near, &own) == 0 || realpath(own.dli_fname, place) == NULL || !cut(place, NULL))
-    return crfs_fail(failure, ENOENT, "cannot tell where this plugin is; set " VARIABLE " to the path of crfs");
+    return crfs_fail(failure, ENOENT, "cannot tell where crfs-plugin is; set " VARIABLE " to the path of crfs");
   if (take(command, place, "bin/crfs") ||
       (cut(place, "fuse-overlayfs") && cut(place, "libexec") && take(command, place, "lib/crfs-plugin/bin/crfs")))
     return 0;

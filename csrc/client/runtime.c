@@ -32,7 +32,7 @@ static int directory_name(char name[PATH_MAX], struct crfs_failure *failure) {
 
 /* Makes the directories above NAME, where they are missing, and NAME. Returns 0, also where it is there, or -1 and
  * errno. */
-static int make(char *name) {
+static int make_directories(char *name) {
   for (char *slash = strchr(name + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
     *slash = '\0';
     int result = mkdir(name, 0700);
@@ -49,7 +49,7 @@ int crfs_runtime_open(struct crfs_failure *failure) {
   if (directory_name(name, failure) < 0)
     return -1;
   int directory = open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (directory < 0 && errno == ENOENT && make(name) < 0)
+  if (directory < 0 && errno == ENOENT && make_directories(name) < 0)
     return crfs_fail(failure, errno, "cannot make %s (%s); " HINT, name, strerror(errno));
   if (directory < 0)
     directory = open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -44,7 +44,7 @@ static char **daemon_environment(void) {
 }
 
 /* In the child of a child, possibly of a threaded process: nothing here but what may be called in a signal handler. */
-__attribute__((noreturn)) static void run(const char *command, int pipe, int limit, char *const environment[]) {
+__attribute__((noreturn)) static void run_daemon(const char *command, int pipe, int limit, char *const environment[]) {
   static const char trouble[] = "cannot be run; is its interpreter installed?\n";
   const struct sigaction standard = {.sa_handler = SIG_DFL};
   sigset_t none;
@@ -78,7 +78,7 @@ static int spawn(const char *command, int pipe, struct crfs_failure *failure) {
   if (child == 0) {
     setsid();
     if (fork() == 0)
-      run(command, pipe, limit, environment);
+      run_daemon(command, pipe, limit, environment);
     _exit(0);
   }
   free(environment);
@@ -89,7 +89,7 @@ static int spawn(const char *command, int pipe, struct crfs_failure *failure) {
   return 0;
 }
 
-static enum crfs_start late(const char *command, const char *said, struct crfs_failure *failure) {
+static enum crfs_start report_late(const char *command, const char *said, struct crfs_failure *failure) {
   if (said[0] != '\0')
     crfs_fail(failure, ETIMEDOUT, "the daemon did not start in time: %s", said);
   else
@@ -99,7 +99,8 @@ static enum crfs_start late(const char *command, const char *said, struct crfs_f
 }
 
 /* Reads what the daemon says until it says "ready" or closes its end. */
-static enum crfs_start listen_to(const char *command, int pipe, uint64_t deadline_ns, struct crfs_failure *failure) {
+static enum crfs_start wait_until_ready(const char *command, int pipe, uint64_t deadline_ns,
+                                        struct crfs_failure *failure) {
   char line[768], first[sizeof line] = "";
   const char *said = first;
   size_t length = 0;
@@ -111,7 +112,7 @@ static enum crfs_start listen_to(const char *command, int pipe, uint64_t deadlin
     if (polled < 0 && errno == EINTR)
       continue;
     if (polled <= 0 || now >= deadline_ns)
-      return late(command, said, failure);
+      return report_late(command, said, failure);
     char c;
     ssize_t got = read(pipe, &c, 1);
     if (got < 0 && errno == EINTR)
@@ -148,7 +149,8 @@ enum crfs_start crfs_daemon_start(struct crfs_command *command, uint64_t deadlin
   }
   int spawned = spawn(command->path, ends[1], failure);
   close(ends[1]);
-  enum crfs_start result = spawned < 0 ? CRFS_NOT_STARTED : listen_to(command->path, ends[0], deadline_ns, failure);
+  enum crfs_start result =
+      spawned < 0 ? CRFS_NOT_STARTED : wait_until_ready(command->path, ends[0], deadline_ns, failure);
   close(ends[0]);
   return result;
 }

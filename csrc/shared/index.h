@@ -106,8 +106,8 @@ struct crfs_inode {
   } u;
 };
 
-/* crfs_inode.flags: the key is the sha256 of the content; else it names chunk digests, or nothing verifiable. */
-#define CRFS_INODE_DIGEST 1u
+/* crfs_inode.flags */
+#define CRFS_INODE_DIGEST 1u /* the key is the sha256 of the content; else it names chunk digests, or the blob */
 
 struct crfs_dirent {
   uint32_t path; /* place of the full path in strings */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /* The request ring: how a mount asks the daemon's workers for the content of files. Requests only, never data.
- * Version 2: the trace was added.
  *
  * One ring per mount, in a sealed memfd that the mount creates and sends to the daemon: a mount that dies or scribbles
  * harms no ring but its own. Threads of the mount produce; all workers of the daemon consume.
@@ -57,7 +56,7 @@ extern "C" {
 #endif
 
 #define CRFS_RING_MAGIC 0x474e495253465243ull /* "CRFSRING" */
-#define CRFS_RING_VERSION 2u
+#define CRFS_RING_VERSION 3u
 #define CRFS_RING_SIZE 256u /* requests; a power of two */
 #define CRFS_BEAT_INTERVAL_MS 1000
 
@@ -78,7 +77,8 @@ struct crfs_ring {
   uint32_t reserved0[12];
   /* a line of its own: producers contend for it */
   uint32_t head;
-  uint32_t reserved1[15];
+  uint32_t waiters; /* producers that are about to wait for room, or wait */
+  uint32_t reserved1[14];
   /* written by the mount, read by the daemon for its status */
   uint64_t hits;      /* opens that found their object */
   uint64_t hit_bytes; /* sizes of those files */
@@ -125,8 +125,9 @@ static inline int crfs_futex_wait(const uint32_t *word, uint32_t expected, uint6
   return r < 0 ? errno : 0;
 }
 
-static inline void crfs_futex_wake(const uint32_t *word, int waiters) {
-  syscall(SYS_futex, word, FUTEX_WAKE, waiters, NULL, NULL, 0);
+/* Wakes up to COUNT of those that wait. */
+static inline void crfs_futex_wake(const uint32_t *word, int count) {
+  syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
 }
 
 static inline uint64_t crfs_now_ns(void) {
@@ -177,6 +178,15 @@ static inline void crfs_ring_init(struct crfs_ring *ring) {
     ring->requests[i].turn = i;
 }
 
+/* Sleeps until R is freed after its TURN was read, or until DEADLINE_NS. */
+static inline void crfs_ring_wait_for_room(struct crfs_ring *ring, const struct crfs_request *r, uint32_t turn,
+                                           uint64_t deadline_ns) {
+  /* seq_cst, against the pair in crfs_ring_free; the kernel looks at the turn once more, after the count has risen */
+  __atomic_fetch_add(&ring->waiters, 1, __ATOMIC_SEQ_CST);
+  crfs_futex_wait(&r->turn, turn, deadline_ns);
+  __atomic_fetch_sub(&ring->waiters, 1, __ATOMIC_SEQ_CST);
+}
+
 /* Reserves a request, waiting for room until DEADLINE_NS. Returns it, with *POSITION set, or NULL: no room in time.
  * The caller fills in layer, inode and chunks, and must then publish. Any thread of the mount. */
 static inline struct crfs_request *crfs_ring_reserve(struct crfs_ring *ring, uint32_t *position, uint64_t deadline_ns) {
@@ -195,7 +205,7 @@ static inline struct crfs_request *crfs_ring_reserve(struct crfs_ring *ring, uin
     } else if (lap < 0) {
       if (crfs_now_ns() >= deadline_ns)
         return NULL;
-      crfs_futex_wait(&r->turn, turn, deadline_ns);
+      crfs_ring_wait_for_room(ring, r, turn, deadline_ns);
       p = __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
     } else {
       uint32_t head = __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
@@ -213,10 +223,14 @@ static inline void crfs_ring_publish(struct crfs_request *r, uint32_t position, 
   crfs_doorbell_ring(bell);
 }
 
-/* Frees a request whose result was read, or that was abandoned and is now complete. */
-static inline void crfs_ring_free(struct crfs_request *r, uint32_t position) {
-  __atomic_store_n(&r->turn, position + CRFS_RING_SIZE, __ATOMIC_RELEASE);
-  crfs_futex_wake(&r->turn, INT_MAX);
+/* Frees a request whose result was read, or that was abandoned and is now complete. Wakes whoever waits for room. */
+static inline void crfs_ring_free(struct crfs_ring *ring, uint32_t position) {
+  struct crfs_request *r = &ring->requests[position % CRFS_RING_SIZE];
+  /* seq_cst, against the pair in crfs_ring_wait_for_room: either a waiter finds the new turn, or we find it waiting.
+   * Includes the release that the acquire in crfs_ring_reserve needs. */
+  __atomic_store_n(&r->turn, position + CRFS_RING_SIZE, __ATOMIC_SEQ_CST);
+  if (__atomic_load_n(&ring->waiters, __ATOMIC_SEQ_CST) != 0)
+    crfs_futex_wake(&r->turn, INT_MAX);
 }
 
 /* Waits for the result, at most until DEADLINE_NS. Returns CRFS_DONE + errno once it is there, else CRFS_PENDING. */
@@ -265,13 +279,14 @@ static inline struct crfs_request *crfs_ring_claim(struct crfs_ring *ring, uint3
 }
 
 /* Completes a request with an errno, or 0, unless that was done before. */
-static inline void crfs_ring_complete(struct crfs_request *r, uint32_t position, uint32_t error) {
+static inline void crfs_ring_complete(struct crfs_ring *ring, uint32_t position, uint32_t error) {
+  struct crfs_request *r = &ring->requests[position % CRFS_RING_SIZE];
   uint32_t lap = crfs_ring_lap(position), found = CRFS_PENDING | lap;
   if (__atomic_compare_exchange_n(&r->result, &found, CRFS_DONE + error, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
     crfs_futex_wake(&r->result, INT_MAX);
   else if (found == (CRFS_ABANDONED | lap) &&
            __atomic_compare_exchange_n(&r->result, &found, CRFS_DONE, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-    crfs_ring_free(r, position);
+    crfs_ring_free(ring, position);
 }
 
 /* Requests published and not yet claimed, for a status display. */

@@ -25,8 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   for (struct crfs_request *r; (r = crfs_ring_claim(ring, &tail, &position, &out)) != NULL; claims++) {
     if (r < ring->requests || r >= ring->requests + CRFS_RING_SIZE || claims > CLAIMS)
       abort();
-    crfs_ring_complete(r, position, out.inode % 2 ? EIO : 0);
-    crfs_ring_complete(r, position, EAGAIN);
+    crfs_ring_complete(ring, position, out.inode % 2 ? EIO : 0);
+    crfs_ring_complete(ring, position, EAGAIN);
   }
   if (crfs_ring_depth(ring, tail) > CRFS_RING_SIZE)
     abort();

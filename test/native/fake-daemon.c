@@ -163,9 +163,9 @@ static void publish_object(uint32_t number) {
 
 static void serve(struct mount *m) {
   static int requests;
-  struct crfs_request out, *r;
+  struct crfs_request out;
   uint32_t position;
-  while (m->ring != NULL && (r = crfs_ring_claim(m->ring, &m->tail, &position, &out)) != NULL) {
+  while (m->ring != NULL && crfs_ring_claim(m->ring, &m->tail, &position, &out) != NULL) {
     int number = requests++;
     if (fault("die"))
       exit(0);
@@ -182,7 +182,7 @@ static void serve(struct mount *m) {
       error = 1u << 20;
     if (error == 0 && !fault("lie"))
       publish_object(out.inode);
-    crfs_ring_complete(r, position, error);
+    crfs_ring_complete(m->ring, position, error);
   }
 }
 

@@ -12,6 +12,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -78,6 +79,21 @@ static void read_all_files(void) {
   for (size_t i = 0; i < sample_count; i++)
     if (S_ISREG(sample_files[i].mode) && sample_files[i].size > 0)
       read_file(sample_files[i].path);
+}
+
+static int cut(const char *path, const struct stat *st, int type, struct FTW *at) {
+  (void)at;
+  return type == FTW_F ? truncate(path, st->st_size / 2) : 0;
+}
+
+static void objects_that_were_cut_short_are_asked_for_again(void) {
+  char objects[1024];
+  snprintf(objects, sizeof objects, "%s/objects", getenv("FAKE_ROOT"));
+  CHECK(load() == 0);
+  read_all_files();
+  CHECK(nftw(objects, cut, 8, FTW_PHYS) == 0);
+  read_all_files();
+  unload();
 }
 
 static int descriptors(void) {
@@ -266,6 +282,8 @@ int main(int argc, char **argv) {
   const char *scenario = argv[1];
   if (strcmp(scenario, "read") == 0)
     reads_and_leaves_nothing_open();
+  else if (strcmp(scenario, "cut") == 0)
+    objects_that_were_cut_short_are_asked_for_again();
   else if (strcmp(scenario, "fork") == 0)
     reads_after_the_host_has_forked();
   else if (strcmp(scenario, "threads") == 0)

@@ -67,6 +67,7 @@ interface Reading {
 const readings: readonly Reading[] = [
   { title: 'a reader gets every file, and leaves nothing open', scenario: 'read' },
   { title: 'a reader gets every file after the host has forked into the background', scenario: 'fork' },
+  { title: 'objects that were cut short are made anew before a reader gets them', scenario: 'cut' },
   { title: 'ten mounts that race start one daemon, and all are served', scenario: 'race' },
   { title: 'what is copied up carries its attributes and leaves nothing behind', scenario: 'copy-up' },
   { title: 'a directory that the host reads by itself is a real one', scenario: 'list' },

@@ -2,11 +2,18 @@
 
 /* Many producers and many consumers on one ring, as threads of one process on one mapping (which ThreadSanitizer can
  * follow), or as two processes of threads, each with mappings of its own. Some producers give up at once. Every request
- * must be served exactly once, and every result must reach the one who asked.
+ * must be served exactly once, every result must reach the one who asked, and nobody may sleep until a deadline: all
+ * are woken by what they wait for.
  *
  * usage: ring-stress threads|processes REQUESTS */
 
 #include "native/check.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static long watched(long result);
+#define syscall(...) watched(syscall(__VA_ARGS__)) /* the ring's futexes */
 #include "shared/ring.h"
 
 #include <pthread.h>
@@ -21,7 +28,7 @@
 struct shared {
   struct crfs_ring ring;
   struct crfs_doorbell bell;
-  uint32_t served, answered, abandoned, late, done;
+  uint32_t served, answered, abandoned, late, overslept, done;
   uint8_t seen[]; /* how often each request was served, by its number */
 };
 
@@ -34,8 +41,19 @@ static uint32_t add(uint32_t *counter, uint32_t by) {
   return __atomic_fetch_add(counter, by, __ATOMIC_RELAXED);
 }
 
+static long watched(long result) {
+  if (result < 0 && errno == ETIMEDOUT)
+    add(&s->overslept, 1);
+  return result;
+}
+
 static uint32_t errno_for(uint32_t number) {
   return number % 7 == 0 ? EIO : 0;
+}
+
+/* Few give up, and the ring stays nearly empty; or most do, and it fills up: by turns. */
+static int gives_up(uint32_t number) {
+  return (number % 5 == 0) == (number / 4096 % 2 == 0);
 }
 
 static void produce_one(uint32_t number) {
@@ -47,7 +65,7 @@ static void produce_one(uint32_t number) {
   r->chunk_first = 0;
   r->chunk_count = 1;
   crfs_ring_publish(r, position, &s->bell);
-  if (number % 5 == 0) {
+  if (gives_up(number)) {
     result = crfs_ring_abandon(r, position);
     if (result == CRFS_ABANDONED) {
       add(&s->abandoned, 1);
@@ -58,7 +76,7 @@ static void produce_one(uint32_t number) {
     result = crfs_ring_wait(r, position, FOREVER);
   }
   CHECK(result == CRFS_DONE + errno_for(number));
-  crfs_ring_free(r, position);
+  crfs_ring_free(&s->ring, position);
   add(&s->answered, 1);
 }
 
@@ -71,16 +89,16 @@ static void *produce(void *which) {
 static void *consume(void *unused) {
   (void)unused;
   while (__atomic_load_n(&s->done, __ATOMIC_RELAXED) == 0) {
-    struct crfs_request out, *r;
+    struct crfs_request out;
     uint32_t position, count = crfs_doorbell_count(&s->bell);
-    while ((r = crfs_ring_claim(&s->ring, &tail, &position, &out)) != NULL) {
+    while (crfs_ring_claim(&s->ring, &tail, &position, &out) != NULL) {
       CHECK(out.inode < requests && out.layer == (out.inode ^ 0x55));
       CHECK(__atomic_fetch_add(&s->seen[out.inode], 1, __ATOMIC_RELAXED) == 0);
       add(&s->served, 1);
-      crfs_ring_complete(r, position, errno_for(out.inode));
-      crfs_ring_complete(r, position, EAGAIN); /* as for a worker that died after its answer: must not count */
+      crfs_ring_complete(&s->ring, position, errno_for(out.inode));
+      crfs_ring_complete(&s->ring, position, EAGAIN); /* as for a worker that died after its answer: must not count */
     }
-    crfs_doorbell_wait(&s->bell, count, crfs_now_ns() + 20000000);
+    crfs_doorbell_wait(&s->bell, count, FOREVER);
   }
   return NULL;
 }
@@ -111,6 +129,8 @@ static void finish(void) {
   while (__atomic_load_n(&s->served, __ATOMIC_RELAXED) < requests)
     nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
   __atomic_store_n(&s->done, 1, __ATOMIC_RELAXED);
+  for (int i = 0; i < CONSUMERS; i++)
+    crfs_doorbell_ring(&s->bell);
 }
 
 static void in_two_processes(pthread_t *consumers) {
@@ -145,7 +165,8 @@ int main(int argc, char **argv) {
   join(consumers, CONSUMERS);
   for (uint32_t i = 0; i < requests; i++)
     CHECK(s->seen[i] == 1);
-  CHECK(s->answered + s->abandoned == requests);
+  CHECK(s->answered + s->abandoned == requests && s->overslept == 0);
+  CHECK(s->ring.waiters == 0 && s->bell.sleepers == 0);
   for (uint32_t i = 0; i < CRFS_RING_SIZE; i++) /* nothing leaked: each request waits for its next lap */
     CHECK(s->ring.requests[(requests + i) % CRFS_RING_SIZE].turn == requests + i);
   printf("served %u answered %u abandoned %u late %u\n", s->served, s->answered, s->abandoned, s->late);

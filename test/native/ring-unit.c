@@ -54,9 +54,9 @@ static void a_request_is_claimed_and_answered_once(void) {
   CHECK(out.layer == 41 && out.inode == 40 && out.chunk_first == 42 && out.chunk_count == 43);
   CHECK(claim(&theirs, &out) == NULL);
   CHECK(crfs_ring_wait(r, mine, SOON) == CRFS_PENDING);
-  crfs_ring_complete(r, mine, ENOSPC);
+  crfs_ring_complete(&ring, mine, ENOSPC);
   CHECK(crfs_ring_wait(r, mine, SOON) == CRFS_DONE + ENOSPC);
-  crfs_ring_free(r, mine);
+  crfs_ring_free(&ring, mine);
   CHECK(crfs_ring_depth(&ring, tail) == 0);
 }
 
@@ -82,9 +82,9 @@ static void a_full_ring_refuses_in_time_and_takes_again(void) {
   CHECK(crfs_ring_reserve(&ring, &position, SOON) == NULL);
   CHECK(claim(&theirs, &out) == first);
   CHECK(crfs_ring_reserve(&ring, &position, SOON) == NULL);
-  crfs_ring_complete(first, theirs, 0);
+  crfs_ring_complete(&ring, theirs, 0);
   CHECK(crfs_ring_reserve(&ring, &position, SOON) == NULL); /* its result is not read yet */
-  crfs_ring_free(first, theirs);
+  crfs_ring_free(&ring, theirs);
   CHECK(publish(CRFS_RING_SIZE, &position) == first && position == CRFS_RING_SIZE);
 }
 
@@ -96,11 +96,11 @@ static void an_abandoned_request_is_freed_by_whoever_comes_second(void) {
   CHECK(claim(&theirs, &out) == r);
   CHECK(crfs_ring_abandon(r, mine) == CRFS_ABANDONED);
   CHECK(r->turn == mine + 1);
-  crfs_ring_complete(r, theirs, 0);
+  crfs_ring_complete(&ring, theirs, 0);
   CHECK(r->turn == mine + CRFS_RING_SIZE);
   r = publish(2, &mine);
   CHECK(claim(&theirs, &out) == r);
-  crfs_ring_complete(r, theirs, EIO);
+  crfs_ring_complete(&ring, theirs, EIO);
   CHECK(crfs_ring_abandon(r, mine) == CRFS_DONE + EIO); /* too late: the producer has its result after all */
   CHECK(r->turn == mine + 1);
 }
@@ -111,20 +111,20 @@ static void a_request_that_is_answered_twice_keeps_its_first_answer(void) {
   start_at(0);
   struct crfs_request *r = publish(1, &mine);
   CHECK(claim(&theirs, &out) == r);
-  crfs_ring_complete(r, theirs, 0);
-  crfs_ring_complete(r, theirs, EAGAIN);
+  crfs_ring_complete(&ring, theirs, 0);
+  crfs_ring_complete(&ring, theirs, EAGAIN);
   CHECK(crfs_ring_wait(r, mine, SOON) == CRFS_DONE && r->turn == mine + 1);
-  crfs_ring_free(r, mine);
+  crfs_ring_free(&ring, mine);
   for (uint32_t i = 0; i < CRFS_RING_SIZE; i++)
     publish(i, &mine);
   CHECK(mine == CRFS_RING_SIZE);
-  crfs_ring_complete(r, theirs, EAGAIN); /* a lap too late */
+  crfs_ring_complete(&ring, theirs, EAGAIN); /* a lap too late */
   CHECK(crfs_ring_wait(r, mine, SOON) == CRFS_PENDING && r->turn == mine + 1);
   CHECK(crfs_ring_abandon(r, mine) == CRFS_ABANDONED);
-  crfs_ring_complete(r, theirs, EAGAIN);
+  crfs_ring_complete(&ring, theirs, EAGAIN);
   CHECK(r->turn == mine + 1);
-  crfs_ring_complete(r, mine, 0);
-  crfs_ring_complete(r, mine, 0);
+  crfs_ring_complete(&ring, mine, 0);
+  crfs_ring_complete(&ring, mine, 0);
   CHECK(r->turn == mine + CRFS_RING_SIZE);
 }
 
@@ -135,9 +135,9 @@ static void positions_wrap_around(void) {
   for (uint32_t i = 0; i < 5 * CRFS_RING_SIZE; i++) {
     struct crfs_request *r = publish(i, &mine);
     CHECK(claim(&theirs, &out) == r && theirs == mine && out.inode == i);
-    crfs_ring_complete(r, theirs, 0);
+    crfs_ring_complete(&ring, theirs, 0);
     CHECK(crfs_ring_wait(r, mine, SOON) == CRFS_DONE);
-    crfs_ring_free(r, mine);
+    crfs_ring_free(&ring, mine);
   }
   for (uint32_t i = 0; i < CRFS_RING_SIZE; i++)
     publish(i, &mine);

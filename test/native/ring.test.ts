@@ -11,6 +11,14 @@ test('the ring hands over, refuses, frees and wraps around as its header says', 
   t.is(outcome.code, 0);
 });
 
+test('nobody sleeps for ever, in whatever order two sides of the ring take their steps', async (t) => {
+  const schedules = await compile({ name: 'ring-schedules', sources: [], watch: 'none' });
+  const outcome = await outcomeOf(schedules, []);
+  t.is(outcome.stderr, '');
+  t.regex(outcome.stdout, /^checks [1-9]\d{3,}\n$/);
+  t.is(outcome.code, 0);
+});
+
 test('ThreadSanitizer sees no race between producers and consumers on one mapping', async (t) => {
   const stress = await compile({ name: 'ring-stress', sources: [], watch: 'thread' });
   const outcome = await outcomeOf(stress, ['threads', '100000']);
