@@ -13,20 +13,19 @@ import { verifyCache } from '../../src/main/cache/verify.js';
 import { BLOCK } from '../../src/main/fetch/blocks.js';
 import { file, type Indexed, indexOf, sha256 } from '../tools/toc.js';
 
-function place(t: ExecutionContext): {
-  layout: CacheLayout;
-  put: (path: string, content: Uint8Array | string) => string;
-} {
+/** The layout of an empty cache. */
+function place(t: ExecutionContext): CacheLayout {
   const path = mkdtempSync(join(tmpdir(), 'crfs-verify-'));
   t.teardown(() => rmSync(path, { recursive: true }));
   const layout = new CacheLayout(path);
   for (const directory of layout.directories) mkdirSync(directory, { recursive: true });
-  const put = (name: string, content: Uint8Array | string): string => {
-    mkdirSync(dirname(name), { recursive: true });
-    writeFileSync(name, content);
-    return name;
-  };
-  return { layout, put };
+  return layout;
+}
+
+function put(path: string, content: Uint8Array | string): string {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, content);
+  return path;
 }
 
 function recordOf({ bytes, summary }: Indexed): BlobRecord {
@@ -40,7 +39,7 @@ async function bad(layout: CacheLayout): Promise<string[]> {
 }
 
 test('each chunk of an object is held against its digest, behind one without any, too', async (t) => {
-  const { layout, put } = place(t);
+  const layout = place(t);
   const indexed = await indexOf(t, [
     { name: 'a', type: 'reg', size: 8, offset: 100, chunkSize: 4 },
     { type: 'chunk', offset: 200, chunkOffset: 4, chunkDigest: sha256('good') },
@@ -56,18 +55,20 @@ test('each chunk of an object is held against its digest, behind one without any
 });
 
 test('a map of blocks is as long as its blob has blocks, and has a blob', async (t) => {
-  const { layout, put } = place(t);
+  const layout = place(t);
   const maps = [0, 1, 2, 3].map((length) => {
     const blob = put(layout.blob(`b${length}`), Buffer.alloc(2 * BLOCK));
     return put(`${blob}.blocks`, Buffer.alloc(length, 1));
   });
   const alone = put(`${layout.blob('none')}.blocks`, Buffer.alloc(1));
   const strange = put(`${put(layout.blob('b'), Buffer.alloc(10))}.blocks`, Buffer.alloc(1, 9));
-  t.deepEqual((await bad(layout)).sort(), [maps[0], maps[1], maps[3], alone, strange].sort());
+  const found = await bad(layout);
+  t.is(found.length, 5);
+  for (const path of [maps[0], maps[1], maps[3], alone, strange]) t.true(found.includes(path ?? ''), path);
 });
 
 test('a record says all that it should, or counts for nothing', async (t) => {
-  const { layout, put } = place(t);
+  const layout = place(t);
   const record = recordOf(await indexOf(t, [file('a', 100)]));
   writeRecord(layout, 'blob', record);
   t.like(readRecord(layout, 'blob'), { key: record.key, indexDigest: record.indexDigest });

@@ -280,12 +280,13 @@ test('what can wait does not begin before it is quiet, and goes one after the ot
   t.deepEqual(order, ['demand ends', '1 begins', '1 ends', '2 begins', '2 ends']);
 });
 
+async function fails(): Promise<never> {
+  throw new Error('the line is cut');
+}
+
 test('what fails keeps nothing else from its turn', async (t) => {
   t.timeout(120_000, 'it is never quiet again');
   const traffic = new Traffic();
-  const fails = async (): Promise<never> => {
-    throw new Error('the line is cut');
-  };
   await t.throwsAsync(traffic.demand(fails));
   await t.throwsAsync(traffic.inTurn(fails));
   t.is(await traffic.inTurn(async () => 'its turn'), 'its turn');
