@@ -106,6 +106,12 @@ test('a worker that never answers is waited for as long as CRFS_TIMEOUT says', a
   t.is(outcome.code, 0);
 });
 
+test('the longest CRFS_TIMEOUT that is told is taken', async (t) => {
+  const outcome = await mounted(t.context, 'read', { env: () => ({ CRFS_TIMEOUT: '86400' }) });
+  t.is(outcome.stderr, '');
+  t.is(outcome.code, 0);
+});
+
 for (const fault of ['', 'first-die', 'first-die-later', 'again']) {
   test(`ThreadSanitizer sees no race between threads that read: ${fault || 'no fault'}`, async (t) => {
     const outcome = await mounted(t.context, 'threads', { fault, program: t.context.threaded });
