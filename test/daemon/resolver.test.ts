@@ -6,18 +6,17 @@ import { mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, utimes
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { pino } from 'pino';
 import { CacheLayout } from '../../src/main/cache/layout.js';
 import { HeldFile } from '../../src/main/daemon/blob.js';
 import type { ClientLease } from '../../src/main/daemon/clients.js';
-import type { Logger } from '../../src/main/daemon/log.js';
 import { Resolver } from '../../src/main/daemon/resolver.js';
 import { makeClient, makeHome, registryTest as test } from '../registry/setting.js';
 import { startFaultProxy } from '../tools/fault-proxy.js';
 import { startRegistry } from '../tools/registry.js';
 import { makeImage, pushImage } from '../tools/registry-image.js';
 
-const quiet = (): void => undefined;
-const log: Logger = { debug: quiet, info: quiet, warn: quiet, error: quiet, fatal: quiet };
+const log = pino({ level: 'silent' });
 
 function place(t: ExecutionContext): { path: string; layout: CacheLayout; resolver: Resolver } {
   const path = mkdtempSync(join(tmpdir(), 'crfs-resolver-'));

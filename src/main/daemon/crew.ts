@@ -3,7 +3,7 @@
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-
+import type { Logger } from 'pino';
 import { Piscina } from 'piscina';
 import { addon } from '../../native/addon.js';
 import { Board } from '../../workers/board/board.js';
@@ -12,7 +12,6 @@ import type { WorkerTask } from '../../workers/serve/worker.js';
 import type { CacheLayout } from '../cache/layout.js';
 import { CrfsError } from '../errors/error.js';
 import type { Settings } from '../settings/options.js';
-import type { Logger } from './log.js';
 
 const RESTART_PAUSE_MS = 100;
 const START_WITHIN_MS = 30_000;

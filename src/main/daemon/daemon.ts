@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { closeSync, constants, openSync, watch } from 'node:fs';
+import type { Logger } from 'pino';
 import { addon, type Connection } from '../../native/addon.js';
 import { Cache } from '../cache/cache.js';
 import { reasonOf } from '../errors/reason.js';
@@ -15,7 +16,7 @@ import { Clients } from './clients.js';
 import { Indexer } from './indexer.js';
 import { OpenLayers } from './layers.js';
 import { Listener } from './listener.js';
-import { type Logger, logFile } from './log.js';
+import { logFile } from './log.js';
 import { renderMetrics } from './metrics.js';
 import { serveMetrics } from './metrics-server.js';
 import { mountNamespace } from './processes.js';

@@ -2,7 +2,7 @@
 
 import { closeSync, existsSync, openSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
-
+import type { Logger } from 'pino';
 import { addon } from '../../native/addon.js';
 import { regionsOf } from '../../workers/serve/readahead.js';
 import type { CacheLayout } from '../cache/layout.js';
@@ -18,7 +18,6 @@ import type { Settings } from '../settings/options.js';
 import type { LayerBlob } from './blob.js';
 import { type Ahead, Crew, type Want } from './crew.js';
 import type { Indexer } from './indexer.js';
-import type { Logger } from './log.js';
 import type { ResolvedLayer } from './resolver.js';
 
 const WRONG_BYTES: ReadonlySet<ErrorCode> = new Set(['CRFS_BAD_LAYER', 'CRFS_NOT_STARGZ', 'CRFS_DIGEST']);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import type { Logger } from 'pino';
 import { reasonOf } from '../errors/reason.js';
 import { moveUp, ownCgroup } from './cgroup.js';
-import type { Logger } from './log.js';
 import { moveIntoScope } from './scope.js';
 
 /**

@@ -2,8 +2,8 @@
 
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import type { Logger } from 'pino';
 import { addon, type Connection, type Watcher } from '../../native/addon.js';
-import type { Logger } from './log.js';
 import { encodeAnswer, messageLimit } from './message.js';
 
 /** What whoever meets with EMFILE is told. */

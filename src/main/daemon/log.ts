@@ -2,21 +2,13 @@
 
 import { closeSync, constants, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Logger, pino } from 'pino';
 import { CrfsError } from '../errors/error.js';
 import { withoutPasswords } from '../errors/passwords.js';
 import { privateDirectory, stateDirectory } from '../settings/directories.js';
 import type { Settings } from '../settings/options.js';
 
 const ROTATE_AT = 8 << 20;
-type Level = 'debug' | 'info' | 'warn' | 'error' | 'fatal';
-const LEVELS: readonly string[] = ['debug', 'info', 'warn', 'error', 'fatal'];
-
-/** Facts and a message, or a message alone. */
-type Tell = (facts: object | string, message?: string) => void;
-
-/** Tells the log something: a line each. Never throws, since no mount may fail for want of a log. */
-export type Logger = Readonly<Record<Level, Tell>>;
-
 /** Where lines go. Throws what writing throws. */
 type Sink = (line: string) => void;
 
@@ -29,30 +21,25 @@ export function logFile(): string {
  * when it has grown to 8 MiB. Lines that cannot be written (the disk is full, say) are dropped, and counted: once there is
  * room again, the log says how many are missing.
  */
-export function openLog(least: Settings['log-level'], foreground: boolean): Logger {
+export function openLog(level: Settings['log-level'], foreground: boolean): Logger {
   const sink: Sink = foreground ? (line) => void writeSync(2, line) : new LogFile().write;
-  const write = counting(sink);
-  const at = (level: Level): Tell =>
-    LEVELS.indexOf(level) < LEVELS.indexOf(least)
-      ? () => undefined
-      : (facts, message) => write(lineOf(level, facts, message));
-  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), fatal: at('fatal') };
+  const base = { daemon: process.pid };
+  const formatters = { level: (label: string) => ({ level: label }) };
+  return pino({ level, base, formatters, timestamp: pino.stdTimeFunctions.isoTime }, { write: dropping(sink) });
 }
 
-function lineOf(level: Level, facts: object | string, message?: string): string {
-  const said = typeof facts === 'string' ? { msg: facts } : { ...facts, msg: message };
-  const line = { level, time: new Date().toISOString(), pid: process.pid, ...said };
-  return `${withoutPasswords(JSON.stringify(line))}\n`;
-}
-
-/** Writes to `sink` what can be written. */
-function counting(sink: Sink): Sink {
+/** Writes to `sink` what can be written. Never throws, since no mount may fail for want of a log. */
+function dropping(sink: Sink): Sink {
   let lost = 0;
   return (line) => {
     try {
-      if (lost > 0) sink(lineOf('warn', { lost }, `${lost} lines are missing here: they could not be written`));
+      if (lost > 0) {
+        sink(
+          `${JSON.stringify({ level: 'warn', lost, msg: `${lost} lines are missing here: they could not be written` })}\n`,
+        );
+      }
       lost = 0;
-      sink(line);
+      sink(withoutPasswords(line));
     } catch {
       lost++;
     }

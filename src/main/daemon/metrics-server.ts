@@ -2,9 +2,8 @@
 
 import { lstatSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
-
+import type { Logger } from 'pino';
 import type { MetricsAddress } from '../settings/options.js';
-import type { Logger } from './log.js';
 
 const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 

@@ -3,7 +3,7 @@
 import { fstatSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-
+import type { Logger } from 'pino';
 import type { CacheLayout } from '../cache/layout.js';
 import { CrfsError } from '../errors/error.js';
 import type { Arrival } from '../fetch/fetcher.js';
@@ -13,7 +13,6 @@ import type { RemoteLayer } from '../sources/open.js';
 import { type Place, placeOf } from '../sources/place.js';
 import { type HeldFile, type LayerBlob, localBlob, remoteBlob } from './blob.js';
 import type { ClientLease } from './clients.js';
-import type { Logger } from './log.js';
 
 /** One layer of what a configuration names. */
 export interface ResolvedLayer {

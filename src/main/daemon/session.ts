@@ -2,7 +2,7 @@
 
 import { closeSync, constants as fsConstants, mkdirSync, openSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
-
+import type { Logger } from 'pino';
 import { addon, type Connection, type RingStatus, type Watcher } from '../../native/addon.js';
 import type { CacheLayout } from '../cache/layout.js';
 import { CrfsError, type ErrorCode } from '../errors/error.js';
@@ -13,7 +13,6 @@ import type { ClientLease, Clients } from './clients.js';
 import { parseIntroduction } from './introduction.js';
 import type { OpenLayer, OpenLayers } from './layers.js';
 import { NO_DESCRIPTORS } from './listener.js';
-import type { Logger } from './log.js';
 import { type Answer, decodeQuestion, encodeAnswer, messageLimit, type Question } from './message.js';
 import { lives } from './processes.js';
 import type { ResolvedLayer, Resolver } from './resolver.js';

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import type { Logger } from 'pino';
 import type { Cache } from '../cache/cache.js';
 import { sizeLimit, type Trimmed, trim } from '../cache/trim.js';
 import type { OpenLayers } from './layers.js';
-import type { Logger } from './log.js';
 
 const SYNC_EVERY_MS = 60_000;
 const MEASURE_EVERY_MS = 5000;
