@@ -2,8 +2,9 @@
 
 import test from 'ava';
 import { CrfsError } from '../../src/main/errors/error.js';
+import { oneLine } from '../../src/main/errors/one-line.js';
 import { parseContentRange } from '../../src/main/http/content-range.js';
-import { isLasting, oneLine } from '../../src/main/http/failure.js';
+import { isLasting } from '../../src/main/http/failure.js';
 import { PROGRESS, paced } from '../../src/main/http/paced.js';
 import { type RetryNotice, retryAfter, retrying, TransientError } from '../../src/main/http/retry.js';
 import { Transport } from '../../src/main/http/transport.js';

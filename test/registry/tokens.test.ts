@@ -154,8 +154,8 @@ for (const [life, usable] of [
 for (const [what, answer, told] of [
   ['refuses', json({ details: 'bad\u0007 password' }, 401), /answered 401: bad +password/],
   ['refuses in its own way', json({ error: 'invalid_grant', error_description: 'go' }, 400), /400: invalid_grant go$/],
-  ['says nothing usable', json({ token: 5 }), /answered without a token$/],
-  ['sends a page', { kind: 'status', status: 200, body: '<html>' }, /answered what is not JSON$/],
+  ['says nothing usable', json({ token: 5 }), /the answer of the token server \S+: must be an object with a token$/],
+  ['sends a page', { kind: 'status', status: 200, body: '<html>' }, /the answer of the token server \S+: is not JSON$/],
 ] as const) {
   test(`a token server that ${what} is shown, and asked again by the next request`, async (t) => {
     let isBroken = true;

@@ -3,6 +3,7 @@
 /** Errors of sockets, TLS and HTTP, told apart by their codes and said for a person. */
 
 import { CrfsError } from '../errors/error.js';
+import { oneLine } from '../errors/one-line.js';
 import { isLoopback } from './loopback.js';
 import { TransientError } from './retry.js';
 
@@ -69,12 +70,6 @@ export function isLasting(error: unknown, { hostname }: URL): boolean {
 /** A URL for messages: no credentials, and no query, which may carry a signature. */
 export function nameOf(url: URL): string {
   return `${url.origin}${url.pathname}`;
-}
-
-/** Text of a server on one short line, without control characters. */
-export function oneLine(text: string, limit = 200): string {
-  const clean = text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_C}]+/gu, ' ').trim();
-  return clean.length > limit ? `${clean.slice(0, limit)}…` : clean;
 }
 
 /** The CrfsError for what a request, or reading its answer, failed with. `asked` says what was asked for. */

@@ -5,9 +5,9 @@
 import { collect } from '../blob/collect.js';
 import type { StreamSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
+import { oneLine } from '../errors/one-line.js';
 import { type ContentRange, parseContentRange } from './content-range.js';
 import { download } from './download.js';
-import { oneLine } from './failure.js';
 import { Identity } from './identity.js';
 import { PROGRESS } from './paced.js';
 import { Retry, type RetryPolicy, TransientError } from './retry.js';

@@ -2,8 +2,11 @@
 
 /** The error that an answer's status stands for. */
 
+import * as v from 'valibot';
 import { CrfsError } from '../errors/error.js';
-import { nameOf, oneLine } from './failure.js';
+import { oneLine } from '../errors/one-line.js';
+import { anyText } from '../schema/schemas.js';
+import { nameOf } from './failure.js';
 import { retryAfter, TransientError } from './retry.js';
 import type { HttpResponse } from './transport.js';
 
@@ -18,13 +21,13 @@ export interface Explanation {
   readonly text: string;
 }
 
-type Table = Readonly<Record<string, unknown>>;
-
-function strings(table: unknown, ...keys: string[]): string[] {
-  if (typeof table !== 'object' || table === null) return [];
-  const values = keys.map((key) => (table as Table)[key]);
-  return values.filter((value): value is string => typeof value === 'string' && value !== '');
-}
+/** One error, as registries and token servers write them, each with some of these; what is no string says nothing. */
+const text = v.optional(anyText, '');
+const refusalSchema = v.fallback(
+  v.object({ code: text, error: text, message: text, error_description: text, details: text }),
+  { code: '', error: '', message: '', error_description: '', details: '' },
+);
+const listSchema = v.object({ errors: v.pipe(v.array(refusalSchema), v.nonEmpty()) });
 
 /** Registries answer with a list of errors, token servers with one (RFC 6749 section 5.2), others with text of any kind. */
 function explanationOf(body: string, type: string): Explanation {
@@ -34,10 +37,12 @@ function explanationOf(body: string, type: string): Explanation {
   } catch {
     return { codes: [], text: type.startsWith('text/plain') ? oneLine(body) : '' };
   }
-  const { errors } = (parsed ?? {}) as { errors?: unknown };
-  const list = Array.isArray(errors) && errors.length > 0 ? errors.slice(0, 3) : [parsed];
-  const parts = list.map((one) => strings(one, 'code', 'error', 'message', 'error_description', 'details').join(' '));
-  return { codes: list.flatMap((one) => strings(one, 'code')), text: oneLine(parts.join('; ')) };
+  const list = v.safeParse(listSchema, parsed);
+  const refusals = list.success ? list.output.errors.slice(0, 3) : [v.parse(refusalSchema, parsed)];
+  const parts = refusals.map((one) =>
+    [one.code, one.error, one.message, one.error_description, one.details].filter((part) => part !== '').join(' '),
+  );
+  return { codes: refusals.map(({ code }) => code).filter((code) => code !== ''), text: oneLine(parts.join('; ')) };
 }
 
 /** Reads what a server says of an answer that was not wanted. Whatever that is, the status alone decides. */

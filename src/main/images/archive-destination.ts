@@ -12,7 +12,7 @@ import { CrfsError } from '../errors/error.js';
 import { reasonOf } from '../errors/reason.js';
 import { isIndex, parseManifest } from '../registry/manifest.js';
 import type { ImageManifest } from '../registry/types.js';
-import { archivedName, manifestFile, savedImages } from './docker-archive.js';
+import { archivedName, manifestFile, manifestFor } from './docker-archive.js';
 import type { ImageDestination } from './ends.js';
 import { layoutDestination } from './layout-destination.js';
 import { fullName } from './layout-source.js';
@@ -30,7 +30,7 @@ export async function dockerArchiveDestination(path: string, given: string | und
   const { name, tag } = given === undefined ? {} : archivedName(given);
   const layout = async (root: string): Promise<ImageDestination> =>
     await layoutDestination(root, tag, name === undefined ? {} : { [fullName]: name });
-  return await archiveDestination(path, layout, (manifest) => savedImages(manifest, name));
+  return await archiveDestination(path, layout, (manifest) => manifestFor(manifest, name));
 }
 
 async function archiveDestination(

@@ -4,23 +4,31 @@
 
 import { createHash, type Hash } from 'node:crypto';
 import { posix } from 'node:path';
-import { digestOf, isDigest } from '../blob/digest.js';
+import * as v from 'valibot';
+import { digestOf } from '../blob/digest.js';
 import type { StreamSource } from '../blob/source.js';
 import { decompress, isCompressed } from '../compression/decompress.js';
 import { CrfsError } from '../errors/error.js';
 import { namingBlob } from '../formats/fault.js';
+import { diffIdsOf } from '../registry/config.js';
 import { DOCKER_MANIFEST, MANIFEST_LIMIT, parseManifest } from '../registry/manifest.js';
 import { formatReference, parseReference } from '../registry/reference.js';
 import type { Descriptor, ImageManifest } from '../registry/types.js';
+import { checkJson } from '../schema/check.js';
+import { table } from '../schema/schemas.js';
 import type { ImageSource } from './ends.js';
 import type { ImageFiles } from './files.js';
 import { blobPath, placed } from './layout-source.js';
 
-interface SavedImage {
-  readonly Config: string;
-  readonly RepoTags?: readonly string[] | null;
-  readonly Layers: readonly string[] | null;
-}
+const text = v.string('a string');
+/** As Go's encoder writes it: null for an empty list. */
+const texts = v.pipe(
+  v.nullish(v.array(text, 'a list of strings'), []),
+  v.transform((given): readonly string[] => given),
+);
+const savedImages = v.array(table({ Config: text, RepoTags: texts, Layers: texts }), 'a list of images');
+
+type SavedImage = v.InferOutput<typeof savedImages>[number];
 
 /** Lists the images of an archive. */
 export const manifestFile = 'manifest.json';
@@ -32,8 +40,7 @@ const layerType = 'application/vnd.docker.image.rootfs.diff.tar.gzip';
  * CRFS_BAD_LAYER.
  */
 export async function dockerArchiveSource(files: ImageFiles, reference: string | undefined): Promise<ImageSource> {
-  const { Config, Layers: listed } = choose(await readImages(files), reference, files.name);
-  const Layers = listed ?? []; // as Go's encoder writes an empty list
+  const { Config, Layers } = choose(await readImages(files), reference, files.name);
   const paths = new Map<string, string>();
   const describe = async (
     path: string,
@@ -45,9 +52,8 @@ export async function dockerArchiveSource(files: ImageFiles, reference: string |
     paths.set(digest, posix.normalize(path));
     return { mediaType, digest, size: source.size };
   };
-  const bytes = await readJson(files, Config);
-  const diffIds = diffIdsOf(bytes, files.name);
-  if (diffIds.length !== Layers.length) throw broken(files.name, 'its config lists another number of layers');
+  const bytes = await readSmall(files, Config);
+  const diffIds = diffIdsOf(bytes, files.name, Layers.length);
   const layers: Omit<Descriptor, 'annotations'>[] = [];
   for (const [index, path] of Layers.entries()) {
     layers.push(await describe(path, layerType, await digestOfLayer(files, path, diffIds[index] ?? '')));
@@ -91,23 +97,13 @@ async function* hashed(pieces: AsyncIterable<Uint8Array>, hash: Hash): AsyncGene
 }
 
 async function readImages(files: ImageFiles): Promise<readonly SavedImage[]> {
-  const images: unknown = parse(await readJson(files, manifestFile), files.name);
-  if (Array.isArray(images) && images.every(isSavedImage)) return images;
-  throw broken(files.name, 'its manifest.json does not list images');
-}
-
-function isSavedImage(value: unknown): value is SavedImage {
-  const { Config, Layers, RepoTags } = (value ?? {}) as Partial<Record<keyof SavedImage, unknown>>;
-  return typeof Config === 'string' && isStrings(Layers ?? []) && isStrings(RepoTags ?? []);
-}
-
-function isStrings(list: unknown): boolean {
-  return Array.isArray(list) && list.every((item) => typeof item === 'string');
+  const where = `${files.name} is no image archive: its ${manifestFile}`;
+  return checkJson(savedImages, await readSmall(files, manifestFile), { where, code: 'CRFS_BAD_LAYER' });
 }
 
 function choose(images: readonly SavedImage[], reference: string | undefined, name: string): SavedImage {
-  const tags = images.map(({ RepoTags }) => (RepoTags ?? []).join(' ') || '(no name)').join(', ');
-  const named = images.filter(({ RepoTags }) => reference === undefined || hasName(RepoTags ?? [], reference));
+  const tags = images.map(({ RepoTags }) => RepoTags.join(' ') || '(no name)').join(', ');
+  const named = images.filter(({ RepoTags }) => reference === undefined || hasName(RepoTags, reference));
   const [first, ...more] = reference === undefined ? named : [...placed(images, reference), ...named];
   const others = more.filter((image) => !isSame(image, first)); // an image may have several names
   if (!first) throw new CrfsError('CRFS_NOT_FOUND', `${name} holds no image ${reference ?? ''}; it holds: ${tags}`);
@@ -133,13 +129,6 @@ function canonical(name: string): string {
   }
 }
 
-function diffIdsOf(config: Uint8Array, name: string): string[] {
-  const { rootfs } = parse(config, name) as { rootfs?: { diff_ids?: unknown } };
-  const ids = rootfs?.diff_ids ?? [];
-  if (Array.isArray(ids) && ids.every(isDigest)) return ids;
-  throw broken(name, 'its config does not list its layers');
-}
-
 /** What an archive is to call an image: in full, as docker.io's if no registry is named. Throws CRFS_USAGE. */
 export function archivedName(text: string): { readonly name: string; readonly tag: string | undefined } {
   const parsed = parseReference(`docker://${text}`);
@@ -149,8 +138,8 @@ export function archivedName(text: string): { readonly name: string; readonly ta
 }
 
 /** The manifest.json for one image of an OCI layout. */
-export function savedImages(manifest: ImageManifest, name: string | undefined): string {
-  const image: SavedImage = {
+export function manifestFor(manifest: ImageManifest, name: string | undefined): string {
+  const image = {
     Config: blobPath(manifest.config.digest),
     RepoTags: name === undefined ? null : [name],
     Layers: manifest.layers.map(({ digest }) => blobPath(digest)),
@@ -158,24 +147,13 @@ export function savedImages(manifest: ImageManifest, name: string | undefined): 
   return JSON.stringify([image]);
 }
 
-async function readJson(files: ImageFiles, path: string): Promise<Uint8Array> {
+async function readSmall(files: ImageFiles, path: string): Promise<Uint8Array> {
   const source = await files.open(posix.normalize(path));
   try {
-    if (source.size > MANIFEST_LIMIT) throw broken(files.name, `${path} has ${source.size} bytes`);
-    return await source.read(0, source.size);
+    if (source.size <= MANIFEST_LIMIT) return await source.read(0, source.size);
+    const what = `${path} has ${source.size} bytes, more than ${MANIFEST_LIMIT}`;
+    throw new CrfsError('CRFS_BAD_LAYER', `${files.name} is no image archive: ${what}`);
   } finally {
     await source.close();
   }
-}
-
-function parse(bytes: Uint8Array, name: string): unknown {
-  try {
-    return JSON.parse(Buffer.from(bytes).toString());
-  } catch (error) {
-    throw new CrfsError('CRFS_BAD_LAYER', `${name}: its manifest.json or a config is not JSON`, { cause: error });
-  }
-}
-
-function broken(name: string, what: string): CrfsError {
-  return new CrfsError('CRFS_BAD_LAYER', `${name} is no image archive: ${what}`);
 }

@@ -14,7 +14,8 @@ import { spaceError } from '../blob/write-whole.js';
 import { CrfsError } from '../errors/error.js';
 import { isNoSpace } from '../errors/no-space.js';
 import { reasonOf } from '../errors/reason.js';
-import { OCI_INDEX, parseManifest } from '../registry/manifest.js';
+import { OCI_INDEX, parseIndex } from '../registry/manifest.js';
+import { jsonOf, parseJson, type Told } from '../schema/check.js';
 import type { BlobWriter, ImageDestination } from './ends.js';
 import { blobPath, refName } from './layout-source.js';
 
@@ -132,10 +133,12 @@ class LayoutDestination implements ImageDestination {
     const unlock = await this.#lock();
     try {
       const manifests = [...this.#others(), entry];
+      const told: Told = { where: this.name, code: 'CRFS_BAD_LAYER' };
+      const index = jsonOf({ schemaVersion: 2, mediaType: OCI_INDEX, manifests }, told);
       await mkdir(join(this.#where.directory, 'blobs/sha256'), { recursive: true });
       for (const digest of this.#staged) await rename(this.#stagedPath(digest), this.#path(digest));
       await this.#replace('oci-layout', layoutFile);
-      await this.#replace('index.json', JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests }));
+      await this.#replace('index.json', index);
       this.#published = true;
     } catch (error) {
       throw cannotWrite(this.name, error);
@@ -168,14 +171,14 @@ class LayoutDestination implements ImageDestination {
     const path = join(this.#where.directory, 'index.json');
     if (!existsSync(path)) return [];
     const bytes = readFileSync(path);
-    parseManifest(bytes, OCI_INDEX, path);
-    const { manifests } = JSON.parse(bytes.toString()) as {
-      manifests: { annotations?: Record<string, string> }[] | null;
+    const { manifests } = parseIndex(bytes, path);
+    const written = parseJson(bytes, { where: path, code: 'CRFS_BAD_LAYER' }) as {
+      readonly manifests: unknown[] | null;
     };
-    return (manifests ?? []).filter(({ annotations }) => annotations?.[refName] !== this.#tag);
+    return (written.manifests ?? []).filter((_, place) => manifests[place]?.annotations[refName] !== this.#tag);
   }
 
-  async #replace(name: string, content: string): Promise<void> {
+  async #replace(name: string, content: string | Uint8Array): Promise<void> {
     const temporary = join(this.#where.staging, name);
     await writeFile(temporary, content);
     await rename(temporary, join(this.#where.directory, name));

@@ -5,7 +5,7 @@
 import { readBlob } from '../blob/digest.js';
 import type { StreamSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
-import { MANIFEST_LIMIT, OCI_INDEX, parseManifest } from '../registry/manifest.js';
+import { MANIFEST_LIMIT, parseIndex, parseManifest } from '../registry/manifest.js';
 import type { Descriptor, ImageIndex, ImageManifest } from '../registry/types.js';
 import type { ImageSource } from './ends.js';
 import type { ImageFiles } from './files.js';
@@ -52,7 +52,7 @@ async function readIndex(files: ImageFiles): Promise<ImageIndex> {
   const source: StreamSource = await files.open('index.json');
   try {
     const bytes = await source.read(0, Math.min(source.size, MANIFEST_LIMIT));
-    return parseManifest(bytes, OCI_INDEX, source.name) as ImageIndex;
+    return parseIndex(bytes, source.name);
   } finally {
     await source.close();
   }

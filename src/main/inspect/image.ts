@@ -4,12 +4,13 @@ import pLimit from 'p-limit';
 import { CrfsError } from '../errors/error.js';
 import { warn } from '../output/warn.js';
 import type { RegistryClient } from '../registry/client.js';
+import { diffIdsOf } from '../registry/config.js';
 import { parsePlatform, platformWarning } from '../registry/platform.js';
 import { canonicalConfiguration, shownConfiguration } from '../sources/configuration.js';
 import { openFileSource } from '../sources/file.js';
 import { openRemote } from '../sources/open.js';
 import { placeOf } from '../sources/place.js';
-import { configOf, diffIdsIn } from './config.js';
+import { configOf } from './config.js';
 import type { AnyLayerSource, FoundImage } from './found-image.js';
 import { type OpenLayer, readLayer } from './layer.js';
 import type { Workspace } from './workspace.js';
@@ -56,9 +57,9 @@ async function lookUp(written: string, workspace: Workspace, platform: string | 
   const resolved = shownConfiguration(image.resolved);
   const config = async (): Promise<Buffer | undefined> =>
     place.kind === 'image' ? await configOf(resolved, workspace) : undefined;
-  const diffIds = async (): Promise<string[]> => {
+  const diffIds = async (): Promise<readonly string[]> => {
     const bytes = await config();
-    return bytes === undefined ? [] : diffIdsIn(bytes, resolved, image.layers.length);
+    return bytes === undefined ? [] : diffIdsOf(bytes, resolved, image.layers.length);
   };
   return { ...image, resolved, config, diffIds };
 }

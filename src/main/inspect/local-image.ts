@@ -5,10 +5,10 @@
 import { readBlob } from '../blob/digest.js';
 import { CrfsError } from '../errors/error.js';
 import { openLocalSource } from '../images/open.js';
+import { diffIdsOf } from '../registry/config.js';
 import { CONFIG_LIMIT, tocDigestOf } from '../registry/image.js';
 import { isIndex } from '../registry/manifest.js';
 import { choosePlatform, machinePlatform, parsePlatform } from '../registry/platform.js';
-import { diffIdsIn } from './config.js';
 import type { FoundImage } from './found-image.js';
 import type { Workspace } from './workspace.js';
 
@@ -42,6 +42,6 @@ export async function findLocalImage(
       };
     }),
     config: readIt,
-    diffIds: async () => diffIdsIn(await readIt(), written, layers.length),
+    diffIds: async () => diffIdsOf(await readIt(), written, layers.length),
   };
 }

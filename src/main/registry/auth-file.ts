@@ -3,9 +3,11 @@
 /** Credentials, as containers-auth.json(5) and docker's config.json keep them. */
 
 import { basename, join } from 'node:path';
+import * as v from 'valibot';
 import type { Environment } from '../environment/environment.js';
 import { ConfigFiles, configHomeOf, homeOf } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
+import { anyTable, anyText } from '../schema/schemas.js';
 import { CredentialHelpers } from './credential-helper.js';
 import type { Credentials } from './credentials.js';
 
@@ -23,36 +25,47 @@ const LEGACY = '.dockercfg';
 const DOCKER_KEYS = ['docker.io', 'index.docker.io', 'registry-1.docker.io'];
 const DOCKER_HELPER_KEY = 'https://index.docker.io/v1/';
 
-function table(value: unknown): [string, unknown][] {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : [];
-}
+/** Files of other programs: what is not of the form that it should have is as if it were not there. */
+const anyEntries = v.fallback(
+  v.pipe(
+    anyTable,
+    v.transform((given) => Object.entries(given)),
+  ),
+  [],
+);
+const text = v.optional(anyText, '');
+const entrySchema = v.fallback(v.object({ auth: text, identitytoken: text }), { auth: '', identitytoken: '' });
+const fileSchema = v.fallback(
+  v.object({ auths: v.optional(anyEntries, {}), credHelpers: v.optional(anyEntries, {}), credsStore: text }),
+  { auths: [], credHelpers: [], credsStore: '' },
+);
 
 function credentialsOf(entry: unknown): Credentials | undefined {
-  const { auth, identitytoken } = Object.fromEntries(table(entry));
-  if (typeof identitytoken === 'string' && identitytoken !== '') return { kind: 'identity', token: identitytoken };
-  if (typeof auth !== 'string' || auth === '') return undefined;
-  const text = Buffer.from(auth, 'base64').toString('utf8').replace(/\0+$/, '');
-  const colon = text.indexOf(':');
-  return colon < 0 ? undefined : { kind: 'basic', username: text.slice(0, colon), password: text.slice(colon + 1) };
+  const { auth, identitytoken } = v.parse(entrySchema, entry);
+  if (identitytoken !== '') return { kind: 'identity', token: identitytoken };
+  const decoded = Buffer.from(auth, 'base64').toString('utf8').replace(/\0+$/, '');
+  const colon = decoded.indexOf(':');
+  return colon < 0
+    ? undefined
+    : { kind: 'basic', username: decoded.slice(0, colon), password: decoded.slice(colon + 1) };
 }
 
-function parseAuthFile(text: string, path: string): AuthFile {
-  let top: Record<string, unknown>;
+function parseAuthFile(json: string, path: string): AuthFile {
+  let top: unknown;
   try {
-    top = Object.fromEntries(table(JSON.parse(text || '{}')));
+    top = JSON.parse(json || '{}');
   } catch {
     // The parser's message would quote the file, and with it the secrets.
     throw new CrfsError('CRFS_USAGE', `${path} is not JSON: repair it, or log in again`);
   }
-  const auths = table(basename(path) === LEGACY ? top : top['auths']).flatMap(
-    ([key, entry]): [string, Credentials][] => {
-      const credentials = credentialsOf(entry);
-      return credentials === undefined ? [] : [[key, credentials]];
-    },
-  );
-  const helpers = table(top['credHelpers']).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
-  const store = typeof top['credsStore'] === 'string' && top['credsStore'] !== '' ? top['credsStore'] : undefined;
-  return { path, auths: new Map(auths), helpers: new Map(helpers), store };
+  const file = v.parse(fileSchema, top);
+  const entries = basename(path) === LEGACY ? v.parse(anyEntries, top) : file.auths;
+  const auths = entries.flatMap(([key, entry]): [string, Credentials][] => {
+    const credentials = credentialsOf(entry);
+    return credentials === undefined ? [] : [[key, credentials]];
+  });
+  const helpers = file.credHelpers.filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+  return { path, auths: new Map(auths), helpers: new Map(helpers), store: file.credsStore || undefined };
 }
 
 /** `host/a/b`, `host/a`, `host`: the keys that may hold the credentials of a repository, best first. */

@@ -3,8 +3,11 @@
 /** Programs that keep credentials: `docker-credential-NAME get`, a host on stdin, JSON on stdout. */
 
 import { spawn } from 'node:child_process';
+import * as v from 'valibot';
 import type { Environment, Variables } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
+import { checkJson } from '../schema/check.js';
+import { table } from '../schema/schemas.js';
 import type { Credentials } from './credentials.js';
 
 const TIMEOUT_MS = 30_000;
@@ -12,9 +15,11 @@ const OUTPUT_LIMIT = 1 << 20;
 /** What the protocol prints, with exit status 1, where the keeper has nothing. */
 const NOTHING = 'credentials not found in native keychain';
 
+const answerSchema = table({ Username: v.string('a string'), Secret: v.string('a string') });
+
 interface Outcome {
   readonly status: number | null;
-  readonly output: string;
+  readonly output: Buffer;
 }
 
 async function run(program: string, input: string, env: Variables): Promise<Outcome> {
@@ -38,7 +43,7 @@ async function run(program: string, input: string, env: Variables): Promise<Outc
     });
     child.once('close', (status) => {
       clearTimeout(timer);
-      resolve({ status, output: Buffer.concat(parts).toString('utf8') });
+      resolve({ status, output: Buffer.concat(parts) });
     });
     child.stdin.on('error', () => child.stdout.resume()); // a helper need not read its input
     child.stdin.end(`${input}\n`);
@@ -87,17 +92,12 @@ async function askHelper(name: string, server: string, { env }: Environment): Pr
   }
   if (outcome.status === null) throw fail(`gave no answer of reasonable size within ${TIMEOUT_MS / 1000} s`);
   if (outcome.status !== 0) {
-    if (outcome.output.trim() === NOTHING) return undefined;
+    if (outcome.output.toString().trim() === NOTHING) return undefined;
     throw fail(`ended with status ${outcome.status}`);
   }
-  let answer: { Username?: unknown; Secret?: unknown } | null;
-  try {
-    answer = JSON.parse(outcome.output) as typeof answer;
-  } catch {
-    throw fail('did not answer with JSON'); // without the cause, which would quote secrets
-  }
-  const { Username: username, Secret: secret } = answer ?? {};
-  if (typeof username !== 'string' || typeof secret !== 'string') throw fail('answered without Username and Secret');
+  const where = `no credentials for ${server}: the answer of ${program}`;
+  const answer = checkJson(answerSchema, outcome.output, { where, code: 'CRFS_DENIED', isSecret: true });
+  const { Username: username, Secret: secret } = answer;
   if (username === '' && secret === '') return undefined; // so say those that have nothing
   return username === '<token>' ? { kind: 'identity', token: secret } : { kind: 'basic', username, password: secret };
 }

@@ -2,7 +2,9 @@
 
 /** Which image of an index is for which machine (OCI image index, `platform`). */
 
+import * as v from 'valibot';
 import { CrfsError } from '../errors/error.js';
+import { anyText, table } from '../schema/schemas.js';
 import type { ImageIndex, Platform } from './types.js';
 
 /** Go's names, where they are not Node's. */
@@ -58,20 +60,27 @@ function distance(wanted: Platform, found: Platform): number | undefined {
   return built <= newest ? newest - built : undefined;
 }
 
+/** A config says for which platform it is; one that does not, or is broken, warns of nothing. */
+const platformSchema = v.fallback(table({ os: anyText, architecture: anyText, variant: v.optional(anyText, '') }), {
+  os: '',
+  architecture: '',
+  variant: '',
+});
+
 /** What to warn of if an image, as its config says, is for another platform than the one asked for; undefined if it fits, or is silent. */
 export function platformWarning(name: string, wanted: Platform, config: Uint8Array): string | undefined {
-  const { os, architecture, variant } = parseConfig(config);
-  if (typeof os !== 'string' || typeof architecture !== 'string') return undefined;
-  const found = { os, architecture, ...(typeof variant === 'string' && variant !== '' && { variant }) };
+  const { os, architecture, variant } = v.parse(platformSchema, valueOrNothing(config));
+  if (os === '' || architecture === '') return undefined;
+  const found = { os, architecture, ...(variant !== '' && { variant }) };
   if (distance(wanted, found) !== undefined) return undefined;
   return `${name} is for ${formatPlatform(found)}, not for ${formatPlatform(wanted)}, and there is no other`;
 }
 
-function parseConfig(config: Uint8Array): Partial<Record<keyof Platform, unknown>> {
+function valueOrNothing(config: Uint8Array): unknown {
   try {
-    return (JSON.parse(Buffer.from(config).toString()) as Partial<Record<keyof Platform, unknown>> | null) ?? {};
+    return JSON.parse(Buffer.from(config).toString());
   } catch {
-    return {};
+    return undefined;
   }
 }
 

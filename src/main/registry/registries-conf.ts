@@ -66,7 +66,7 @@ const VERSION_2_KEYS = [
 /** Parses one file. Throws CRFS_USAGE. */
 function parsePart(text: string, path: string): Part {
   const table = parseToml(text, path);
-  const file = check(registriesSchema, table, path, 'CRFS_USAGE');
+  const file = check(registriesSchema, table, { where: path, code: 'CRFS_USAGE' });
   const lists = entriesOfLists(file.registries);
   if (lists === undefined) return partOf(file);
   const mixed = VERSION_2_KEYS.find((key) => Object.hasOwn(table, key));

@@ -3,6 +3,7 @@
 /** What may stand in registries.conf; keys that are not listed are ignored, as containers-registries.conf(5) has it. */
 
 import * as v from 'valibot';
+import { table } from '../schema/schemas.js';
 import { isRegistry } from './reference.js';
 
 const flag = v.optional(v.boolean('true or false'), false);
@@ -26,14 +27,11 @@ function isWildcard(given: string): boolean {
   return given.startsWith('*.') && isRegistry(given.slice(2)) && !given.includes(':');
 }
 
-const mirror = v.object(
-  {
-    location: v.pipe(place, v.nonEmpty('host[:port][/path]')),
-    insecure: flag,
-    'pull-from-mirror': v.optional(v.picklist(['all', 'digest-only', 'tag-only'], 'one of all, digest-only, tag-only')),
-  },
-  missing,
-);
+const mirror = table({
+  location: v.pipe(place, v.nonEmpty('host[:port][/path]')),
+  insecure: flag,
+  'pull-from-mirror': v.optional(v.picklist(['all', 'digest-only', 'tag-only'], 'one of all, digest-only, tag-only')),
+});
 
 const registry = v.pipe(
   v.object(
@@ -74,8 +72,3 @@ export const registriesSchema = v.object(
 
 export type RegistriesText = v.InferOutput<typeof registriesSchema>;
 export type RegistryText = v.InferOutput<typeof registry>;
-
-/** A key that a table lacks has no value to show. */
-function missing(issue: v.ObjectIssue): string {
-  return issue.received === 'undefined' ? 'given' : 'a table';
-}

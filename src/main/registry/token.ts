@@ -2,11 +2,13 @@
 
 /** Buying one bearer token from the server that a registry names. */
 
-import { CrfsError } from '../errors/error.js';
+import * as v from 'valibot';
 import { nameOf } from '../http/failure.js';
 import { sendFollowing } from '../http/redirect.js';
 import { isSuccess, refusal } from '../http/status.js';
 import type { HttpRequest, Transport } from '../http/transport.js';
+import { checkJson } from '../schema/check.js';
+import { anyText, table } from '../schema/schemas.js';
 import type { Challenge } from './challenge.js';
 import type { Credentials } from './credentials.js';
 
@@ -52,21 +54,22 @@ export function tokenRequest(
   return { method: 'GET', url, insecure, ...(credentials && { headers: { authorization: basic(credentials) } }) };
 }
 
-function readToken(body: string, began: number, server: string): Token {
-  const wrong = (what: string): CrfsError =>
-    new CrfsError('CRFS_UNREACHABLE', `the token server ${server} answered ${what}`);
-  let answer: { token?: unknown; access_token?: unknown; expires_in?: unknown } | null;
-  try {
-    answer = JSON.parse(body.replace(/^\ufeff/, '')) as typeof answer;
-  } catch {
-    throw wrong('what is not JSON'); // without the cause, which would quote the token
-  }
-  const given = answer?.token || answer?.access_token;
-  const value = typeof given === 'string' ? given.trim() : '';
-  if (!/^[\x21-\x7e]+$/.test(value)) throw wrong('without a token');
-  const stated = Number(answer?.expires_in ?? 0); // some state it as text
-  const life = stated > 0 ? stated : DEFAULT_LIFE;
-  return { value, expires: began + (life - Math.min(life * MARGIN_SHARE, MARGIN_LIMIT)) * 1000 };
+/** One of the two fields holds the token; what is no string is none. */
+const answerSchema = v.pipe(
+  table({
+    token: v.optional(anyText, ''),
+    access_token: v.optional(anyText, ''),
+    expires_in: v.fallback(v.pipe(v.union([v.string(), v.number()]), v.transform(Number)), 0), // some state it as text
+  }),
+  v.transform((answer) => ({ value: (answer.token || answer.access_token).trim(), life: answer.expires_in })),
+  v.check(({ value }) => /^[\x21-\x7e]+$/.test(value), 'an object with a token'),
+);
+
+function readToken(body: Uint8Array, began: number, server: string): Token {
+  const where = `the answer of the token server ${server}`;
+  const answer = checkJson(answerSchema, body, { where, code: 'CRFS_UNREACHABLE', isSecret: true });
+  const life = answer.life > 0 ? answer.life : DEFAULT_LIFE;
+  return { value: answer.value, expires: began + (life - Math.min(life * MARGIN_SHARE, MARGIN_LIMIT)) * 1000 };
 }
 
 /** Sends a token request, once; a redirect takes no credentials to another host. Rejects with CRFS_DENIED or CRFS_UNREACHABLE; the latter is transient where that may help. */
@@ -74,6 +77,5 @@ export async function fetchToken(transport: Transport, request: HttpRequest, reg
   const began = performance.now();
   const response = await sendFollowing(transport, request, { isSecret: request.body !== undefined });
   if (!isSuccess(response)) throw await refusal(response, `no token for ${registry}`);
-  const body = Buffer.from(await response.bytes(ANSWER_LIMIT)).toString('utf8');
-  return readToken(body, began, nameOf(response.url));
+  return readToken(await response.bytes(ANSWER_LIMIT), began, nameOf(response.url));
 }

@@ -4,28 +4,67 @@
 
 import * as v from 'valibot';
 import { CrfsError, type ErrorCode } from '../errors/error.js';
+import { oneLine } from '../errors/one-line.js';
 
 const SHOWN_LIMIT = 80;
 
+/** How to tell of a value that is not what it must be. */
+export interface Told {
+  /** What it was found in, for messages: a file, an address, an image. */
+  readonly where: string;
+  readonly code: ErrorCode;
+  /** It holds secrets: messages show nothing of it. */
+  readonly isSecret?: boolean;
+}
+
 /**
- * `value` as the schema makes it. Messages of the schema say what a value must be: "a string". Throws an error of `code`
- * of one line: `where` (a file, an address), the way to the value, what it must be, and what it is.
+ * `value` as the schema makes it. Messages of the schema say what a value must be: "a string". Throws an error of one line:
+ * where it was found, the way to the value, what it must be, and what it is.
  */
 export function check<S extends v.GenericSchema>(
   schema: S,
   value: unknown,
-  where: string,
-  code: ErrorCode,
+  { where, code, isSecret = false }: Told,
 ): v.InferOutput<S> {
   const result = v.safeParse(schema, value, { abortEarly: true });
   if (result.success) return result.output;
   const [issue] = result.issues;
   const way = v.getDotPath(issue);
-  const what = way === null ? '' : `${way} `;
-  throw new CrfsError(code, `${where}: ${what}must be ${issue.message}${shown(issue.input)}`);
+  const what = way === null ? '' : `${oneLine(way, SHOWN_LIMIT)} `;
+  throw new CrfsError(code, `${where}: ${what}must be ${issue.message}${isSecret ? '' : shown(issue.input)}`);
 }
 
+/** The same for a JSON text, in UTF-8. */
+export function checkJson<S extends v.GenericSchema>(schema: S, text: Uint8Array, told: Told): v.InferOutput<S> {
+  return check(schema, parseJson(text, told), told);
+}
+
+/** The value of a JSON text in UTF-8, a byte order mark before it or not. Throws an error of one line. */
+export function parseJson(text: Uint8Array, { where, code, isSecret = false }: Told): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(text));
+  } catch (error) {
+    if (isSecret) throw new CrfsError(code, `${where}: is not JSON`); // without the cause, which quotes the text
+    throw new CrfsError(code, `${where}: is not JSON: ${oneLine((error as Error).message, SHOWN_LIMIT)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Writes what parseJson has read. Throws an error of one line where it is nested deeper than can be written. */
+export function jsonOf(value: object, { where, code }: Told): Buffer {
+  try {
+    return Buffer.from(JSON.stringify(value));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new CrfsError(code, `${where}: is nested too deeply`, { cause: error });
+  }
+}
+
+/** What stands where something else should; of what has parts, only what it is: it may be as large, and as deep, as a stranger likes. */
 function shown(value: unknown): string {
-  const text = JSON.stringify(value);
-  return text === undefined || text.length > SHOWN_LIMIT ? '' : `, not ${text}`;
+  if (value === undefined) return '';
+  if (typeof value === 'string') return `, not ${JSON.stringify(oneLine(value, SHOWN_LIMIT))}`;
+  if (typeof value === 'object' && value !== null) return `, not ${Array.isArray(value) ? 'a list' : 'an object'}`;
+  return `, not ${String(value)}`;
 }

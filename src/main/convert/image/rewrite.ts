@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** Manifests, configs and indexes of an image whose layers have been converted. What is not the layers' stays as it is. */
+/** Manifests, configs and indexes of an image whose layers have been converted. What is not the layers' stays as it was written. */
 
 import { digestOf } from '../../blob/digest.js';
 import { CrfsError } from '../../errors/error.js';
+import { diffIdsOf } from '../../registry/config.js';
 import { DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from '../../registry/manifest.js';
 import type { Descriptor, ImageIndex, ImageManifest } from '../../registry/types.js';
+import { checkJson, jsonOf, type Told } from '../../schema/check.js';
+import { anyTable } from '../../schema/schemas.js';
 import type { LayerFormat } from '../footer.js';
 import type { LayerResult } from '../layer.js';
 
@@ -84,14 +87,11 @@ export function passedDescriptor(old: Descriptor, toc: string, size: number): De
 
 /** The config with the new layers' DiffIDs. Throws CRFS_BAD_LAYER if it has not as many as there are layers. */
 export function rewriteConfig(config: Uint8Array, layers: readonly NewLayer[], name: string): Buffer {
-  const parsed = parseObject(config, `the config of ${name}`);
-  const rootfs = parsed['rootfs'] as { readonly diff_ids?: unknown } | undefined;
-  const diffIds = rootfs?.diff_ids;
-  if (!Array.isArray(diffIds) || diffIds.length !== layers.length) {
-    throw new CrfsError('CRFS_BAD_LAYER', `the config of ${name} does not list the ${layers.length} layers`);
-  }
-  const changed = layers.map(({ diffId }, index) => diffId ?? (diffIds[index] as unknown));
-  return Buffer.from(JSON.stringify({ ...parsed, rootfs: { ...rootfs, diff_ids: changed } }));
+  const diffIds = diffIdsOf(config, name, layers.length);
+  const told = tellOf(`the config of ${name}`);
+  const parsed = checkJson(anyTable, config, told);
+  const changed = layers.map(({ diffId }, index) => diffId ?? diffIds[index]);
+  return jsonOf({ ...parsed, rootfs: { ...(parsed['rootfs'] as object), diff_ids: changed } }, told);
 }
 
 /** The manifest with the new config and layers; byte for byte the old one if they are the same. */
@@ -101,20 +101,26 @@ export function rewriteManifest(
   layers: readonly NewLayer[],
   to: Family,
 ): Buffer {
-  const parsed = parseObject(manifest.bytes, manifest.digest);
   const isMoved = familyOf(manifest) !== to;
   const same = layers.every(({ descriptor }, index) => isSame(descriptor, manifest.layers[index]));
   if (same && !isMoved && digestOf(config) === manifest.config.digest) return Buffer.from(manifest.bytes);
-  const { config: oldConfig } = parsed as { config: object };
-  return Buffer.from(
-    JSON.stringify({
+  const told = tellOf(manifest.digest);
+  const parsed = checkJson(anyTable, manifest.bytes, told);
+  return jsonOf(
+    {
       ...parsed,
       ...(isMoved && { mediaType: to.manifest }),
-      config: { ...oldConfig, ...(isMoved && { mediaType: to.config }), digest: digestOf(config), size: config.length },
+      config: {
+        ...(parsed['config'] as object),
+        ...(isMoved && { mediaType: to.config }),
+        digest: digestOf(config),
+        size: config.length,
+      },
       layers: layers.map(({ descriptor }) =>
         withoutEmpty(isMoved ? { ...descriptor, mediaType: to.layer } : descriptor),
       ),
-    }),
+    },
+    told,
   );
 }
 
@@ -126,15 +132,16 @@ export interface Rewritten {
 
 /** The index with those manifests that were converted, by their old digests, in their new form. */
 export function rewriteIndex(index: ImageIndex, converted: ReadonlyMap<string, Rewritten>, to: Family): Buffer {
-  const parsed = parseObject(index.bytes, index.digest);
-  const manifests = parsed['manifests'] as readonly { readonly digest: string }[];
+  const told = tellOf(index.digest);
+  const parsed = checkJson(anyTable, index.bytes, told);
+  const manifests = (parsed['manifests'] ?? []) as readonly { readonly digest: string }[];
   const changed = manifests.flatMap((entry) => {
     const found = converted.get(entry.digest);
     if (!found) return [];
     return [{ ...entry, mediaType: found.mediaType, digest: digestOf(found.bytes), size: found.bytes.length }];
   });
   const type = familyOf(index) === to ? {} : { mediaType: to.index };
-  return Buffer.from(JSON.stringify({ ...parsed, ...type, manifests: changed }));
+  return jsonOf({ ...parsed, ...type, manifests: changed }, told);
 }
 
 function verifiable(toc: string, size: number): Readonly<Record<string, string>> {
@@ -149,12 +156,6 @@ function withoutEmpty({ annotations, ...descriptor }: Descriptor): object {
   return Object.keys(annotations).length === 0 ? descriptor : { ...descriptor, annotations };
 }
 
-function parseObject(bytes: Uint8Array, name: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(bytes).toString());
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  } catch (error) {
-    throw new CrfsError('CRFS_BAD_LAYER', `${name} is not JSON`, { cause: error });
-  }
-  throw new CrfsError('CRFS_BAD_LAYER', `${name} is not a JSON object`);
+function tellOf(where: string): Told {
+  return { where, code: 'CRFS_BAD_LAYER' };
 }
