@@ -22,9 +22,9 @@ export interface Explanation {
 }
 
 /** One error, as registries and token servers write them, each with some of these; what is no string says nothing. */
-const text = v.optional(anyText, '');
+const said = v.optional(anyText, '');
 const refusalSchema = v.fallback(
-  v.object({ code: text, error: text, message: text, error_description: text, details: text }),
+  v.object({ code: said, error: said, message: said, error_description: said, details: said }),
   { code: '', error: '', message: '', error_description: '', details: '' },
 );
 const listSchema = v.object({ errors: v.pipe(v.array(refusalSchema), v.nonEmpty()) });

@@ -20,13 +20,13 @@ import type { ImageSource } from './ends.js';
 import type { ImageFiles } from './files.js';
 import { blobPath, placed } from './layout-source.js';
 
-const text = v.string('a string');
+const string = v.string('a string');
 /** As Go's encoder writes it: null for an empty list. */
 const texts = v.pipe(
-  v.nullish(v.array(text, 'a list of strings'), []),
+  v.nullish(v.array(string, 'a list of strings'), []),
   v.transform((given): readonly string[] => given),
 );
-const savedImages = v.array(table({ Config: text, RepoTags: texts, Layers: texts }), 'a list of images');
+const savedImages = v.array(table({ Config: string, RepoTags: texts, Layers: texts }), 'a list of images');
 
 type SavedImage = v.InferOutput<typeof savedImages>[number];
 

@@ -66,5 +66,5 @@ function shown(value: unknown): string {
   if (value === undefined) return '';
   if (typeof value === 'string') return `, not ${JSON.stringify(oneLine(value, SHOWN_LIMIT))}`;
   if (typeof value === 'object' && value !== null) return `, not ${Array.isArray(value) ? 'a list' : 'an object'}`;
-  return `, not ${String(value)}`;
+  return `, not ${JSON.stringify(value)}`;
 }
