@@ -22,9 +22,9 @@ export interface Explanation {
 }
 
 /** One error, as registries and token servers write them, each with some of these; what is no string says nothing. */
-const said = v.optional(anyText, '');
+const word = v.optional(anyText, '');
 const refusalSchema = v.fallback(
-  v.object({ code: said, error: said, message: said, error_description: said, details: said }),
+  v.object({ code: word, error: word, message: word, error_description: word, details: word }),
   { code: '', error: '', message: '', error_description: '', details: '' },
 );
 const listSchema = v.object({ errors: v.pipe(v.array(refusalSchema), v.nonEmpty()) });
