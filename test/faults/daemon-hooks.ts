@@ -19,7 +19,8 @@ const file = process.env['FAULT_FILE'] ?? '';
 const faults: Readonly<Record<string, () => void>> = {
   /** While FAULT_FILE is there, the disk takes what it has been given, and FAULT_FILE.held says so. */
   'slow sync': () => {
-    const addon = createRequire(import.meta.url)('../../../build/Release/crfs_addon.node') as Syncs;
+    const cli = process.argv[1] ?? ''; // dist/src/main/cli.js of the version that runs
+    const addon = createRequire(cli)('../../../build/Release/crfs_addon.node') as Syncs;
     addon.syncFileSystem = async () => {
       if (fs.existsSync(file)) fs.writeFileSync(`${file}.held`, '');
       while (fs.existsSync(file)) await sleep(20);

@@ -4,7 +4,6 @@
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { crfs, Machine, mountingTest, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
 import {
@@ -12,6 +11,7 @@ import {
   daemonsOf,
   descriptors,
   dropObjects,
+  faulty,
   gone,
   heldLock,
   holdConnections,
@@ -22,14 +22,15 @@ import {
 
 const mounting = mountingTest();
 const RIGHT = { failed: [], wrong: [] };
-const hooks = pathToFileURL(fileURLToPath(new URL('daemon-hooks.js', import.meta.url))).href;
 
-/** What loads a fault of daemon-hooks.ts into the daemon of a machine. */
-const faulty = (fault: string, file = ''): Record<string, string> => ({
-  NODE_OPTIONS: `--import ${hooks}`,
-  FAULT: fault,
-  FAULT_FILE: file,
-});
+const textOf = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');
+/** The number that the next descriptor of a process gets. */
+function firstFree(pid: number): number {
+  const taken = new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
+  let free = 0;
+  while (taken.has(free)) free++;
+  return free;
+}
 
 const readies = (machine: Machine): number => machine.log.split('"the daemon is ready"').length - 1;
 
@@ -45,8 +46,10 @@ mounting(
     t.deepEqual(await readAll(mount.merged, known, 1), RIGHT);
     const daemon = await daemonOf(machine);
     writeFileSync(slow, '');
-    const stopping = machine.crfs('stop');
-    await until('the disk is being waited for', () => existsSync(`${slow}.held`));
+    const said = join(machine.root, 'said');
+    const stopping = run('script', ['--quiet', '--return', '--flush', '--command', `${crfs} stop`, said], machine);
+    await until('who asks is told what for', () => /^crfs: waiting: for the daemon to end, /m.test(textOf(said)));
+    t.true(existsSync(`${slow}.held`));
     dropObjects(machine);
     t.deepEqual(await readAll(mount.merged, known, 4), RIGHT);
     t.deepEqual(daemonsOf(machine), [daemon]);
@@ -145,6 +148,33 @@ mounting('with no descriptors left a mount is refused in one line, others read o
   t.deepEqual(await readAll(mount.merged, known, 4), RIGHT);
   await letGo();
   await until('they are let go', async () => (await machine.status())?.mounts.length === 1);
+  const later = await machine.mount([known.layer]);
+  t.deepEqual(await readAll(later.merged, known, 4), RIGHT);
+  t.is(await daemonOf(machine), daemon);
+});
+
+mounting('where a connection cannot even be accepted its mount is told so, and later it mounts', async (t) => {
+  const machine = new Machine({ CRFS_WORKERS: '1' }); // a thread that starts with no descriptors ends its process
+  t.teardown(() => machine.dispose());
+  const known = await knownLayer(machine, { small: 20, large: 0 });
+  const mount = await machine.mount([known.layer]);
+  t.deepEqual(await readAll(mount.merged, known, 1), RIGHT);
+  const daemon = newestDaemon(machine);
+  const allow = (most: number) => run('prlimit', [`--pid=${daemon}`, `--nofile=${most}:`]);
+  await until('a connection was not accepted', async () => {
+    await allow(firstFree(daemon)); // what the daemon has, and no more: it may be about to close some
+    const mounted = await machine.mount([known.layer]).catch((error: Error) => error);
+    if (!(mounted instanceof Error)) {
+      await mounted.unmount();
+      return false;
+    }
+    const lines = mounted.message.match(/\bcrfs: .*$/gm) ?? [];
+    t.is(lines.length, 1, mounted.message);
+    t.regex(lines[0] ?? '', new RegExp(`process ${daemon}\\) may have no more descriptors open: unmount`));
+    return machine.log.includes('cannot accept a mount: ');
+  });
+  t.deepEqual(await readAll(mount.merged, known, 4), RIGHT);
+  await allow(1000);
   const later = await machine.mount([known.layer]);
   t.deepEqual(await readAll(later.merged, known, 4), RIGHT);
   t.is(await daemonOf(machine), daemon);

@@ -25,6 +25,13 @@ import { run } from '../tools/run.js';
 
 export const READERS = 16;
 
+const hooks = new URL('daemon-hooks.js', import.meta.url).href;
+
+/** What loads a fault of daemon-hooks.ts into the daemon of a machine. */
+export function faulty(fault: string, file = ''): Record<string, string> {
+  return { NODE_OPTIONS: `--import ${hooks}`, FAULT: fault, FAULT_FILE: file };
+}
+
 /** How often a fault is forced: a few times in CI, many in the long form (CRFS_TEST_LONG=1). */
 export function times(few: number, many: number): number {
   return process.env['CRFS_TEST_LONG'] ? many : few;

@@ -2,11 +2,11 @@
 
 /** Daemons of other versions: who takes over from whom, while mounts live. */
 
-import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { addon } from '../../src/native/addon.js';
-import { gone, type Known, knownLayer, readAll } from '../faults/world.js';
+import { daemonOf, daemonsOf, dropObjects, faulty, gone, type Known, knownLayer, readAll } from '../faults/world.js';
 import { Machine, mountingTest, top, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
 
@@ -75,6 +75,38 @@ mounting('a newer daemon takes over from an older one under 16 readers, and none
   const ready = machine.log.split('\n').filter((line) => line.includes('the daemon is ready'));
   t.is(ready.length, 2, 'no mount has started a daemon of its own meanwhile');
 });
+
+mounting(
+  'while the disk is slow the older daemon serves old and new mounts, and the newer one says that it waits',
+  async (t) => {
+    const { machine, known } = await prepare(t, { version: '0.0.9' });
+    const slow = join(machine.root, 'slow');
+    Object.assign(machine.env, faulty('slow sync', slow));
+    const mount = await machine.mount([known.layer]);
+    await isRight(t, mount.merged, known);
+    const older = await daemonOf(machine);
+    writeFileSync(slow, '');
+    const taking = machine.crfs('daemon');
+    await until('the newer daemon says what it waits for', () =>
+      machine.log.includes('waits for the older daemon to end'),
+    );
+    t.true(existsSync(`${slow}.held`));
+    const those = daemonsOf(machine);
+    dropObjects(machine);
+    await isRight(t, mount.merged, known);
+    const another = await machine.mount([known.layer]);
+    await isRight(t, another.merged, known);
+    t.deepEqual(daemonsOf(machine), those, 'no mount has started one');
+    t.is(await daemonOf(machine), older);
+    rmSync(slow);
+    await taking;
+    await gone(older);
+    dropObjects(machine);
+    for (const { merged } of [mount, another]) await isRight(t, merged, known);
+    t.not((await machine.status())?.version, '0.0.9');
+    t.is(machine.log.split('"the daemon is ready"').length, 1 + 2);
+  },
+);
 
 mounting('a daemon does not take over from one of its own version, nor from a newer one', async (t) => {
   const { machine, known } = await prepare(t, { version: '9.10.0' });

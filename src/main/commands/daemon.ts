@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { runDaemon, type Start } from '../daemon/run.js';
 import { CrfsError } from '../errors/error.js';
+import { sayingSo } from '../output/waiting.js';
 import { optionNames, options } from '../settings/options.js';
 import type { Flags } from '../settings/settings.js';
 
@@ -55,7 +56,7 @@ async function detach(args: readonly string[]): Promise<void> {
   stderr.on('data', (bytes) => {
     said += String(bytes);
   });
-  if ((await text(ready)) === 'ready\n') {
+  if ((await sayingSo('for the daemon to be ready; one that is older ends first', text(ready))) === 'ready\n') {
     child.unref();
     stderr.destroy();
     return;

@@ -28,6 +28,7 @@ export async function runDaemon(flags: Flags, start: Start): Promise<void> {
   const { foreground = false, readyFd, takeOver: asked = false } = start;
   process.umask(0o077);
   const settings = await loadSettings(flags);
+  const log = openLog(settings['log-level'], foreground);
   const isMounts = readyFd !== undefined && !asked;
   let hold: Hold | undefined;
   if (!lockDaemon()) {
@@ -35,10 +36,9 @@ export async function runDaemon(flags: Flags, start: Start): Promise<void> {
       if (!(await waitForLock(readyFd))) return;
     } else {
       const { takeOver } = await import('./takeover.js');
-      hold = await takeOver();
+      hold = await takeOver(log);
     }
   }
-  const log = openLog(settings['log-level'], foreground);
   const daemon = await Daemon.start(settings, log);
   hold?.release();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void daemon.stop(signal));

@@ -239,10 +239,10 @@ export class Session {
   }
 
   #refuse(error: unknown): void {
-    const { message } = error as Error;
+    const { code, message } = error as NodeJS.ErrnoException;
     const errno = error instanceof CrfsError ? ERRNO[error.code] : isNoSpace(error) ? ENOSPC : EIO;
     this.#context.log.warn({ mountpoint: this.mountpoint, host: this.pid }, `refused a mount: ${message}`);
-    const why = this.#asked.reduce(withoutName, message);
+    const why = code === 'EMFILE' ? NO_DESCRIPTORS : this.#asked.reduce(withoutName, message);
     this.#send({ kind: 'error', errno, text: withoutPasswords(why) });
   }
 

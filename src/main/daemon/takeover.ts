@@ -8,10 +8,12 @@ import { cacheDirectory } from '../settings/directories.js';
 import { version } from '../version.js';
 import { askDaemon } from './ask.js';
 import { lockDaemon } from './lock.js';
+import type { Logger } from './log.js';
 import type { Status } from './status.js';
 
 const LOOK_EVERY_MS = 20;
 const WITHIN_MS = 60_000;
+const TOLD_AFTER_MS = 1000;
 
 /** What keeps mounts from starting a daemon of their own meanwhile. */
 export interface Hold {
@@ -21,24 +23,35 @@ export interface Hold {
 
 /**
  * Has the daemon that runs end, if it is older than this one: mounts go on with this one. Resolves when its locks are
- * ours. Throws CRFS_USAGE where it is not older, or mounts speak another version of the protocol, and CRFS_UNREACHABLE
- * where it does not end; it goes on then.
+ * ours. Throws CRFS_USAGE where it is not older, or mounts speak another version of the protocol: it goes on then; and
+ * CRFS_UNREACHABLE where it has not ended in time: the next daemon is then the one that a mount starts. The log is told what
+ * this waits for, if it takes more than a second.
  */
-export async function takeOver(): Promise<Hold> {
+export async function takeOver(log: Logger): Promise<Hold> {
   const hold = await holdMounts();
+  let telling: NodeJS.Timeout | undefined;
   try {
     const running = JSON.parse((await askDaemon('GET', '/status')) ?? 'null') as Status | null;
     if (running !== null) {
       checkOlder(running);
+      const { pid, version: older } = running;
+      const what = 'waits for the older daemon to end, which first has the cache on the disk';
+      telling = setTimeout(() => log.info({ older: pid, version: older }, what), TOLD_AFTER_MS);
       await askDaemon('POST', '/stop');
     }
     for (const end = Date.now() + WITHIN_MS; !lockDaemon(); await sleep(LOOK_EVERY_MS)) {
-      if (Date.now() > end) throw new CrfsError('CRFS_UNREACHABLE', 'the daemon that runs does not end: try again');
+      if (Date.now() < end) continue;
+      throw new CrfsError(
+        'CRFS_UNREACHABLE',
+        `the daemon that runs has not ended within ${WITHIN_MS / 1000} s: try again`,
+      );
     }
     return hold;
   } catch (error) {
     hold.release();
     throw error;
+  } finally {
+    clearTimeout(telling);
   }
 }
 
