@@ -2,13 +2,13 @@
 
 import { closeSync, constants, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
 import { addon } from '../../native/addon.js';
 import { CrfsError } from '../errors/error.js';
 import { cacheDirectory } from '../settings/directories.js';
 import { version } from '../version.js';
 import { askDaemon } from './ask.js';
 import { lockDaemon } from './lock.js';
-import type { Logger } from './log.js';
 import type { Status } from './status.js';
 
 const LOOK_EVERY_MS = 20;
