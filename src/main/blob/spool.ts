@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import type { FileHandle } from 'node:fs/promises';
 import { CrfsError } from '../errors/error.js';
 import { isNoSpace } from '../errors/no-space.js';
 import { reasonOf } from '../errors/reason.js';
+import { namelessFile } from './nameless-file.js';
 
 const pieceSize = 256 * 1024;
 
@@ -33,11 +32,8 @@ export class Spool {
 
   /** Rejects with CRFS_DENIED or CRFS_NO_SPACE where $TMPDIR is of no use. */
   static async create(): Promise<Spool> {
-    const path = join(spoolDirectory(), `crfs-${randomBytes(8).toString('hex')}`);
     try {
-      const file = await open(path, 'wx+', 0o600);
-      await unlink(path);
-      return new Spool(file);
+      return new Spool(await namelessFile(spoolDirectory()));
     } catch (error) {
       throw spoolError(error);
     }

@@ -84,7 +84,7 @@ export class Cache {
 
   async #note(): Promise<void> {
     const synced: Synced = { bootId: bootId(), generation: this.#synced };
-    const draft = join(this.layout.tmp, 'synced.json');
+    const draft = this.layout.draft('synced.json');
     try {
       await writeFile(draft, JSON.stringify(synced), { flush: true });
       await rename(draft, this.layout.synced);
@@ -105,7 +105,7 @@ export class Cache {
       }
     }
     // not flushed: if this note is lost with the machine, an older one holds
-    const draft = join(this.layout.tmp, 'synced.json');
+    const draft = this.layout.draft('synced.json');
     writeFileSync(draft, JSON.stringify({ bootId: bootId(), generation } satisfies Synced));
     renameSync(draft, this.layout.synced);
     return generation;

@@ -33,6 +33,11 @@ export class CacheLayout {
     return join(this.root, 'tmp');
   }
 
+  /** What is written before it is renamed into place; `name` is its writer's to choose. */
+  draft(name: string): string {
+    return join(this.tmp, name);
+  }
+
   /** What one mount stages, by the number of its session. */
   staging(session: number): string {
     return join(this.tmp, `mount-${session}`);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { CacheLayout } from './layout.js';
 
 /** What was learned of a blob when its TOC was read: enough to serve it again without reading the TOC. */
@@ -44,7 +43,7 @@ export function parseRecord(text: string): BlobRecord | undefined {
 }
 
 export function writeRecord(layout: CacheLayout, identity: string, record: BlobRecord): void {
-  const draft = join(layout.tmp, `record-${record.key}`);
+  const draft = layout.draft(`record-${record.key}`);
   writeFileSync(draft, `${JSON.stringify(record)}\n`, { mode: 0o600 });
   renameSync(draft, layout.record(identity));
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { chmodSync, renameSync, utimesSync } from 'node:fs';
-import { join } from 'node:path';
 import { Piscina } from 'piscina';
 import type { IndexOutcome, IndexTask } from '../../workers/index/worker.js';
 import type { CacheLayout } from '../cache/layout.js';
@@ -38,7 +37,7 @@ export class Indexer {
    * Throws CRFS_NOT_STARGZ, CRFS_BAD_LAYER.
    */
   async index(blob: Omit<IndexTask, 'path' | 'memoryLimit'>, generation: () => number): Promise<BlobRecord> {
-    const path = join(this.#layout.tmp, `index-${this.#drafts++}`);
+    const path = this.#layout.draft(`index-${this.#drafts++}`);
     const outcome = (await this.#run({ ...blob, path, memoryLimit: this.#memoryLimit })) as IndexOutcome;
     if ('error' in outcome) throw new CrfsError(outcome.error.code, outcome.error.message);
     chmodSync(path, 0o400);

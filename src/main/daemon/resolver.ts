@@ -2,7 +2,6 @@
 
 import { fstatSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { CacheLayout } from '../cache/layout.js';
 import { CrfsError } from '../errors/error.js';
@@ -115,7 +114,7 @@ export class Resolver {
   }
 
   async #write(path: string, bytes: Uint8Array): Promise<void> {
-    const draft = join(this.#layout.tmp, `manifest-${this.#drafts++}`);
+    const draft = this.#layout.draft(`manifest-${this.#drafts++}`);
     await writeFile(draft, bytes, { mode: 0o600 });
     await rename(draft, path);
   }

@@ -2,10 +2,9 @@
 
 /** A whole download kept in a file without a name, read while it still grows: for servers that know no ranges. */
 
-import { randomUUID } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
-import { type FileHandle, open, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import type { FileHandle } from 'node:fs/promises';
+import { namelessFile } from '../blob/nameless-file.js';
 import { CrfsError } from '../errors/error.js';
 import { isNoSpace } from '../errors/no-space.js';
 
@@ -32,10 +31,7 @@ export class WholeDownload {
   /** Starts to keep `content` in a file of `directory`. */
   static async create(directory: string, content: AsyncIterable<Uint8Array>): Promise<WholeDownload> {
     try {
-      const path = join(directory, `.download-${randomUUID()}`);
-      const file = await open(path, 'wx+', 0o600);
-      await unlink(path);
-      const download = new WholeDownload(file);
+      const download = new WholeDownload(await namelessFile(directory));
       void download.#fill(content);
       return download;
     } catch (error) {

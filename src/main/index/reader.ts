@@ -8,6 +8,7 @@
 import { addon } from '../../native/addon.js';
 import { bytesOfName, nameOfBytes } from '../formats/name-bytes.js';
 import { placeEnd, placeOver, placeStart, tagEnd, tagOver, tagStart } from './hash.js';
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './modes.js';
 
 const {
   index: HEADER,
@@ -21,10 +22,6 @@ const {
 const { indexUnverified, inodeDigest } = addon.layout.constants;
 
 const DIGEST_BYTES = 32;
-const S_IFMT = 0o170000;
-const S_IFDIR = 0o040000;
-const S_IFREG = 0o100000;
-const S_IFLNK = 0o120000;
 
 export interface Xattr {
   readonly name: string;

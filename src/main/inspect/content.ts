@@ -10,7 +10,7 @@ import { Window } from '../blob/window.js';
 import { asFault, LayerFault, namingBlob, quote } from '../formats/fault.js';
 import { compareDigest } from '../index/check-digest.js';
 import type { IndexReader } from '../index/reader.js';
-import type { OpenLayer } from './layer.js';
+import type { InspectedLayer } from './layer.js';
 import type { Part } from './view.js';
 import type { Workspace } from './workspace.js';
 
@@ -64,7 +64,7 @@ function unitsOf(index: IndexReader, inode: number): Unit[] {
   }));
 }
 
-async function* checked(layer: OpenLayer, unit: Unit, workspace: Workspace): AsyncGenerator<Uint8Array> {
+async function* checked(layer: InspectedLayer, unit: Unit, workspace: Workspace): AsyncGenerator<Uint8Array> {
   if (unit.digest === undefined) {
     yield* inflated(layer, unit);
     return;
@@ -86,12 +86,12 @@ async function* checked(layer: OpenLayer, unit: Unit, workspace: Workspace): Asy
   }
 }
 
-async function* inflated(layer: OpenLayer, { first, end }: Unit): AsyncGenerator<Uint8Array> {
+async function* inflated(layer: InspectedLayer, { first, end }: Unit): AsyncGenerator<Uint8Array> {
   for (let chunk = first; chunk < end; chunk++) yield* inflatedChunk(layer, chunk);
 }
 
 /** The content of one chunk, out of its gzip member. */
-async function* inflatedChunk({ index, tocOffset, blob }: OpenLayer, chunk: number): AsyncGenerator<Uint8Array> {
+async function* inflatedChunk({ index, tocOffset, blob }: InspectedLayer, chunk: number): AsyncGenerator<Uint8Array> {
   const start = index.chunkOffset(chunk);
   const output = createGunzip({ chunkSize: OUTPUT_BYTES });
   pipeline(Readable.from(ranges(blob, start, Math.min(index.chunkEnd(chunk), tocOffset))), output, () => {

@@ -2,15 +2,16 @@
 
 /** What is known of a file in a layer, in the form that --json prints. */
 
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG } from '../index/modes.js';
 import type { Node } from './view.js';
 
 const TYPES: ReadonlyMap<number, readonly [type: FileType, letter: string]> = new Map([
-  [0o040000, ['directory', 'd']],
-  [0o100000, ['file', '-']],
-  [0o120000, ['symlink', 'l']],
-  [0o020000, ['char', 'c']],
-  [0o060000, ['block', 'b']],
-  [0o010000, ['fifo', 'p']],
+  [S_IFDIR, ['directory', 'd']],
+  [S_IFREG, ['file', '-']],
+  [S_IFLNK, ['symlink', 'l']],
+  [S_IFCHR, ['char', 'c']],
+  [S_IFBLK, ['block', 'b']],
+  [S_IFIFO, ['fifo', 'p']],
 ]);
 
 export type FileType = 'directory' | 'file' | 'symlink' | 'char' | 'block' | 'fifo';
@@ -60,7 +61,7 @@ export interface AllFacts extends Facts {
 }
 
 function typeOf(mode: number): readonly [type: FileType, letter: string] {
-  return TYPES.get(mode & 0o170000) ?? ['file', '?']; // an index has no others
+  return TYPES.get(mode & S_IFMT) ?? ['file', '?']; // an index has no others
 }
 
 export function factsOf({ path, layer, inode }: Node): Facts {

@@ -12,7 +12,7 @@ import { openRemote } from '../sources/open.js';
 import { placeOf } from '../sources/place.js';
 import { configOf } from './config.js';
 import type { AnyLayerSource, FoundImage } from './found-image.js';
-import { type OpenLayer, readLayer } from './layer.js';
+import { type InspectedLayer, readLayer } from './layer.js';
 import type { Workspace } from './workspace.js';
 
 /** Layers that are read at the same time. */
@@ -70,7 +70,7 @@ export async function openLayers(
   workspace: Workspace,
   only: string | undefined,
   written: string,
-): Promise<OpenLayer[]> {
+): Promise<InspectedLayer[]> {
   const wanted = only === undefined ? [...image.layers.keys()] : [chooseLayer(image, only, written)];
   return await pLimit(AT_ONCE).map(wanted, async (place) => {
     const layer = image.layers[place] as AnyLayerSource;

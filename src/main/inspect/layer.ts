@@ -13,7 +13,7 @@ import type { LayerSource } from '../sources/open.js';
 import type { Workspace } from './workspace.js';
 
 /** A layer whose TOC has been read. */
-export interface OpenLayer {
+export interface InspectedLayer {
   /** 1 is the base. */
   readonly number: number;
   readonly name: string;
@@ -36,7 +36,7 @@ export async function readLayer(
   number: number,
   blob: BlobSource,
   workspace: Workspace,
-): Promise<OpenLayer> {
+): Promise<InspectedLayer> {
   const found = await recognise(blob);
   const elsewhere = found.toc === undefined ? await layer.openToc() : undefined;
   const path = workspace.path();

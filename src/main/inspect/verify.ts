@@ -13,7 +13,7 @@ import type { Progress } from '../output/progress.js';
 import { shortenDigests } from '../output/text.js';
 import { fileSource } from '../sources/file.js';
 import type { AnyLayerSource, FoundImage } from './found-image.js';
-import { type OpenLayer, readLayer } from './layer.js';
+import { type InspectedLayer, readLayer } from './layer.js';
 import type { Workspace } from './workspace.js';
 
 /** What was found of one layer. */
@@ -132,7 +132,7 @@ class LayerCheck {
   }
 
   /** Holds the TOC against the manifest, and every file against the TOC. */
-  async #members({ fd }: FileHandle): Promise<OpenLayer> {
+  async #members({ fd }: FileHandle): Promise<InspectedLayer> {
     const { workspace, progress, pool } = this.#means;
     const { name } = this.#layer;
     const layer = await readLayer(this.#layer, this.#number, fileSource(fd, name), workspace);
@@ -165,7 +165,7 @@ class LayerCheck {
     if (wanted !== undefined && found !== wanted) this.#problems.push(`${what} is ${found}, not ${wanted}`);
   }
 
-  #report(whole?: WholeOutcome, layer?: OpenLayer): LayerReport {
+  #report(whole?: WholeOutcome, layer?: InspectedLayer): LayerReport {
     return {
       number: this.#number,
       name: this.#layer.name,

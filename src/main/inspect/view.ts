@@ -7,11 +7,12 @@
 
 import { CrfsError } from '../errors/error.js';
 import { bytesOfName, nameOfBytes } from '../formats/name-bytes.js';
-import type { OpenLayer } from './layer.js';
+import { S_IFCHR, S_IFMT } from '../index/modes.js';
+import type { InspectedLayer } from './layer.js';
 
 /** A file in one layer. */
 export interface Part {
-  readonly layer: OpenLayer;
+  readonly layer: InspectedLayer;
   readonly inode: number;
 }
 
@@ -23,8 +24,6 @@ export interface Node extends Part {
   readonly parts: readonly Part[];
 }
 
-const S_IFMT = 0o170000;
-const S_IFCHR = 0o020000;
 const WHITEOUT = '.wh.';
 const OPAQUE_FILE = '.wh..wh..opq';
 const OPAQUE_XATTRS = ['trusted.overlay.opaque', 'user.overlay.opaque', 'user.fuseoverlayfs.opaque'];
@@ -38,7 +37,7 @@ export class View {
   readonly #raw: boolean;
 
   /** `layers`, the base first; `name` is what a person calls them. A raw view is of one layer, and shows its whiteouts. */
-  constructor(layers: readonly OpenLayer[], name: string, raw: boolean) {
+  constructor(layers: readonly InspectedLayer[], name: string, raw: boolean) {
     this.#name = name;
     this.#raw = raw;
     this.root = this.#stack('', layers.toReversed()) as Node; // every layer has a root, and nothing hides it
@@ -115,7 +114,7 @@ export class View {
   }
 
   /** A path over layers, the topmost first. */
-  #stack(path: string, layers: readonly OpenLayer[]): Node | undefined {
+  #stack(path: string, layers: readonly InspectedLayer[]): Node | undefined {
     const parts: Part[] = [];
     for (const layer of layers) {
       if (!this.#raw && hasWhiteout(layer, path)) break;
@@ -147,16 +146,16 @@ function at(directory: Node, name = ''): string {
   return JSON.stringify(`/${[directory.path, name].filter((part) => part !== '').join('/')}`);
 }
 
-function hasWhiteout({ index }: OpenLayer, path: string): boolean {
+function hasWhiteout({ index }: InspectedLayer, path: string): boolean {
   const name = nameOf(path);
   return path !== '' && index.find(`${path.slice(0, path.length - name.length)}${WHITEOUT}${name}`) >= 0;
 }
 
-function isWhiteoutDevice({ index }: OpenLayer, inode: number): boolean {
+function isWhiteoutDevice({ index }: InspectedLayer, inode: number): boolean {
   return (index.mode(inode) & S_IFMT) === S_IFCHR && index.major(inode) === 0 && index.minor(inode) === 0;
 }
 
-function isOpaque({ index }: OpenLayer, path: string, inode: number): boolean {
+function isOpaque({ index }: InspectedLayer, path: string, inode: number): boolean {
   const xattrs = index.xattrs(inode);
   for (const name of OPAQUE_XATTRS) {
     const xattr = xattrs.find((candidate) => candidate.name === name);

@@ -2,8 +2,9 @@
 
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { type FileHandle, open, unlink } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { namelessFile } from '../blob/nameless-file.js';
 import { spoolDirectory, spoolError } from '../blob/spool.js';
 import type { Variables } from '../environment/environment.js';
 import { Interrupted, type InterruptingSignal, interruptingSignals } from '../errors/interrupted.js';
@@ -71,10 +72,7 @@ export class Workspace {
 
   /** A file without a name, to write and to read. The caller closes it. */
   async file(): Promise<FileHandle> {
-    const path = this.path();
-    const file = await open(path, 'wx+', 0o600);
-    await unlink(path);
-    return file;
+    return await namelessFile(this.directory);
   }
 
   async close(): Promise<void> {

@@ -37,8 +37,8 @@ function userDirectory(variable: string, fallback: string): string {
 export function privateDirectory(path: string): string {
   // only if it is missing: of a read-only file system, mkdir would say that it does not exist
   if (!lstatSync(path, { throwIfNoEntry: false })) mkdirSync(path, { recursive: true, mode: 0o700 });
-  const { mode, uid } = lstatSync(path);
-  if ((mode & 0o170000) !== 0o040000 || uid !== geteuid?.() || (mode & 0o077) !== 0) {
+  const found = lstatSync(path);
+  if (!found.isDirectory() || found.uid !== geteuid?.() || (found.mode & 0o077) !== 0) {
     const hint = 'it must be a directory of yours that nobody else can enter (mode 0700)';
     throw new CrfsError('CRFS_DENIED', `${path} cannot be used: ${hint}`);
   }
