@@ -32,7 +32,8 @@ const FOLDERS = [
   ['workers/deflate', 'workers'],
   ['workers/index', 'errors formats sources index cache'],
   ['workers/board', 'errors'],
-  ['workers/serve', 'errors index fetch workers workers/decode workers/board'],
+  ['workers/prefetch', 'index'],
+  ['workers/serve', 'errors index fetch workers workers/decode workers/board workers/prefetch'],
   ['workers/verify', 'errors index workers/decode workers/serve'],
   ['main/settings', 'errors workers'],
   ['main/convert', 'errors blob schema formats tar compression output registry images index workers workers/deflate'],
@@ -43,7 +44,7 @@ const FOLDERS = [
   ['main/version'],
   [
     'main/daemon',
-    'errors formats http registry sources index fetch cache workers workers/board workers/index workers/serve settings version',
+    'errors formats http registry sources index fetch cache workers workers/board workers/index workers/prefetch workers/serve settings version',
   ],
   ['main/mount', 'errors daemon'],
   [

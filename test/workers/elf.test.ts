@@ -5,7 +5,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import test from 'ava';
-import { needsOf } from '../../src/workers/serve/elf.js';
+import { needsOf } from '../../src/workers/prefetch/elf.js';
 
 function needs(path: string): ReturnType<typeof needsOf> {
   const fd = openSync(path, 'r');

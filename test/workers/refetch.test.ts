@@ -16,14 +16,16 @@ import { Board } from '../../src/workers/board/board.js';
 import { libdeflate } from '../../src/workers/decode/libdeflate.js';
 import { MemberReader } from '../../src/workers/decode/member-reader.js';
 import { Filler } from '../../src/workers/serve/filler.js';
-import { type Layer, Layers, type Report } from '../../src/workers/serve/layers.js';
+import type { Report } from '../../src/workers/serve/messages.js';
+import type { ServedLayer } from '../../src/workers/serve/served-layer.js';
+import { ServedLayers } from '../../src/workers/serve/served-layers.js';
 import { Store } from '../../src/workers/serve/store.js';
 import { makeLayer } from '../tools/layers.js';
 import { run } from '../tools/run.js';
 
 interface World {
   readonly filler: Filler;
-  readonly layer: Layer;
+  readonly layer: ServedLayer;
   readonly blocks: Blocks;
   readonly reports: Report[];
   /** The bytes that a worker has inflated are wrong, as often as this says. */
@@ -52,7 +54,7 @@ async function world(t: ExecutionContext, files: Readonly<Record<string, Buffer>
   for (let block = 0; block < blocks.count; block++) blocks.add(block);
   const { port1, port2 } = new MessageChannel();
   t.teardown(() => port1.close());
-  const layers = new Layers(port2);
+  const layers = new ServedLayers(port2);
   const [indexFd, blobFd] = [openSync(at('index'), 'r'), openSync(path, 'r')];
   const regions = new SharedArrayBuffer(64);
   port1.postMessage({ add: { number: 1, name: 'layer', indexFd, blobFd, tocOffset, blocks: blocks.shared, regions } });
@@ -76,7 +78,15 @@ async function world(t: ExecutionContext, files: Readonly<Record<string, Buffer>
     () => decoder,
     () => undefined,
   );
-  const filler = new Filler(0, 1, new Board(1), layers, store, members, (report) => reports.push(report));
+  const filler = new Filler({
+    worker: 0,
+    workers: 1,
+    board: new Board(1),
+    layers,
+    store,
+    members,
+    report: (report) => reports.push(report),
+  });
   const inode = (name: string): number => layer.index.find(name);
   const made: World = {
     filler,

@@ -34,7 +34,7 @@ export class Deflater {
     this.#engine = options.engine ?? 'libdeflate';
     this.#level = options.level ?? defaultLevel;
     this.#pool = new Piscina({
-      filename: fileURLToPath(new URL('../../workers/deflate/worker.js', import.meta.url)),
+      filename: fileURLToPath(new URL('../../workers/deflate/deflate-worker.js', import.meta.url)),
       minThreads: 0, // one that is made at once is not told of when it has loaded
       idleTimeout: keepIdleMs,
       maxThreads: this.workers,

@@ -7,19 +7,14 @@ import type { Logger } from 'pino';
 import { Piscina } from 'piscina';
 import { addon } from '../../native/addon.js';
 import { Board } from '../../workers/board/board.js';
-import type { LayerFacts, Order, Report } from '../../workers/serve/layers.js';
-import type { WorkerTask } from '../../workers/serve/worker.js';
+import type { Ahead, LayerFacts, Order, Report, Want } from '../../workers/serve/messages.js';
+import type { WorkerTask } from '../../workers/serve/serve-worker.js';
 import type { CacheLayout } from '../cache/layout.js';
 import { CrfsError } from '../errors/error.js';
 import type { Settings } from '../settings/options.js';
 
 const RESTART_PAUSE_MS = 100;
 const START_WITHIN_MS = 30_000;
-
-/** A request that waits for the chunks of a file. */
-export type Want = Extract<Report, { want: unknown }>['want'];
-/** Files to fetch before somebody waits for them. */
-export type Ahead = Extract<Report, { ahead: unknown }>['ahead'];
 
 /** Who sees to the bytes of remote layers. */
 export interface Supply {
@@ -62,7 +57,7 @@ export class Crew {
     if (this.#pool !== undefined || this.board.stopping) return;
     const { workers } = this.#settings;
     const pool = new Piscina({
-      filename: new URL('../../workers/serve/worker.js', import.meta.url).href,
+      filename: new URL('../../workers/serve/serve-worker.js', import.meta.url).href,
       minThreads: 1,
       maxThreads: workers,
       resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 128 },

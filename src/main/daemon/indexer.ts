@@ -2,7 +2,7 @@
 
 import { chmodSync, renameSync, utimesSync } from 'node:fs';
 import { Piscina } from 'piscina';
-import type { IndexOutcome, IndexTask } from '../../workers/index/worker.js';
+import type { IndexOutcome, IndexTask } from '../../workers/index/index-worker.js';
 import type { CacheLayout } from '../cache/layout.js';
 import type { BlobRecord } from '../cache/records.js';
 import { CrfsError } from '../errors/error.js';
@@ -13,7 +13,7 @@ export class Indexer {
   readonly #layout: CacheLayout;
   readonly #memoryLimit: number;
   readonly #pool = new Piscina({
-    filename: new URL('../../workers/index/worker.js', import.meta.url).href,
+    filename: new URL('../../workers/index/index-worker.js', import.meta.url).href,
     minThreads: 0,
     maxThreads: 2,
     idleTimeout: 5000,

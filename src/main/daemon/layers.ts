@@ -4,7 +4,8 @@ import { closeSync, existsSync, openSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Logger } from 'pino';
 import { addon } from '../../native/addon.js';
-import { regionsOf } from '../../workers/serve/readahead.js';
+import { regionsOf } from '../../workers/prefetch/readahead.js';
+import type { Ahead, Want } from '../../workers/serve/messages.js';
 import type { CacheLayout } from '../cache/layout.js';
 import { type BlobRecord, readRecord, writeRecord } from '../cache/records.js';
 import { blobLimit, sizeLimit } from '../cache/trim.js';
@@ -16,7 +17,7 @@ import { Traffic } from '../fetch/traffic.js';
 import { IndexReader } from '../index/reader.js';
 import type { Settings } from '../settings/options.js';
 import type { LayerBlob } from './blob.js';
-import { type Ahead, Crew, type Want } from './crew.js';
+import { Crew } from './crew.js';
 import type { Indexer } from './indexer.js';
 import type { ResolvedLayer } from './resolver.js';
 

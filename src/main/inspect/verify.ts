@@ -6,7 +6,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import pLimit from 'p-limit';
 import { Piscina } from 'piscina';
-import type { ChunksTask, FileProblem, WholeOutcome, WholeTask } from '../../workers/verify/worker.js';
+import type { ChunksTask, FileProblem, WholeOutcome, WholeTask } from '../../workers/verify/verify-worker.js';
 import { CrfsError } from '../errors/error.js';
 import type { IndexReader } from '../index/reader.js';
 import type { Progress } from '../output/progress.js';
@@ -50,7 +50,7 @@ export async function verifyImage(
   report: (layer: LayerReport) => void,
 ): Promise<void> {
   const pool = new Piscina({
-    filename: new URL('../../workers/verify/worker.js', import.meta.url).href,
+    filename: new URL('../../workers/verify/verify-worker.js', import.meta.url).href,
     minThreads: 0,
     maxThreads: availableParallelism(),
     resourceLimits: { maxYoungGenerationSizeMb: 4 },

@@ -1,9 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import type { IndexReader } from '../../main/index/reader.js';
 import { addon } from '../../native/addon.js';
-import type { Layer } from './layers.js';
 
 const MOST_REGIONS_AHEAD = 16;
+
+/** A layer, whose blob is divided into regions. */
+export interface RegionedLayer {
+  readonly number: number;
+  readonly index: IndexReader;
+  readonly isRemote: boolean;
+  /** 1 once a region's readahead was asked for, shared by the workers. */
+  readonly regions: Uint8Array;
+}
 
 /**
  * Decides what to fill before it is asked for. Neighbours in a tar are neighbours in a directory: a file that had to be
@@ -19,17 +28,18 @@ export class Readahead {
   }
 
   /** Asks for what a reader of this chunk will probably want next. */
-  follow(layer: Layer, chunk: number): void {
-    if (this.#span === 0 || layer.blocks !== undefined) return; // what is fetched decides what is filled
-    const regions = new Uint8Array(layer.regions);
+  follow(layer: RegionedLayer, chunk: number): void {
+    if (this.#span === 0 || layer.isRemote) return; // what is fetched decides what is filled
+    const { regions } = layer;
     const region = Math.floor(layer.index.chunkOffset(chunk) / this.#span);
-    this.#bring(layer, regions, region);
+    this.#bring(layer, region);
     let behind = 0;
     while (behind < Math.min(region, MOST_REGIONS_AHEAD) && Atomics.load(regions, region - behind - 1) === 1) behind++;
-    for (let ahead = 1; ahead <= behind; ahead++) this.#bring(layer, regions, region + ahead);
+    for (let ahead = 1; ahead <= behind; ahead++) this.#bring(layer, region + ahead);
   }
 
-  #bring(layer: Layer, regions: Uint8Array, region: number): void {
+  #bring(layer: RegionedLayer, region: number): void {
+    const { regions } = layer;
     if (region >= regions.length || Atomics.exchange(regions, region, 1) === 1) return;
     const first = layer.index.chunkAt(region * this.#span);
     const end = layer.index.chunkAt((region + 1) * this.#span);

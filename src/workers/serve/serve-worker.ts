@@ -7,9 +7,10 @@ import { Board } from '../board/board.js';
 import { decoderOf } from '../decode/decoders.js';
 import { MemberReader } from '../decode/member-reader.js';
 import type { EngineName } from '../engine-names.js';
-import { Filler, hasContent } from './filler.js';
-import { Layers, type Report } from './layers.js';
-import { Readahead } from './readahead.js';
+import { Readahead } from '../prefetch/readahead.js';
+import { Filler } from './filler.js';
+import type { Report } from './messages.js';
+import { ServedLayers } from './served-layers.js';
 import { Store } from './store.js';
 
 /** What a worker of the daemon is started with. */
@@ -41,14 +42,15 @@ const IDLE_LOOKS = 10;
 /** Serves requests until the board says stop, or, but for the first worker, until there has been nothing to do for a while. Blocks its thread while there is nothing to do. */
 export default async function serve(task: WorkerTask): Promise<void> {
   const board = new Board(task.workers, task.board);
-  const layers = new Layers(task.port);
+  const layers = new ServedLayers(task.port);
   const store = new Store(task.objects, task.tmp);
   const members = new MemberReader(
     (codec) => decoderOf(codec, task.engine),
     (bytes) => board.counters.add('readBytes', bytes),
   );
-  const report = task.port.postMessage.bind(task.port);
-  const filler = new Filler(task.worker, task.workers, board, layers, store, members, report);
+  const report: (said: Report) => void = task.port.postMessage.bind(task.port);
+  const { worker, workers } = task;
+  const filler = new Filler({ worker, workers, board, layers, store, members, report });
   const readahead = new Readahead(task.readahead);
   const request = board.request(task.worker);
   const word = (n: number): number => request[n] ?? 0;
@@ -61,7 +63,7 @@ export default async function serve(task: WorkerTask): Promise<void> {
     idleLooks = 0;
     if (board.running === toldOf || !board.mayGrow || addon.doorbellSleepers() > 0) return;
     toldOf = board.running;
-    report({ short: true } satisfies Report);
+    report({ short: true });
   };
 
   const help = (): boolean => {
@@ -75,7 +77,7 @@ export default async function serve(task: WorkerTask): Promise<void> {
     const layer = layers.get(word(LAYER));
     const inode = word(INODE);
     filler.serve(word(RING), word(POSITION), layer, inode);
-    if (layer && hasContent(layer, inode)) readahead.follow(layer, layer.index.chunkFirst(inode));
+    if (layer?.hasContent(inode)) readahead.follow(layer, layer.index.chunkFirst(inode));
   };
 
   const serveNextMount = (): boolean => {
@@ -113,7 +115,7 @@ export default async function serve(task: WorkerTask): Promise<void> {
     return taken;
   };
 
-  report({ serves: true } satisfies Report);
+  report({ serves: true });
   try {
     while (!board.stopping) {
       const count = addon.doorbellCount();
@@ -128,7 +130,7 @@ export default async function serve(task: WorkerTask): Promise<void> {
       addon.doorbellWait(count);
     }
   } catch (error) {
-    report({ died: (error as Error).stack ?? String(error) } satisfies Report);
+    report({ died: (error as Error).stack ?? String(error) });
     process.exit(1); // of this thread, and with it goes every descriptor that it opened
   }
   task.port.close();

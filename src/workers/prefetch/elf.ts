@@ -8,7 +8,6 @@
  */
 
 import { readSync } from 'node:fs';
-import type { IndexReader } from '../../main/index/reader.js';
 
 const HEADER = 64;
 const PROGRAM_HEADER = 56;
@@ -62,17 +61,6 @@ export function needsOf(fd: number): Needs | undefined {
   const bare = ['usr/lib64', 'usr/lib', 'lib64', 'lib', 'etc'];
   const directories = multiarch === undefined ? bare : [`usr/lib/${multiarch}`, `lib/${multiarch}`, ...bare];
   return { names, directories };
-}
-
-/** The regular file that a name leads to, over one symlink within its directory; -1: the layer has none. */
-export function findLibrary(index: IndexReader, { directories }: Needs, name: string): number {
-  for (const directory of directories) {
-    const found = index.find(`${directory}/${name}`);
-    if (found < 0) continue;
-    const inode = index.isSymlink(found) ? index.find(`${directory}/${index.target(found)}`) : found;
-    if (inode >= 0 && index.isFile(inode) && index.chunkCount(inode) > 0) return inode;
-  }
-  return -1;
 }
 
 function segmentsOf(fd: number, header: Buffer): Segment[] {

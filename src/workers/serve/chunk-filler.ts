@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { checkDigest } from '../../main/index/check-digest.js';
+import { addon } from '../../native/addon.js';
+import { type MemberReader, SLACK } from '../decode/member-reader.js';
+import type { Filling } from './filling.js';
+import type { Store } from './store.js';
+
+/** Chunks from this size on are inflated straight into the mapped object; below, writing them is cheaper. */
+const MAP_FROM = 256 << 10;
+/** A multiple of the size of a page, on every machine. */
+const MAP_ALIGNMENT = 64 << 10;
+
+/** Brings the content of chunks into the drafts of their files, checked. */
+export class ChunkFiller {
+  readonly #store: Store;
+  readonly #members: MemberReader;
+
+  constructor(store: Store, members: MemberReader) {
+    this.#store = store;
+    this.#members = members;
+  }
+
+  /** Fills a chunk of the layer. Throws CRFS_DIGEST, CRFS_BAD_LAYER, CRFS_NO_SPACE, and what the file system throws. */
+  fill(filling: Filling, chunk: number): void {
+    const { layer } = filling;
+    if (layer.index.chunkSize(chunk) >= MAP_FROM && this.#members.maps(layer, chunk)) this.#map(filling, chunk);
+    else this.#write(filling, chunk);
+  }
+
+  /**
+   * Inflates a chunk into the mapped object: into that part alone, since V8 collects garbage for each large buffer that it
+   * is shown. Only the last one finds room behind it: the slack.
+   */
+  #map(filling: Filling, chunk: number): void {
+    const { layer, fd, chunks } = filling;
+    const offset = layer.index.chunkFileOffset(chunk);
+    const size = layer.index.chunkSize(chunk);
+    if (chunks === 1) this.#store.resize(fd, size + SLACK);
+    const room = offset + size === filling.size ? size + SLACK : size;
+    const inPage = offset % MAP_ALIGNMENT;
+    const mapping = addon.map(fd, true, offset - inPage, inPage + room);
+    try {
+      this.#members.contentInto(layer, chunk, new Uint8Array(mapping, inPage, room));
+      check(filling, chunk, new Uint8Array(mapping, inPage, size));
+    } finally {
+      addon.unmap(mapping);
+      if (chunks === 1) this.#store.resize(fd, size);
+    }
+  }
+
+  #write(filling: Filling, chunk: number): void {
+    const { layer, fd } = filling;
+    const offset = layer.index.chunkFileOffset(chunk);
+    if (this.#members.fits(layer, chunk)) {
+      const content = this.#members.content(layer, chunk);
+      check(filling, chunk, content);
+      this.#store.write(fd, content, offset);
+    } else check(filling, chunk, this.#writing(fd, offset, this.#members.pieces(layer, chunk)));
+  }
+
+  /** Writes each piece as it hands it on. */
+  *#writing(fd: number, offset: number, pieces: Iterable<Uint8Array>): Generator<Uint8Array> {
+    let at = offset;
+    for (const piece of pieces) {
+      this.#store.write(fd, piece, at);
+      at += piece.length;
+      yield piece;
+    }
+  }
+}
+
+/**
+ * Holds a chunk against its digest. Where the file has one of its own, that is checked at the end, and this chunk's not:
+ * one hash for each byte. Consumes `content` in any case.
+ */
+function check(filling: Filling, chunk: number, content: Uint8Array | Iterable<Uint8Array>): void {
+  const { layer, chunks, running } = filling;
+  const only = chunks === 1;
+  const digest = layer.index.chunkDigest(chunk) ?? (only ? filling.digest : undefined);
+  if (running) running.add(chunk - filling.first, content);
+  else if (digest)
+    checkDigest(content, digest, only ? 'the content' : `the chunk at ${layer.index.chunkFileOffset(chunk)}`);
+  else if (!(content instanceof Uint8Array)) for (const _ of content);
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** What the daemon's main thread and the workers that serve say to each other. */
+
+/** A layer, as the main thread makes it known to the workers. */
+export interface LayerFacts {
+  readonly number: number;
+  /** What to call it in messages. */
+  readonly name: string;
+  /** Descriptors of the main thread, open until every worker has dropped the layer. */
+  readonly indexFd: number;
+  readonly blobFd: number;
+  /** Where the TOC begins in the blob: every member ends before it. */
+  readonly tocOffset: number;
+  /** Which blocks of the blob are in its file, where it is fetched as it is needed. */
+  readonly blocks?: SharedArrayBuffer;
+  /** A byte per region of the blob: 1 once its readahead was asked for, shared by the workers. */
+  readonly regions: SharedArrayBuffer;
+}
+
+/** What the main thread tells a worker. */
+export type Order = { readonly add: LayerFacts } | { readonly drop: number };
+
+/** A request that cannot be served before its file's chunks are fetched: whoever fetches them answers it. */
+export interface Want {
+  readonly layer: number;
+  readonly inode: number;
+  readonly ring: number;
+  readonly position: number;
+}
+
+/** Files to fetch before somebody waits for them. */
+export type Ahead = readonly { readonly layer: number; readonly inode: number }[];
+
+/** What a worker tells the main thread. */
+export type Report =
+  /** The worker serves from now on. */
+  | { readonly serves: true }
+  /** No worker is left that waits for work: another one would have some. */
+  | { readonly short: true }
+  | { readonly dropped: number }
+  /** The worker meets with an error that it has no answer to, and ends. */
+  | { readonly died: string }
+  | { readonly want: Want }
+  | { readonly ahead: Ahead }
+  /** Bytes of a remote blob are wrong: they are fetched again. */
+  | { readonly doubt: { layer: string; path: string; message: string } }
+  | { readonly fault: { layer: string; path: string; code: string; message: string } };

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { Blocks } from '../../main/fetch/blocks.js';
+import { IndexReader } from '../../main/index/reader.js';
+import { addon } from '../../native/addon.js';
+import type { StoredLayer } from '../decode/member-reader.js';
+import type { LayerFacts } from './messages.js';
+
+/** A layer that this worker serves. */
+export class ServedLayer implements StoredLayer {
+  readonly number: number;
+  readonly name: string;
+  readonly blobFd: number;
+  readonly tocOffset: number;
+  readonly regions: Uint8Array;
+  readonly index: IndexReader;
+  readonly #mapping: ArrayBuffer;
+  readonly #blocks: Blocks | undefined;
+
+  constructor({ number, name, indexFd, blobFd, tocOffset, blocks, regions }: LayerFacts) {
+    this.number = number;
+    this.name = name;
+    this.blobFd = blobFd;
+    this.tocOffset = tocOffset;
+    this.regions = new Uint8Array(regions);
+    this.#mapping = addon.map(indexFd, false);
+    this.index = new IndexReader(this.#mapping);
+    this.#blocks = blocks && new Blocks(blocks);
+  }
+
+  /** Whether the blob is fetched as it is needed. */
+  get isRemote(): boolean {
+    return this.#blocks !== undefined;
+  }
+
+  /** Whether a number that came through a ring names a file with content. */
+  hasContent(inode: number): boolean {
+    return inode < this.index.inodes && this.index.isFile(inode) && this.index.chunkCount(inode) > 0;
+  }
+
+  /** Whether the chunks of a file can be read from the blob's file now. */
+  has(inode: number): boolean {
+    const blocks = this.#blocks;
+    const { index } = this;
+    return !blocks || this.#ranges(index.chunkFirst(inode), index.chunkCount(inode)).every((r) => blocks.covers(...r));
+  }
+
+  /** The bytes of some chunks are wrong. Returns whether to ask for them again: they are fetched anew then. */
+  doubt(first: number, count: number): boolean {
+    const blocks = this.#blocks;
+    return blocks !== undefined && this.#ranges(first, count).filter((range) => blocks.doubt(...range)).length > 0;
+  }
+
+  isFinal(first: number, count: number): boolean {
+    const blocks = this.#blocks;
+    return !blocks || this.#ranges(first, count).every((range) => blocks.isFinal(...range));
+  }
+
+  /** It cannot be used any more. */
+  close(): void {
+    addon.unmap(this.#mapping);
+  }
+
+  /** Where the bytes of some chunks lie in the blob. */
+  #ranges(first: number, count: number): [offset: number, end: number][] {
+    return Array.from({ length: count }, (_, n) => {
+      return [this.index.chunkOffset(first + n), Math.min(this.index.chunkEnd(first + n), this.tocOffset)];
+    });
+  }
+}
