@@ -11,6 +11,7 @@ const { join } = require('node:path');
  */
 const FOLDERS = [
   ['main/errors'],
+  ['workers'], // names of engines, and messages
   ['main/blob', 'errors'],
   ['main/environment', 'errors'],
   ['main/schema', 'errors'],
@@ -24,10 +25,9 @@ const FOLDERS = [
   ['main/sources', 'errors blob formats tar http output registry'],
   ['main/images', 'errors blob schema formats tar compression policy registry sources'],
   ['main/index', 'errors blob formats'],
-  ['main/fetch', 'blob'],
+  ['main/fetch', 'errors blob formats sources index workers'],
   ['main/cache', 'errors index fetch'],
   // Threads: each folder of src/workers is one pool's, but for what pools share.
-  ['workers'], // names of engines
   ['workers/decode', 'errors blob formats index workers'],
   ['workers/deflate', 'workers'],
   ['workers/index', 'errors formats sources index cache'],
@@ -44,7 +44,7 @@ const FOLDERS = [
   ['main/version'],
   [
     'main/daemon',
-    'errors formats http registry sources index fetch cache workers workers/board workers/index workers/prefetch workers/serve settings version',
+    'errors blob formats http registry sources index fetch cache workers workers/board workers/index workers/prefetch workers/serve settings version',
   ],
   ['main/mount', 'errors daemon'],
   [

@@ -17,8 +17,8 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { addon } from '../../native/addon.js';
 import { isNoSpace } from '../errors/no-space.js';
-import { directoriesOf, type Kind } from './contents.js';
 import { CacheLayout } from './layout.js';
+import { directoriesOf, type Kind } from './list.js';
 
 const TAG = 'Signature: 8a477f597d28d172789f06886806bc55\n# This is a cache: see https://bford.info/cachedir/\n';
 

@@ -3,8 +3,8 @@
 import { statfsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type CacheFile, cacheFiles } from './contents.js';
 import type { CacheLayout } from './layout.js';
+import { type CacheFile, cacheFiles } from './list.js';
 
 const SHARE = 10;
 /** Contents of files may take this part of the limit, however much of it mounts need for other things. */

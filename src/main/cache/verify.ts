@@ -7,8 +7,8 @@ import { basename } from 'node:path';
 import { addon } from '../../native/addon.js';
 import { BLOCK } from '../fetch/blocks.js';
 import { IndexReader } from '../index/reader.js';
-import { type CacheFile, cacheFiles, type Kind } from './contents.js';
 import type { CacheLayout } from './layout.js';
+import { type CacheFile, cacheFiles, type Kind } from './list.js';
 import { parseRecord } from './records.js';
 
 export interface Verified {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { Command } from 'commander';
-import { kinds, usageOf } from '../cache/contents.js';
 import { CacheLayout } from '../cache/layout.js';
+import { kinds, usageOf } from '../cache/list.js';
 import { sizeLimit, type Trimmed, trim } from '../cache/trim.js';
 import { verifyCache } from '../cache/verify.js';
 import { askDaemon } from '../daemon/ask.js';

@@ -7,21 +7,15 @@ import type { Logger } from 'pino';
 import { Piscina } from 'piscina';
 import { addon } from '../../native/addon.js';
 import { Board } from '../../workers/board/board.js';
-import type { Ahead, LayerFacts, Order, Report, Want } from '../../workers/serve/messages.js';
+import type { LayerFacts, Order, Report } from '../../workers/messages.js';
 import type { WorkerTask } from '../../workers/serve/serve-worker.js';
 import type { CacheLayout } from '../cache/layout.js';
 import { CrfsError } from '../errors/error.js';
+import type { Supply } from '../fetch/supply.js';
 import type { Settings } from '../settings/options.js';
 
 const RESTART_PAUSE_MS = 100;
 const START_WITHIN_MS = 30_000;
-
-/** Who sees to the bytes of remote layers. */
-export interface Supply {
-  /** Has the request answered when the chunks of its file are there. */
-  want(want: Want): void;
-  ahead(files: Ahead): void;
-}
 
 /**
  * The workers that serve the rings: one long Piscina task each, started again if it dies. There is one to begin with, one
@@ -173,7 +167,7 @@ export class Crew {
       return;
     }
     if ('want' in report) {
-      this.#supply.want(report.want);
+      void this.#supply.want(report.want);
       return;
     }
     if ('ahead' in report) {

@@ -5,20 +5,20 @@ import type { Logger } from 'pino';
 import { addon, type Connection } from '../../native/addon.js';
 import { Cache } from '../cache/cache.js';
 import { reasonOf } from '../errors/reason.js';
+import type { Remote } from '../fetch/layer-blob.js';
 import { cacheDirectory } from '../settings/directories.js';
 import type { Settings } from '../settings/options.js';
 import { shownConfiguration } from '../sources/configuration.js';
 import { version } from '../version.js';
 import { listenApi } from './api.js';
-import type { Remote } from './blob.js';
 import { ownCgroup } from './cgroup.js';
 import { Clients } from './clients.js';
 import { Indexer } from './indexer.js';
-import { OpenLayers } from './layers.js';
 import { Listener } from './listener.js';
 import { logFile } from './log.js';
 import { renderMetrics } from './metrics.js';
 import { serveMetrics } from './metrics-server.js';
+import { OpenLayers } from './open-layers.js';
 import { mountNamespace } from './processes.js';
 import { Resolver } from './resolver.js';
 import { Session } from './session.js';
@@ -126,7 +126,7 @@ export class Daemon {
     });
     const { metrics } = this.#settings;
     if (metrics) {
-      const server = serveMetrics(metrics, () => renderMetrics(this.status(), this.#layers.fetched), this.#log);
+      const server = serveMetrics(metrics, () => renderMetrics(this.status(), this.#layers.supply.fetched), this.#log);
       undo.add(() => server.close());
     }
     addon.doorbellBeat();

@@ -3,14 +3,15 @@
 import { fstatSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
+import type { HeldFile } from '../blob/held-file.js';
 import type { CacheLayout } from '../cache/layout.js';
 import { CrfsError } from '../errors/error.js';
 import type { Arrival } from '../fetch/fetcher.js';
+import { type LayerBlob, localBlob, remoteBlob } from '../fetch/layer-blob.js';
 import type { Traffic } from '../fetch/traffic.js';
 import type { ManifestStore } from '../registry/types.js';
 import type { RemoteLayer } from '../sources/open.js';
 import { type Place, placeOf } from '../sources/place.js';
-import { type HeldFile, type LayerBlob, localBlob, remoteBlob } from './blob.js';
 import type { ClientLease } from './clients.js';
 
 /** One layer of what a configuration names. */

@@ -4,16 +4,16 @@ import { closeSync, constants as fsConstants, mkdirSync, openSync, rmSync } from
 import { constants } from 'node:os';
 import type { Logger } from 'pino';
 import { addon, type Connection, type RingStatus, type Watcher } from '../../native/addon.js';
+import { HeldFile } from '../blob/held-file.js';
 import type { CacheLayout } from '../cache/layout.js';
 import { CrfsError, type ErrorCode } from '../errors/error.js';
 import { isNoSpace } from '../errors/no-space.js';
 import { withoutPasswords } from '../errors/passwords.js';
-import { HeldFile } from './blob.js';
 import type { ClientLease, Clients } from './clients.js';
 import { parseIntroduction } from './introduction.js';
-import type { OpenLayer, OpenLayers } from './layers.js';
 import { NO_DESCRIPTORS } from './listener.js';
 import { type Answer, decodeQuestion, encodeAnswer, messageLimit, type Question } from './message.js';
+import type { OpenLayer, OpenLayers } from './open-layers.js';
 import { lives } from './processes.js';
 import type { ResolvedLayer, Resolver } from './resolver.js';
 import { withoutName } from './without-name.js';

@@ -2,7 +2,8 @@
 
 import { getSystemErrorName } from 'node:util';
 import { addon } from '../../native/addon.js';
-import type { Fetched, OpenLayers } from './layers.js';
+import type { Fetched } from '../fetch/supply.js';
+import type { OpenLayers } from './open-layers.js';
 
 const LOOK_EVERY_MS = 20;
 const NUMBERS = 5; // of an open
@@ -61,7 +62,7 @@ export class Tracer {
     const follower: Follower = { ring, fetched: new Map() };
     let position = addon.ringTrace(ring, true);
     this.#followers.add(follower);
-    this.#layers.onFetched = (fetched) => this.#note(fetched);
+    this.#layers.supply.onFetched = (fetched) => this.#note(fetched);
     const numbers = new Float64Array(NUMBERS * addon.layout.constants.traceSize);
     const look = (): void => {
       const found = position === null ? null : addon.ringOpenings(ring, position, numbers);
@@ -84,7 +85,7 @@ export class Tracer {
       clearInterval(timer);
       this.#followers.delete(follower);
       if (![...this.#followers].some((other) => other.ring === ring)) addon.ringTrace(ring, false);
-      if (this.#followers.size === 0) this.#layers.onFetched = undefined;
+      if (this.#followers.size === 0) this.#layers.supply.onFetched = undefined;
     };
     return stop;
   }

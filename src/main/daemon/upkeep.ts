@@ -3,7 +3,7 @@
 import type { Logger } from 'pino';
 import type { Cache } from '../cache/cache.js';
 import { sizeLimit, type Trimmed, trim } from '../cache/trim.js';
-import type { OpenLayers } from './layers.js';
+import type { OpenLayers } from './open-layers.js';
 
 const SYNC_EVERY_MS = 60_000;
 const MEASURE_EVERY_MS = 5000;
@@ -72,7 +72,7 @@ export class Upkeep {
 
   /** Bytes that were added to the cache since the daemon started. */
   get #added(): number {
-    return this.#layers.crew.board.counters.all().objectBytes + this.#layers.fetched.bytes;
+    return this.#layers.crew.board.counters.all().objectBytes + this.#layers.supply.fetched.bytes;
   }
 
   /**

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const POLL_MS = 20;
 const QUIET_MS = 200; // after the last demand: the next one often follows at once
 
-/** What goes over the network for all layers together: so that what can wait does not delay what cannot. */
+/** Gives what is waited for precedence over what is not, on a network that all layers share. */
 export class Traffic {
   #demands = 0;
   #lastDemand = Number.NEGATIVE_INFINITY;

@@ -7,9 +7,9 @@ import { Board } from '../board/board.js';
 import { decoderOf } from '../decode/decoders.js';
 import { MemberReader } from '../decode/member-reader.js';
 import type { EngineName } from '../engine-names.js';
+import type { Report } from '../messages.js';
 import { Readahead } from '../prefetch/readahead.js';
 import { Filler } from './filler.js';
-import type { Report } from './messages.js';
 import { ServedLayers } from './served-layers.js';
 import { Store } from './store.js';
 

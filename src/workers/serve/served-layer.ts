@@ -4,7 +4,7 @@ import { Blocks } from '../../main/fetch/blocks.js';
 import { IndexReader } from '../../main/index/reader.js';
 import { addon } from '../../native/addon.js';
 import type { StoredLayer } from '../decode/member-reader.js';
-import type { LayerFacts } from './messages.js';
+import type { LayerFacts } from '../messages.js';
 
 /** A layer that this worker serves. */
 export class ServedLayer implements StoredLayer {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import type { Order, Report } from './messages.js';
+import type { Order, Report } from '../messages.js';
 import { ServedLayer } from './served-layer.js';
 
 /** The layers that this worker serves, kept up to date by orders of the main thread. */

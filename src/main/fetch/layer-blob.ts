@@ -1,34 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { closeSync, fstatSync } from 'node:fs';
-import { BlobFile } from '../fetch/blob-file.js';
-import type { Blocks } from '../fetch/blocks.js';
-import { type Arrival, Fetcher } from '../fetch/fetcher.js';
-import { Link } from '../fetch/link.js';
-import type { Traffic } from '../fetch/traffic.js';
+import type { HeldFile } from '../blob/held-file.js';
 import { recognise } from '../formats/recognise.js';
 import { fileSource } from '../sources/file.js';
 import type { LayerSource } from '../sources/open.js';
-
-/** A descriptor with one owner at a time: who takes it closes it. */
-export class HeldFile {
-  readonly fd: number;
-  #held = true;
-
-  constructor(fd: number) {
-    this.fd = fd;
-  }
-
-  take(): number {
-    this.#held = false;
-    return this.fd;
-  }
-
-  /** Closes it, unless it was taken. */
-  release(): void {
-    if (this.#held) closeSync(this.take());
-  }
-}
+import { BlobFile } from './blob-file.js';
+import type { Blocks } from './blocks.js';
+import { type Arrival, Fetcher } from './fetcher.js';
+import { Link } from './link.js';
+import type { Traffic } from './traffic.js';
 
 /** The blob of a layer, as the workers read it: a file, all of which may not be there yet. */
 export interface LayerBlob {
