@@ -88,7 +88,7 @@ mounting('trace tells what was fetched, a line for a person', async (t) => {
   const { lines, child, ended } = await trace(t, machine, [mount.merged]);
   await readFile(join(mount.merged, 'first')); // the origin is in this process, and must not be blocked
   await until('it is told', () => lines.length === 1);
-  t.regex(lines[0] ?? '', /^\d\d:\d\d:\d\d\.\d{3} +\d+\.\d ms {2}fetch \d+\.\d ms +1 {2}first$/);
+  t.regex(lines[0] ?? '', /^\d\d:\d\d:\d\d\.\d{3} +\d+\.\d ms {2}fetch \d+\.\d ms +1 {2}\/first$/);
   child.kill('SIGINT');
   t.is(await ended, 0);
 });

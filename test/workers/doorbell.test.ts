@@ -7,7 +7,7 @@ import { MessageChannel } from 'node:worker_threads';
 import test from 'ava';
 import { type Addon, addon } from '../../src/native/addon.js';
 import { Board } from '../../src/workers/board/board.js';
-import serve from '../../src/workers/serve/worker.js';
+import serve from '../../src/workers/serve/serve-worker.js';
 
 test('what is published while a worker looks for work in vain is not slept through', async (t) => {
   const place = await mkdtemp(join(tmpdir(), 'crfs-doorbell-'));
