@@ -23,7 +23,7 @@ export function logFile(): string {
  */
 export function openLog(level: Settings['log-level'], foreground: boolean): Logger {
   const sink: Sink = foreground ? (line) => void writeSync(2, line) : new LogFile().write;
-  const base = { daemon: process.pid };
+  const base = { pid: process.pid };
   const formatters = { level: (label: string) => ({ level: label }) };
   return pino({ level, base, formatters, timestamp: pino.stdTimeFunctions.isoTime }, { write: dropping(sink) });
 }
