@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import type { Logger } from 'pino';
+import type { RetryNotice } from '../http/retry.js';
 import type { RegistryClient } from '../registry/client.js';
+
+const TOLD_FROM_MS = 1000;
 
 /** One mount's share of a client. */
 export interface ClientLease {
@@ -25,11 +29,13 @@ interface Shared {
 export class Clients {
   readonly #spool: string;
   readonly #shared = new Map<string, Shared>();
+  readonly #log: Logger;
   #next = 0;
 
-  /** `spool` is a directory for temporary files. */
-  constructor(spool: string) {
+  /** `spool` is a directory for temporary files. The log is told what is tried again. */
+  constructor(spool: string, log: Logger) {
     this.#spool = spool;
+    this.#log = log;
   }
 
   /** For a mount with this environment. */
@@ -53,6 +59,13 @@ export class Clients {
   async #open(env: Readonly<Record<string, string>>): Promise<RegistryClient> {
     const { RegistryClient: Client } = await import('../registry/client.js');
     const { accessOf } = await import('../registry/access.js');
-    return new Client({ spool: this.#spool, ...accessOf(env) });
+    const onRetry = (notice: RetryNotice): void => this.#tell(notice);
+    return new Client({ spool: this.#spool, ...accessOf(env), onRetry });
+  }
+
+  /** Each time that somebody waits for longer than a second because of it. */
+  #tell({ what, reason, attempt, nextInMs, elapsedMs }: RetryNotice): void {
+    const ms = Math.round(elapsedMs + nextInMs);
+    if (ms >= TOLD_FROM_MS) this.#log.warn({ attempt, ms }, `${what}: ${reason}; trying again`);
   }
 }

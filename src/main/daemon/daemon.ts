@@ -74,7 +74,7 @@ export class Daemon {
     this.#upkeep = new Upkeep(this.#cache, this.#layers, settings['max-size'], log);
     undo.add(() => this.#upkeep.stop());
     this.#resolver = new Resolver(layout, log);
-    this.#clients = new Clients(layout.tmp);
+    this.#clients = new Clients(layout.tmp, log);
     this.#tracer = new Tracer(this.#layers);
   }
 
