@@ -5,10 +5,11 @@
 //   npm run mutants -- [--list] [--jobs N] [NAME...]      NAME: a mutant, or the start of several
 //
 // test/mutants/*.json hold them: {"name", "file", "find", "put", "tests", "why"}. `find` stands in `file` exactly once and
-// is replaced by `put`; the mistake is noticed if one of `tests` (below test/, without .test.ts) then fails. Each of them is
-// run without any mistake before: one that fails anyway notices nothing. A mutant with "harmless" changes nothing that can
-// be seen, and says why: it is not run. All runs in copies of the checkout below dist/mutants, which go in the end.
-// Ends with 1 if a mistake goes unnoticed, or cannot be planted.
+// is replaced by `put`; the mistake is noticed if one of `tests` (below test/, without .test.ts) then fails. Of a file that
+// takes long, "match" says which titles are enough, as ava's --match. All are run without any mistake before: a test that
+// fails anyway notices nothing. A mutant with "harmless" changes nothing that can be seen, and says why: it is not run.
+// All runs in copies of the checkout below dist/mutants, which go in the end. Ends with 1 if a mistake goes unnoticed, or
+// cannot be planted.
 
 import { spawn, spawnSync } from 'node:child_process';
 import {
@@ -117,7 +118,7 @@ function planted({ file, find, put }) {
   return parts.join(put);
 }
 
-/** By test: whether it passes without any mistake. */
+/** By test, and titles of it: whether it passes without any mistake. */
 const sound = new Map();
 
 /** A copy of the checkout, built, in which one mistake at a time is planted. */
@@ -153,32 +154,30 @@ class Copy {
     this.#isStale = false;
   }
 
-  async #passes(tests) {
+  async #passes(tests, match) {
     await this.#build();
-    return await run(
-      this.path,
-      AVA,
-      tests.map((name) => `dist/test/${name}.test.js`),
-    );
+    const files = tests.map((name) => `dist/test/${name}.test.js`);
+    return await run(this.path, AVA, [...(match ? ['--match', match] : []), ...files]);
   }
 
-  async #isSound(test) {
-    const { ok, output } = await this.#passes([test]);
+  async #isSound(test, match) {
+    const { ok, output } = await this.#passes([test], match);
     if (!ok) process.stderr.write(`${output.slice(-4000)}\n`);
     return ok;
   }
 
   /** 'noticed', or what else happened. */
   async judge(mutant) {
-    const { file, tests } = mutant;
+    const { file, tests, match } = mutant;
     try {
       const text = planted(mutant);
       for (const test of tests) {
-        if (!sound.has(test)) sound.set(test, this.#isSound(test));
-        if (!(await sound.get(test))) throw new Error(`${test} fails without any mistake`);
+        const key = `${test} ${match ?? ''}`;
+        if (!sound.has(key)) sound.set(key, this.#isSound(test, match));
+        if (!(await sound.get(key))) throw new Error(`${key.trimEnd()} fails without any mistake`);
       }
       this.#write(file, text);
-      return (await this.#passes(tests)).ok ? 'UNNOTICED' : 'noticed';
+      return (await this.#passes(tests, match)).ok ? 'UNNOTICED' : 'noticed';
     } catch (error) {
       return error.message;
     } finally {

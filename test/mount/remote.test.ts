@@ -211,6 +211,32 @@ remote('a layer whose TOC is not the one that the manifest names is refused', as
   t.regex(error?.message ?? '', /its TOC is not the one of the manifest/);
 });
 
+remote('a TOC that a manifest names is held against what is known of the layer, in use or not', async (t) => {
+  const { machine, registry, image } = await world(t);
+  const { lower, upper } = writeWhiteoutTars(machine.directory('tars'));
+  const [one, other] = [await imageOf([lower]), await imageOf([upper])];
+  const [layer] = one.layers;
+  if (layer === undefined) throw new Error('the image has no layer');
+  const { annotations: _, ...bare } = layer;
+  await pushImage({ ...one, layers: [bare] }, `${registry.host}/toc:bare`);
+  await pushImage(
+    { ...one, layers: [{ ...bare, annotations: other.layers[0]?.annotations ?? {} }] },
+    `${registry.host}/toc:wrong`,
+  );
+  const refused = { message: /its TOC is not the one of the manifest/ };
+  const mount = await machine.mount([image('toc:bare')]);
+  await t.throwsAsync(machine.mount([image('toc:wrong')]), refused);
+  t.deepEqual(
+    (await machine.status())?.layers.map(({ mounts }) => mounts),
+    [1],
+  );
+  await mount.unmount();
+  await until('the layer is let go', async () => (await machine.status())?.layers.length === 0);
+  await t.throwsAsync(machine.mount([image('toc:wrong')]), refused);
+  t.deepEqual((await machine.status())?.layers, [], 'what is refused is not in use');
+  await machine.mount([image('toc:bare')]);
+});
+
 remote('a layer whose TOC is kept in an image beside it mounts like any other', async (t) => {
   const { machine, registry, image } = await world(t);
   const { lower } = writeWhiteoutTars(machine.directory('tars'));

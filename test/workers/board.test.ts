@@ -100,8 +100,10 @@ test('nobody finishes a job that has unclaimed chunks', (t) => {
   t.is(board.help(1), job);
   t.is(board.claim(job), 0);
   t.false(board.leave(1, job), 'the other worker is still there');
+  t.false(board.leave(0, job), 'a chunk is left');
+  t.is(board.help(1), job);
   t.is(board.claim(job), 1);
-  t.true(board.leave(0, job));
+  t.true(board.leave(1, job));
 });
 
 test('the first failure of a job is its error, and ends it', (t) => {

@@ -88,6 +88,15 @@ test('an xattr may be called __proto__', (t) => {
   t.deepEqual(entry.xattrs, [{ name: '__proto__', value: Buffer.from('v') }]);
 });
 
+test('an xattr may have as many bytes as Linux takes, and a name as many', (t) => {
+  const read = (name: string, size: number) =>
+    readEntry({ name: 'a', type: 'dir', xattrs: { [name]: Buffer.alloc(size).toString('base64') } }).xattrs[0];
+  t.is(read('user.a', 65_536)?.value.length, 65_536);
+  t.is(read('x'.repeat(255), 1)?.name.length, 255);
+  t.throws(() => read('user.a', 65_537), { instanceOf: LayerFault });
+  t.throws(() => read('x'.repeat(256), 1), { instanceOf: LayerFault });
+});
+
 test('a chunk needs no name', (t) => {
   t.is(readEntry({ type: 'chunk', offset: 5 }).path, '');
 });
