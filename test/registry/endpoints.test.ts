@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { utimes } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
 import { CrfsError } from '../../src/main/errors/error.js';
 import { candidates, pullEndpoints, pushEndpoint } from '../../src/main/registry/endpoints.js';
@@ -173,6 +174,11 @@ test('a file that changes is read again', async (t) => {
   t.deepEqual((await files.load()).search, ['one.com']);
   await home.write('etc/containers/registries.conf', 'unqualified-search-registries = ["second.com"]');
   t.deepEqual((await files.load()).search, ['second.com']);
+  const path = await home.write('etc/containers/registries.conf', 'unqualified-search-registries = ["others.com"]');
+  await utimes(path, 1000, 1000); // it is of the same length as the next, and was written long before
+  t.deepEqual((await files.load()).search, ['others.com']);
+  await home.write('etc/containers/registries.conf', 'unqualified-search-registries = ["fourth.com"]');
+  t.deepEqual((await files.load()).search, ['fourth.com']);
 });
 
 for (const [what, text] of [

@@ -128,6 +128,26 @@ for (const range of ['0-99999', '0-399999', '0-599999', '0-799999', '0-899999', 
   });
 }
 
+for (const [failing, range] of [
+  [0, '0-0'],
+  [1, '0-0'],
+  [1, '0-99999'],
+  [1, '0-399999'],
+] as const) {
+  test(`a Range of '${range}' after chunk ${failing + 1} failed takes nothing back, and needs no other upload`, async (t) => {
+    const { proxy, upload, isStored } = await setting(t);
+    let patches = 0;
+    proxy.fault = ({ method }) => {
+      if (method === 'PATCH' && patches++ === failing) return { kind: 'status', status: 503 };
+      return method === 'GET' ? { kind: 'headers', headers: { range } } : undefined;
+    };
+    await upload();
+    t.is(has(proxy.seen, 'POST'), 1);
+    proxy.fault = () => undefined;
+    t.true(await isStored());
+  });
+}
+
 for (const [method, statuses] of [
   ['POST', [200, 201, 204]],
   ['PATCH', [200, 201, 204]],
