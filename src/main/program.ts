@@ -34,8 +34,8 @@ export async function createProgram(name = ''): Promise<Command> {
     .exitOverride()
     .addHelpText(
       'after',
-      '\nExits with 0 if all went well, 1 if it failed, 2 if it was asked for what makes no sense, and as shells tell of a\n' +
-        'signal if one interrupted it.',
+      '\nExits with 0 if all went well, 1 if it failed, 2 if it was asked for what makes\n' +
+        'no sense, and as shells tell of a signal if one interrupted it.',
     );
   const one = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   for (const load of one ? [one] : Object.values(COMMANDS)) (await load())(program);

@@ -80,6 +80,17 @@ for (const [signal, status] of SIGNALS) {
   });
 }
 
+mounting('SIGTERM ends a mount in the foreground that is not there yet, which is no failure', async (t) => {
+  const machine = makeMachine(t);
+  const { proxy, name, digest } = await stalling(t, machine);
+  const { child, end } = start(machine, ['mount', '-f', name, machine.directory('merged')]);
+  const before = statSync(machine.directory('merged')).dev;
+  await until('a layer is asked for', () => proxy.seen.some(({ path }) => path.endsWith(digest)));
+  child.kill('SIGTERM');
+  t.deepEqual(await end, { code: 0, stderr: '' });
+  t.is(statSync(machine.directory('merged')).dev, before);
+});
+
 for (const to of ['oci:layout:x', 'oci-archive:archive.tar', 'docker-archive:archive.tar:x']) {
   registryTest(`SIGINT ends a conversion to ${to} that waits for a registry`, async (t) => {
     const machine = makeMachine(t);

@@ -28,7 +28,17 @@ const TOLD: readonly (readonly [command: string, code: number, told: string])[] 
   ],
   ['stargzify small.tar dir', 2, 'small.tar is a single layer, and goes to a file: dir is a directory'],
   ['stargzify small.tar oci:x', 2, 'small.tar is a single layer, and goes to a file: oci:x is for an image'],
-  ['stargzify --all-platforms small.tar x', 2, '--all-platforms is for images, and small.tar is a single layer'],
+  ['stargzify --all-platforms small.tar x', 2, '--all-platforms has no effect on small.tar: it is for images'],
+  ['stargzify --src-creds a:b oci:a oci:b', 2, '--src-creds has no effect on oci:a: it is for registries'],
+  ['stargzify --src-tls-verify=false oci:a host/b', 2, '--src-tls-verify has no effect on oci:a: it is for registries'],
+  ['stargzify --dest-authfile c host/a oci:b', 2, '--dest-authfile has no effect on oci:b: it is for registries'],
+  ['stargzify --authfile c oci:a oci:b', 2, '--authfile has no effect on oci:a and oci:b: it is for registries'],
+  ['ls --creds a:b small.tar.esgz', 2, '--creds has no effect on small.tar.esgz: it is for registries'],
+  ['stat --authfile c oci:a /', 2, '--authfile has no effect on oci:a: it is for registries'],
+  ['cat --cert-dir c oci:a /x', 2, '--cert-dir has no effect on oci:a: it is for registries and URLs'],
+  ['verify --platform linux/arm64 http://host/x', 2, '--platform has no effect on http://host/x: it is for images'],
+  ['lowerdir --creds a:b file:///x /', 2, '--creds has no effect on file:///x: it is for registries'],
+  ['mount --tls-verify=false ./x dir', 2, '--tls-verify has no effect on ./x: it is for registries and URLs'],
   [
     'stargzify -q --json a b',
     2,
@@ -76,14 +86,16 @@ registryTest('a layer that an image does not have is told of by the name that wa
   t.is(stderr, `crfs: ${name} has 1 layer, from 1, the base: there is no layer 3\n`);
 });
 
-test('every command has examples in its help', async (t) => {
+test('every command has examples in its help, which fits into a terminal of 80 columns', async (t) => {
   const machine = makeMachine(t);
   const { stdout } = await invoke(machine, ['--help']);
+  for (const line of stdout.split('\n')) t.true(line.length <= 80, line);
   const names = [...stdout.matchAll(/^ {2}([a-z]+) /gm)].map(([, name = '']) => name).filter((name) => name !== 'help');
   t.true(names.length > 10);
   const parts = ['du', 'gc', 'verify', 'clear'].map((part) => ['cache', part]);
   for (const words of [...names.filter((name) => name !== 'cache').map((name) => [name]), ...parts]) {
     const help = await invoke(machine, [...words, '--help']);
+    for (const line of help.stdout.split('\n')) t.true(line.length <= 80, line);
     t.regex(help.stdout, new RegExp(`\\n\\nExamples?:\\n(.*\\n)*?.*crfs ${words.join(' ')}`), words.join(' '));
   }
 });

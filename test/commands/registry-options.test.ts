@@ -150,7 +150,7 @@ test('stargzify is told of each end by itself', async (t) => {
   t.regex((await stargzify(name, 'oci:copy')).stderr, REFUSED, 'CRFS_CREDS is about neither end');
   t.is((await stargzify('--src-creds', CREDS, name, `${open.host}/copy:1`)).code, 0);
   t.is((await stargzify('--src-authfile', file, name, `${open.host}/copy:2`)).code, 0);
-  t.regex((await stargzify('--dest-authfile', file, name, 'oci:copy')).stderr, REFUSED);
+  t.regex((await stargzify('--dest-authfile', file, name, `${open.host}/copy:3`)).stderr, REFUSED);
   t.is((await stargzify('--dest-authfile', file, `${open.host}/copy:1`, `${registry.host}/copy:1`)).code, 0);
   t.is((await stargzify('--authfile', file, name, `${registry.host}/copy:2`)).code, 0);
 });

@@ -6,11 +6,11 @@ import { readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Status } from '../../src/main/daemon/status.js';
 import { makeLayer } from '../tools/layers.js';
-import { mountingTest, until, whyNoMounts } from '../tools/machine.js';
+import { crfs, mountingTest, until, whyNoMounts } from '../tools/machine.js';
 import { noise, writeTar } from '../tools/nasty-tar.js';
 import { missing } from '../tools/registry.js';
 import { run } from '../tools/run.js';
-import { imageOf, invoke, makeMachine } from './setting.js';
+import { imageOf, invoke, layerOf, makeMachine, SMALL } from './setting.js';
 
 const test = mountingTest(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
 
@@ -74,4 +74,19 @@ test('status says of an open that failed, whoever is asked', async (t) => {
   t.throws(() => readFileSync(join(merged, 'noise')), { code: 'EIO' });
   const text = await machine.crfs('status');
   t.is(text.match(/opened +0 from the cache \(0 B\), \d waited for, 1 failed/g)?.length, 2, text);
+});
+
+test('status tells of mounts in other mount namespaces, also of those that the daemon cannot look into', async (t) => {
+  const machine = makeMachine(t);
+  const layer = await layerOf(machine, SMALL);
+  for (const at of ['first', 'second']) {
+    const merged = machine.directory(at);
+    await run('unshare', ['-Urm', crfs, 'mount', layer, merged], { env: machine.env }); // the first starts the daemon there
+    t.teardown(() => invoke(machine, ['umount', '--lazy', at]));
+  }
+  const lines = (await machine.crfs('status')).split('\n').filter((line) => line.startsWith('  pid '));
+  t.deepEqual(
+    lines.map((line) => line.replace(/^.* UTC/, '')),
+    Array(2).fill(', in another mount namespace'),
+  );
 });

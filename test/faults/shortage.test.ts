@@ -48,7 +48,7 @@ mounting(
     writeFileSync(slow, '');
     const said = join(machine.root, 'said');
     const stopping = run('script', ['--quiet', '--return', '--flush', '--command', `${crfs} stop`, said], machine);
-    await until('who asks is told what for', () => /^crfs: waiting: for the daemon to end, /m.test(textOf(said)));
+    await until('who asks is told what for', () => /^crfs: still waiting for the daemon to end, /m.test(textOf(said)));
     t.true(existsSync(`${slow}.held`));
     dropObjects(machine);
     t.deepEqual(await readAll(mount.merged, known, 4), RIGHT);

@@ -6,7 +6,9 @@ import { contentOf, isVerifiable } from '../inspect/content.js';
 import { withView } from '../inspect/session.js';
 import { progressOn, silent } from '../output/progress.js';
 import { escapeLine } from '../output/terminal.js';
+import { sayingSo } from '../output/waiting.js';
 import { writeOut } from '../output/write.js';
+import { refuseWithoutEffect } from './no-effect.js';
 import { environmentFor } from './registry-options.js';
 import { addViewOptions, type ViewGiven, viewedHelp } from './view-options.js';
 
@@ -25,7 +27,8 @@ export function addCat(program: Command): void {
       'after',
       '\nExamples:\n  crfs cat ./layer.esgz /etc/os-release\n  crfs cat fedora /usr/bin/bash | file -',
     )
-    .action(async (config: string, path: string, given: ViewGiven) => {
+    .action(async (config: string, path: string, given: ViewGiven, self: Command) => {
+      refuseWithoutEffect(self, config);
       await withView(config, given, environmentFor(given), async (view, workspace) => {
         const node = view.find(path, true);
         const { index } = node.layer;
@@ -36,13 +39,15 @@ export function addCat(program: Command): void {
           );
         }
         const size = index.size(node.inode);
+        const content = contentOf(node, workspace);
+        let piece = await sayingSo(`fetching ${path}`, content.next());
         const progress =
           process.stdout.isTTY || !process.stderr.isTTY || size < PROGRESS_FROM ? silent : progressOn(process.stderr);
         const step = progress.start(path, size);
         try {
-          for await (const piece of contentOf(node, workspace)) {
-            await writeOut(piece);
-            step.advance(piece.length);
+          for (; !piece.done; piece = await content.next()) {
+            await writeOut(piece.value);
+            step.advance(piece.value.length);
           }
         } finally {
           progress.close();

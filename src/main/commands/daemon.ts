@@ -13,7 +13,8 @@ import { optionNames, options } from '../settings/options.js';
 import type { Flags } from '../settings/settings.js';
 
 const help = `
-Takes over from an older daemon that runs: mounts go on with this one, and no reader notices.
+Takes over from an older daemon that runs: mounts go on with this one, and no
+reader notices.
 
 Examples:
   crfs daemon
@@ -56,7 +57,7 @@ async function detach(args: readonly string[]): Promise<void> {
   stderr.on('data', (bytes) => {
     said += String(bytes);
   });
-  if ((await sayingSo('for the daemon to be ready; one that is older ends first', text(ready))) === 'ready\n') {
+  if ((await sayingSo('waiting for the daemon to be ready; one that is older ends first', text(ready))) === 'ready\n') {
     child.unref();
     stderr.destroy();
     return;

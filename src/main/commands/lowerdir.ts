@@ -4,10 +4,12 @@ import type { Command } from 'commander';
 import { Workspace } from '../inspect/workspace.js';
 import { joinOptions, listedDirectory, lowerLayers } from '../mount/lowerdir.js';
 import { toJson } from '../output/terminal.js';
+import { sayingSo } from '../output/waiting.js';
 import { parsePlatform } from '../registry/platform.js';
 import { canonicalConfiguration } from '../sources/configuration.js';
 import { openFileSource } from '../sources/file.js';
 import { placeOf } from '../sources/place.js';
+import { refuseWithoutEffect } from './no-effect.js';
 import { addRegistryOptions, environmentFor, type RegistryGiven } from './registry-options.js';
 import { configurationHelp, platformOption } from './view-options.js';
 
@@ -28,15 +30,17 @@ export function addLowerdir(program: Command): void {
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
-      '\nThe plugin is found by itself where both were installed with one prefix; else -o plugins= names it.\n\n' +
-        'Example:\n  fuse-overlayfs -o fast_ino=1,"$(crfs lowerdir ./layer.esgz /)",upperdir=u,workdir=w merged',
+      '\nThe plugin is found by itself where both were installed with one prefix; else\n-o plugins= names it.\n\n' +
+        'Example:\n  fuse-overlayfs -o fast_ino=1,"$(crfs lowerdir ./layer.esgz /)" merged',
     )
-    .action(async (written: string, directory: string, given: Given) => {
+    .action(async (written: string, directory: string, given: Given, self: Command) => {
+      refuseWithoutEffect(self, written);
       const lower = listedDirectory(directory, 'the directory');
       const workspace = new Workspace(environmentFor(given));
       try {
         const platform = given.platform === undefined ? undefined : parsePlatform(given.platform);
-        const configuration = await canonicalConfiguration(written, () => workspace.client(), platform);
+        const looking = canonicalConfiguration(written, () => workspace.client(), platform);
+        const configuration = await sayingSo(`looking for ${written}`, looking);
         const place = placeOf(configuration);
         if (place.kind === 'file') await openFileSource(place.path).close();
         const option = joinOptions([`lowerdir=${lowerLayers(configuration, lower)}`]);

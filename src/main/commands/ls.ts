@@ -7,6 +7,7 @@ import { withView } from '../inspect/session.js';
 import { isDirectory, type Node, nameOf, type View } from '../inspect/view.js';
 import { escapeName, type Painter, painterFor, type Style, toJson } from '../output/terminal.js';
 import { Lines } from '../output/write.js';
+import { refuseWithoutEffect } from './no-effect.js';
 import { environmentFor } from './registry-options.js';
 import { addViewOptions, type ViewGiven, viewedHelp } from './view-options.js';
 
@@ -30,7 +31,8 @@ export function addLs(program: Command): void {
   addViewOptions(command)
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExamples:\n  crfs ls -l ./layer.esgz /etc\n  crfs ls -R --layer 2 localhost:5000/img')
-    .action(async (config: string, path: string, given: Given) => {
+    .action(async (config: string, path: string, given: Given, self: Command) => {
+      refuseWithoutEffect(self, config);
       if (given[0] && (given.l || given.json)) {
         throw new CrfsError('CRFS_USAGE', '-0 prints names alone: it goes with neither -l nor --json');
       }

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { askDaemon } from '../daemon/ask.js';
 import type { Status } from '../daemon/status.js';
 import { CrfsError } from '../errors/error.js';
-import { Interruption } from '../errors/interrupted.js';
+import { Interrupted, Interruption } from '../errors/interrupted.js';
 import { Workspace } from '../inspect/workspace.js';
 import { freeMountpoint, type MountRequest, mountLayers } from '../mount/mount.js';
 import { look } from '../mount/processes.js';
@@ -15,6 +15,7 @@ import { formatBytes } from '../output/text.js';
 import { sayingSo } from '../output/waiting.js';
 import { parsePlatform } from '../registry/platform.js';
 import { canonicalConfiguration, shownConfiguration } from '../sources/configuration.js';
+import { refuseWithoutEffect } from './no-effect.js';
 import { addRegistryOptions, environmentFor, type RegistryGiven } from './registry-options.js';
 import { configurationHelp, platformOption } from './view-options.js';
 
@@ -38,12 +39,14 @@ interface Report {
 }
 
 const HELP = `
-Mounting takes root: an ordinary user puts \`podman unshare\` in front, which also is where \`podman run\` sees the mount.
-Of a read-only mount, podman makes a container with a layer of its own for changes: \`podman run --rootfs merged:O\`.
+Mounting takes root: an ordinary user puts \`podman unshare\` in front, which also
+is where \`podman run\` sees the mount. Of a read-only mount, podman makes a
+container with a layer of its own for changes: \`podman run --rootfs merged:O\`.
 
 Examples:
   crfs mount fedora merged --upper upper --work work
-  podman unshare crfs mount localhost:5000/img:tag merged --upper upper --work work
+  podman unshare crfs mount fedora merged --upper upper --work work
+  crfs mount localhost:5000/img:tag merged
   crfs mount ./layer.esgz merged`;
 
 /** `crfs mount` */
@@ -69,24 +72,27 @@ function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }
 
-async function mount(written: string, merged: string, given: Given): Promise<void> {
+async function mount(written: string, merged: string, given: Given, command: Command): Promise<void> {
   const { upper, work, lower = [], option: options = [], foreground = false } = given;
   checkOrder(written, merged);
+  refuseWithoutEffect(command, written);
   freeMountpoint(merged); // what is wrong with it is told before anybody is asked for the image
   const environment = environmentFor(given);
-  const configuration = await canonical(written, given.platform, environment);
+  const configuration = await sayingSo(`looking for ${written}`, canonical(written, given.platform, environment));
   const shown = shownConfiguration(configuration);
   const interruption = new Interruption();
   try {
     const { signal } = interruption;
     const request = { configuration, merged, upper, work, lower, options, environment, foreground, signal };
-    const { mountpoint, ended } = await sayingSo(`mounting ${escapeLine(shown)}`, mountLayers(request));
-    const layers = await sayingSo('for the daemon to say what it serves', layersAt(mountpoint, signal));
+    const { mountpoint, ended } = await sayingSo(`mounting ${shown}`, mountLayers(request));
+    const layers = await sayingSo('asking the daemon what it serves', layersAt(mountpoint, signal));
     if (signal.aborted && !ended) await unmountLayers(mountpoint, true);
     if (!ended) signal.throwIfAborted();
     const report: Report = { configuration: shown, mountpoint, readOnly: upper === undefined, layers };
     process.stdout.write(given.json ? `${toJson(report)}\n` : render(report));
     if (ended && !(await ended)) process.exitCode = 1;
+  } catch (error) {
+    if (!foreground || !(error instanceof Interrupted)) throw error; // to end it is what signals are for there
   } finally {
     interruption.end();
   }

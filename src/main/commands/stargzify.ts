@@ -18,6 +18,7 @@ import { type Progress, progressOn, type Step, silent } from '../output/progress
 import { sayingRetries } from '../output/retries.js';
 import { toJson } from '../output/terminal.js';
 import { formatBytes } from '../output/text.js';
+import { sayingSo } from '../output/waiting.js';
 import { warn } from '../output/warn.js';
 import { accessOf } from '../registry/access.js';
 import { RegistryClient } from '../registry/client.js';
@@ -25,6 +26,7 @@ import { parsePlatform } from '../registry/platform.js';
 import type { Platform } from '../registry/types.js';
 import { BYTE_UNITS, quantity } from '../settings/quantity.js';
 import { neitherFileNorImage } from '../sources/configuration.js';
+import { refuse, refuseWithoutEffectOnEnds } from './no-effect.js';
 import { addRegistriesOptions, environmentsFor, type RegistriesGiven } from './registry-options.js';
 
 interface Given extends DeflaterOptions, RegistriesGiven {
@@ -47,7 +49,8 @@ interface Session {
 }
 
 const help = `
-Images are docker://NAME (or just NAME), oci:DIR[:TAG], oci-archive:FILE[:TAG] and docker-archive:FILE[:NAME].
+Images are docker://NAME (or just NAME), oci:DIR[:TAG], oci-archive:FILE[:TAG]
+and docker-archive:FILE[:NAME].
 
 Examples:
   crfs stargzify docker.io/fedora localhost:5000/myimages/fedora:stargz
@@ -104,7 +107,8 @@ export function addStargzify(program: Command): void {
 }
 
 async function stargzify(source: string, destination: string, given: Given, command: Command): Promise<void> {
-  if (isLayer(source)) refuseOthers(command, source);
+  if (isLayer(source)) refuse(command, optionsForImages(command), 'images', source);
+  else refuseWithoutEffectOnEnds(command, source, destination);
   const { format, chunkSize, minChunkSize, quiet, json, allPlatforms, platform } = given;
   const prioritize = given.prioritize === undefined ? {} : { prioritize: readPatterns(given.prioritize) };
   const progress = json || quiet ? silent : progressOn(process.stderr);
@@ -127,13 +131,8 @@ async function stargzify(source: string, destination: string, given: Given, comm
   process.stdout.write(`${json ? toJson(result) : text}\n`);
 }
 
-function refuseOthers(command: Command, source: string): void {
-  const useless = command.options.find((option) => {
-    const name = option.attributeName();
-    return !FOR_LAYERS.includes(name) && command.getOptionValueSource(name) === 'cli';
-  });
-  if (useless === undefined) return;
-  throw new CrfsError('CRFS_USAGE', `${useless.long} is for images, and ${source} is a single layer`);
+function optionsForImages({ options }: Command): string[] {
+  return options.map((option) => option.attributeName()).filter((name) => !FOR_LAYERS.includes(name));
 }
 
 /** A layer is standard input or a file; what looks like a file and is none is not asked for at a registry. */
@@ -185,9 +184,11 @@ async function convertWholeImage(
   const clients = { source: open(environments.source), destination: open(environments.destination) };
   try {
     await checkNames(from, to, clients);
-    const source = await openSource(from, clients.source, session.signal);
+    const { note } = session.progress;
+    const source = await sayingSo(`looking for ${from}`, openSource(from, clients.source, session.signal), note);
     try {
-      const destination = await openDestination(to, clients.destination, session.signal);
+      const opening = openDestination(to, clients.destination, session.signal);
+      const destination = await sayingSo(`looking for ${to}`, opening, note);
       try {
         return await convertImage(source, destination, { ...options, ...session, warn });
       } finally {

@@ -6,6 +6,7 @@ import { withView } from '../inspect/session.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
 import { formatTable } from '../output/text.js';
 import { writeOut } from '../output/write.js';
+import { refuseWithoutEffect } from './no-effect.js';
 import { environmentFor } from './registry-options.js';
 import { addViewOptions, type ViewGiven, viewedHelp } from './view-options.js';
 
@@ -19,7 +20,8 @@ export function addStat(program: Command): void {
   addViewOptions(command)
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExamples:\n  crfs stat ./layer.esgz /etc/passwd\n  crfs stat --json fedora /usr/bin/bash')
-    .action(async (config: string, path: string, given: ViewGiven & { json?: boolean }) => {
+    .action(async (config: string, path: string, given: ViewGiven & { json?: boolean }, self: Command) => {
+      refuseWithoutEffect(self, config);
       await withView(config, given, environmentFor(given), async (view) => {
         const node = view.find(path, false);
         const facts = allFactsOf(node);

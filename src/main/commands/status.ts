@@ -25,7 +25,7 @@ export function addStatus(program: Command): void {
     .option('--json', 'print JSON; null if no daemon runs')
     .addHelpText('after', HELP)
     .action(async ({ json }: { json?: boolean }) => {
-      const answer = await sayingSo('for the daemon to answer', askDaemon('GET', '/status'));
+      const answer = await sayingSo('waiting for the daemon to answer', askDaemon('GET', '/status'));
       if (json) process.stdout.write(`${answer ?? 'null'}\n`);
       else if (answer === undefined) process.stdout.write('No daemon runs: a mount starts one when it needs it.\n');
       else process.stdout.write(render(JSON.parse(answer) as Status));
@@ -55,7 +55,8 @@ function describeUsage({ bytes, pinned, limit }: Status['usage']): string {
 
 function renderMount(mount: Status['mounts'][number], all: Status['layers']): string {
   const { mountpoint, pid, since, mountNamespace, configurations, layers, ring } = mount;
-  const elsewhere = mountNamespace !== null && mountNamespace !== linkOf('self', 'ns/mnt');
+  const namespace = mountNamespace ?? linkOf(pid, 'ns/mnt'); // a daemon in a user namespace does not see all of them
+  const elsewhere = namespace !== undefined && namespace !== linkOf('self', 'ns/mnt');
   const lines = [
     ...configurations.map(escapeLine),
     `pid ${pid}, since ${timeOf(since)}${elsewhere ? ', in another mount namespace' : ''}`,

@@ -10,15 +10,17 @@ import type { Opening, Traced } from '../daemon/tracer.js';
 import { CrfsError } from '../errors/error.js';
 import { mountpointOf } from '../mount/umount.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
+import { sayingSo } from '../output/waiting.js';
 
 const HELP = `
-A line for each open of a regular file that has content: when it ended, how long it waited, for what, the number of its
-layer (1 is the base), and its path in the layer (the first, if it has several names). What it waited for:
+A line for each open of a regular file that has content: when it ended, how
+long it waited, for what, the number of its layer (1 is the base), and its path
+in the layer (the first, if it has several names). What it waited for:
   -        nothing: the content was in the cache
   inflate  a worker: its gzip members were read, inflated and checked
   fetch    the network, for as long as it says, and then a worker
-Nothing is noted while nobody traces. A mount that opens faster than it can be followed goes on: how many opens were
-missed is told.
+Nothing is noted while nobody traces. A mount that opens faster than it can be
+followed goes on: how many opens were missed is told.
 
 It ends with 0 at ^C, or when the mount has gone.
 
@@ -49,7 +51,8 @@ export function addTrace(program: Command): void {
 async function follow(merged: string, signal: AbortSignal): Promise<AsyncIterable<Buffer>> {
   const places = new Set([resolve(merged), mountpointOf(merged)]);
   for (const place of places) {
-    const trace = await followDaemon(`/trace?mount=${encodeURIComponent(place)}`, signal);
+    const asking = followDaemon(`/trace?mount=${encodeURIComponent(place)}`, signal);
+    const trace = await sayingSo('waiting for the daemon to answer', asking);
     if (typeof trace === 'object') return trace;
   }
   statSync(merged); // throws if there is nothing, or if what served it has ended

@@ -6,7 +6,8 @@ import { escapeName, toJson } from '../output/terminal.js';
 import { sayingSo } from '../output/waiting.js';
 
 const HELP = `
-A mount that was made in another mount namespace of yours, by \`podman unshare\` or \`unshare -m\`, is found there.
+A mount that was made in another mount namespace of yours, by \`podman unshare\`
+or \`unshare -m\`, is found there.
 
 Examples:
   crfs umount merged

@@ -7,6 +7,8 @@ import { Workspace } from '../inspect/workspace.js';
 import { type Progress, progressOn, silent } from '../output/progress.js';
 import { escapeLine, painterFor, toJson } from '../output/terminal.js';
 import { formatBytes, shortenDigests } from '../output/text.js';
+import { sayingSo } from '../output/waiting.js';
+import { refuseWithoutEffect } from './no-effect.js';
 import { addRegistryOptions, environmentFor, type RegistryGiven } from './registry-options.js';
 import { platformOption, viewedHelp } from './view-options.js';
 
@@ -31,12 +33,13 @@ export function addVerify(program: Command): void {
     .action(verify);
 }
 
-async function verify(config: string, given: Given): Promise<void> {
+async function verify(config: string, given: Given, command: Command): Promise<void> {
+  refuseWithoutEffect(command, config);
   const { platform, json } = given;
   const workspace = new Workspace(environmentFor(given));
   const progress = json ? silent : progressOn(process.stderr);
   try {
-    const image = await findImage(config, workspace, platform);
+    const image = await sayingSo(`looking for ${config}`, findImage(config, workspace, platform), progress.note);
     const reports: LayerReport[] = [];
     await verifyImage(image, workspace, progress, (layer) => {
       reports.push(layer);

@@ -54,7 +54,7 @@ export async function listenApi(sockets: SocketDirectory, api: Api): Promise<Api
     } else if (route.startsWith('GET /trace?mount=')) {
       sendTrace(api, request, response);
     } else if (route === 'POST /stop') {
-      response.end();
+      response.end(String(process.pid)); // of who is going to end
       api.stop();
     } else {
       response.statusCode = 404;

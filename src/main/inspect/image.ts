@@ -6,7 +6,7 @@ import { warn } from '../output/warn.js';
 import type { RegistryClient } from '../registry/client.js';
 import { diffIdsOf } from '../registry/config.js';
 import { parsePlatform, platformWarning } from '../registry/platform.js';
-import { canonicalConfiguration, shownConfiguration } from '../sources/configuration.js';
+import { canonicalConfiguration, kindOf, shownConfiguration } from '../sources/configuration.js';
 import { openFileSource } from '../sources/file.js';
 import { openRemote } from '../sources/open.js';
 import { placeOf } from '../sources/place.js';
@@ -35,7 +35,7 @@ export async function findImage(
 }
 
 async function lookUp(written: string, workspace: Workspace, platform: string | undefined): Promise<FoundImage> {
-  if (/^(oci|oci-archive|docker-archive):/.test(written)) {
+  if (kindOf(written) === 'image on disk') {
     const { findLocalImage } = await import('./local-image.js'); // which loads what reads archives
     return await findLocalImage(written, workspace, platform);
   }

@@ -11,6 +11,7 @@ import { CrfsError } from '../errors/error.js';
 import type { IndexReader } from '../index/reader.js';
 import type { Progress } from '../output/progress.js';
 import { shortenDigests } from '../output/text.js';
+import { sayingSo } from '../output/waiting.js';
 import { fileSource } from '../sources/file.js';
 import type { AnyLayerSource, FoundImage } from './found-image.js';
 import { type InspectedLayer, readLayer } from './layer.js';
@@ -56,7 +57,7 @@ export async function verifyImage(
     resourceLimits: { maxYoungGenerationSizeMb: 4 },
   });
   try {
-    const diffIds = await image.diffIds();
+    const diffIds = await sayingSo(`reading the config of ${image.resolved}`, image.diffIds(), progress.note);
     const reports: LayerReport[] = [];
     let next = 0;
     await pLimit(LAYERS_AT_ONCE).map(image.layers, async (layer, place) => {
@@ -114,7 +115,7 @@ class LayerCheck {
   async #fetch(): Promise<FileHandle> {
     const { workspace, progress } = this.#means;
     const { name, path } = this.#layer;
-    const blob = await this.#layer.open();
+    const blob = await sayingSo(`asking for ${shortenDigests(name)}`, this.#layer.open(), progress.note);
     try {
       if (path !== undefined) return await open(path);
       const file = await workspace.file();

@@ -59,7 +59,7 @@ export async function mountLayers(request: MountRequest): Promise<Mounted> {
   const args = [...(foreground ? ['-f'] : []), '-o', options, mountpoint];
   const host = spawn(HOST, args, { env: environment, stdio: ['ignore', 'inherit', 'pipe'] });
   const said = new Said(host);
-  const ended = endOf(host);
+  const ended = endOf(host, signal);
   signal.addEventListener('abort', () => host.kill());
   try {
     await (foreground ? isMounted(mountpoint, ended) : ended);
@@ -100,10 +100,10 @@ async function isMounted(mountpoint: string, ended: Promise<unknown>): Promise<v
   }
 }
 
-/** Resolves to whether it has ended well, or as it was told to. */
-async function endOf(host: ChildProcess): Promise<boolean> {
+/** Resolves to whether it has ended well, or as it was told to: ^C goes to all that a terminal runs, and to it, too. */
+async function endOf(host: ChildProcess, signal: AbortSignal): Promise<boolean> {
   await once(host, 'close');
-  return host.exitCode === 0 || host.killed;
+  return host.exitCode === 0 || signal.aborted;
 }
 
 async function mountOptions(request: MountRequest, mountpoint: string): Promise<string> {

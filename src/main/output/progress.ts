@@ -23,7 +23,7 @@ export interface Progress {
   /** `what` says what is done; `size`, in bytes, how much of it there is, where that is known. */
   start(what: string, size: number | undefined): Step;
   /** Something that a person should know meanwhile. */
-  note(line: string): void;
+  readonly note: (line: string) => void;
   /** Writes a line of output, as it is; no bar stands in its way. */
   print(line: string, stream: NodeJS.WriteStream): void;
   /** Takes the bars away. */

@@ -71,7 +71,7 @@ export const options = {
     description: 'threads that inflate layers at most; there are as many as have something to do',
     value: 'N',
     fallback: Math.min(availableParallelism(), 8),
-    fallbackText: 'one per CPU, but 8',
+    fallbackText: 'one per CPU, at most 8',
     parse: integer(1, 256),
   },
   engine: {

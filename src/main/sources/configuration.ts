@@ -21,23 +21,33 @@ export async function canonicalConfiguration(
   client: () => Promise<RegistryClient>,
   platform?: Platform,
 ): Promise<string> {
-  if (/^(\.{0,2}\/|\.{1,2}$)/.test(written)) return resolve(written);
-  if (/^(https?|file):/.test(written)) {
+  const kind = kindOf(written);
+  if (kind === 'file' && !written.startsWith('file:')) return resolve(written);
+  if (kind === 'file' || kind === 'url') {
     const place = placeOf(written);
     return place.kind === 'file' ? place.path : written;
   }
-  if (/^(oci|oci-archive|docker-archive):/.test(written)) {
+  if (kind === 'image on disk') {
     const advice = 'copy it to a registry, or mount the blobs of its layers as files';
     throw new CrfsError('CRFS_USAGE', `${written}: an image on disk can be looked into, but not mounted: ${advice}`);
   }
-  const image = written.startsWith('docker://');
-  if (!image && statSync(written, { throwIfNoEntry: false })?.isFile()) return resolve(written);
   try {
     return await canonicalImage(written, await client(), platform);
   } catch (error) {
-    if (image || !(error instanceof CrfsError) || error.code !== 'CRFS_USAGE') throw error;
+    if (written.startsWith('docker://') || !(error instanceof CrfsError) || error.code !== 'CRFS_USAGE') throw error;
     throw neitherFileNorImage(written, error);
   }
+}
+
+export type Kind = 'file' | 'url' | 'image on disk' | 'image in a registry';
+
+/** What a person names, by how it is written, and by whether there is such a file. */
+export function kindOf(written: string): Kind {
+  if (/^(\.{0,2}\/|\.{1,2}$|file:)/.test(written)) return 'file';
+  if (/^https?:/.test(written)) return 'url';
+  if (/^(oci|oci-archive|docker-archive):/.test(written)) return 'image on disk';
+  if (written.startsWith('docker://')) return 'image in a registry';
+  return statSync(written, { throwIfNoEntry: false })?.isFile() ? 'file' : 'image in a registry';
 }
 
 /** That a person named something that could be a file or an image, and is neither; `error` says why it is no image. */

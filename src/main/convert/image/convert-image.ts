@@ -12,6 +12,7 @@ import type { ImageDestination, ImageSource } from '../../images/ends.js';
 import { writeBlob } from '../../images/write-blob.js';
 import type { Progress } from '../../output/progress.js';
 import { formatBytes } from '../../output/text.js';
+import { sayingSo } from '../../output/waiting.js';
 import { isIndex, MANIFEST_LIMIT } from '../../registry/manifest.js';
 import { choosePlatform, formatPlatform, machinePlatform, platformWarning } from '../../registry/platform.js';
 import type { Descriptor, ImageIndex, ImageManifest, Platform } from '../../registry/types.js';
@@ -88,14 +89,15 @@ class Conversion {
   }
 
   async run(): Promise<ImageResult> {
-    const top = await this.#chosen();
+    const { note } = this.#options.progress;
+    const top = await sayingSo(`looking for ${this.#source.name}`, this.#chosen(), note);
     if (isIndex(top) && this.#destination.oneImage) {
       const { name } = this.#destination;
       throw new CrfsError('CRFS_USAGE', `${name} cannot hold images of several platforms: choose one, or another form`);
     }
     const { mediaType, bytes } = isIndex(top) ? await this.#index(top) : await this.#image(top);
     this.#options.signal.throwIfAborted();
-    await this.#destination.publish(mediaType, bytes);
+    await sayingSo(`publishing ${this.#destination.name}`, this.#destination.publish(mediaType, bytes), note);
     for (const warning of unmatchedWarnings(this.#unmatched ?? [])) this.#options.progress.note(warning);
     const layers = [...this.#layers].map(async ([from, layer]) => {
       const { digest, size } = (await layer).descriptor;
@@ -142,8 +144,8 @@ class Conversion {
     const { name } = this.#source;
     const to = this.#family(manifest);
     for (const layer of manifest.layers) requireLayer(layer, name);
-    const source = await this.#source.openBlob(manifest.config);
-    const config = await readBlob(source, manifest.config, configLimit, this.#options.signal);
+    const reading = this.#config(manifest);
+    const config = await sayingSo(`reading the config of ${name}`, reading, this.#options.progress.note);
     this.#warnOfPlatform(config);
     const layers = await Promise.all(
       manifest.layers.map(async (layer) => ofFamily(await this.#layer(layer, to), to)), // which another may have met first
@@ -153,6 +155,10 @@ class Conversion {
     const bytes = rewriteManifest(manifest, rewritten, layers, to);
     if (bytes.length > MANIFEST_LIMIT) throw new CrfsError('CRFS_BAD_LAYER', `${name}: its manifest grows too large`);
     return { mediaType: to.manifest, bytes };
+  }
+
+  async #config({ config }: ImageManifest): Promise<Uint8Array> {
+    return await readBlob(await this.#source.openBlob(config), config, configLimit, this.#options.signal);
   }
 
   #warnOfPlatform(config: Uint8Array): void {
