@@ -50,7 +50,7 @@ test('an environment that makes no sense is told to each mount, and a client tha
 
 test('the log is told what is tried again, where that takes longer than a second', async (t) => {
   const lines: string[] = [];
-  const clients = new Clients(tmpdir(), pino({ write: (line: string) => void lines.push(line) }));
+  const clients = new Clients(tmpdir(), pino({}, { write: (line) => void lines.push(line) }));
   const lease = clients.lease({});
   const client = await lease.client();
   const notice = { what: 'GET http://host/layer', reason: 'the connection broke', attempt: 2 };
