@@ -158,7 +158,7 @@ export async function daemonOf(machine: Machine): Promise<number> {
 
 /** The daemon that became ready last, as its log tells: a look that costs nothing. */
 export function newestDaemon(machine: Machine): number {
-  return Number([...machine.log.matchAll(/"daemon":(\d+).*the daemon is ready/g)].at(-1)?.[1]);
+  return Number([...machine.log.matchAll(/"pid":(\d+).*the daemon is ready/g)].at(-1)?.[1]);
 }
 
 /**
