@@ -10,16 +10,18 @@ const FAILED = 1;
 const USAGE = 2;
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(FAILED); // whoever read the output has enough of it
+  // EPIPE: whoever read the output has enough of it
+  if (error.code !== 'EPIPE') fail(`cannot write to standard output: ${reasonOf(error)}`, FAILED);
+  process.exit(FAILED);
 });
+process.stderr.on('error', () => undefined); // nobody listens: the work goes on, and its exit code tells the rest
 
 try {
   await (startsDaemon() ? startedByMount() : parse());
 } catch (error) {
   if (error instanceof CrfsError) fail(error.message, error.code === 'CRFS_USAGE' ? USAGE : FAILED);
   else if (error instanceof Interrupted) fail(error.message, error.exitCode);
-  else if (isSystemError(error)) fail(`${error.path ?? error.syscall}: ${reasonOf(error)}`, FAILED);
+  else if (isSystemError(error)) fail(`${subjectOf(error)}: ${reasonOf(error)}`, FAILED);
   else throw error;
   if (startsDaemon()) process.exit(); // whatever it has begun by then: another process tries again
 }
@@ -56,4 +58,8 @@ function fail(message: string, code: number): void {
 /** Of a system call, which says what a person needs to know: no space, no permission. */
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error;
+}
+
+function subjectOf({ path, syscall }: NodeJS.ErrnoException): string | undefined {
+  return path ?? (syscall === 'uv_cwd' ? 'the working directory' : syscall);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { createProgram } from '../../src/main/program.js';
@@ -48,6 +50,34 @@ test('a reader that has enough ends a long listing quietly', async (t) => {
   const script = '"$0" ls "$1" 2>&1 | head -n 1';
   const out = await run('sh', ['-c', script, join(top, 'bin/crfs'), layer], { env: machine.env });
   t.is(String(out), 'a-rather-long-name-of-a-file-0\n');
+});
+
+test('output that cannot be written is told in one line', async (t) => {
+  const machine = makeMachine(t);
+  const layer = await layerOf(machine, SMALL);
+  const script = '"$0" ls "$1" 2>&1 >/dev/full || echo "exit $?"';
+  const out = await run('sh', ['-c', script, join(top, 'bin/crfs'), layer], { env: machine.env });
+  t.is(String(out), 'crfs: cannot write to standard output: no space left on device\nexit 1\n');
+});
+
+test('a conversion goes on when nobody reads how far it is', async (t) => {
+  const machine = makeMachine(t);
+  const tar = join(machine.root, 'layer.tar');
+  writeTar(tar, SMALL);
+  const script = 'read go; exec "$0" stargzify "$1" "$2"';
+  const child = spawn('sh', ['-c', script, join(top, 'bin/crfs'), tar, `${tar}.esgz`], { env: machine.env });
+  const ended = once(child, 'exit');
+  const deaf = once(child.stderr, 'close');
+  child.stderr.destroy();
+  await deaf;
+  child.stdin.end('\n');
+  t.deepEqual(await ended, [0, null]);
+  t.deepEqual(
+    readdirSync(machine.root)
+      .filter((name) => name.startsWith('layer'))
+      .sort(),
+    ['layer.tar', 'layer.tar.esgz'],
+  );
 });
 
 test('no colours go into a pipe, and nothing is left behind', async (t) => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { extractTar } from '../tools/extract.js';
 import { writeNastyTar, writeTar } from '../tools/nasty-tar.js';
+import { readLayer } from '../tools/read-layer.js';
 import { run } from '../tools/run.js';
 import { compareTrees, describeTree } from '../tools/tree.js';
 import { convert, scratch } from './setting.js';
@@ -79,4 +80,17 @@ asRoot('what a global PAX header says holds for every file behind it, wherever i
   const tree = await describeTree(after);
   t.is(tree.get('one')?.mtime, 1_000_500_000_000n);
   t.deepEqual(compareTrees(tree, await describeTree(before), { ignoreMtimeOf: ['.'] }), []);
+});
+
+test('of two PAX headers before an entry, the last one holds', async (t) => {
+  const directory = scratch(t);
+  const tar = join(directory, 'twice.tar');
+  writeTar(tar, [
+    { name: 'x', type: 'x', content: '14 path=other\n12 uid=1000\n' },
+    { name: 'x', type: 'x', content: '12 gid=1001\n' },
+    { name: 'file', content: 'content' },
+  ]);
+  await convert(tar, join(directory, 'layer'));
+  const { entries } = readLayer(join(directory, 'layer'));
+  t.like(entries.at(-1), { name: 'file', gid: 1001, uid: undefined }, 'as GNU tar extracts it');
 });

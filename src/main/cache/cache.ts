@@ -4,7 +4,6 @@ import {
   closeSync,
   constants,
   existsSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -17,6 +16,7 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { addon } from '../../native/addon.js';
 import { isNoSpace } from '../errors/no-space.js';
+import { makeDirectories } from '../settings/make-directories.js';
 import { CacheLayout } from './layout.js';
 import { directoriesOf, type Kind } from './list.js';
 
@@ -51,7 +51,7 @@ export class Cache {
     this.layout = new CacheLayout(cacheDirectory);
     const { root, tmp } = this.layout;
     rmSync(tmp, { recursive: true, force: true });
-    for (const directory of this.layout.directories) mkdirSync(directory, { recursive: true, mode: 0o700 });
+    for (const directory of this.layout.directories) makeDirectories(directory, 0o700);
     const tag = join(cacheDirectory, 'CACHEDIR.TAG');
     if (!existsSync(tag)) writeFileSync(tag, TAG);
     this.#directory = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);

@@ -19,7 +19,7 @@ import { fullName } from './layout-source.js';
 
 /** `oci-archive:PATH[:TAG]`. Rejects with CRFS_USAGE where nothing can be written. */
 export async function ociArchiveDestination(path: string, tag: string | undefined): Promise<ImageDestination> {
-  return await archiveDestination(path, async (root) => await layoutDestination(root, tag));
+  return await archiveDestination(path, async (root) => await layoutDestination(root, tag, {}, path));
 }
 
 /**
@@ -29,7 +29,7 @@ export async function ociArchiveDestination(path: string, tag: string | undefine
 export async function dockerArchiveDestination(path: string, given: string | undefined): Promise<ImageDestination> {
   const { name, tag } = given === undefined ? {} : archivedName(given);
   const layout = async (root: string): Promise<ImageDestination> =>
-    await layoutDestination(root, tag, name === undefined ? {} : { [fullName]: name });
+    await layoutDestination(root, tag, name === undefined ? {} : { [fullName]: name }, path);
   return await archiveDestination(path, layout, (manifest) => manifestFor(manifest, name));
 }
 

@@ -4,7 +4,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { mkdir, mkdtemp, open, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { addon } from '../../native/addon.js';
@@ -16,6 +16,7 @@ import { isNoSpace } from '../errors/no-space.js';
 import { reasonOf } from '../errors/reason.js';
 import { OCI_INDEX, parseIndex } from '../registry/manifest.js';
 import { jsonOf, parseJson, type Told } from '../schema/check.js';
+import { makeDirectories } from '../settings/make-directories.js';
 import type { BlobWriter, ImageDestination } from './ends.js';
 import { blobPath, refName } from './layout-source.js';
 
@@ -29,20 +30,21 @@ const LOCK_MS = 10;
 
 /**
  * A layout in a directory, which is made if it is not there; the image is published under `tag`, or without one, and with
- * further annotations in the layout's index. Several may write into one layout at the same time.
+ * further annotations in the layout's index. Errors call it `name`. Several may write into one layout at the same time.
  */
 export async function layoutDestination(
   directory: string,
   tag: string | undefined,
   annotations: Annotations = {},
+  name = tag === undefined ? directory : `${directory}:${tag}`,
 ): Promise<ImageDestination> {
   if (!isLayout(directory)) {
     throw new CrfsError('CRFS_USAGE', `${directory} is there, but is no OCI layout: name a new directory`);
   }
   try {
-    const made = await mkdir(directory, { recursive: true });
+    const made = makeDirectories(directory);
     const staging = await mkdtemp(join(directory, STAGING));
-    return new LayoutDestination({ directory, staging, isNew: made !== undefined }, tag, annotations);
+    return new LayoutDestination({ directory, staging, isNew: made !== undefined }, name, tag, annotations);
   } catch (error) {
     throw cannotWrite(directory, error);
   }
@@ -79,8 +81,8 @@ class LayoutDestination implements ImageDestination {
   readonly #staged = new Set<string>();
   #published = false;
 
-  constructor(where: Where, tag: string | undefined, annotations: Annotations) {
-    this.name = tag === undefined ? where.directory : `${where.directory}:${tag}`;
+  constructor(where: Where, name: string, tag: string | undefined, annotations: Annotations) {
+    this.name = name;
     this.#where = where;
     this.#tag = tag;
     this.#annotations = tag === undefined ? annotations : { [refName]: tag, ...annotations };
@@ -135,7 +137,7 @@ class LayoutDestination implements ImageDestination {
       const manifests = [...this.#others(), entry];
       const told: Told = { where: this.name, code: 'CRFS_BAD_LAYER' };
       const index = jsonOf({ schemaVersion: 2, mediaType: OCI_INDEX, manifests }, told);
-      await mkdir(join(this.#where.directory, 'blobs/sha256'), { recursive: true });
+      makeDirectories(join(this.#where.directory, 'blobs/sha256'));
       for (const digest of this.#staged) await rename(this.#stagedPath(digest), this.#path(digest));
       await this.#replace('oci-layout', layoutFile);
       await this.#replace('index.json', index);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { lstatSync, mkdirSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { geteuid } from 'node:process';
 import { CrfsError } from '../errors/error.js';
+import { makeDirectories } from './make-directories.js';
 
 const NAME = 'crfs-plugin';
 
@@ -36,7 +37,7 @@ function userDirectory(variable: string, fallback: string): string {
 /** The directory, made if missing. Throws CRFS_DENIED if it could be anybody else's. */
 export function privateDirectory(path: string): string {
   // only if it is missing: of a read-only file system, mkdir would say that it does not exist
-  if (!lstatSync(path, { throwIfNoEntry: false })) mkdirSync(path, { recursive: true, mode: 0o700 });
+  if (!lstatSync(path, { throwIfNoEntry: false })) makeDirectories(path, 0o700);
   const found = lstatSync(path);
   if (!found.isDirectory() || found.uid !== geteuid?.() || (found.mode & 0o077) !== 0) {
     const hint = 'it must be a directory of yours that nobody else can enter (mode 0700)';

@@ -53,7 +53,8 @@ const slash = 0x2f;
 /** The headers that precede an entry's own. */
 export interface Extensions {
   readonly raw: Uint8Array[];
-  readonly records: PaxRecord[];
+  /** Of the last PAX header before the entry: another one replaces it, as with GNU tar. */
+  records: readonly PaxRecord[];
   longName?: Buffer;
   longLink?: Buffer;
 }

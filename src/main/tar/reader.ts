@@ -98,7 +98,7 @@ export class TarReader {
     const body = await this.#extension(header, extensions.raw);
     if (header.typeFlag === 'L') extensions.longName = untilNul(body);
     else if (header.typeFlag === 'K') extensions.longLink = untilNul(body);
-    else extensions.records.push(...parsePax(body));
+    else extensions.records = parsePax(body);
     return true;
   }
 

@@ -100,6 +100,14 @@ test('an xattr may have as many bytes as Linux takes, and a name as many', (t) =
   t.throws(() => xattrOf('x'.repeat(256), 1), { instanceOf: LayerFault });
 });
 
+test('the value of an xattr may be null, and its base64 have line ends', (t) => {
+  const entry = readEntry(reg({ xattrs: { 'user.none': null, 'user.long': 'YWJj\nZGVm\r\nZw==\n' } }));
+  t.deepEqual(entry.xattrs, [
+    { name: 'user.none', value: Buffer.alloc(0) },
+    { name: 'user.long', value: Buffer.from('abcdefg') },
+  ]);
+});
+
 test('a chunk needs no name', (t) => {
   t.is(readEntry({ type: 'chunk', offset: 5 }).path, '');
 });
@@ -143,7 +151,7 @@ for (const [fields, message] of [
   [reg({ xattrs: { k: 'dh==' } }), 'xattr "k" is not padded standard base64'],
   [reg({ xattrs: { k: 'd g==' } }), 'xattr "k" is not padded standard base64'],
   [reg({ xattrs: { k: 1 } }), 'xattr "k" is not padded standard base64'],
-  [reg({ xattrs: { k: null } }), 'xattr "k" is not padded standard base64'],
+  [reg({ xattrs: { k: [] } }), 'xattr "k" is not padded standard base64'],
   [reg({ xattrs: { '': 'dg==' } }), 'xattr "" has a name that is empty, holds a NUL or is over 255 bytes'],
   [reg({ xattrs: { 'a\0': 'dg==' } }), 'xattr "a\\u0000" has a name that is empty, holds a NUL or is over 255 bytes'],
   [

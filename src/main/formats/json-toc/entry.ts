@@ -71,14 +71,21 @@ function xattrs(fields: Fields): readonly Xattr[] {
     throw new LayerFault('xattrs is no object');
   }
   return Object.entries(value).map(([name, base64]) => {
-    const bytes = Buffer.from(typeof base64 === 'string' ? base64 : '', 'base64');
-    if (bytes.toString('base64') !== base64) {
-      throw new LayerFault(`xattr ${quote(name)} is not padded standard base64`);
-    }
+    const bytes = xattrValue(name, base64);
     const fault = xattrFault(name, bytes.length);
     if (fault !== undefined) throw new LayerFault(fault);
     return { name, value: bytes };
   });
+}
+
+/** The bytes of an xattr, as Go's encoding/json reads them: null is nothing, line ends within base64 do not count. */
+function xattrValue(name: string, value: unknown): Buffer {
+  const base64 = typeof value === 'string' ? value.replace(/[\r\n]/g, '') : value === null ? '' : undefined;
+  const bytes = Buffer.from(base64 ?? '', 'base64');
+  if (bytes.toString('base64') !== base64) {
+    throw new LayerFault(`xattr ${quote(name)} is not padded standard base64`);
+  }
+  return bytes;
 }
 
 function link(fields: Fields, type: EntryType): string {
