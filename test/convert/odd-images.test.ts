@@ -79,6 +79,18 @@ test('an image with several names is found without one, and by its place', async
   t.regex(error?.message ?? '', /several images/);
 });
 
+test('a place without an image says so', async (t) => {
+  const directory = scratch(t);
+  new Layout(join(directory, 'from')).index({});
+  const archive = join(directory, 'a.tar');
+  writeFileSync(archive, Buffer.concat([tarEntry({ name: 'manifest.json', content: '[]' }), tarEnd]));
+  for (const place of [`oci:${directory}/from`, `docker-archive:${archive}`]) {
+    const error = await t.throwsAsync(convert(place, `oci:${directory}/to:t`), { instanceOf: CrfsError });
+    t.regex(error?.message ?? '', / holds no image$/);
+  }
+  t.deepEqual(readdirSync(directory).sort(), ['a.tar', 'from']);
+});
+
 test('a docker archive without layers, as Go writes an empty list, is an image', async (t) => {
   const directory = scratch(t);
   const config = JSON.stringify({ os: 'linux', architecture: 'amd64', rootfs: { type: 'layers', diff_ids: null } });

@@ -144,6 +144,7 @@ function isLayer(source: string): boolean {
 
 /** Why a layer cannot be written to a destination; undefined: it can. */
 function whyNoFile(destination: string): string | undefined {
+  if (destination === '-') return 'it is not written to standard output; ./- is a file of that name';
   if (namesTransport(destination)) return `${destination} is for an image`;
   if (statSync(destination, { throwIfNoEntry: false })?.isDirectory()) return `${destination} is a directory`;
   const directory = dirname(destination);

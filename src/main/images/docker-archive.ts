@@ -18,7 +18,7 @@ import { checkJson } from '../schema/check.js';
 import { table } from '../schema/schemas.js';
 import type { ImageSource } from './ends.js';
 import type { ImageFiles } from './files.js';
-import { blobPath, placed } from './layout-source.js';
+import { blobPath, noImage, placed } from './layout-source.js';
 
 const string = v.string('a string');
 /** As Go's encoder writes it: null for an empty list. */
@@ -106,7 +106,7 @@ function choose(images: readonly SavedImage[], reference: string | undefined, na
   const named = images.filter(({ RepoTags }) => reference === undefined || hasName(RepoTags, reference));
   const [first, ...more] = reference === undefined ? named : [...placed(images, reference), ...named];
   const others = more.filter((image) => !isSame(image, first)); // an image may have several names
-  if (!first) throw new CrfsError('CRFS_NOT_FOUND', `${name} holds no image ${reference ?? ''}; it holds: ${tags}`);
+  if (!first) throw noImage(name, reference, tags);
   if (others.length > 0) throw new CrfsError('CRFS_USAGE', `${name} holds several images, name one: ${tags}`);
   return first;
 }

@@ -20,6 +20,12 @@ export function placed<T>(items: readonly T[], written: string): T[] {
   return digits === undefined ? [] : items.slice(Number(digits), Number(digits) + 1);
 }
 
+/** The error where no image has the name that was asked for, if one was; `names`: those there are. */
+export function noImage(place: string, asked: string | undefined, names: string): CrfsError {
+  const what = asked === undefined ? 'no image' : `no image ${asked}; it holds: ${names || 'none'}`;
+  return new CrfsError('CRFS_NOT_FOUND', `${place} holds ${what}`);
+}
+
 /** The image with a tag in a layout; without a tag, the only one there is. Rejects with CRFS_NOT_FOUND, CRFS_USAGE. */
 export async function layoutSource(files: ImageFiles, tag: string | undefined): Promise<ImageSource> {
   const index = await readIndex(files);
@@ -65,7 +71,7 @@ function choose({ manifests }: ImageIndex, tag: string | undefined, name: string
   const [first, ...more] = fits;
   const others = more.filter(({ digest }) => digest !== first?.digest); // an image may have several names
   const tags = manifests.map(({ annotations }) => annotations[refName] ?? '(no tag)').join(', ');
-  if (!first) throw new CrfsError('CRFS_NOT_FOUND', `${name} holds no image ${tag ?? ''}; it holds: ${tags || 'none'}`);
+  if (!first) throw noImage(name, tag, tags);
   if (others.length > 0 && tag === undefined) {
     throw new CrfsError('CRFS_USAGE', `${name} holds several images, name one behind a colon: ${tags}`);
   }

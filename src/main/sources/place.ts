@@ -16,11 +16,18 @@ export type Place =
  */
 export function placeOf(configuration: string): Place {
   if (isAbsolute(configuration)) return { kind: 'file', path: configuration };
-  if (configuration.startsWith('file:') && URL.canParse(configuration)) {
-    return { kind: 'file', path: fileURLToPath(configuration) };
-  }
+  if (configuration.startsWith('file:')) return { kind: 'file', path: localPath(configuration) };
   if (/^https?:\/\//.test(configuration)) return { kind: 'url', url: configuration };
   if (configuration.startsWith('docker://')) return { kind: 'image', name: configuration };
   const known = '/path, file:///path, https://host/path, http://host/path and docker://image';
   throw new CrfsError('CRFS_USAGE', `${configuration}: names no layer; known are ${known}`);
+}
+
+function localPath(url: string): string {
+  try {
+    return fileURLToPath(url);
+  } catch (error) {
+    const form = 'write file:///PATH, with %25 for a % in it';
+    throw new CrfsError('CRFS_USAGE', `${url} names no local file: ${form}`, { cause: error });
+  }
 }
