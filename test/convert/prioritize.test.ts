@@ -122,3 +122,11 @@ test('a list may have carriage returns, a byte order mark, and spaces around its
   writeFileSync(path, '\ufeffa/g\r\n# a comment\r\n\r\n  /a/f  \r\n');
   t.deepEqual(readPatterns(path), ['a/g', '/a/f']);
 });
+
+test('a list without an end, or with a line that can be no path, is refused', (t) => {
+  const path = join(scratch(t), 'list');
+  writeFileSync(path, 'x'.repeat(70_000));
+  t.throws(() => readPatterns(path), { code: 'CRFS_USAGE', message: `${path}: a line has more than 65536 characters` });
+  const endless = '/dev/zero has more than 16777216 bytes: not a list of paths';
+  t.throws(() => readPatterns('/dev/zero'), { code: 'CRFS_USAGE', message: endless });
+});

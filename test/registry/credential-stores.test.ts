@@ -18,6 +18,7 @@ async function stores(t: ExecutionContext, helpers: readonly string[]): Promise<
   const home = await makeHome(t);
   await home.write('bin/docker-credential-test', HELPER);
   await home.write('bin/docker-credential-fails', '#!/bin/sh\nexit 7\n');
+  await home.write('bin/docker-credential-dies', '#!/bin/sh\nkill -9 $$\n');
   await home.write('etc/containers/registries.conf', `credential-helpers = ${JSON.stringify(helpers)}`);
   await logIn(home, 'two.com');
   return new CredentialStores(new RegistriesFiles(home.environment), home.environment);
@@ -41,4 +42,10 @@ test('a helper that fails is passed over, and named where nobody else has creden
   t.is(await found.find('one.com', 'a'), undefined);
   t.regex(found.complaint('one.com') ?? '', /docker-credential-fails/);
   t.is(found.complaint('three.com'), undefined);
+});
+
+test('a helper that a signal ends is said to have been ended', async (t) => {
+  const found = await stores(t, ['dies']);
+  t.is(await found.find('one.com', 'a'), undefined);
+  t.is(found.complaint('one.com'), 'no credentials for one.com: docker-credential-dies was ended by SIGKILL');
 });

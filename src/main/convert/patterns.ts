@@ -2,12 +2,17 @@
 
 /** Paths and globs that tell which files of a layer are wanted first. */
 
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { Minimatch } from 'minimatch';
 import { CrfsError } from '../errors/error.js';
 import { reasonOf } from '../errors/reason.js';
 import { nameOfBytes } from '../formats/name-bytes.js';
 import { cleanName } from '../tar/names.js';
+
+/** Bytes of a list: some hundred thousand paths, which is more than a start of a container reads. */
+const LIST_LIMIT = 16 << 20;
+/** Characters of a pattern: a path has 4095 bytes at most. */
+const PATTERN_LIMIT = 1 << 16;
 
 /**
  * The lines of a file, each a path or a glob: blank ones, and comments after #, say nothing, and so does the white space
@@ -16,15 +21,37 @@ import { cleanName } from '../tar/names.js';
 export function readPatterns(path: string): string[] {
   let text: string;
   try {
-    text = nameOfBytes(readFileSync(path));
+    text = nameOfBytes(readList(path));
   } catch (error) {
+    if (error instanceof CrfsError) throw error;
     throw new CrfsError('CRFS_NOT_FOUND', `cannot read ${path}: ${reasonOf(error)}`, { cause: error });
   }
   const lines = text.split('\n').map((line) => line.trim()); // which takes a byte order mark away, too
   const patterns = lines.filter((line) => line !== '' && !line.startsWith('#'));
   const leaving = patterns.find((line) => line.includes('\0') || line.split('/').includes('..'));
   if (leaving !== undefined) throw new CrfsError('CRFS_USAGE', `${path}: ${JSON.stringify(leaving)} leaves the layer`);
+  if (patterns.some(({ length }) => length > PATTERN_LIMIT)) {
+    throw new CrfsError('CRFS_USAGE', `${path}: a line has more than ${PATTERN_LIMIT} characters`);
+  }
   return patterns;
+}
+
+/** The bytes of a file that may be a pipe, or have no end. Throws CRFS_USAGE, and as the file system does. */
+function readList(path: string): Uint8Array {
+  const bytes = Buffer.allocUnsafe(LIST_LIMIT + 1);
+  const file = openSync(path, 'r');
+  try {
+    let length = 0;
+    let read: number;
+    do {
+      read = readSync(file, bytes, { offset: length });
+      length += read;
+    } while (read > 0 && length < bytes.length);
+    if (length <= LIST_LIMIT) return bytes.subarray(0, length);
+  } finally {
+    closeSync(file);
+  }
+  throw new CrfsError('CRFS_USAGE', `${path} has more than ${LIST_LIMIT} bytes: not a list of paths`);
 }
 
 /** Paths are looked up, however many there are; only true patterns are tried one by one. */

@@ -8,6 +8,7 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { CrfsError } from '../errors/error.js';
+import { reasonOf } from '../errors/reason.js';
 
 /** Environment variables, by name. */
 export type Variables = Readonly<Record<string, string | undefined>>;
@@ -88,11 +89,7 @@ export class ConfigFiles<T> {
     } catch (error) {
       if (isMissing(error)) return undefined;
       if (error instanceof CrfsError) throw error;
-      throw new CrfsError(
-        'CRFS_USAGE',
-        `cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`,
-        { cause: error },
-      );
+      throw new CrfsError('CRFS_USAGE', `cannot read ${path}: ${reasonOf(error)}`, { cause: error });
     }
   }
 }

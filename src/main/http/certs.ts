@@ -8,6 +8,7 @@ import { createSecureContext, rootCertificates, type SecureContext } from 'node:
 import type { Environment } from '../environment/environment.js';
 import { configHomeOf, isMissing, readConfiguration } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
+import { reasonOf } from '../errors/reason.js';
 
 /** Where distributions keep the CAs that an administrator trusts, below /etc. */
 const BUNDLES = ['ssl/certs/ca-certificates.crt', 'pki/tls/certs/ca-bundle.crt', 'ssl/ca-bundle.pem', 'ssl/cert.pem'];
@@ -18,11 +19,7 @@ async function readIfThere(path: string): Promise<string | undefined> {
   } catch (error) {
     if (isMissing(error)) return undefined;
     if (error instanceof CrfsError) throw error;
-    throw new CrfsError(
-      'CRFS_USAGE',
-      `cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`,
-      { cause: error },
-    );
+    throw new CrfsError('CRFS_USAGE', `cannot read ${path}: ${reasonOf(error)}`, { cause: error });
   }
 }
 

@@ -18,14 +18,17 @@ const NOTHING = 'credentials not found in native keychain';
 const answerSchema = table({ Username: v.string('a string'), Secret: v.string('a string') });
 
 interface Outcome {
-  readonly status: number | null;
+  /** The exit status, or the signal that ended it; undefined if it was given up. */
+  readonly end: number | NodeJS.Signals | undefined;
   readonly output: Buffer;
 }
 
 async function run(program: string, input: string, env: Variables): Promise<Outcome> {
   return await new Promise((resolve, reject) => {
     const child = spawn(program, ['get'], { env: { ...env }, stdio: ['pipe', 'pipe', 'ignore'] });
+    let givenUp = false;
     const giveUp = (): void => {
+      givenUp = true;
       child.kill('SIGKILL');
       child.stdout.destroy(); // a descendant may hold it open
     };
@@ -41,9 +44,9 @@ async function run(program: string, input: string, env: Variables): Promise<Outc
       clearTimeout(timer);
       reject(error);
     });
-    child.once('close', (status) => {
+    child.once('close', (status, signal) => {
       clearTimeout(timer);
-      resolve({ status, output: Buffer.concat(parts) });
+      resolve({ end: givenUp ? undefined : (status ?? signal ?? undefined), output: Buffer.concat(parts) });
     });
     child.stdin.on('error', () => child.stdout.resume()); // a helper need not read its input
     child.stdin.end(`${input}\n`);
@@ -90,13 +93,15 @@ async function askHelper(name: string, server: string, { env }: Environment): Pr
       error,
     );
   }
-  if (outcome.status === null) throw fail(`gave no answer of reasonable size within ${TIMEOUT_MS / 1000} s`);
-  if (outcome.status !== 0) {
-    if (outcome.output.toString().trim() === NOTHING) return undefined;
-    throw fail(`ended with status ${outcome.status}`);
+  const { end, output } = outcome;
+  if (end === undefined) throw fail(`gave no answer of reasonable size within ${TIMEOUT_MS / 1000} s`);
+  if (typeof end === 'string') throw fail(`was ended by ${end}`);
+  if (end !== 0) {
+    if (output.toString().trim() === NOTHING) return undefined;
+    throw fail(`ended with status ${end}`);
   }
   const where = `no credentials for ${server}: the answer of ${program}`;
-  const answer = checkJson(answerSchema, outcome.output, { where, code: 'CRFS_DENIED', isSecret: true });
+  const answer = checkJson(answerSchema, output, { where, code: 'CRFS_DENIED', isSecret: true });
   const { Username: username, Secret: secret } = answer;
   if (username === '' && secret === '') return undefined; // so say those that have nothing
   return username === '<token>' ? { kind: 'identity', token: secret } : { kind: 'basic', username, password: secret };

@@ -36,7 +36,7 @@ function userDirectory(variable: string, fallback: string): string {
 
 /** The directory, made if missing. Throws CRFS_DENIED if it could be anybody else's. */
 export function privateDirectory(path: string): string {
-  // only if it is missing: of a read-only file system, mkdir would say that it does not exist
+  // only if it is missing: a symlink to nowhere is told by what follows
   if (!lstatSync(path, { throwIfNoEntry: false })) makeDirectories(path, 0o700);
   const found = lstatSync(path);
   if (!found.isDirectory() || found.uid !== geteuid?.() || (found.mode & 0o077) !== 0) {
