@@ -11,6 +11,7 @@ const { join } = require('node:path');
  */
 const FOLDERS = [
   ['main/errors'],
+  ['main/disk'],
   ['workers'], // names of engines, and messages
   ['main/blob', 'errors'],
   ['main/environment', 'errors'],
@@ -23,10 +24,10 @@ const FOLDERS = [
   ['main/policy', 'errors environment schema'],
   ['main/registry', 'errors blob environment schema http policy'],
   ['main/sources', 'errors blob formats tar http output registry'],
-  ['main/images', 'errors blob schema formats tar compression policy registry sources'],
+  ['main/images', 'errors disk blob schema formats tar compression policy registry sources'],
   ['main/index', 'errors blob formats'],
   ['main/fetch', 'errors blob formats sources index workers'],
-  ['main/cache', 'errors index fetch'],
+  ['main/cache', 'errors disk index fetch'],
   // Threads: each folder of src/workers is one pool's, but for what pools share.
   ['workers/decode', 'errors blob formats index workers'],
   ['workers/deflate', 'workers'],
@@ -35,7 +36,7 @@ const FOLDERS = [
   ['workers/prefetch', 'index'],
   ['workers/serve', 'errors index fetch workers workers/decode workers/board workers/prefetch'],
   ['workers/verify', 'errors index workers/decode workers/serve'],
-  ['main/settings', 'errors workers'],
+  ['main/settings', 'errors disk workers'],
   ['main/convert', 'errors blob schema formats tar compression output registry images index workers workers/deflate'],
   [
     'main/inspect',

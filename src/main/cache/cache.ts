@@ -15,8 +15,8 @@ import {
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { addon } from '../../native/addon.js';
+import { makeDirectories } from '../disk/make-directories.js';
 import { isNoSpace } from '../errors/no-space.js';
-import { makeDirectories } from '../settings/make-directories.js';
 import { CacheLayout } from './layout.js';
 import { directoriesOf, type Kind } from './list.js';
 

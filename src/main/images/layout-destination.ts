@@ -11,12 +11,12 @@ import { addon } from '../../native/addon.js';
 import { digestOf } from '../blob/digest.js';
 import { writeFully } from '../blob/spool.js';
 import { spaceError } from '../blob/write-whole.js';
+import { makeDirectories } from '../disk/make-directories.js';
 import { CrfsError } from '../errors/error.js';
 import { isNoSpace } from '../errors/no-space.js';
 import { reasonOf } from '../errors/reason.js';
 import { OCI_INDEX, parseIndex } from '../registry/manifest.js';
 import { jsonOf, parseJson, type Told } from '../schema/check.js';
-import { makeDirectories } from '../settings/make-directories.js';
 import type { BlobWriter, ImageDestination } from './ends.js';
 import { blobPath, refName } from './layout-source.js';
 

@@ -4,8 +4,8 @@ import { lstatSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { geteuid } from 'node:process';
+import { makeDirectories } from '../disk/make-directories.js';
 import { CrfsError } from '../errors/error.js';
-import { makeDirectories } from './make-directories.js';
 
 const NAME = 'crfs-plugin';
 

@@ -3,7 +3,7 @@
 import { statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { makeDirectories } from '../../src/main/settings/make-directories.js';
+import { makeDirectories } from '../../src/main/disk/make-directories.js';
 import { Machine } from '../tools/machine.js';
 
 function makeRoot(t: ExecutionContext): string {
