@@ -57,8 +57,11 @@ test('status tells of which image a mount is, its layers as --layer numbers them
     }),
   );
   await invoke(machine, ['umount', 'merged']);
-  const after = await machine.crfs('status');
-  t.false(after.includes(`${merged}\n`));
+  let after = '';
+  await until('the daemon knows that the host has ended', async () => {
+    after = await machine.crfs('status');
+    return !after.includes(`${merged}\n`);
+  });
   t.regex(after, /^opened +\d+ from the cache \([\d.]+ KiB\), \d+ waited for, 0 failed$/m, 'counts what has gone');
 });
 
