@@ -169,8 +169,9 @@ class Copy {
   /** 'noticed', or what else happened. */
   async judge(mutant) {
     const { file, tests, match } = mutant;
+    let text;
     try {
-      const text = planted(mutant);
+      text = planted(mutant);
       for (const test of tests) {
         const key = `${test} ${match ?? ''}`;
         if (!sound.has(key)) sound.set(key, this.#isSound(test, match));
@@ -181,7 +182,7 @@ class Copy {
     } catch (error) {
       return error.message;
     } finally {
-      this.#write(file, readFileSync(join(top, file), 'utf8'));
+      if (text !== undefined) this.#write(file, readFileSync(join(top, file), 'utf8'));
     }
   }
 }

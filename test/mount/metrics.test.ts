@@ -11,6 +11,7 @@ import test, { type ExecutionContext } from 'ava';
 import { Client, request } from 'undici';
 import { options, parseOption } from '../../src/main/settings/options.js';
 import { knownLayer, readAll } from '../faults/world.js';
+import { startOrigin } from '../tools/fault-proxy-origin.js';
 import { Machine, mountingTest, until } from '../tools/machine.js';
 
 const mounting = mountingTest();
@@ -59,7 +60,9 @@ mounting('metrics are scraped on a loopback port while a mount reads, and no cou
   t.teardown(() => machine.dispose());
   const url = await startWithMetrics(machine);
   const known = await knownLayer(machine, { small: 100, large: 4 });
-  const mount = await machine.mount([known.layer]);
+  const origin = await startOrigin(readFileSync(known.layer));
+  t.teardown(() => origin.close());
+  const mount = await machine.mount([`${origin.url}/layer`]);
   const scrapes = [await scrape(t, url)];
   const reading = { ended: false };
   const readers = readAll(mount.merged, known, 4).finally(() => {
@@ -82,6 +85,7 @@ mounting('metrics are scraped on a loopback port while a mount reads, and no cou
   t.is(last?.get('crfs_opens_total'), 4 * known.digests.size);
   t.is(last?.get('crfs_objects_filled_total'), known.digests.size);
   t.is(last?.get('crfs_faults_total'), 0);
+  t.true((last?.get('crfs_fetched_bytes_total') ?? 0) >= origin.content.length, 'of a layer that has gone');
   t.true((last?.get('crfs_open_wait_seconds_total') ?? 0) > 0);
   t.true((last?.get('process_resident_memory_bytes') ?? 0) > 1e6);
 });
