@@ -96,7 +96,9 @@ for (const kind of ['reset', 'truncate', 'stall'] as const) {
       if (had.length % 100_000 === 0) gates[had.length / 100_000 - 1]?.open(); // what has arrived has been read
     }
     sameBytes(t, had, content);
-    t.true(proxy.sent < SIZE + 10);
+    const starts = proxy.seen.map(({ headers }) => Number(/\d+/.exec(headers.range ?? '')?.[0]));
+    t.true(starts.some((start) => start > 0));
+    if (kind !== 'stall') t.true(proxy.sent < SIZE + 10); // on a slow machine more may look like a stall
   });
 
   test(`endless failing by ${kind} is an error after a bounded number of requests`, async (t) => {
