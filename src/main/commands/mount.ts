@@ -80,9 +80,8 @@ async function mount(written: string, merged: string, given: Given, command: Com
   const environment = environmentFor(given);
   const configuration = await sayingSo(`looking for ${written}`, canonical(written, given.platform, environment));
   const shown = shownConfiguration(configuration);
-  const interruption = new Interruption();
+  const { signal } = new Interruption();
   try {
-    const { signal } = interruption;
     const request = { configuration, merged, upper, work, lower, options, environment, foreground, signal };
     const { mountpoint, ended } = await sayingSo(`mounting ${shown}`, mountLayers(request));
     const layers = await sayingSo('asking the daemon what it serves', layersAt(mountpoint, signal));
@@ -93,8 +92,6 @@ async function mount(written: string, merged: string, given: Given, command: Com
     if (ended && !(await ended)) process.exitCode = 1;
   } catch (error) {
     if (!foreground || !(error instanceof Interrupted)) throw error; // to end it is what signals are for there
-  } finally {
-    interruption.end();
   }
 }
 

@@ -112,8 +112,7 @@ async function stargzify(source: string, destination: string, given: Given, comm
   const { format, chunkSize, minChunkSize, quiet, json, allPlatforms, platform } = given;
   const prioritize = given.prioritize === undefined ? {} : { prioritize: readPatterns(given.prioritize) };
   const progress = json || quiet ? silent : progressOn(process.stderr);
-  const interruption = new Interruption();
-  const session = { progress, signal: interruption.signal };
+  const session = { progress, signal: new Interruption().signal };
   const deflater = new Deflater(given);
   const options = { deflater, format, chunkSize, minChunkSize, ...prioritize };
   let result: LayerResult | ImageResult;
@@ -124,7 +123,6 @@ async function stargzify(source: string, destination: string, given: Given, comm
       : await convertWholeImage(source, destination, { ...options, ...which }, session, given);
   } finally {
     progress.close();
-    interruption.end();
     await deflater.close();
   }
   const text = quiet ? result.digest : `${destination}: ${result.digest}`;

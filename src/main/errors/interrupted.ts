@@ -19,22 +19,21 @@ export class Interrupted extends Error {
   }
 }
 
-/** Watches for signals that interrupt a command, once: the second one ends the process where it is. */
+/**
+ * Watches for signals that interrupt a command, once: the second one ends the process where it is. One that comes when the
+ * work is done changes nothing any more.
+ */
 export class Interruption {
   readonly #controller = new AbortController();
-  readonly #abort = (signal: InterruptingSignal): void => this.#controller.abort(new Interrupted(signal));
 
   constructor() {
-    for (const name of interruptingSignals) process.once(name, this.#abort);
+    for (const name of interruptingSignals) {
+      process.once(name, () => this.#controller.abort(new Interrupted(name)));
+    }
   }
 
   /** Aborts, with an Interrupted, when the first signal comes. */
   get signal(): AbortSignal {
     return this.#controller.signal;
-  }
-
-  /** From now on, signals do what they always do. */
-  end(): void {
-    for (const name of interruptingSignals) process.off(name, this.#abort);
   }
 }
