@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// What Node's fs lacks: mappings, locks, syncfs.
+// What Node lacks of files and memory: mappings, locks, syncfs, giving memory back.
 
 #include "addon/addon.h"
 #include "addon/guard.h"
 
 #include <cerrno>
 #include <cstring>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <map>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -102,6 +105,14 @@ Napi::Value SyncFileSystem(const Napi::CallbackInfo &info) {
   return promise;
 }
 
+// trimMemory(): gives the system back what ended threads have freed, which glibc keeps for later.
+Napi::Value TrimMemory(const Napi::CallbackInfo &info) {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+  return info.Env().Undefined();
+}
+
 } // namespace
 
 void AddFiles(Napi::Env env, Napi::Object exports) {
@@ -111,6 +122,7 @@ void AddFiles(Napi::Env env, Napi::Object exports) {
   exports.Set("unmap", Napi::Function::New(env, Unmap));
   exports.Set("lock", Napi::Function::New(env, Lock));
   exports.Set("syncFileSystem", Napi::Function::New(env, SyncFileSystem));
+  exports.Set("trimMemory", Napi::Function::New(env, TrimMemory));
 }
 
 } // namespace crfs

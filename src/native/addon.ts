@@ -192,6 +192,8 @@ export interface Addon {
   lock(fd: number): boolean;
   /** Resolves when all that was written to the file system of the file is on its disk. */
   syncFileSystem(fd: number): Promise<void>;
+  /** Gives the system back what ended threads have freed, where the C library would keep it for later. */
+  trimMemory(): void;
 
   /** The daemon's own rings, in falling priority behind those of the mounts. */
   readonly ownRings: { readonly readahead: number; readonly background: number };

@@ -34,7 +34,7 @@ mounting(
     t.true((await workers()) > 1);
     t.is((await machine.status())?.workers.most, 64);
     await until('those with nothing to do have ended', async () => (await workers()) === 1);
-    await until('their memory is given back', () => residentOf(daemon) < IDLE_LIMIT + 10 * MIB);
+    await until('their memory is given back', () => residentOf(daemon) < IDLE_LIMIT);
     t.deepEqual(await readAll(mounts[0]?.merged ?? '', known, 1), { failed: [], wrong: [] });
     t.is(await daemonOf(machine), daemon);
   },

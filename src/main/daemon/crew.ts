@@ -14,6 +14,8 @@ import { CrfsError } from '../errors/error.js';
 import type { Supply } from '../fetch/supply.js';
 import type { Settings } from '../settings/options.js';
 
+/** By then the thread of a worker that has ended is gone. */
+const TRIM_AFTER_MS = 2000;
 const RESTART_PAUSE_MS = 100;
 const START_WITHIN_MS = 30_000;
 
@@ -104,6 +106,7 @@ export class Crew {
     const run = this.#keepRunning(pool, worker).finally(() => {
       this.#runs.delete(worker);
       this.board.running = this.#runs.size;
+      setTimeout(() => addon.trimMemory(), TRIM_AFTER_MS).unref();
     });
     this.#runs.set(worker, run);
     this.board.running = this.#runs.size;
