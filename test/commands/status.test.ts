@@ -39,7 +39,7 @@ test('status tells of which image a mount is, its layers as --layer numbers them
   const mount = mounts.find(({ mountpoint }) => mountpoint === merged);
   t.truthy(mount);
   t.is(readFileSync(`/proc/${mount?.pid}/comm`, 'utf8'), 'fuse-overlayfs\n');
-  t.regex(readFileSync(`/proc/${pid}/comm`, 'utf8'), /^node(-MainThread)?\n$/);
+  t.regex(readFileSync(`/proc/${pid}/comm`, 'utf8'), /^(node|MainThread|node-MainThread)\n$/);
   t.true(usage.bytes < usage.limit);
   t.deepEqual([opens.hits + opens.misses, opens.errors], [2, 0]);
   const section = text.split('\n\n').find((part) => part.startsWith(`${merged}\n`)) ?? '';

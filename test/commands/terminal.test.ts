@@ -29,12 +29,11 @@ function linesOf(screen: string): string[] {
   return stripVTControlCharacters(screen.replaceAll(TO_FIRST_COLUMN, '\n')).split(/[\r\n]/);
 }
 
-test('a terminal gets colours unless NO_COLOR is set, a bar, and last the result', async (t) => {
+test('a terminal gets colours unless NO_COLOR is set, and last the result', async (t) => {
   const machine = makeMachine(t);
   const layer = await layerOf(machine, SMALL);
   const { code, screen } = await onTerminal(machine, ['verify', layer]);
   t.is(code, 0);
-  t.regex(screen, /: checking \[=*-*\] \d+ B of 17 B/);
   t.true(screen.includes(`${layer}: \x1b[32mok\x1b[39m, 4 files, 17 B\r\n`), JSON.stringify(screen));
   t.true((await onTerminal(machine, ['ls', layer])).screen.includes('\x1b[1m\x1b[34mbin'));
   t.is((await onTerminal(machine, ['ls', layer], { env: { NO_COLOR: '1' } })).screen, 'bin\r\netc\r\nusr\r\n');
@@ -76,7 +75,7 @@ for (const [what, key, status] of [
       });
       const ended = once(child, 'close') as Promise<[number | null]>;
       await until('a layer is asked for, and a bar shown', () => {
-        return proxy.seen.some(({ path }) => path.endsWith(digest)) && screen.includes('[---');
+        return proxy.seen.some(({ path }) => path.endsWith(digest)) && /\[=*-+\] \S+ \S+ of \S+/.test(screen);
       });
       child.stdin.write(key);
       t.is((await ended)[0], status);
