@@ -3,12 +3,12 @@
 import { statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { askDaemon } from '../daemon/ask.js';
+import { look } from '../daemon/processes.js';
 import type { Status } from '../daemon/status.js';
 import { CrfsError } from '../errors/error.js';
 import { Interrupted, Interruption } from '../errors/interrupted.js';
 import { Workspace } from '../inspect/workspace.js';
 import { freeMountpoint, type MountRequest, mountLayers } from '../mount/mount.js';
-import { look } from '../mount/processes.js';
 import { unmountLayers } from '../mount/umount.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
 import { formatBytes } from '../output/text.js';

@@ -2,8 +2,8 @@
 
 import type { Command } from 'commander';
 import { askDaemon } from '../daemon/ask.js';
+import { linkOf } from '../daemon/processes.js';
 import type { Status } from '../daemon/status.js';
-import { linkOf } from '../mount/processes.js';
 import { escapeLine, escapeName } from '../output/terminal.js';
 import { cutTo, formatBytes, formatTable } from '../output/text.js';
 import { sayingSo } from '../output/waiting.js';

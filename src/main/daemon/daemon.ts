@@ -19,7 +19,7 @@ import { logFile } from './log.js';
 import { renderMetrics } from './metrics.js';
 import { serveMetrics } from './metrics-server.js';
 import { OpenLayers } from './open-layers.js';
-import { mountNamespace } from './processes.js';
+import { linkOf } from './processes.js';
 import { Resolver } from './resolver.js';
 import { Session } from './session.js';
 import { CONTROL_SOCKET, SocketDirectory } from './socket-directory.js';
@@ -175,7 +175,7 @@ export class Daemon {
       mounts: [...this.#sessions].map(({ mountpoint, pid, since, asked, layers, ring }) => ({
         mountpoint,
         pid,
-        mountNamespace: mountNamespace(pid),
+        mountNamespace: linkOf(pid, 'ns/mnt') ?? null,
         since: since.toISOString(),
         configurations: asked.map(shownConfiguration),
         layers: layers.map((layer) => layer.number),

@@ -4,9 +4,10 @@
 
 import { statSync } from 'node:fs';
 import { askDaemon } from '../daemon/ask.js';
+import { linkOf, look } from '../daemon/processes.js';
 import type { Status } from '../daemon/status.js';
 import { HOST } from './host.js';
-import { argumentsOf, linkOf, look, processes } from './processes.js';
+import { argumentsOf, processes } from './processes.js';
 
 /** The process that serves a mount at this path in another mount namespace; undefined: there is none. */
 export async function hostElsewhere(mountpoint: string): Promise<number | undefined> {

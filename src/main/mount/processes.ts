@@ -2,7 +2,8 @@
 
 /** Processes as proc(5) shows them: what cannot be seen of one, since it has ended or is another user's, is left out. */
 
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { linkOf, look } from '../daemon/processes.js';
 
 export interface Process {
   readonly pid: number;
@@ -17,11 +18,6 @@ export function processes(): Process[] {
     const name = pid > 0 && pid !== process.pid ? look(() => readFileSync(`/proc/${pid}/comm`, 'utf8')) : undefined;
     return name === undefined ? [] : [{ pid, name: name.trimEnd() }];
   });
-}
-
-/** Where a link below /proc/PID leads: `cwd`, `ns/mnt`; undefined if it cannot be seen. */
-export function linkOf(pid: number | 'self', link: string): string | undefined {
-  return look(() => readlinkSync(`/proc/${pid}/${link}`));
 }
 
 /** The paths of files that a process has open. */
@@ -42,12 +38,4 @@ export function usersOf(directory: string): Process[] {
     if (['cwd', 'root', 'exe'].some((link) => within(linkOf(pid, link))) || openFilesOf(pid).some(within)) return true;
     return look(() => readFileSync(`/proc/${pid}/maps`, 'utf8').includes(` ${directory}/`)) ?? false;
   });
-}
-
-export function look<T>(at: () => T): T | undefined {
-  try {
-    return at();
-  } catch {
-    return undefined;
-  }
 }

@@ -6,10 +6,11 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { endMount } from '../daemon/ask.js';
 import { mountedAt, mountsOf } from '../daemon/mountinfo.js';
+import { look } from '../daemon/processes.js';
 import { CrfsError } from '../errors/error.js';
 import { HOST } from './host.js';
 import { enter, hostElsewhere } from './namespaces.js';
-import { look, type Process, usersOf } from './processes.js';
+import { type Process, usersOf } from './processes.js';
 
 const MOST_NAMED = 5;
 

@@ -17,10 +17,11 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mountsOf } from '../daemon/mountinfo.js';
+import { look } from '../daemon/processes.js';
 import { CrfsError } from '../errors/error.js';
 import { reasonOf } from '../errors/reason.js';
 import { HOST } from './host.js';
-import { argumentsOf, look, openFilesOf, processes } from './processes.js';
+import { argumentsOf, openFilesOf, processes } from './processes.js';
 
 const LOOK_EVERY_MS = 20;
 /** For a host whose mount was taken away to write back, and end. */
