@@ -94,7 +94,7 @@ test('a policy that wants signatures refuses the image, as they are not verified
 test('a policy file that makes no sense, or is not there, is told in one line', async (t) => {
   const { machine, name, crfs, write } = await world(t);
   const path = write('home/.config/containers/policy.json', { default: ACCEPT, defaults: ACCEPT });
-  const line = `crfs: ${path} is no policy for images: unknown key "defaults"\n`;
+  const line = `crfs: ${path} is no policy for images: defaults must be one of default, transports, not "defaults"\n`;
   t.deepEqual(await crfs('ls', `docker://${name}`), { code: 2, stdout: '', stderr: line });
   const missing = await crfs('ls', '--policy', 'nowhere', name);
   t.deepEqual(missing, refusal('--policy: there is no nowhere'));

@@ -43,7 +43,7 @@ remote('a mount is refused in one line where the policy of the user rejects the 
   write({ ...REJECT, more: 1 });
   const malformed = await t.throwsAsync(machine.mount([image]));
   t.deepEqual(malformed?.message.match(/\bcrfs: .*$/gm), [
-    `crfs: ${image}: ${path} is no policy for images: unknown key "more"`,
+    `crfs: ${image}: ${path} is no policy for images: more must be one of default, transports, not "more"`,
   ]);
 });
 

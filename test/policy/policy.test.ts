@@ -65,12 +65,17 @@ const MALFORMED: readonly string[] = [
   withDefault(',"transports":{"oci-archive":{"/a/../b":[{"type":"reject"}]}}'),
   withDefault(',"transports":{"docker-archive":{"/a":[{"type":"reject"}]}}'),
   withDefault(',"transports":{"tarball":{"/a":[{"type":"reject"}]}}'),
+  withDefault(',"__proto__":1'),
+  withDefault(',"transports":{"__proto__":[]}'),
+  withDefault(',"transports":{"constructor":{"prototype":[]}}'),
   requiring('null'),
+  requiring('[]'),
   requiring('{}'),
   requiring('{"type":"accept"}'),
   requiring('{"type":"__proto__"}'),
   requiring('{"Type":"reject"}'),
   requiring('{"type":"reject","more":1}'),
+  requiring('{"type":"reject","constructor":1}'),
   requiring('{"type":"insecureAcceptAnything","keyPath":"/k"}'),
   requiring('{"type":"signedBy"}'),
   requiring('{"type":"signedBy","keyPath":"/k"}'),
@@ -95,6 +100,7 @@ const SOUND: readonly string[] = [
   withDefault(',"transports":{"oci":{"/a/b":[{"type":"reject"}]},"dir":{"":[{"type":"reject"}]}}'),
   withDefault(',"transports":{"docker-archive":{"":[{"type":"reject"}]}}'),
   withDefault(',"transports":{"nobody-knows":{"x":[{"type":"reject"}]}}'),
+  withDefault(',"transports":{"__proto__":{"constructor":[{"type":"reject"}]}}'),
   requiring('{"type":"insecureAcceptAnything"},{"type":"reject"}'),
   requiring('{"type":"signedBy","keyType":"GPGKeys","keyPath":"/k"}'),
   requiring('{"type":"signedBy","keyType":"GPGKeys","keyData":"AAAA","signedIdentity":{"type":"matchRepository"}}'),
@@ -122,6 +128,30 @@ withSkopeo('a policy is refused for the slightest mistake, in one line, where sk
     t.notThrows(() => parsePolicy(json, file), json);
     t.notRegex(await said(json), LOADING, json);
   }
+});
+
+test('what is wrong with a policy is told by its place', (t) => {
+  for (const [json, told] of [
+    ['{}', 'default must be given'],
+    ['{"default":[]}', 'default must be a list of at least one, not an empty list'],
+    [withDefault(',"more":1'), 'more must be one of default, transports, not "more"'],
+    [withDefault(',"transports":{"oci":{"/":[{"type":"reject"}]}}'), 'transports must be with scopes of oci, not "/"'],
+    [requiring('{"type":"matchExact"}'), /^default\.0\.type must be one of \w+(, \w+)+, not "matchExact"$/],
+    [
+      requiring('{"type":"signedBy","keyType":"GPGKeys"}'),
+      'default.0 must be with one of keyPath, keyPaths, keyData, and no other of them',
+    ],
+  ] as const) {
+    const { message } = t.throws(() => parsePolicy(json, '/p'));
+    const why = message.replace('/p is no policy for images: ', '');
+    if (typeof told === 'string') t.is(why, told);
+    else t.regex(why, told);
+  }
+});
+
+test('scopes and transports may be called like what every object has', (t) => {
+  const named = parsePolicy(withDefault(',"transports":{"__proto__":{"constructor":[{"type":"reject"}]}}'), '/p');
+  t.deepEqual([...named.transports], [['__proto__', new Map([['constructor', [{ type: 'reject' }]]])]]);
 });
 
 test('a policy of more keys than exist yet, or deeper than any, is refused in one line', (t) => {

@@ -3,9 +3,12 @@
 /** The file of containers-policy.json(5). As there, the slightest mistake refuses all of it. */
 
 import { isAbsolute, normalize } from 'node:path';
+import * as v from 'valibot';
 import { CrfsError } from '../errors/error.js';
-import { type Requirement, readRequirements } from './requirement.js';
-import { parseStrictly, type StrictTable, type StrictValue } from './strict-json.js';
+import { check } from '../schema/check.js';
+import { anyTable, strictTable } from '../schema/schemas.js';
+import { type Requirement, requirementList } from './requirement.js';
+import { parseStrictly } from './strict-json.js';
 import type { Subject } from './subject.js';
 
 export interface Policy {
@@ -19,40 +22,45 @@ export interface Policy {
 const BY_PATH = ['dir', 'oci', 'oci-archive'];
 const WITHOUT_SCOPES = ['docker-archive', 'tarball'];
 
+/** An object whose keys may be any: a Map, in which none of them means anything else. */
+const keyed = v.pipe(
+  anyTable,
+  v.transform((table): unknown => new Map(Object.entries(table))),
+);
+const scopesByTransport = v.pipe(
+  keyed,
+  v.map(v.string(), v.pipe(keyed, v.map(v.string(), requirementList))),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    for (const [transport, scopes] of dataset.value) {
+      const wrong = [...scopes.keys()].find((scope) => !isScope(transport, scope));
+      if (wrong !== undefined) addIssue({ message: `with scopes of ${transport}`, input: wrong });
+    }
+  }),
+);
+const policyFile = strictTable({ default: requirementList, transports: v.optional(scopesByTransport, {}) });
+
 /** Parses the file. Throws CRFS_USAGE. */
 export function parsePolicy(json: string, path: string): Policy {
+  const where = `${path} is no policy for images`;
+  const { default: fallback, transports } = check(policyFile, parse(json, where), { where, code: 'CRFS_USAGE' });
+  return { path, fallback, transports };
+}
+
+function parse(json: string, where: string): unknown {
   try {
-    const top = tableOf(parseStrictly(json), 'the file');
-    const unknown = [...top.keys()].find((key) => key !== 'default' && key !== 'transports');
-    if (unknown !== undefined) throw new Error(`unknown key ${JSON.stringify(unknown)}`);
-    const fallback = top.get('default');
-    if (fallback === undefined) throw new Error('there is no "default"');
-    const { transports: given = new Map() } = Object.fromEntries(top);
-    const transports = [...tableOf(given, 'transports')].map(
-      ([transport, scopes]) => [transport, readScopes(transport, scopes)] as const,
-    );
-    return { path, fallback: readRequirements(fallback), transports: new Map(transports) };
+    return parseStrictly(json);
   } catch (error) {
     const why = error instanceof RangeError ? 'nested too deeply' : (error as Error).message.split('\n', 1)[0];
-    throw new CrfsError('CRFS_USAGE', `${path} is no policy for images: ${why}`, { cause: error });
+    throw new CrfsError('CRFS_USAGE', `${where}: ${why}`, { cause: error });
   }
 }
 
-function tableOf(value: StrictValue, what: string): StrictTable {
-  if (value instanceof Map) return value as StrictTable;
-  throw new Error(`${what} must be an object`);
-}
-
-function readScopes(transport: string, value: StrictValue): ReadonlyMap<string, readonly Requirement[]> {
-  const scopes = [...tableOf(value, transport)].map(([scope, requirements]) => {
-    const path = BY_PATH.includes(transport);
-    const right = !path || (isAbsolute(scope) && scope !== '/' && normalize(scope) === scope && !scope.endsWith('/'));
-    if (scope !== '' && (!right || WITHOUT_SCOPES.includes(transport))) {
-      throw new Error(`${JSON.stringify(scope)} is no scope of ${transport}`);
-    }
-    return [scope, readRequirements(requirements)] as const;
-  });
-  return new Map(scopes);
+function isScope(transport: string, scope: string): boolean {
+  if (scope === '') return true;
+  if (WITHOUT_SCOPES.includes(transport)) return false;
+  if (!BY_PATH.includes(transport)) return true;
+  return isAbsolute(scope) && scope !== '/' && normalize(scope) === scope && !scope.endsWith('/');
 }
 
 /** What a policy requires of an image, and by what part of it: its most specific scope, or a default. */

@@ -4,23 +4,20 @@
 
 import { parse, type ValueNode } from '@humanwhocodes/momoa';
 
-export type StrictValue = string | number | boolean | null | readonly StrictValue[] | StrictTable;
-export type StrictTable = ReadonlyMap<string, StrictValue>;
-
-/** Throws an Error of one line for anything but one JSON value without duplicate keys. */
-export function parseStrictly(text: string): StrictValue {
+/** Throws an Error of one line for anything but one JSON value without duplicate keys. Its objects have no prototype. */
+export function parseStrictly(text: string): unknown {
   return valueOf(parse(text, { mode: 'json' }).body);
 }
 
-function valueOf(node: ValueNode): StrictValue {
+function valueOf(node: ValueNode): unknown {
   switch (node.type) {
     case 'Object': {
-      const table = new Map<string, StrictValue>();
+      const table = Object.create(null) as Record<string, unknown>; // `__proto__` is a key like any other
       for (const { name, value } of node.members) {
         const key = name.type === 'String' ? name.value : name.name;
         const { line, column } = name.loc.start;
-        if (table.has(key)) throw new Error(`duplicate key ${JSON.stringify(key)} (${line}:${column})`);
-        table.set(key, valueOf(value));
+        if (key in table) throw new Error(`duplicate key ${JSON.stringify(key)} (${line}:${column})`);
+        table[key] = valueOf(value);
       }
       return table;
     }

@@ -65,6 +65,7 @@ export function jsonOf(value: object, { where, code }: Told): Buffer {
 function shown(value: unknown): string {
   if (value === undefined) return '';
   if (typeof value === 'string') return `, not ${JSON.stringify(oneLine(value, SHOWN_LIMIT))}`;
-  if (typeof value === 'object' && value !== null) return `, not ${Array.isArray(value) ? 'a list' : 'an object'}`;
+  if (Array.isArray(value)) return `, not ${value.length === 0 ? 'an empty list' : 'a list'}`;
+  if (typeof value === 'object' && value !== null) return ', not an object';
   return `, not ${JSON.stringify(value)}`;
 }

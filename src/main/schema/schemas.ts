@@ -13,6 +13,16 @@ export function table<Entries extends v.ObjectEntries>(
   return v.object(entries, (issue) => (issue.received === 'undefined' ? 'given' : 'an object'));
 }
 
+/** An object with these entries, one of which must be given, and no others. */
+export function strictTable<Entries extends v.ObjectEntries>(
+  entries: Entries,
+): v.StrictObjectSchema<Entries, (issue: v.StrictObjectIssue) => string> {
+  return v.strictObject(entries, ({ expected, received }) => {
+    if (expected === 'never') return `one of ${Object.keys(entries).join(', ')}`;
+    return received === 'undefined' ? 'given' : 'an object';
+  });
+}
+
 /** Any object, as it is. */
 export const anyTable = v.custom<Table>(isTable, 'an object');
 
