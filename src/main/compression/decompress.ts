@@ -4,7 +4,7 @@ import { addon } from '../../native/addon.js';
 import type { BlobSource } from '../blob/source.js';
 import { LayerFault } from '../formats/fault.js';
 import { ByteReader } from '../tar/bytes.js';
-import { blockSize, isHeader } from '../tar/header.js';
+import { BLOCK_SIZE, isHeader } from '../tar/header.js';
 
 const outputSize = 256 * 1024;
 
@@ -23,13 +23,13 @@ const magics: readonly (readonly [magic: RegExp, form: string])[] = [
 
 /** Whether a blob is something compressed. */
 export async function isCompressed(blob: BlobSource): Promise<boolean> {
-  const head = await blob.read(0, Math.min(blockSize, blob.size));
+  const head = await blob.read(0, Math.min(BLOCK_SIZE, blob.size));
   return formOf(head) !== undefined;
 }
 
 /** The compressed form that begins so. A tar may begin with a name that looks like one. */
 function formOf(head: Uint8Array): string | undefined {
-  if (head.length === blockSize && isHeader(head)) return undefined;
+  if (head.length === BLOCK_SIZE && isHeader(head)) return undefined;
   const digits = Buffer.from(head).toString('hex');
   return magics.find(([magic]) => magic.test(digits))?.[1];
 }
@@ -38,7 +38,7 @@ function formOf(head: Uint8Array): string | undefined {
 export async function* decompress(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const bytes = new ByteReader(input);
   try {
-    const head = await bytes.exactly(blockSize);
+    const head = await bytes.exactly(BLOCK_SIZE);
     const form = formOf(head);
     const whole = concatenated(head, bytes);
     if (form === undefined) yield* whole;

@@ -7,7 +7,7 @@ import { createGzip } from 'node:zlib';
 import type { Spool } from '../blob/spool.js';
 import { footerOf } from '../formats/estargz/footer.js';
 import { TOC_NAME } from '../formats/estargz/names.js';
-import { blockSize, padding, plainHeader } from '../tar/header.js';
+import { BLOCK_SIZE, padding, plainHeader } from '../tar/header.js';
 import type { MemberWriter } from './members.js';
 
 export type LayerFormat = 'estargz' | 'stargz';
@@ -42,5 +42,5 @@ async function* tocParts(toc: Spool): AsyncGenerator<Uint8Array> {
   yield plainHeader(TOC_NAME, toc.size);
   yield* toc.read();
   yield padding(toc.size);
-  yield Buffer.alloc(2 * blockSize);
+  yield Buffer.alloc(2 * BLOCK_SIZE);
 }

@@ -6,7 +6,7 @@ import { Spool } from '../blob/spool.js';
 import { NO_PREFETCH_LANDMARK, PREFETCH_LANDMARK } from '../formats/estargz/names.js';
 import { bytesOfName } from '../formats/name-bytes.js';
 import { renamed, type TarEntry } from '../tar/entry.js';
-import { blockSize } from '../tar/header.js';
+import { BLOCK_SIZE } from '../tar/header.js';
 import { TarReader } from '../tar/reader.js';
 import { arrange } from './arrange.js';
 import { isAdded, type Landmark, landmarkContent, landmarkEntry } from './landmark.js';
@@ -89,7 +89,7 @@ async function copyAndSurvey(
   } finally {
     await reader.close();
   }
-  await spool.append(Buffer.alloc(2 * blockSize)); // an end, which the tar may lack
+  await spool.append(Buffer.alloc(2 * BLOCK_SIZE)); // an end, which the tar may lack
   return survey;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** What layers of all formats are made of: entries, in the order in which the layer lists them. */
+/** What layers of all formats are made of: entries, in the order in which the layer lists them. Sizes and offsets are in bytes. */
 
 import { addon } from '../../native/addon.js';
 import { quote } from './fault.js';
@@ -37,13 +37,17 @@ export interface Entry {
   readonly devMajor: number;
   readonly devMinor: number;
   readonly xattrs: readonly Xattr[];
+  /** Bytes of a regular file's content. */
   readonly size: number;
   /** The whole file's sha256, 64 hex digits; '' if the TOC tells none. */
   readonly digest: string;
+  /** Where in the blob the gzip member starts that holds this chunk. */
   readonly offset: number;
+  /** Where in that member's output the chunk starts. */
   readonly innerOffset: number;
+  /** Where in the file the chunk starts. */
   readonly chunkOffset: number;
-  /** 0: up to the end of the file. */
+  /** Bytes of the chunk; 0: up to the end of the file. */
   readonly chunkSize: number;
   /** As `digest`, of this chunk's content. */
   readonly chunkDigest: string;

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { streaming } from '../blob/streaming.js';
 import { footerOf } from '../formats/estargz/footer.js';
 import { TOC_NAME } from '../formats/estargz/names.js';
-import { blockSize, padding, plainHeader } from '../tar/header.js';
+import { BLOCK_SIZE, padding, plainHeader } from '../tar/header.js';
 import type { RemoteLayer } from './open.js';
 
 const name = 'the empty root of an image without layers';
@@ -26,7 +26,7 @@ export function emptyLayer(): RemoteLayer {
 
 function emptyBlob(): Buffer {
   const toc = Buffer.from('{"version":1,"entries":[]}');
-  const end = Buffer.alloc(2 * blockSize);
+  const end = Buffer.alloc(2 * BLOCK_SIZE);
   const content = gzipSync(end); // there has to be something before the TOC
   const tar = Buffer.concat([plainHeader(TOC_NAME, toc.length), toc, padding(toc.length), end]);
   return Buffer.concat([content, gzipSync(tar), footerOf('estargz', content.length)]);

@@ -2,14 +2,15 @@
 
 /** What the headers of one entry say together. */
 
+import type { Time } from '../formats/entry.js';
 import { LayerFault, quote } from '../formats/fault.js';
-import { changedHeader, type Header, octalSizeLimit } from './header.js';
-import { type PaxRecord, type PaxRecords, parseDecimal, parseTime, paxHeader, xattrName } from './pax.js';
+import { changedHeader, type Header, OCTAL_SIZE_LIMIT, typeFlagOf } from './header.js';
+import { type PaxRecord, type PaxRecords, parseDecimal, parsePaxTime, paxHeader, xattrName } from './pax.js';
 
 export interface TarEntry {
   /** Where its first header starts in the tar. */
   readonly start: number;
-  /** What stands before the content: the entry's own bytes, or others with the same meaning and the file not sparse. */
+  /** The header blocks before the content: the tar's own, or others of the same meaning that need no sparse map. */
   readonly headers: readonly Uint8Array[];
   readonly type: 'file' | 'directory' | 'symlink' | 'hardlink' | 'char' | 'block' | 'fifo';
   readonly name: Buffer;
@@ -21,7 +22,7 @@ export interface TarEntry {
   readonly groupName: string;
   /** Bytes of content, the holes of a sparse file counted; 0 for all but files. */
   readonly size: number;
-  readonly mtime: { readonly seconds: number; readonly nanoseconds: number };
+  readonly mtime: Time;
   readonly devMajor: number;
   readonly devMinor: number;
   readonly xattrs: PaxRecords;
@@ -29,7 +30,8 @@ export interface TarEntry {
   readonly records: PaxRecords;
 }
 
-const types: Readonly<Record<string, TarEntry['type']>> = {
+/** The types that flags stand for. */
+const TYPES: Readonly<Record<string, TarEntry['type']>> = {
   '\0': 'file',
   '0': 'file',
   '1': 'hardlink',
@@ -43,12 +45,12 @@ const types: Readonly<Record<string, TarEntry['type']>> = {
   S: 'file',
 };
 
-/** Types that are told by several flags, some of them with more behind the header. */
-const typeFlags: Partial<Record<TarEntry['type'], string>> = { file: '0', directory: '5' };
+/** The flag to write for types that several flags stand for; every other type keeps its flag. */
+const TYPE_FLAGS: Partial<Record<TarEntry['type'], string>> = { file: '0', directory: '5' };
 
-const idLimit = 2 ** 32;
-const xattrPrefix = 'SCHILY.xattr.';
-const slash = 0x2f;
+const ID_LIMIT = 2 ** 32;
+const XATTR_PREFIX = 'SCHILY.xattr.';
+const SLASH = 0x2f;
 
 /** The headers that precede an entry's own. */
 export interface Extensions {
@@ -67,7 +69,7 @@ export interface Described extends Omit<TarEntry, 'start' | 'headers' | 'size'> 
 
 /** Puts together what a header, the headers before it and the global ones say. Throws LayerFault. */
 export function describe(header: Header, extensions: Extensions, globals: PaxRecords): Described {
-  const records = folded(globals, extensions.records);
+  const records = merged(globals, extensions.records);
   const value = (keyword: string): Buffer | undefined => {
     const found = records.get(keyword);
     return found && found.length > 0 ? found : undefined;
@@ -94,20 +96,20 @@ export function describe(header: Header, extensions: Extensions, globals: PaxRec
     gid: checkedId(decimal('gid', header.gid), name),
     userName: value('uname')?.toString() ?? header.userName,
     groupName: value('gname')?.toString() ?? header.groupName,
-    mtime: mtime ? parseTime(mtime) : { seconds: header.mtime, nanoseconds: 0 },
+    mtime: mtime ? parsePaxTime(mtime) : { seconds: header.mtime, nanoseconds: 0 },
     devMajor: isDevice ? header.devMajor : 0,
     devMinor: isDevice ? header.devMinor : 0,
     xattrs: xattrsOf(records),
   };
 }
 
-/** Later records replace earlier ones; comments say nothing. */
-export function folded(before: PaxRecords, records: readonly PaxRecord[]): PaxRecords {
+/** Records on top of others: later ones replace earlier ones of the same keyword. Comments are left out. */
+export function merged(before: PaxRecords, records: readonly PaxRecord[]): PaxRecords {
   if (records.length === 0) return before;
   return new Map([...before, ...records.filter(([keyword]) => keyword !== 'comment')]);
 }
 
-/** Headers with the same meaning that need no global header, no long-name entry and no sparse map. */
+/** The headers of an entry written anew, for content of `size` bytes: they need no global header, no long-name entry and no sparse map. */
 export function rewrittenHeaders(
   block: Uint8Array,
   entry: Pick<TarEntry, 'records' | 'name' | 'linkName' | 'type'>,
@@ -117,35 +119,35 @@ export function rewrittenHeaders(
   const kept = new Map([...records].filter(([keyword]) => !keyword.startsWith('GNU.sparse.') && keyword !== 'size'));
   kept.set('path', name);
   if (linkName.length > 0) kept.set('linkpath', linkName);
-  if (size >= octalSizeLimit) kept.set('size', Buffer.from(String(size)));
-  const typeFlag = typeFlags[type] ?? String.fromCharCode(block[156] ?? 0);
+  if (size >= OCTAL_SIZE_LIMIT) kept.set('size', Buffer.from(String(size)));
+  const typeFlag = TYPE_FLAGS[type] ?? typeFlagOf(block);
   return [...paxHeader(kept), changedHeader(block, typeFlag, size)];
 }
 
-/** The same entry under another name, or of another link, that needs no header but its own. */
+/** The same entry with another name and link target, its headers written anew. */
 export function renamed(entry: TarEntry, name: Buffer, linkName: Buffer): TarEntry {
   const changed = { ...entry, name, linkName };
   return { ...changed, headers: rewrittenHeaders(entry.headers.at(-1) as Uint8Array, changed, entry.size) };
 }
 
 function typeOf(header: Header, name: Buffer): TarEntry['type'] {
-  const type = types[header.typeFlag];
+  const type = TYPES[header.typeFlag];
   if (!type) {
     throw new LayerFault(`${quote(name.toString())} is of a type that layers do not have: ${quote(header.typeFlag)}`);
   }
   // Before there was a type for directories, a slash told them.
-  return type === 'file' && name.at(-1) === slash && header.size === 0 ? 'directory' : type;
+  return type === 'file' && name.at(-1) === SLASH && header.size === 0 ? 'directory' : type;
 }
 
 function checkedId(id: number, name: Buffer): number {
-  if (id >= 0 && id < idLimit) return id;
+  if (id >= 0 && id < ID_LIMIT) return id;
   throw new LayerFault(`${quote(name.toString())} has the owner ${id}, which is no 32-bit number`);
 }
 
 function xattrsOf(records: PaxRecords): PaxRecords {
   const xattrs = new Map<string, Buffer>();
   for (const [keyword, value] of records) {
-    if (keyword.startsWith(xattrPrefix)) xattrs.set(xattrName(keyword.slice(xattrPrefix.length)), value);
+    if (keyword.startsWith(XATTR_PREFIX)) xattrs.set(xattrName(keyword.slice(XATTR_PREFIX.length)), value);
   }
   return xattrs;
 }

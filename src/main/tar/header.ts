@@ -5,7 +5,27 @@
 import { LayerFault, namingEntry, quote } from '../formats/fault.js';
 import { nameOfBytes } from '../formats/name-bytes.js';
 
-export const blockSize = 512;
+export const BLOCK_SIZE = 512;
+
+/** Offset and length of each field, in bytes. */
+const NAME = [0, 100] as const;
+const MODE = [100, 8] as const;
+const UID = [108, 8] as const;
+const GID = [116, 8] as const;
+const SIZE = [124, 12] as const;
+const MTIME = [136, 12] as const;
+const CHECKSUM = [148, 8] as const;
+const TYPE_FLAG = [156, 1] as const;
+const LINK_NAME = [157, 100] as const;
+const MAGIC = [257, 8] as const; // with the version
+const USER_NAME = [265, 32] as const;
+const GROUP_NAME = [297, 32] as const;
+const DEV_MAJOR = [329, 8] as const;
+const DEV_MINOR = [337, 8] as const;
+/** The path's first part; GNU tar keeps other things from here to the end. */
+const PREFIX = [345, 155] as const;
+
+type Field = readonly [offset: number, length: number];
 
 export interface Header {
   /** Names are bytes: nothing says that they are UTF-8. */
@@ -25,73 +45,77 @@ export interface Header {
   readonly devMinor: number;
 }
 
-const zeroBlock = Buffer.alloc(blockSize);
-const magicAt = 257;
-const ustarMagic = 'ustar\0';
-const gnuMagic = 'ustar  \0';
+const ZERO_BLOCK = Buffer.alloc(BLOCK_SIZE);
+const USTAR_MAGIC = 'ustar\0';
+const USTAR_VERSION = '00';
+const GNU_MAGIC = 'ustar  \0';
 
 /** Reads a header; undefined for the block of zeros that ends a tar. Throws LayerFault for anything else. */
 export function parseHeader(bytes: Uint8Array): Header | undefined {
-  const block = Buffer.from(bytes.buffer, bytes.byteOffset, blockSize);
-  if (block[0] === 0 && block.equals(zeroBlock)) return undefined;
+  const block = Buffer.from(bytes.buffer, bytes.byteOffset, BLOCK_SIZE);
+  if (block[0] === 0 && block.equals(ZERO_BLOCK)) return undefined;
   if (!checksumHolds(block)) throw new LayerFault('not a tar, or a corrupt one: a header does not match its checksum');
-  const name = text(block, 0, 100);
-  const magic = block.toString('latin1', magicAt, magicAt + 8);
-  const extended = magic.startsWith(ustarMagic) || magic === gnuMagic;
-  const prefix = magic.startsWith(ustarMagic) ? text(block, 345, 155) : zeroBlock.subarray(0, 0);
+  const name = text(block, NAME);
+  const magic = magicOf(block);
+  const extended = magic.startsWith(USTAR_MAGIC) || magic === GNU_MAGIC;
+  const prefix = magic.startsWith(USTAR_MAGIC) ? text(block, PREFIX) : ZERO_BLOCK.subarray(0, 0);
   const fullName = prefix.length > 0 ? Buffer.concat([prefix, Buffer.from('/'), name]) : Buffer.from(name);
   return namingEntry(nameOfBytes(fullName), () => ({
     name: fullName,
-    mode: number(block, 100, 8, 'mode') & 0o7777,
-    uid: number(block, 108, 8, 'uid'),
-    gid: number(block, 116, 8, 'gid'),
-    size: number(block, 124, 12, 'size'),
-    mtime: number(block, 136, 12, 'mtime'),
-    typeFlag: String.fromCharCode(block[156] ?? 0),
-    linkName: Buffer.from(text(block, 157, 100)),
-    userName: extended ? text(block, 265, 32).toString() : '',
-    groupName: extended ? text(block, 297, 32).toString() : '',
-    devMajor: extended ? number(block, 329, 8, 'device number') : 0,
-    devMinor: extended ? number(block, 337, 8, 'device number') : 0,
+    mode: parseNumber(block, MODE, 'mode') & 0o7777,
+    uid: parseNumber(block, UID, 'uid'),
+    gid: parseNumber(block, GID, 'gid'),
+    size: parseNumber(block, SIZE, 'size'),
+    mtime: parseNumber(block, MTIME, 'mtime'),
+    typeFlag: typeFlagOf(block),
+    linkName: Buffer.from(text(block, LINK_NAME)),
+    userName: extended ? text(block, USER_NAME).toString() : '',
+    groupName: extended ? text(block, GROUP_NAME).toString() : '',
+    devMajor: extended ? parseNumber(block, DEV_MAJOR, 'device number') : 0,
+    devMinor: extended ? parseNumber(block, DEV_MINOR, 'device number') : 0,
   }));
 }
 
-/** A header of a regular file that is nobody's and has no time, as the TOC and the landmarks have it. */
+/** A header of an entry of root's without permissions and time: of the TOC, a landmark, or an extended header. */
 export function plainHeader(name: string, size: number, typeFlag = '0'): Buffer {
-  const block = Buffer.alloc(blockSize);
-  block.write(name, 0, 100);
-  for (const [at, length] of [
-    [100, 8],
-    [108, 8],
-    [116, 8],
-    [136, 12],
-  ] as const) {
-    writeOctal(block, at, length, 0);
-  }
+  const block = Buffer.alloc(BLOCK_SIZE);
+  block.write(name, ...NAME);
+  for (const field of [MODE, UID, GID, MTIME]) writeOctal(block, field, 0);
   return finishHeader(block, typeFlag, size);
 }
 
 /** The same header for an entry of another type and size; what GNU's headers hold of sparse files goes. */
 export function changedHeader(bytes: Uint8Array, typeFlag: string, size: number): Buffer {
   const block = Buffer.from(bytes);
-  if (block.toString('latin1', magicAt, magicAt + 8) === gnuMagic) block.fill(0, 345);
+  if (magicOf(block) === GNU_MAGIC) block.fill(0, PREFIX[0]);
   return finishHeader(block, typeFlag, size);
 }
 
-/** Sizes that octal digits cannot hold stand in a PAX record. */
-export const octalSizeLimit = 8 ** 11;
+/** Sizes from here on do not fit into a header's octal digits: they stand in a PAX record. */
+export const OCTAL_SIZE_LIMIT = 8 ** 11;
 
 /** The zeros that fill the last block of `size` bytes. */
 export function padding(size: number): Uint8Array {
-  return zeroBlock.subarray(0, paddingLength(size));
+  return ZERO_BLOCK.subarray(0, paddingLength(size));
 }
 
+/** How many bytes fill the last block of `size` bytes. */
 export function paddingLength(size: number): number {
-  return (blockSize - (size % blockSize)) % blockSize;
+  return (BLOCK_SIZE - (size % BLOCK_SIZE)) % BLOCK_SIZE;
 }
 
-/** A number as GNU tar writes it: octal digits, or base-256 where the first bit is set. Throws LayerFault. */
-export function number(block: Buffer, at: number, length: number, what: string): number {
+/** The flag that tells an entry's type, one character. */
+export function typeFlagOf(bytes: Uint8Array): string {
+  return String.fromCharCode(bytes[TYPE_FLAG[0]] ?? 0);
+}
+
+function magicOf(block: Buffer): string {
+  const [at, length] = MAGIC;
+  return block.toString('latin1', at, at + length);
+}
+
+/** A number as GNU tar writes it: octal digits, or base-256 where the first bit is set. `what` names it. Throws LayerFault. */
+export function parseNumber(block: Buffer, [at, length]: Field, what: string): number {
   const first = block[at] ?? 0;
   if ((first & 0x80) !== 0) {
     let value = BigInt.asIntN(8, BigInt(first << 1)) >> 1n; // the sign is in the second bit
@@ -120,32 +144,35 @@ function isBlank(byte: number | undefined): boolean {
 }
 
 function finishHeader(block: Buffer, typeFlag: string, size: number): Buffer {
-  writeOctal(block, 124, 12, size < octalSizeLimit ? size : 0);
-  block.write(typeFlag, 156, 1, 'latin1');
-  block.write(`${ustarMagic}00`, magicAt, 'latin1');
-  block.fill(' ', 148, 156);
-  block.write(`${sum(block).toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  const [checksumAt, checksumLength] = CHECKSUM;
+  writeOctal(block, SIZE, size < OCTAL_SIZE_LIMIT ? size : 0);
+  block.write(typeFlag, ...TYPE_FLAG, 'latin1');
+  block.write(USTAR_MAGIC + USTAR_VERSION, ...MAGIC, 'latin1');
+  block.fill(' ', checksumAt, checksumAt + checksumLength);
+  block.write(`${sum(block).toString(8).padStart(6, '0')}\0 `, checksumAt, 'latin1');
   return block;
 }
 
-function writeOctal(block: Buffer, at: number, length: number, value: number): void {
+function writeOctal(block: Buffer, [at, length]: Field, value: number): void {
   block.write(`${value.toString(8).padStart(length - 1, '0')}\0`, at, 'latin1');
 }
 
-/** Whether a block of 512 bytes holds the checksum of a header. */
+/** Whether a block of BLOCK_SIZE bytes is a header, going by its checksum. */
 export function isHeader(bytes: Uint8Array): boolean {
-  return checksumHolds(Buffer.from(bytes.buffer, bytes.byteOffset, blockSize));
+  return checksumHolds(Buffer.from(bytes.buffer, bytes.byteOffset, BLOCK_SIZE));
 }
 
 /** The sum of all bytes, the checksum's own counting as spaces; old tars summed signed bytes. */
 function checksumHolds(block: Buffer): boolean {
-  const digits = /^[ \0]*([0-7]+)/.exec(block.toString('latin1', 148, 156));
+  const [checksumAt, checksumLength] = CHECKSUM;
+  const checksumEnd = checksumAt + checksumLength;
+  const digits = /^[ \0]*([0-7]+)/.exec(block.toString('latin1', checksumAt, checksumEnd));
   if (!digits) return false;
   const wanted = Number.parseInt(digits[1] ?? '', 8);
-  let unsigned = 8 * 0x20;
+  let unsigned = checksumLength * 0x20;
   let high = 0;
-  for (let index = 0; index < blockSize; index++) {
-    if (index === 148) index = 156;
+  for (let index = 0; index < BLOCK_SIZE; index++) {
+    if (index === checksumAt) index = checksumEnd;
     const byte = block[index] ?? 0;
     unsigned += byte;
     high += byte >> 7;
@@ -160,7 +187,7 @@ function sum(block: Buffer): number {
 }
 
 /** The bytes of a field up to the first NUL: a view, not a copy. */
-function text(block: Buffer, at: number, length: number): Buffer {
+function text(block: Buffer, [at, length]: Field): Buffer {
   const field = block.subarray(at, at + length);
   const end = field.indexOf(0);
   return end < 0 ? field : field.subarray(0, end);

@@ -2,6 +2,7 @@
 
 /** Extended headers: POSIX pax(1), "pax Extended Header". */
 
+import type { Time } from '../formats/entry.js';
 import { LayerFault, quote } from '../formats/fault.js';
 import { bytesOfName, nameOfBytes } from '../formats/name-bytes.js';
 import { padding, plainHeader } from './header.js';
@@ -10,8 +11,8 @@ import { padding, plainHeader } from './header.js';
 export type PaxRecord = readonly [keyword: string, value: Buffer];
 export type PaxRecords = ReadonlyMap<string, Buffer>;
 
-const space = 0x20;
-const newline = 0x0a;
+const SPACE = 0x20;
+const NEWLINE = 0x0a;
 
 /** Reads the records "length keyword=value\n" of an extended header, in order. Throws LayerFault. */
 export function parsePax(bytes: Uint8Array): PaxRecord[] {
@@ -19,11 +20,11 @@ export function parsePax(bytes: Uint8Array): PaxRecord[] {
   const records: PaxRecord[] = [];
   const length = all.findLastIndex((byte) => byte !== 0) + 1; // some writers fill the last block within the header's size
   for (let at = 0; at < length; ) {
-    const gap = all.indexOf(space, at);
+    const gap = all.indexOf(SPACE, at);
     const digits = gap < 0 ? '' : all.toString('latin1', at, gap);
     const end = at + Number(digits);
     const equals = all.indexOf('=', gap);
-    if (!/^[1-9]\d{0,9}$/.test(digits) || end > all.length || all[end - 1] !== newline || equals < 0 || equals >= end) {
+    if (!/^[1-9]\d{0,9}$/.test(digits) || end > all.length || all[end - 1] !== NEWLINE || equals < 0 || equals >= end) {
       throw new LayerFault('a PAX header holds a record that is not "length keyword=value"');
     }
     records.push([nameOfBytes(all.subarray(gap + 1, equals)), all.subarray(equals + 1, end - 1)]);
@@ -39,7 +40,7 @@ export function paxHeader(records: PaxRecords): Uint8Array[] {
 }
 
 /** A time in decimal seconds, as seconds and nanoseconds from 0 on. Throws LayerFault. */
-export function parseTime(value: Buffer): { readonly seconds: number; readonly nanoseconds: number } {
+export function parsePaxTime(value: Buffer): Time {
   const parts = /^(-?)(\d{1,15})(?:\.(\d*))?$/.exec(value.toString('latin1'));
   if (!parts) throw new LayerFault(`a PAX header holds the time ${quote(value.toString())}`);
   const negative = parts[1] === '-';
@@ -50,7 +51,7 @@ export function parseTime(value: Buffer): { readonly seconds: number; readonly n
   return { seconds: -seconds - 1, nanoseconds: 1_000_000_000 - nanoseconds };
 }
 
-/** A number in decimal digits. Throws LayerFault. */
+/** A number in decimal digits; `what` names it. Throws LayerFault. */
 export function parseDecimal(value: Buffer, what: string): number {
   const digits = value.toString('latin1');
   const parsed = Number(digits);
@@ -65,9 +66,9 @@ export function xattrName(keyword: string): string {
   return keyword.replaceAll('%3D', '=').replaceAll('%25', '%');
 }
 
-/** The length counts its own digits. */
+/** One record, "length keyword=value\n"; the length counts its own digits. */
 function encodeRecord(keyword: string, value: Buffer): Buffer {
-  const rest = Buffer.concat([bytesOfName(` ${keyword}=`), value, Buffer.of(newline)]);
+  const rest = Buffer.concat([bytesOfName(` ${keyword}=`), value, Buffer.of(NEWLINE)]);
   let length = rest.length + String(rest.length).length;
   if (String(length).length + rest.length !== length) length += 1;
   return Buffer.concat([Buffer.from(String(length)), rest]);

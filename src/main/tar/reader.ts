@@ -11,14 +11,17 @@
 import { LayerFault, namingEntry, quote } from '../formats/fault.js';
 import { nameOfBytes } from '../formats/name-bytes.js';
 import { ByteReader } from './bytes.js';
-import { type Described, describe, type Extensions, folded, rewrittenHeaders, type TarEntry } from './entry.js';
-import { blockSize, type Header, paddingLength, parseHeader } from './header.js';
+import { type Described, describe, type Extensions, merged, rewrittenHeaders, type TarEntry } from './entry.js';
+import { BLOCK_SIZE, type Header, paddingLength, parseHeader } from './header.js';
 import { type PaxRecord, type PaxRecords, parseDecimal, parsePax } from './pax.js';
 import { expand, readDataMap, readOldMap, readPaxMap, type Sparse, storedSize } from './sparse.js';
 
-const headerLimit = 1024 * 1024;
-const extensionLimit = 16;
+/** Bytes of one extended header. */
+const EXTENSION_SIZE_LIMIT = 1024 * 1024;
+/** Header blocks and bodies of extended headers before one entry. */
+const EXTENSION_LIMIT = 16;
 
+/** Yields the entries of a tar one after the other: next(), then content() or not, and so on. */
 export class TarReader {
   readonly #bytes: ByteReader;
   readonly #isWhole: boolean;
@@ -51,22 +54,22 @@ export class TarReader {
 
   /** The next entry; content of the last that was not read is passed over. Undefined behind the last. Throws LayerFault. */
   async next(): Promise<TarEntry | undefined> {
-    await this.#pass();
+    await this.#skipContent();
     const extensions: Extensions = { raw: [], records: [] };
     let start = this.position;
     for (;;) {
-      const block = await this.#bytes.exactly(blockSize);
+      const block = await this.#bytes.exactly(BLOCK_SIZE);
       if (block.length === 0 && extensions.raw.length === 0 && this.#isWhole) return undefined;
-      if (block.length < blockSize) throw new LayerFault(truncated(start, block.length));
+      if (block.length < BLOCK_SIZE) throw new LayerFault(truncated(start, block.length));
       const header = parseHeader(block);
       if (!header) {
         if (extensions.raw.length > 0) throw new LayerFault('the tar ends with a header that belongs to no entry');
-        await this.#drain();
+        await this.#readToEnd();
         return undefined;
       }
       const copy = Buffer.from(block);
       if (header.typeFlag === 'g') {
-        this.#globals = folded(this.#globals, parsePax(await this.#extension(header, [])));
+        this.#globals = merged(this.#globals, parsePax(await this.#extension(header, [])));
       } else if (header.typeFlag === 'V') {
         await this.#extension(header, []); // GNU tar's label of the whole tar
       } else if (!(await this.#extend(header, copy, extensions))) {
@@ -90,10 +93,10 @@ export class TarReader {
     return this.#bytes.close();
   }
 
-  /** Takes in a header that only says something about the next one. */
+  /** Takes in a header that only extends the next one; false if it is the header of an entry itself. */
   async #extend(header: Header, block: Buffer, extensions: Extensions): Promise<boolean> {
     if (!['x', 'X', 'L', 'K'].includes(header.typeFlag)) return false;
-    if (extensions.raw.length > extensionLimit) throw new LayerFault('extended headers of extended headers, too many');
+    if (extensions.raw.length > EXTENSION_LIMIT) throw new LayerFault('extended headers of extended headers, too many');
     extensions.raw.push(block);
     const body = await this.#extension(header, extensions.raw);
     if (header.typeFlag === 'L') extensions.longName = untilNul(body);
@@ -102,9 +105,10 @@ export class TarReader {
     return true;
   }
 
+  /** The body of an extended header; adds its blocks to `raw`. */
   async #extension(header: Header, raw: Uint8Array[]): Promise<Buffer> {
-    if (header.size < 0 || header.size > headerLimit) {
-      throw new LayerFault(`an extended header of ${header.size} bytes, more than ${headerLimit}`);
+    if (header.size < 0 || header.size > EXTENSION_SIZE_LIMIT) {
+      throw new LayerFault(`an extended header of ${header.size} bytes, more than ${EXTENSION_SIZE_LIMIT}`);
     }
     const whole = header.size + paddingLength(header.size);
     const body = Buffer.from(await this.#bytes.exactly(whole));
@@ -143,6 +147,7 @@ export class TarReader {
     }
   }
 
+  /** Up to `limit` bytes of the last entry, as they are stored. */
   async #take(limit: number): Promise<Uint8Array> {
     const piece = await this.#bytes.some(limit);
     if (!piece) throw new LayerFault(`the tar ends in the middle of ${this.#name}`);
@@ -150,15 +155,16 @@ export class TarReader {
     return piece;
   }
 
-  async #pass(): Promise<void> {
+  /** Passes over what was not read of the last entry, and its padding. */
+  async #skipContent(): Promise<void> {
     this.#stored += this.#padding;
     this.#padding = 0;
     while (this.#stored > 0) await this.#take(this.#stored);
     this.#stored = 0;
   }
 
-  /** What follows the end of a tar is its padding; a compressed stream also shows there whether it is whole. */
-  async #drain(): Promise<void> {
+  /** Reads what follows a tar's end: padding. Only at its end does a compressed stream tell whether it is whole. */
+  async #readToEnd(): Promise<void> {
     while (await this.#bytes.some(Number.MAX_SAFE_INTEGER));
   }
 }

@@ -4,7 +4,7 @@
 
 import { LayerFault } from '../formats/fault.js';
 import type { ByteReader } from './bytes.js';
-import { blockSize, number } from './header.js';
+import { BLOCK_SIZE, parseNumber } from './header.js';
 import { type PaxRecord, parseDecimal } from './pax.js';
 
 export interface Sparse {
@@ -14,30 +14,43 @@ export interface Sparse {
   readonly data: readonly Extent[];
 }
 
+/** Data at a place in the file, both in bytes. */
 interface Extent {
   readonly offset: number;
   readonly length: number;
 }
 
-const extentLimit = 1_000_000;
-const lineLimit = 20;
+const EXTENT_LIMIT = 1_000_000;
+/** Digits of a number in a map. */
+const LINE_LIMIT = 20;
 /** A tar of a kilobyte can claim a file of any size: no more than 1 TiB of holes is written out. */
-const sizeLimit = 2 ** 40;
-const newline = 0x0a;
+const SIZE_LIMIT = 2 ** 40;
+const NEWLINE = 0x0a;
+
+/** Where GNU tar's header keeps the first extents, whether there are more, and the file's size. */
+const HEADER_EXTENTS_AT = 386;
+const HEADER_EXTENTS = 4;
+const HEADER_MORE_AT = 482;
+const HEADER_REAL_SIZE = [483, 12] as const;
+/** The same for the blocks behind it: extents from their first byte on. */
+const EXTENSION_EXTENTS = 21;
+const EXTENSION_MORE_AT = 504;
+/** An extent is two numbers. */
+const NUMBER_LENGTH = 12;
 
 /** The old GNU form: four extents in the header, more in blocks behind it, which are taken from `source`. */
 export async function readOldMap(header: Uint8Array, source: ByteReader): Promise<Sparse> {
   const block = Buffer.from(header);
-  const data = oldExtents(block, 386, 4);
-  let more = block[482] === 1;
+  const data = oldExtents(block, HEADER_EXTENTS_AT, HEADER_EXTENTS);
+  let more = block[HEADER_MORE_AT] === 1;
   while (more) {
-    const extension = Buffer.from(await source.exactly(blockSize));
-    if (extension.length < blockSize || data.length > extentLimit)
+    const extension = Buffer.from(await source.exactly(BLOCK_SIZE));
+    if (extension.length < BLOCK_SIZE || data.length > EXTENT_LIMIT)
       throw new LayerFault('a sparse file has no end of map');
-    data.push(...oldExtents(extension, 0, 21));
-    more = extension[504] === 1;
+    data.push(...oldExtents(extension, 0, EXTENSION_EXTENTS));
+    more = extension[EXTENSION_MORE_AT] === 1;
   }
-  return checked(number(block, 483, 12, 'size'), data);
+  return checked(parseNumber(block, HEADER_REAL_SIZE, 'size'), data);
 }
 
 /** The PAX forms 0.0 and 0.1, whose map is in the records; undefined if there is none. */
@@ -65,19 +78,19 @@ export async function readDataMap(
   let taken = 0;
   let line = '';
   for (let wanted = 1; values.length < wanted; ) {
-    const block = Buffer.from(await source.exactly(blockSize));
-    taken += blockSize;
-    if (block.length < blockSize) throw new LayerFault('the tar ends within the map of a sparse file');
+    const block = Buffer.from(await source.exactly(BLOCK_SIZE));
+    taken += BLOCK_SIZE;
+    if (block.length < BLOCK_SIZE) throw new LayerFault('the tar ends within the map of a sparse file');
     for (const byte of block) {
-      if (byte !== newline) {
+      if (byte !== NEWLINE) {
         line += String.fromCharCode(byte);
-        if (line.length > lineLimit) throw new LayerFault('the map of a sparse file is no list of numbers');
+        if (line.length > LINE_LIMIT) throw new LayerFault('the map of a sparse file is no list of numbers');
         continue;
       }
       values.push(parseDecimal(Buffer.from(line), 'sparse map'));
       line = '';
       wanted = 1 + 2 * (values[0] ?? 0);
-      if (wanted > 2 * extentLimit) throw new LayerFault('a sparse file has too many holes');
+      if (wanted > 2 * EXTENT_LIMIT) throw new LayerFault('a sparse file has too many holes');
       if (values.length === wanted) break;
     }
   }
@@ -89,14 +102,14 @@ export function storedSize(map: Sparse): number {
   return map.data.reduce((total, { length }) => total + length, 0);
 }
 
-const zeros = new Uint8Array(64 * 1024);
+const ZEROS = new Uint8Array(64 * 1024);
 
 /** The file's content with its holes filled; `take` takes stored bytes, at least 1 and at most as many as it is asked. */
 export async function* expand(map: Sparse, take: (limit: number) => Promise<Uint8Array>): AsyncGenerator<Uint8Array> {
   let at = 0;
   for (const { offset, length } of [...map.data, { offset: map.size, length: 0 }]) {
-    for (; at < offset; at += Math.min(zeros.length, offset - at))
-      yield zeros.subarray(0, Math.min(zeros.length, offset - at));
+    for (; at < offset; at += Math.min(ZEROS.length, offset - at))
+      yield ZEROS.subarray(0, Math.min(ZEROS.length, offset - at));
     for (const end = at + length; at < end; ) {
       const piece = await take(end - at);
       yield piece;
@@ -108,9 +121,10 @@ export async function* expand(map: Sparse, take: (limit: number) => Promise<Uint
 function oldExtents(block: Buffer, at: number, count: number): Extent[] {
   const extents: Extent[] = [];
   for (let index = 0; index < count; index++) {
-    const start = at + index * 24;
+    const start = at + index * 2 * NUMBER_LENGTH;
     if (block[start] === 0) break;
-    extents.push({ offset: number(block, start, 12, 'offset'), length: number(block, start + 12, 12, 'length') });
+    const offset = parseNumber(block, [start, NUMBER_LENGTH], 'offset');
+    extents.push({ offset, length: parseNumber(block, [start + NUMBER_LENGTH, NUMBER_LENGTH], 'length') });
   }
   return extents;
 }
@@ -125,11 +139,11 @@ function pairs(values: readonly number[]): Extent[] {
 
 /** Extents must rise, stay within the file, and fill blocks, but for the last: GNU tar reads them block by block. */
 function checked(size: number, data: readonly Extent[]): Sparse {
-  if (size > sizeLimit) throw new LayerFault(`a sparse file of ${size} bytes, more than ${sizeLimit}`);
+  if (size > SIZE_LIMIT) throw new LayerFault(`a sparse file of ${size} bytes, more than ${SIZE_LIMIT}`);
   let end = 0;
   const kept = data.filter(({ length }) => length > 0);
   for (const [index, { offset, length }] of kept.entries()) {
-    if (offset < end || offset + length > size || (index < kept.length - 1 && length % blockSize !== 0)) {
+    if (offset < end || offset + length > size || (index < kept.length - 1 && length % BLOCK_SIZE !== 0)) {
       throw new LayerFault(`the map of a sparse file is wrong at offset ${offset}`);
     }
     end = offset + length;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import test from 'ava';
-import { parseTime } from '../../../src/main/formats/json-toc/time.js';
+import { parseRfc3339 } from '../../../src/main/formats/json-toc/time.js';
 
 for (const [text, seconds, nanoseconds] of [
   ['1970-01-01T00:00:00Z', 0, 0],
@@ -22,7 +22,7 @@ for (const [text, seconds, nanoseconds] of [
   ['9999-12-31T23:59:59Z', 253_402_300_799, 0],
 ] as const) {
   test(`${text} is second ${seconds} and nanosecond ${nanoseconds}`, (t) => {
-    t.deepEqual(parseTime(text), { seconds, nanoseconds });
+    t.deepEqual(parseRfc3339(text), { seconds, nanoseconds });
   });
 }
 
@@ -30,7 +30,7 @@ test('every day from 1600 to 2400 is a day after the one before, and as Date has
   let wrong = 0;
   for (let day = -135_140; day < 157_054; day++) {
     const text = new Date(day * 86_400_000).toISOString();
-    wrong += parseTime(text)?.seconds === day * 86_400 ? 0 : 1;
+    wrong += parseRfc3339(text)?.seconds === day * 86_400 ? 0 : 1;
   }
   t.is(wrong, 0);
 });
@@ -60,6 +60,6 @@ for (const text of [
   'yesterday',
 ]) {
   test(`${text} is no RFC 3339 time`, (t) => {
-    t.is(parseTime(text), null);
+    t.is(parseRfc3339(text), null);
   });
 }

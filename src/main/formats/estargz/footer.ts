@@ -22,7 +22,7 @@ export interface Footer {
 const HEAD = Buffer.from('1f8b08040000000000ff', 'hex'); // a gzip header with an extra field
 const TAIL = Buffer.from('010000ffff0000000000000000', 'hex'); // an empty stored block, CRC-32 and length 0
 
-/** The whole footer but for the digits of the offset, which stand where the pattern has `digitsAt`. */
+/** All bytes of a footer, but for the hex digits of the TOC's offset, which stand between `before` and `after`. */
 interface Pattern {
   readonly kind: LayerKind;
   readonly before: Buffer;
@@ -30,6 +30,7 @@ interface Pattern {
   readonly after: Buffer;
 }
 
+/** `extraHead`: the id and length of the subfield in the gzip header's extra field (RFC 1952, 2.3.1.1); legacy stargz has none. */
 function pattern(kind: LayerKind, extraHead: string, digits: 0 | 16, magic: string): Pattern {
   const lead = Buffer.from(extraHead, 'latin1');
   const extraLength = Buffer.alloc(2);

@@ -8,11 +8,14 @@ import { asFault, LayerFault } from '../fault.js';
 const READ_BYTES = 1 << 20;
 const OUTPUT_BYTES = 1 << 18;
 
-/** What a TOC may inflate to: every entry of a file carries incompressible digests, so real ones stay below 20:1. */
+/** A TOC may inflate to so many bytes, however small it is. */
 const FREE_BYTES = 1 << 24;
+/** A larger one may grow so many times over. Real ones stay below 20: they are full of digests, which do not compress. */
 const RATIO_LIMIT = 100;
+/** No TOC may inflate to more bytes than this. */
 const TOTAL_LIMIT = 2 ** 32;
 
+/** Bytes [start, end) of a blob, piece by piece. */
 async function* ranges(source: BlobSource, start: number, end: number): AsyncGenerator<Uint8Array> {
   for (let at = start; at < end; at += READ_BYTES) {
     yield await source.read(at, Math.min(READ_BYTES, end - at));

@@ -2,8 +2,9 @@
 
 /** Files that a layer holds beside those of its tar: eStargz specification, "Prioritized Files and Landmark Files", "TOC". */
 
+/** The TOC. */
 export const TOC_NAME = 'stargz.index.json';
-/** What stands before it in the layer is wanted at start. */
+/** The landmark behind the files that a container needs when it starts: what stands before it is prefetched. */
 export const PREFETCH_LANDMARK = '.prefetch.landmark';
-/** Nothing is wanted at start. */
+/** The landmark of a layer of which nothing is prefetched. */
 export const NO_PREFETCH_LANDMARK = '.no.prefetch.landmark';

@@ -8,7 +8,7 @@ import { ENTRY_TYPES, type Entry, type EntryType, type Time, type Xattr, xattrFa
 import { LayerFault, namingEntry, quote } from '../fault.js';
 import { nameLength } from '../name-bytes.js';
 import { cleanPath } from '../names.js';
-import { parseTime } from './time.js';
+import { parseRfc3339 } from './time.js';
 
 const { pathLimit } = addon.layout.constants;
 const ID_LIMIT = 2 ** 32 - 2; // -1 means "no id" to chown
@@ -55,7 +55,7 @@ function modtime(fields: Fields): Time {
   if (value === '') {
     return EPOCH;
   }
-  const time = parseTime(value);
+  const time = parseRfc3339(value);
   if (time === null) {
     throw new LayerFault(`modtime is ${quote(value)}, not an RFC 3339 time`);
   }

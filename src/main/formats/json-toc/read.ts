@@ -2,8 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import type { Entry } from '../entry.js';
-import { EntrySplitter } from './entries.js';
 import { readEntry } from './entry.js';
+import { EntrySplitter } from './entry-splitter.js';
 
 /** Hands every entry of a TOC's JSON text to `add`. Resolves to the sha256 of the text. Throws LayerFault. */
 export async function readEntries(json: AsyncIterable<Uint8Array>, add: (entry: Entry) => void): Promise<Buffer> {

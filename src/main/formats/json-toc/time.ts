@@ -23,7 +23,7 @@ function daysTo(year: number, month: number, day: number): number {
 }
 
 /** The time that the text tells, digits behind nanoseconds dropped; null if it is no RFC 3339 time. */
-export function parseTime(text: string): Time | null {
+export function parseRfc3339(text: string): Time | null {
   if (!HEAD.test(text)) {
     return null;
   }

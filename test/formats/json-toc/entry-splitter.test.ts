@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { LayerFault } from '../../../src/main/formats/fault.js';
-import { EntrySplitter } from '../../../src/main/formats/json-toc/entries.js';
+import { EntrySplitter } from '../../../src/main/formats/json-toc/entry-splitter.js';
 
 /** The entries of a text that comes in parts of so many bytes. */
 function split(text: string, partBytes = text.length + 1): unknown[] {
