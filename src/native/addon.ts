@@ -140,6 +140,9 @@ export interface Watcher {
   close(): void;
 }
 
+/** What a stream is compressed with. */
+export type StreamForm = 'gzip' | 'zstd';
+
 /** The state of a stream that is being decoded, outside of JavaScript's memory until close(). One call at a time. */
 export interface Decoder {
   /**
@@ -178,7 +181,7 @@ export interface Addon {
 
   /** Decodes a stream of gzip members or zstd frames, whose windows may have up to 2 GiB. */
   readonly Decoder: new (
-    form: 'gzip' | 'zstd',
+    form: StreamForm,
   ) => Decoder;
 
   /**

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { addon } from '../../native/addon.js';
 import type { BlobSource } from '../blob/source.js';
+import { decoded } from '../formats/decode.js';
 import { LayerFault } from '../formats/fault.js';
 import { ByteReader } from '../tar/bytes.js';
 import { BLOCK_SIZE, isHeader } from '../tar/header.js';
-
-const outputSize = 256 * 1024;
 
 /** How compressed forms begin, in hexadecimal digits. */
 const magics: readonly (readonly [magic: RegExp, form: string])[] = [
@@ -53,30 +51,5 @@ async function* concatenated(head: Uint8Array, rest: ByteReader): AsyncGenerator
   yield head;
   for (let piece = await rest.some(Number.MAX_SAFE_INTEGER); piece; piece = await rest.some(Number.MAX_SAFE_INTEGER)) {
     yield piece;
-  }
-}
-
-/** What a compressed stream holds, in pieces of up to 256 KiB. Reads the input to its end. */
-async function* decoded(input: AsyncIterable<Uint8Array>, form: 'gzip' | 'zstd'): AsyncGenerator<Uint8Array> {
-  const decoder = new addon.Decoder(form);
-  try {
-    let room: Uint8Array = Buffer.allocUnsafeSlow(outputSize);
-    let ended = false;
-    for await (const piece of input) {
-      let isFull = false; // more may come out than went in
-      for (let rest = piece; rest.length > 0 || isFull; ) {
-        const [used, made, whole] = await decoder.decode(rest, room).catch((error: Error) => {
-          throw new LayerFault(`the ${form} stream cannot be decoded: ${error.message}`, { cause: error });
-        });
-        rest = rest.subarray(used);
-        ended = whole;
-        isFull = made === room.length;
-        if (made > 0) yield room.subarray(0, made);
-        room = isFull ? Buffer.allocUnsafeSlow(outputSize) : room.subarray(made);
-      }
-    }
-    if (!ended) throw new LayerFault(`the ${form} stream ends too early`);
-  } finally {
-    decoder.close();
   }
 }

@@ -23,15 +23,18 @@ export function asFault(error: unknown, what: string): Error {
   return new LayerFault(`${what}: ${(error as Error).message}`, { cause: error });
 }
 
+/** A LayerFault as a CRFS_BAD_LAYER that names the blob; other errors stay as they are. */
+export function asBadLayer(error: unknown, blob: string): unknown {
+  if (!(error instanceof LayerFault)) return error;
+  return new CrfsError('CRFS_BAD_LAYER', `${blob}: ${error.message}`, { cause: error });
+}
+
 /** Runs `work`; a LayerFault becomes a CRFS_BAD_LAYER that names the blob. */
 export async function namingBlob<T>(blob: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof LayerFault) {
-      throw new CrfsError('CRFS_BAD_LAYER', `${blob}: ${error.message}`, { cause: error });
-    }
-    throw error;
+    throw asBadLayer(error, blob);
   }
 }
 

@@ -3,11 +3,11 @@
 /** The content of a file, fetched chunk by chunk, each checked before any byte of it is handed out. */
 
 import { createHash } from 'node:crypto';
-import { pipeline, Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
 import type { BlobSource } from '../blob/source.js';
 import { Window } from '../blob/window.js';
-import { asFault, LayerFault, namingBlob, quote } from '../formats/fault.js';
+import { codecOf } from '../formats/codec.js';
+import { decoded } from '../formats/decode.js';
+import { asBadLayer, LayerFault } from '../formats/fault.js';
 import { compareDigest } from '../index/check-digest.js';
 import type { IndexReader } from '../index/reader.js';
 import type { InspectedLayer } from './layer.js';
@@ -15,7 +15,6 @@ import type { Part } from './view.js';
 import type { Workspace } from './workspace.js';
 
 const READ_BYTES = 4 << 20;
-const OUTPUT_BYTES = 1 << 18;
 /** What is larger waits for its digest in a file. */
 const MEMORY_BYTES = 16 << 20;
 
@@ -66,14 +65,14 @@ function unitsOf(index: IndexReader, inode: number): Unit[] {
 
 async function* checked(layer: InspectedLayer, unit: Unit, workspace: Workspace): AsyncGenerator<Uint8Array> {
   if (unit.digest === undefined) {
-    yield* inflated(layer, unit);
+    yield* unchecked(layer, unit);
     return;
   }
   const hash = createHash('sha256');
   const file = unit.size > MEMORY_BYTES ? await workspace.file() : undefined;
   const held: Uint8Array[] = [];
   try {
-    for await (const piece of inflated(layer, unit)) {
+    for await (const piece of unchecked(layer, unit)) {
       hash.update(piece);
       if (file === undefined) held.push(piece);
       else await file.appendFile(piece);
@@ -86,31 +85,27 @@ async function* checked(layer: InspectedLayer, unit: Unit, workspace: Workspace)
   }
 }
 
-async function* inflated(layer: InspectedLayer, { first, end }: Unit): AsyncGenerator<Uint8Array> {
-  for (let chunk = first; chunk < end; chunk++) yield* inflatedChunk(layer, chunk);
+async function* unchecked(layer: InspectedLayer, { first, end }: Unit): AsyncGenerator<Uint8Array> {
+  for (let chunk = first; chunk < end; chunk++) yield* chunkContent(layer, chunk);
 }
 
-/** The content of one chunk, out of its gzip member. */
-async function* inflatedChunk({ index, tocOffset, blob }: InspectedLayer, chunk: number): AsyncGenerator<Uint8Array> {
+/** The content of one chunk, out of the member that holds it. */
+async function* chunkContent({ index, tocOffset, blob }: InspectedLayer, chunk: number): AsyncGenerator<Uint8Array> {
   const start = index.chunkOffset(chunk);
-  const output = createGunzip({ chunkSize: OUTPUT_BYTES });
-  pipeline(Readable.from(ranges(blob, start, Math.min(index.chunkEnd(chunk), tocOffset))), output, () => {
-    // The loop below meets the same error.
-  });
+  const end = Math.min(index.chunkEnd(chunk), tocOffset);
+  const { form } = codecOf(index.codec);
+  const member = `the ${form} member at ${start}`;
   const window = new Window(index.chunkInner(chunk), index.chunkSize(chunk));
   try {
-    for await (const piece of output as AsyncIterable<Uint8Array>) {
+    for await (const piece of decoded(ranges(blob, start, end), form, member)) {
       const content = window.cut(piece);
       if (content.length > 0) yield content;
       if (window.left === 0) return;
     }
+    throw new LayerFault(`${member} holds less than the TOC says`);
   } catch (error) {
-    const fault = asFault(error, `the gzip member at ${start} does not inflate`);
-    await namingBlob(blob.name, () => Promise.reject(fault));
+    throw asBadLayer(error, blob.name);
   }
-  await namingBlob(blob.name, () =>
-    Promise.reject(new LayerFault(`the gzip member at ${quote(start)} holds less than the TOC says`)),
-  );
 }
 
 /** Bytes [start, end) of a blob; the next piece is on its way while one is used. */

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { addon, type StreamForm } from '../../native/addon.js';
+import { LayerFault } from './fault.js';
+
+const OUTPUT_BYTES = 256 * 1024;
+
+/**
+ * What a compressed stream holds, in pieces of up to 256 KiB that stay as they are. Reads the input to its end.
+ * Throws LayerFault where `what` is corrupt, or ends too early.
+ */
+export async function* decoded(
+  input: AsyncIterable<Uint8Array>,
+  form: StreamForm,
+  what = `the ${form} stream`,
+): AsyncGenerator<Uint8Array> {
+  const decoder = new addon.Decoder(form);
+  try {
+    let room: Uint8Array = Buffer.allocUnsafeSlow(OUTPUT_BYTES);
+    let ended = false;
+    for await (const piece of input) {
+      let isFull = false; // more may come out than went in
+      for (let rest = piece; rest.length > 0 || isFull; ) {
+        const [used, made, whole] = await decoder.decode(rest, room).catch((error: Error) => {
+          throw new LayerFault(`${what} cannot be decoded: ${error.message}`, { cause: error });
+        });
+        rest = rest.subarray(used);
+        ended = whole;
+        isFull = made === room.length;
+        if (made > 0) yield room.subarray(0, made);
+        room = isFull ? Buffer.allocUnsafeSlow(OUTPUT_BYTES) : room.subarray(made);
+      }
+    }
+    if (!ended) throw new LayerFault(`${what} ends too early`);
+  } finally {
+    decoder.close();
+  }
+}
