@@ -9,10 +9,10 @@ import { LayerFault, namingBlob } from '../formats/fault.js';
 import type { Layer } from '../formats/format.js';
 import { orderChunks } from './chunk-table.js';
 import { LayerTree } from './layer-tree.js';
-import { type Numbering, number } from './numbering.js';
+import { type Numbering, numberNodes } from './numbering.js';
 import { Output } from './output.js';
 import { fillSlots } from './slots.js';
-import { dropBeatenWhiteouts } from './whiteouts.js';
+import { dropOverriddenWhiteouts } from './whiteouts.js';
 import { writeIndex } from './write.js';
 
 export interface IndexRequest {
@@ -63,9 +63,9 @@ export function buildIndex(request: IndexRequest): Promise<IndexSummary> {
 
 function writeLayer({ layer, path, blobIdentity }: IndexRequest, from: LayerTree, tocDigest: Buffer): IndexSummary {
   const { tree, contents, prefetchEnd } = from;
-  dropBeatenWhiteouts(tree);
+  dropOverriddenWhiteouts(tree);
   tree.freeze();
-  const numbering = number(tree);
+  const numbering = numberNodes(tree);
   const chunks = orderChunks({ tree, contents, layer }, numbering);
   const hashSeed = tocDigest.readUInt32LE();
   const slots = fillSlots(tree, numbering.dirents, hashSeed);

@@ -10,13 +10,18 @@ const DIGEST_BYTES = 32;
 /** Where the chunks of regular files lie, in columns. Those of one file stand together. */
 export class ChunkColumns {
   count = 0;
+  /** Where in the blob the chunk's gzip member starts. */
   readonly offset = new Column(Float64Array, CHUNK_LIMIT);
+  /** Where in the member's output the chunk starts. */
   readonly inner = new Column(Float64Array, CHUNK_LIMIT);
+  /** Where in the file the chunk starts. */
   readonly fileOffset = new Column(Float64Array, CHUNK_LIMIT);
+  /** Bytes. */
   readonly size = new Column(Float64Array, CHUNK_LIMIT);
-  /** 1 + index into digests, or 0. */
+  /** 1 + the number of its digest, or 0: it has none. */
   readonly digest = new Column(Uint32Array, CHUNK_LIMIT);
 
+  /** The sha256 of chunks that have one, 32 bytes each. */
   readonly digests = new Column(Uint8Array, CHUNK_LIMIT * DIGEST_BYTES);
   digestCount = 0;
 

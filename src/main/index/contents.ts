@@ -5,28 +5,21 @@ import { LayerFault, quote } from '../formats/fault.js';
 import { CHUNK_LIMIT, ChunkColumns } from './chunk-columns.js';
 import { Column } from './column.js';
 import type { Nodes } from './nodes.js';
-import { ObjectKeys } from './object-keys.js';
-
-/** The regular file whose chunks are coming in. */
-interface OpenFile {
-  readonly node: number;
-  readonly path: string;
-  readonly size: number;
-  readonly digest: string;
-}
+import { ObjectKeys, type RegularFile } from './object-keys.js';
 
 /** The content of regular files: where its chunks lie in the blob, and how to check them. */
 export class Contents {
   readonly chunks = new ChunkColumns();
 
-  /** Offsets at which something else starts, and so a member before it ends. */
+  /** Offsets in the blob at which other things start: a member before one of them ends there. */
   readonly otherOffsets = new Column(Float64Array, CHUNK_LIMIT);
   otherCount = 0;
 
   readonly #nodes: Nodes;
   readonly #tocOffset: number;
   readonly #keys: ObjectKeys;
-  #file: OpenFile | null = null;
+  /** The file whose chunks are coming in. */
+  #file: RegularFile | null = null;
 
   constructor(nodes: Nodes, tocOffset: number, blobIdentity: string) {
     this.#nodes = nodes;
@@ -110,7 +103,7 @@ export class Contents {
     }
     this.#nodes.length.at[file.node] = this.chunks.count - first;
     if (file.size === 0) {
-      this.#nodes.first.at[file.node] = 0; // no place that chunks left out of the index could move
+      this.#nodes.first.at[file.node] = 0; // it has none, whatever number the next chunk would have had
     }
     if (this.chunks.count - first !== 1) {
       this.#keys.ofChunks(file, first, this.chunks.count);

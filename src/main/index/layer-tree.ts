@@ -11,10 +11,10 @@ import { Xattrs } from './xattrs.js';
 /** Each entry has a header of its own in the layer's tar. */
 const TAR_HEADER_BYTES = 512;
 
-/** So many entries, none of which is larger than a value of JSON may be, come between one look at the memory and the next. */
-const LOOK_EVERY = 32;
-/** What is read of the TOC, and what the index is put together from beside it. */
-const TIMES_IN_ALL = 1.5;
+/** The memory is looked at once in so many entries. Each is limited in size, so that it cannot grow by much in between. */
+const CHECK_EVERY = 32;
+/** By how much the memory grows when the index is made out of what was read of the TOC. */
+const GROWTH = 1.5;
 
 /** All that a TOC tells, taken in entry by entry. */
 export class LayerTree {
@@ -22,7 +22,7 @@ export class LayerTree {
   readonly tree = this.#placement.tree;
   readonly xattrs = new Xattrs(this.tree.strings);
   readonly contents: Contents;
-  /** Bytes of the blob that are wanted at start. */
+  /** Bytes [0, prefetchEnd) of the blob are prefetched: those before the landmark. */
   prefetchEnd = 0;
   #prefetchWanted = true;
   readonly #layer: Layer;
@@ -38,7 +38,7 @@ export class LayerTree {
   /** Takes the next entry of the TOC. Throws LayerFault if it does not fit to those before it. */
   add(entry: Entry): void {
     this.#entries++;
-    if (this.#entries % LOOK_EVERY === 0) this.#checkMemory();
+    if (this.#entries % CHECK_EVERY === 0) this.#checkMemory();
     const { contentEnd, codec } = this.#layer;
     if (this.#entries * TAR_HEADER_BYTES > contentEnd * codec.expansion) {
       throw new LayerFault(`the TOC lists more entries than ${contentEnd} bytes of content can hold`);
@@ -63,10 +63,10 @@ export class LayerTree {
     }
   }
 
-  /** What was taken in may need no more than the limit, together with what putting it together will. */
+  /** Throws LayerFault if the index would take more memory than it may. */
   #checkMemory(): void {
     const memory = this.#placement.memory + this.xattrs.memory + this.contents.memory;
-    if (memory * TIMES_IN_ALL > this.#memoryLimit) {
+    if (memory * GROWTH > this.#memoryLimit) {
       throw new LayerFault(`its index takes more than ${this.#memoryLimit} bytes of memory to make: see index-memory`);
     }
   }

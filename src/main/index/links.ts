@@ -68,6 +68,7 @@ export class Links {
     }
   }
 
+  /** Binds a link to a target that came after it. */
   #bindForward(node: number): void {
     const { nodes } = this.#tree;
     const place = nodes.first.at[node] as number;

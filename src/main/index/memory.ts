@@ -2,8 +2,9 @@
 
 import { totalmem } from 'node:os';
 
-const SHARE = 4;
-/** Enough for more than three million entries. */
+/** Of the memory there is, an index may take a part: one in so many. */
+const PART = 4;
+/** At most 1 GiB: enough for more than three million entries. */
 const MOST = 1 << 30;
 
 /**
@@ -14,5 +15,5 @@ export function indexMemory(setting: number): number {
   if (setting > 0) return setting;
   const constrained = process.constrainedMemory();
   const there = constrained > 0 ? Math.min(totalmem(), constrained) : totalmem();
-  return Math.min(MOST, Math.floor(there / SHARE));
+  return Math.min(MOST, Math.floor(there / PART));
 }

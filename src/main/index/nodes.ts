@@ -6,14 +6,15 @@ import { type Cells, type CellsConstructor, Column } from './column.js';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './modes.js';
 
 const { inodeLimit } = addon.layout.constants;
+/** Room is made for so many more nodes at a time. */
 const RESERVE = 2048;
 
 /** An object's name is a sha256, kept as words: bytes of it in the order of memory, little-endian. */
 export const KEY_WORDS = 8;
 
-/** Bits of `flags`. */
+/** A bit of `flags`: the object's name is the sha256 of the content. */
 export const KEY_IS_DIGEST = 1;
-/** Taken out of the tree, by a later entry of the same path or as a needless whiteout; hardlinks may still keep it. */
+/** A bit of `flags`: taken out of the tree, by a later entry of the same path or as a needless whiteout; hardlinks may still keep it. */
 export const DETACHED = 2;
 
 /**
@@ -29,6 +30,7 @@ export class Nodes {
   readonly pathLength = this.#column(Uint16Array);
   readonly nameLength = this.#column(Uint8Array);
   readonly parent = this.#column(Uint32Array);
+  /** KEY_IS_DIGEST, DETACHED. */
   readonly flags = this.#column(Uint8Array);
   readonly mode = this.#column(Uint32Array);
   readonly uid = this.#column(Uint32Array);

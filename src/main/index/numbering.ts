@@ -26,7 +26,7 @@ export function fileOf(nodes: Nodes, node: number): number {
  * Numbers what is in the tree, hardlinks resolved. From here on, a directory's `length` counts what it holds in the end,
  * and its `first` is its first dirent.
  */
-export function number(tree: Tree): Numbering {
+export function numberNodes(tree: Tree): Numbering {
   const { nodes } = tree;
   const nlink = countLinks(nodes);
   const inodes = new Uint32Array(nodes.count);

@@ -7,10 +7,12 @@ import { KEY_IS_DIGEST, KEY_WORDS, type Nodes } from './nodes.js';
 
 const EMPTY = createHash('sha256').digest('hex');
 
-interface File {
+/** What the TOC tells of a regular file. */
+export interface RegularFile {
   readonly node: number;
   readonly path: string;
   readonly size: number;
+  /** sha256 in hex, or ''. */
   readonly digest: string;
 }
 
@@ -31,7 +33,7 @@ export class ObjectKeys {
   }
 
   /** Of a file that is one chunk. Throws LayerFault if the TOC tells two digests of the same bytes. */
-  ofOnlyChunk(file: File, chunk: number, chunkDigest: string): void {
+  ofOnlyChunk(file: RegularFile, chunk: number, chunkDigest: string): void {
     if (file.digest !== '' && chunkDigest !== '' && file.digest !== chunkDigest) {
       throw new LayerFault(`file ${quote(file.path)}: its digest differs from that of its only chunk`);
     }
@@ -44,7 +46,7 @@ export class ObjectKeys {
   }
 
   /** Of a file of no chunk, or of several: [first, end). */
-  ofChunks(file: File, first: number, end: number): void {
+  ofChunks(file: RegularFile, first: number, end: number): void {
     if (file.size === 0 && file.digest !== '' && file.digest !== EMPTY) {
       throw new LayerFault(`file ${quote(file.path)}: is empty, and its digest is not that of no bytes`);
     }
@@ -69,19 +71,19 @@ export class ObjectKeys {
     return hash.digest('hex');
   }
 
-  #setDigest(file: File, digest: string): void {
+  #setDigest(file: RegularFile, digest: string): void {
     const flags = this.#nodes.flags.at;
     flags[file.node] = (flags[file.node] as number) | KEY_IS_DIGEST;
     this.#setKey(file, digest);
   }
 
-  #setUnverified(file: File, first: number): void {
+  #setUnverified(file: RegularFile, first: number): void {
     this.unverified = true;
     const place = `${this.#chunks.offset.at[first]} ${this.#chunks.inner.at[first]} ${file.size}`;
     this.#setKey(file, createHash('sha256').update(`crfs-unverified\0${this.#blobIdentity}\0${place}`).digest('hex'));
   }
 
-  #setKey(file: File, hex: string): void {
+  #setKey(file: RegularFile, hex: string): void {
     for (let word = 0; word < KEY_WORDS; word++) {
       this.#nodes.key.at[file.node * KEY_WORDS + word] = wordOf(hex, word * 8);
     }

@@ -13,7 +13,7 @@ const BLOCK_BYTES = 1 << 20;
 const LARGEST_RECORD_BYTES = 1 << 10;
 
 /** Fills record `i` of a table, all zero before, at byte `at` of the view. */
-export type Fill = (view: DataView, at: number, i: number) => void;
+type Fill = (view: DataView, at: number, i: number) => void;
 
 /** A file that is written once, from front to back, of tables at places that are known beforehand. */
 export class Output {
@@ -31,6 +31,7 @@ export class Output {
     this.fd = this.#checked(() => openSync(path, 'wx+', 0o600));
   }
 
+  /** Writes `count` records, of at most LARGEST_RECORD_BYTES each, from byte `position` of the file on. */
   records(position: number, recordBytes: number, count: number, fill: Fill): void {
     this.#skipTo(position);
     for (let i = 0; i < count; i++) {
@@ -39,7 +40,7 @@ export class Output {
     }
   }
 
-  /** Writes the first `length` bytes. */
+  /** Writes the first `length` bytes at byte `position` of the file. */
   bytes(position: number, bytes: Uint8Array, length: number): void {
     this.#skipTo(position);
     for (let done = 0; done < length; ) {
@@ -56,10 +57,12 @@ export class Output {
     this.#checked(() => fchmodSync(this.fd, 0o400));
   }
 
+  /** Leaves zeros up to byte `position` of the file. */
   #skipTo(position: number): void {
     this.#took(position - this.#written - this.#filled);
   }
 
+  /** So many more bytes of the buffer are filled. */
   #took(bytes: number): void {
     this.#filled += bytes;
     if (this.#filled >= BLOCK_BYTES) {

@@ -10,7 +10,7 @@ import type { Strings } from './strings.js';
 
 const { inodeLimit, pathLimit } = addon.layout.constants;
 
-const SLASH = 0x2f;
+export const SLASH = 0x2f;
 const FIRST_SLOTS = 1 << 14;
 
 function emptySlots(count: number): Column<Uint32Array> {
@@ -21,10 +21,10 @@ function emptySlots(count: number): Column<Uint32Array> {
 
 /**
  * Nodes by path: a hash table with open addressing, under a seed that nobody can guess, so that nobody can make paths
- * collide. Works on one path at a time, which load() brings to hand, and on its prefixes that end before a slash.
+ * collide. Works on one path at a time, the one that was loaded last, and on its prefixes that end before a slash.
  */
 export class PathTable {
-  /** The path at hand, in its first bytes. */
+  /** The loaded path, in its first bytes. */
   readonly bytes = Buffer.alloc(pathLimit);
   /** By length of a prefix: its hash state. */
   readonly #states = new Uint32Array(pathLimit + 1);
@@ -43,7 +43,7 @@ export class PathTable {
     this.#strings = strings;
   }
 
-  /** Makes this the path at hand, its prefixes hashed; returns its length in bytes. */
+  /** Loads a path, and hashes its prefixes; returns its length in bytes. */
   load(path: string): number {
     const bytes = this.bytes;
     const states = this.#states;
@@ -60,12 +60,12 @@ export class PathTable {
     return length;
   }
 
-  /** The node at the first `length` bytes of the path at hand, or -1. */
+  /** The node at the first `length` bytes of the loaded path, or -1. */
   find(length: number): number {
     return (this.#slots.at[this.#slot(length)] as number) - 1;
   }
 
-  /** Makes this node the one at the first `length` bytes of the path at hand. */
+  /** Makes this node the one at the first `length` bytes of the loaded path. */
   set(length: number, node: number): void {
     if (this.#used * 2 >= this.#slots.at.length) {
       this.#grow();
@@ -77,7 +77,7 @@ export class PathTable {
     this.#hash.at[node] = this.#states[length] as number;
   }
 
-  /** The slot of the first `length` bytes of the path at hand: theirs, or the empty one that would be theirs. */
+  /** The slot of the first `length` bytes of the loaded path: theirs, or the empty one that would be theirs. */
   #slot(length: number): number {
     const slots = this.#slots.at;
     const hash = this.#hash.at;

@@ -5,18 +5,17 @@ import { bytesOfName, nameOfBytes } from '../formats/name-bytes.js';
 import { cleanPath } from '../formats/names.js';
 import { S_IFDIR } from './modes.js';
 import { DETACHED, Nodes } from './nodes.js';
-import { PathTable } from './path-table.js';
+import { PathTable, SLASH } from './path-table.js';
 import { Strings } from './strings.js';
 
-const SLASH = 0x2f;
 /** Parents that a layer may leave out: some, and some more for each entry. Few layers leave out any. */
 const FREE_PARENTS = 1 << 16;
 const PARENTS_PER_ENTRY = 4;
 
-/** As Linux has it. */
+/** Symlinks on the way to one entry, as many as Linux follows. */
 const SYMLINKS_LIMIT = 40;
-/** What encoders write for bytes that are no UTF-8. */
-const LOST = '\ufffd';
+/** U+FFFD: what JSON encoders write in the place of bytes that are not UTF-8. */
+const REPLACEMENT = '\ufffd';
 
 /** Paths and their nodes: finds, adds, replaces as an extraction of the layer would. Paths are clean, the root is ''. */
 export class Tree {
@@ -72,7 +71,7 @@ export class Tree {
     return node;
   }
 
-  /** The node at the first `length` bytes of the path at hand, or -1. */
+  /** The node at the first `length` bytes of the loaded path, or -1. */
   #at(length: number): number {
     const node = this.#paths.find(length);
     return this.#removed > 0 && node >= 0 && this.#isRemoved(node) ? -1 : node;
@@ -86,7 +85,7 @@ export class Tree {
     return at > 0;
   }
 
-  /** The node of the longest path above the path at hand that is there. */
+  /** The node of the longest path above the loaded path that is there. */
   #nearest(length: number): number {
     for (let end = length; (end = this.#paths.bytes.lastIndexOf(SLASH, end - 1)) > 0; ) {
       const there = this.#at(end);
@@ -97,6 +96,7 @@ export class Tree {
     return 0;
   }
 
+  /** See locate(). */
   #follow(path: string): string {
     let trail: string[] = [];
     const followed = new Set<number>();
@@ -143,7 +143,7 @@ export class Tree {
     return this.#text(this.nodes.first.at[symlink] as number, this.nodes.size.at[symlink] as number);
   }
 
-  /** The directory that holds the path at hand. Those that the layer left out share the bytes of this path. */
+  /** The directory that holds the loaded path. Those that the layer left out share the bytes of this path. */
   #parent(length: number): number {
     const missing: number[] = [];
     let parent = 0;
@@ -170,7 +170,7 @@ export class Tree {
     return parent;
   }
 
-  /** Adds a node for the first `length` bytes of the path at hand. */
+  /** Adds a node for the first `length` bytes of the loaded path. */
   #insert(parent: number, length: number): number {
     const { nodes } = this;
     const node = nodes.add();
@@ -184,12 +184,12 @@ export class Tree {
     return node;
   }
 
-  /** Puts a fresh node where `old` stands, of the path at hand. */
+  /** Puts a new node in the place of `old`, which is that of the loaded path. */
   #replace(old: number, path: string): number {
     const { nodes } = this;
     if (nodes.isDirectory(old)) {
       this.#removed += (nodes.length.at[old] as number) > 0 ? 1 : 0;
-    } else if (path.includes(LOST)) {
+    } else if (path.includes(REPLACEMENT)) {
       const advice = 'two names that are not UTF-8 may have become one: convert the original by `crfs stargzify`';
       throw new LayerFault(`entry ${quote(path)} is there twice; ${advice}`);
     }

@@ -4,16 +4,17 @@ import { DETACHED } from './nodes.js';
 import type { Tree } from './tree.js';
 
 const WHITEOUT = '.wh.';
-const META = '.wh..wh.'; // .wh..wh..opq and its kin hide no single name
+/** Of `.wh..wh..opq`, which makes its directory opaque, and others that hide no single name. */
+const META = '.wh..wh.';
 
 /**
- * Takes out of the tree every whiteout whose own layer holds the very name that it hides: the entry wins. All others
- * stay as they are, for the host to interpret.
+ * Takes every whiteout out of the tree whose own layer has an entry of the name that it hides: it hides that name in the
+ * layers below alone. All others stay as they are, for the host to interpret. (OCI image specification, "Whiteouts".)
  */
-export function dropBeatenWhiteouts(tree: Tree): void {
+export function dropOverriddenWhiteouts(tree: Tree): void {
   const { nodes } = tree;
   for (let node = 1; node < nodes.count; node++) {
-    if (!startsAs(tree, node, WHITEOUT) || startsAs(tree, node, META)) {
+    if (!nameStarts(tree, node, WHITEOUT) || nameStarts(tree, node, META)) {
       continue;
     }
     if (nodes.isDetached(node) || nodes.isDirectory(node)) {
@@ -28,7 +29,7 @@ export function dropBeatenWhiteouts(tree: Tree): void {
   }
 }
 
-function startsAs(tree: Tree, node: number, prefix: string): boolean {
+function nameStarts(tree: Tree, node: number, prefix: string): boolean {
   const { nodes } = tree;
   const length = nodes.nameLength.at[node] as number;
   const place = (nodes.path.at[node] as number) + (nodes.pathLength.at[node] as number) - length;

@@ -48,7 +48,7 @@ type Tables = Readonly<Record<'inodes' | 'dirents' | 'chunks' | 'digests' | 'xat
 /** Writes the header, and all tables behind it. */
 export function writeIndex(output: Output, parts: IndexParts): void {
   const { contents, tree } = parts.layer;
-  const { tables, fileSize } = place(parts);
+  const { tables, fileSize } = layOut(parts);
   writeHeader(output, tables, fileSize, parts);
   writeInodes(output, tables.inodes, parts);
   writeDirents(output, tables.dirents, parts);
@@ -59,7 +59,8 @@ export function writeIndex(output: Output, parts: IndexParts): void {
   output.bytes(tables.strings.offset, tree.strings.bytes.at, tables.strings.count);
 }
 
-function place({ layer, numbering, chunks, slots }: IndexParts): { tables: Tables; fileSize: number } {
+/** Where each table stands, and how long the file is. */
+function layOut({ layer, numbering, chunks, slots }: IndexParts): { tables: Tables; fileSize: number } {
   let end = HEADER.bytes;
   const table = (count: number, recordBytes: number): Table => {
     const offset = Math.ceil(end / 8) * 8;
