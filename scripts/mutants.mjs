@@ -32,8 +32,8 @@ import { transformSync } from '@swc/core';
 const top = join(import.meta.dirname, '..');
 const copies = join(top, 'dist/mutants');
 const LINKED = ['node_modules', 'docs', 'scripts', 'README.md', 'LICENSE', 'Makefile'];
-// bin/crfs runs what it finds beside its real place
-const COPIED = ['bin', 'src', 'csrc', 'test', 'bench', 'dist/src', 'dist/test', 'dist/bench'];
+// bin/crfs runs what it finds beside its real place; of the native parts, what a mistake concerns is built again
+const COPIED = ['bin', 'src', 'csrc', 'test', 'bench', 'build/Release', 'dist/src', 'dist/test', 'dist/bench'];
 const PLAIN = ['package.json', 'package-lock.json', 'tsconfig.json', 'binding.gyp', '.npmrc', 'crfs-plugin.so'];
 const AVA = join(top, 'node_modules/ava/entrypoints/cli.mjs');
 const COMPILED = { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, configFile: false, swcrc: false };
@@ -132,10 +132,8 @@ class Copy {
     mkdirSync(join(this.path, 'dist'), { recursive: true });
     for (const name of LINKED) if (existsSync(join(top, name))) symlinkSync(join(top, name), join(this.path, name));
     for (const name of [...COPIED, ...PLAIN]) {
-      if (existsSync(join(top, name))) cpSync(join(top, name), join(this.path, name), { recursive: true });
-    }
-    for (const name of ['crfs_addon.node', 'crfs-plugin.so']) {
-      cpSync(join(top, 'build/Release', name), join(this.path, 'build/Release', name));
+      if (!existsSync(join(top, name))) continue;
+      cpSync(join(top, name), join(this.path, name), { recursive: true, preserveTimestamps: true });
     }
   }
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { writeFileSync } from 'node:fs';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import test from 'ava';
 import { startFaultProxy } from '../tools/fault-proxy.js';
 import { pushTars } from '../tools/image.js';
 import { crfs } from '../tools/machine.js';
 import { noise, text, writeTar } from '../tools/nasty-tar.js';
-import { readLayer } from '../tools/read-layer.js';
+import { readLayer, sha256 } from '../tools/read-layer.js';
 import { startRegistry } from '../tools/registry.js';
 import { run } from '../tools/run.js';
 import { invoke, layerOf, makeMachine, registryTest, SMALL } from './setting.js';
@@ -51,6 +52,20 @@ test('cat prints nothing of a chunk that is not what the TOC says', async (t) =>
   t.is(stdout, content.subarray(0, 8192).toString());
   t.is(code, 1);
   t.regex(stderr, /^crfs: .*small\.tar\.esgz: the (gzip member|chunk) at \d+ .*\n$/);
+});
+
+test('cat fails where all chunks are what the TOC says, and the file is not', async (t) => {
+  const machine = makeMachine(t);
+  const content = noise(3 * 4096);
+  const layer = await layerOf(machine, [{ name: 'f', content }], { chunkSize: 4096 });
+  const { blob, tocOffset } = readLayer(layer);
+  const wrong = sha256(Buffer.from('other'));
+  const toc = gunzipSync(blob.subarray(tocOffset, -51)).toString('latin1').replace(sha256(content), wrong);
+  t.true(toc.includes(wrong));
+  writeFileSync(layer, Buffer.concat([blob.subarray(0, tocOffset), gzipSync(toc), blob.subarray(-51)]));
+  const { code, stderr } = await invoke(machine, ['cat', layer, 'f']);
+  t.is(code, 1);
+  t.regex(stderr, /^crfs: .*small\.tar\.esgz: the file is not what the TOC says: sha256 .*\n$/);
 });
 
 test('cat refuses what is no file', async (t) => {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { join } from 'node:path';
 import test from 'ava';
 import type { Facts } from '../../src/main/inspect/facts.js';
-import { writeWhiteoutTars } from '../tools/nasty-tar.js';
+import { writeTar, writeWhiteoutTars } from '../tools/nasty-tar.js';
 import { imageOf, invoke, layerOf, makeMachine, registryTest, SMALL } from './setting.js';
 
 test('ls lists a directory of a layer, sorted by bytes', async (t) => {
@@ -41,6 +42,25 @@ test('ls -l shows mode, links, owner, size, time, name and target', async (t) =>
     `drwxr-xr-x   2     0     0          0 ${time} usr/share`,
     `-rw-r--r--   1     0     0         12 ${time} usr/share/text`,
     '',
+  ]);
+});
+
+test('ls -l tells special bits of files that nobody may run from those of others', async (t) => {
+  const machine = makeMachine(t);
+  const modes = [0o4644, 0o4755, 0o2640, 0o2750, 0o1666, 0o1777, 0o7000];
+  const layer = await layerOf(
+    machine,
+    modes.map((mode, n) => ({ name: `${n}`, mode, mtime: 1_500_000_000 })),
+  );
+  const { stdout } = await invoke(machine, ['ls', '-l', layer]);
+  t.deepEqual(stdout.match(/^\S+/gm), [
+    '-rwSr--r--',
+    '-rwsr-xr-x',
+    '-rw-r-S---',
+    '-rwxr-s---',
+    '-rw-rw-rwT',
+    '-rwxrwxrwt',
+    '---S--S--T',
   ]);
 });
 
@@ -118,4 +138,25 @@ registryTest('ls merges the layers of an image as an overlay does, or shows one 
     t.deepEqual(stdout.split('\n').slice(0, 5), raw, layer);
   }
   t.is((await invoke(machine, ['ls', '--layer', '2', name, 'opaque'])).stdout, '.wh..wh..opq\nboth\nnew\n');
+});
+
+registryTest('a directory is opaque by its mark of an overlay if that says so', async (t) => {
+  const machine = makeMachine(t);
+  const tars = ['lower', 'upper'].map((name) => join(machine.directory('tars'), `${name}.tar`));
+  const marks = ['trusted.overlay.opaque', 'user.overlay.opaque', 'user.fuseoverlayfs.opaque'];
+  const directories = marks.flatMap((mark) => ['y', 'n'].map((says) => ({ name: `${mark}-${says}/`, mark, says })));
+  writeTar(
+    tars[0] ?? '',
+    directories.map(({ name }) => ({ name: `${name}below` })),
+  );
+  writeTar(
+    tars[1] ?? '',
+    directories.map(({ name, mark, says }) => ({ name, type: '5', mode: 0o755, xattrs: { [mark]: says } })),
+  );
+  const { name } = await imageOf(t, tars);
+  const { stdout } = await invoke(machine, ['ls', '-R', name]);
+  t.deepEqual(
+    stdout.split('\n').filter((line) => line.endsWith('below')),
+    marks.map((mark) => `${mark}-n/below`).sort(),
+  );
 });

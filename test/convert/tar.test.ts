@@ -73,6 +73,15 @@ test('a checksum may be of signed bytes, as old programs made it', async (t) => 
   await t.throwsAsync(entriesOf([entry, tarEnd]), { message: /does not match its checksum/ });
 });
 
+test('times of access, as GNU tar keeps them in a header, are no part of the name', async (t) => {
+  const entry = tarEntry({ name: 'file' }, 'gnu');
+  entry.write('15432116444\0', 345, 'latin1');
+  entry.fill(' ', 148, 156);
+  const sum = entry.subarray(0, BLOCK).reduce((total, byte) => total + byte, 0);
+  entry.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  t.is((await entriesOf([entry, tarEnd]))[0]?.name, 'file');
+});
+
 test('times before 1970 are below zero in either form', async (t) => {
   for (const form of ['pax', 'gnu'] as const) {
     for (const mtime of [-1, -86_400, -(2 ** 40)]) {

@@ -16,6 +16,7 @@ mounting('another user can neither reach the daemon nor read its cache', async (
   t.teardown(() => machine.dispose());
   chmodSync(machine.root, 0o755);
   const known = await knownLayer(machine, { small: 5, large: 0 });
+  await run('sh', ['-c', `umask 0; exec ${crfs} daemon`], { env: machine.env }); // a mount starts it with a umask of its own
   const mount = await machine.mount([known.layer]);
   await readAll(mount.merged, known, 1);
   const daemon = await daemonOf(machine);

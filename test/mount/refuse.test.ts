@@ -93,11 +93,15 @@ mounting('what is no layer is refused at mount, in one line that says why', asyn
   }
   const status = await machine.status();
   t.deepEqual(status?.layers, []);
-  await until('the daemon has let go of all of them', () => {
-    const open = descriptors(status?.pid ?? 0).filter((path) => path.startsWith(`${files}/`));
-    const staged = readdirSync(join(machine.objects, '../tmp')).filter((name) => name.startsWith('mount-'));
-    return open.length + staged.length === 0;
-  });
+  await until('the daemon has seen all of them go', async () => (await machine.status())?.mounts.length === 0);
+  t.deepEqual(
+    descriptors(status?.pid ?? 0).filter((path) => path.startsWith(`${files}/`) || path.includes('memfd:crfs-ring')),
+    [],
+  );
+  t.deepEqual(
+    readdirSync(join(machine.objects, '../tmp')).filter((name) => name.startsWith('mount-')),
+    [],
+  );
 });
 
 mounting('the errno of a refused mount says of which kind the fault is', async (t) => {

@@ -83,6 +83,8 @@ static void opened(struct mount *m, const char *text, int blob) {
   if (fault("busy"))
     for (int i = 0; i < 3; i++)
       answer(m->socket, (struct crfs_message){.type = CRFS_BUSY}, "", NULL, 0);
+  if (fault("busy-descriptor"))
+    answer(m->socket, (struct crfs_message){.type = CRFS_BUSY}, "", &root, 1);
   if (fault("refuse"))
     refuse(m, EBADMSG, "no stargz\nlayer");
   else if (fault("wrong-answer"))
@@ -232,6 +234,7 @@ static void check_heritage(void) {
   need(getsid(0) != atoi(getenv("HOST_SESSION")), "the session");
   need(getcwd(cwd, sizeof cwd) != NULL && strcmp(cwd, "/") == 0, "the working directory");
   need(umask(0) == 077, "the umask");
+  need(getenv("CRFS_CREDS") == NULL, "a password for one mount");
 }
 
 int main(int argc, char **argv) {

@@ -49,6 +49,7 @@ async function mounted(
       FAKE_ROOT: root,
       FAKE: given.fault ?? '',
       CRFS_PLUGIN_DAEMON: programs.daemon,
+      CRFS_CREDS: 'name:password',
       ...given.env?.(root),
     },
   );
@@ -139,6 +140,7 @@ const refusals: readonly Refusal[] = [
   { title: 'an answer of a wrong length', says: /malformed; /, fault: 'bad-length' },
   { title: 'too few descriptors', says: /another question; /, fault: 'few-descriptors' },
   { title: 'too many descriptors', says: /malformed; /, fault: 'many-descriptors' },
+  { title: 'a descriptor where none belongs', says: /another question; /, fault: 'busy-descriptor' },
   { title: 'an index of another layer', says: /another TOC; /, fault: 'other-digest' },
   { title: 'a descriptor that is no index', says: /no index; /, fault: 'bad-index' },
   { title: 'daemons that die over it', says: /the daemon ended; /, fault: 'die-on-open' },

@@ -83,6 +83,16 @@ for (const directory of ['etc/docker', '.config/containers']) {
   });
 }
 
+test("a user's own certificates for a registry take the place of the machine's", async (t) => {
+  const all = await setting(t);
+  const other = await makeCertificates();
+  t.teardown(() => other.remove());
+  await install(all, 'etc/containers', 'ca.crt', other.ca.certificate);
+  await install(all, '.config/containers', 'ca.crt', all.certificates.ca.certificate);
+  const client = makeClient(t, all.home);
+  t.is((await client.getManifest(ref(all.registry.host, 'a', { tag: 'one' }))).layers.length, 1);
+});
+
 test('a CA that the system trusts needs no certs.d', async (t) => {
   const { certificates, registry, home } = await setting(t);
   await home.write('etc/ssl/certs/ca-certificates.crt', await readFile(certificates.ca.certificate, 'utf8'));

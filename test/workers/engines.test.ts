@@ -57,6 +57,14 @@ for (const name of engineNames) {
     t.deepEqual(output, contents.text.subarray(0, 1000));
   });
 
+  test(`${name} stops where the output is full, at the end of a member, whatever stands behind it`, (t) => {
+    const output = Buffer.alloc(5);
+    for (const rest of [gzipSync('second'), Buffer.from('no member')]) {
+      t.is(decoder.decode(Buffer.concat([gzipSync('first'), rest]), output), 5);
+      t.is(output.toString(), 'first');
+    }
+  });
+
   test(`${name} refuses a wrong checksum`, (t) => {
     const input = gzipSync(contents.text);
     input[input.length - 8]! ^= 1;

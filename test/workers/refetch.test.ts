@@ -128,14 +128,18 @@ for (const [what, size, wrong] of [
     t.deepEqual(kinds(w.reports), ['doubt']);
   });
 
-  test(`${what} that is wrong also when it was fetched again fails at once`, async (t) => {
-    const w = await world(t, { file: randomBytes(size) });
+  test(`${what} that is wrong also when it was fetched again fails at once, and is read anew by the next request`, async (t) => {
+    const content = randomBytes(size);
+    const w = await world(t, { file: content });
     w.wrong = 100;
     w.fill('file');
     t.deepEqual(kinds(w.reports), ['doubt']);
     refetch(w.blocks);
     w.fill('file');
     t.deepEqual(kinds(w.reports), ['doubt', 'fault']);
+    w.wrong = 0;
+    w.fill('file');
+    t.deepEqual(w.content('file'), content);
   });
 }
 
