@@ -97,6 +97,40 @@ test('a broken file is an error that quotes nothing of it', async (t) => {
   t.false(`${error.stack} ${String(error.cause)}`.includes('c2VjcmV0'));
 });
 
+for (const [what, text] of [
+  ['a list', '[{"one.com": {"auth": "c2VjcmV0"}}]'],
+  ['a string', '"c2VjcmV0"'],
+  ['an object with a list of credentials', '{"auths": [{"auth": "c2VjcmV0"}]}'],
+  ['an object with a list of helpers', '{"credHelpers": ["c2VjcmV0"]}'],
+  ['an object with a store that is no name', '{"credsStore": ["c2VjcmV0"]}'],
+] as const) {
+  test(`a file that holds ${what} is an error that names it, and quotes nothing of it`, async (t) => {
+    const home = await makeHome(t);
+    await home.write(FIRST, text);
+    const error = await rejects(t, 'CRFS_USAGE', async () => await new AuthFiles(home.environment).find('a.com', 'a'));
+    t.regex(
+      error.message,
+      /^\S+\/auth\.json must be repaired, or written anew by logging in: .*must be an? (object|string)$/,
+    );
+    t.false(`${error.stack} ${String(error.cause)}`.includes('c2VjcmV0'));
+  });
+}
+
+test("docker's first file names a list for what it is, too", async (t) => {
+  const home = await makeHome(t);
+  await home.write('.dockercfg', '[]');
+  await rejects(t, 'CRFS_USAGE', async () => await new AuthFiles(home.environment).find('a.com', 'a'));
+});
+
+test('what a file leaves out, or Go has written as null, is not there', async (t) => {
+  const home = await makeHome(t);
+  const files = new AuthFiles(home.environment);
+  for (const text of ['', '{}', 'null', '{"auths": null, "credHelpers": null, "credsStore": null}']) {
+    await home.write(FIRST, text);
+    t.is(await files.find('a.com', 'a'), undefined, text);
+  }
+});
+
 test('entries of unexpected shape are passed over', async (t) => {
   const home = await makeHome(t);
   await auths(home, FIRST, {

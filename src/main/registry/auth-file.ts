@@ -7,7 +7,8 @@ import * as v from 'valibot';
 import type { Environment } from '../environment/environment.js';
 import { ConfigFiles, configHomeOf, homeOf } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
-import { anyTable, anyText } from '../schema/schemas.js';
+import { check, parseJson, type Told } from '../schema/check.js';
+import { anyTable, anyText, table } from '../schema/schemas.js';
 import { CredentialHelpers } from './credential-helper.js';
 import type { Credentials } from './credentials.js';
 
@@ -25,20 +26,17 @@ const LEGACY = '.dockercfg';
 const DOCKER_KEYS = ['docker.io', 'index.docker.io', 'registry-1.docker.io'];
 const DOCKER_HELPER_KEY = 'https://index.docker.io/v1/';
 
-/** Files of other programs: what is not of the form that it should have is as if it were not there. */
-const anyEntries = v.fallback(
-  v.pipe(
-    anyTable,
-    v.transform((given) => Object.entries(given)),
-  ),
-  [],
+const anyEntries = v.pipe(
+  v.nullish(anyTable, {}), // Go's encoder writes null for what is empty
+  v.transform((given) => Object.entries(given)),
 );
+const fileSchema = v.pipe(
+  v.nullish(anyTable, {}),
+  table({ auths: anyEntries, credHelpers: anyEntries, credsStore: v.nullish(v.string('a string'), '') }),
+);
+/** Files of other programs: an entry that is not of the form that it should have is as if it were not there. */
 const text = v.optional(anyText, '');
 const entrySchema = v.fallback(v.object({ auth: text, identitytoken: text }), { auth: '', identitytoken: '' });
-const fileSchema = v.fallback(
-  v.object({ auths: v.optional(anyEntries, {}), credHelpers: v.optional(anyEntries, {}), credsStore: text }),
-  { auths: [], credHelpers: [], credsStore: '' },
-);
 
 function credentialsOf(entry: unknown): Credentials | undefined {
   const { auth, identitytoken } = v.parse(entrySchema, entry);
@@ -51,15 +49,12 @@ function credentialsOf(entry: unknown): Credentials | undefined {
 }
 
 function parseAuthFile(json: string, path: string): AuthFile {
-  let top: unknown;
-  try {
-    top = JSON.parse(json || '{}');
-  } catch {
-    // The parser's message would quote the file, and with it the secrets.
-    throw new CrfsError('CRFS_USAGE', `${path} is not JSON: repair it, or log in again`);
-  }
-  const file = v.parse(fileSchema, top);
-  const entries = basename(path) === LEGACY ? v.parse(anyEntries, top) : file.auths;
+  const where = `${path} must be repaired, or written anew by logging in`;
+  const told: Told = { where, code: 'CRFS_USAGE', isSecret: true };
+  const top = parseJson(Buffer.from(json || '{}'), told);
+  const isLegacy = basename(path) === LEGACY;
+  const file = check(fileSchema, isLegacy ? {} : top, told);
+  const entries = isLegacy ? check(anyEntries, top, told) : file.auths;
   const auths = entries.flatMap(([key, entry]): [string, Credentials][] => {
     const credentials = credentialsOf(entry);
     return credentials === undefined ? [] : [[key, credentials]];
