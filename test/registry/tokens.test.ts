@@ -187,6 +187,15 @@ function forNobody({ headers }: Seen): Fault {
   return headers.authorization === undefined ? json({ token: 'tok' }) : json({}, 401);
 }
 
+for (const realm of ['file:///etc/passwd', 'urn:x', '/token', 'https://', '']) {
+  test(`a token server at ${JSON.stringify(realm)} is refused in a line that says why`, async (t) => {
+    const { client, name } = await setting(t, { challenge: () => `Bearer realm="${realm}",service="reg"` });
+    const { message } = await rejects(t, 'CRFS_DENIED', async () => await client.getManifest(name));
+    const why = 'names a token server that may not be asked: it is no https:// or http:// URL';
+    t.is(message, `${name.registry} ${why}`);
+  });
+}
+
 const BASIC: Guard = { wanted: basic('pw'), challenge: () => 'Basic realm="x",service="ecr"' };
 
 test('a credential helper is run once for many requests, and again once what it said is refused', async (t) => {

@@ -175,9 +175,8 @@ export class Authorizer {
       url?.protocol === 'https:' ||
       (url?.protocol === 'http:' && (from.protocol === 'http:' || this.#options.insecure));
     if (safe && url?.username === '' && url.password === '') return;
-    throw new CrfsError(
-      'CRFS_DENIED',
-      `${this.#options.registry} names a token server that may not be asked: ${url ? nameOf(url) : 'not a URL'}`,
-    );
+    const isWeb = url !== undefined && /^https?:$/.test(url.protocol);
+    const what = isWeb ? nameOf(url) : 'it is no https:// or http:// URL';
+    throw new CrfsError('CRFS_DENIED', `${this.#options.registry} names a token server that may not be asked: ${what}`);
   }
 }
