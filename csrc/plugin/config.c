@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 static int sextet(char c) {
   if (c >= 'A' && c <= 'Z')
@@ -94,7 +95,7 @@ int crfs_config_decode(struct crfs_config *config, const char *opaque, struct cr
   if (length <= 0 || memchr(text, '\0', (size_t)length) != NULL)
     return crfs_fail(failure, EINVAL, "no base64 of a text; use base64url, which holds no '/' that would end it early");
   text[length] = '\0';
-  if (strncmp(text, scheme, sizeof scheme - 1) != 0)
+  if (strncasecmp(text, scheme, sizeof scheme - 1) != 0) /* RFC 3986, 3.1 */
     return 0;
   memmove(text, text + sizeof scheme - 1, (size_t)length - (sizeof scheme - 1) + 1);
   if (text[0] != '/')

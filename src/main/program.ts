@@ -39,8 +39,28 @@ export async function createProgram(name = ''): Promise<Command> {
     );
   const one = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   for (const load of one ? [one] : Object.values(COMMANDS)) (await load())(program);
+  addHelp(program);
   tellInOneLine(program, 'crfs');
   return program;
+}
+
+/**
+ * `help [command]` of a command and of those of its parts that have parts. Commander's own answers a name that it does not
+ * know with the whole help.
+ */
+function addHelp(command: Command): void {
+  for (const part of command.commands) if (part.commands.length > 0) addHelp(part);
+  command
+    .command('help')
+    .description('display help for command')
+    .argument('[command...]')
+    .action((names: readonly string[]) => {
+      let found = command;
+      for (const name of names) {
+        found = found.commands.find((part) => part.name() === name) ?? found.error(`unknown command '${name}'`);
+      }
+      found.help();
+    });
 }
 
 /** What commander finds wrong with a command line is told with where that command, or its part, is described. */

@@ -96,6 +96,7 @@ registryTest('a layer at a URL is read as one in a file', async (t) => {
   const url = `http://${name.replace('/img:1', '')}/v2/img/blobs/${image.layers[0]?.digest}`;
   t.is((await invoke(machine, ['ls', url, 'bin'])).stdout, 'alias\ntool\n');
   t.is((await invoke(machine, ['cat', url, 'etc/link/text'])).stdout, 'shared text\n');
+  t.is((await invoke(machine, ['ls', url.replace('http', 'HTTP'), 'bin'])).stdout, 'alias\ntool\n');
   t.is((await invoke(machine, ['verify', url])).stdout, `${url}: ok, 4 files, 17 B\n`);
   const { code, stderr } = await invoke(machine, ['ls', `${url}0`.replace('http://', 'http://me:secret@')]);
   t.is(code, 1);

@@ -11,11 +11,16 @@ const NO_REGISTRY = (name: string): string =>
   `"${name}" names no registry, and there is no alias for it: write registry/${name}, or set ` +
   'unqualified-search-registries in registries.conf';
 const IMAGES = 'images are docker://NAME, oci:DIR[:TAG], oci-archive:FILE[:TAG] and docker-archive:FILE[:NAME]';
+const NO_NAME = "is not an image reference: the image's name is missing";
 
 /** Of a directory with a layer `small.tar.esgz`, its tar `small.tar` and a directory `dir`. */
 const TOLD: readonly (readonly [command: string, code: number, told: string])[] = [
   ['cache gc --max-size 1M', 2, "unknown option '--max-size'; see `crfs cache gc --help`"],
   ['cache frob', 2, "unknown command 'frob'; see `crfs cache --help`"],
+  ['help frob', 2, "unknown command 'frob'; see `crfs --help`"],
+  ['help cache frob', 2, "unknown command 'frob'; see `crfs cache --help`"],
+  ['cache help frob', 2, "unknown command 'frob'; see `crfs cache --help`"],
+  ['help ls frob', 2, "unknown command 'frob'; see `crfs ls --help`"],
   ['mount', 2, "missing required argument 'config'; see `crfs mount --help`"],
   ['stop now', 2, "too many arguments for 'stop'. Expected 0 arguments but got 1; see `crfs stop --help`"],
   ['stargzify nofile x.esgz', 2, `there is no file "nofile", and it is no image: ${NO_REGISTRY('nofile')}`],
@@ -33,6 +38,12 @@ const TOLD: readonly (readonly [command: string, code: number, told: string])[] 
   ],
   ['stargzify small.tar dir', 2, 'small.tar is a single layer, and goes to a file: dir is a directory'],
   ['stargzify small.tar oci:x', 2, 'small.tar is a single layer, and goes to a file: oci:x is for an image'],
+  [
+    'stargzify small.tar host:5000/x',
+    2,
+    'small.tar is a single layer, and goes to a file: there is no directory "host:5000", and a registry takes only images',
+  ],
+  ['stargzify small.tar ', 2, 'small.tar is a single layer, and goes to a file: no file is named'],
   ['stargzify --all-platforms small.tar x', 2, '--all-platforms has no effect on small.tar: it is for images'],
   ['stargzify --src-creds a:b oci:a oci:b', 2, '--src-creds has no effect on oci:a: it is for registries'],
   ['stargzify --src-tls-verify=false oci:a host/b', 2, '--src-tls-verify has no effect on oci:a: it is for registries'],
@@ -65,7 +76,33 @@ const TOLD: readonly (readonly [command: string, code: number, told: string])[] 
     2,
     `there is no file "docker-daemon:x", and it is no image: "docker-daemon:x" is not an image reference: ${IMAGES}, and nothing is known of docker-daemon:`,
   ],
-  ['ls oci:', 2, 'oci:: behind the first colon comes a path, and behind a second one a tag'],
+  ['ls oci:', 2, '"oci:" names no image: write oci:DIR[:TAG]'],
+  ['stargzify oci-archive::tag oci:x', 2, '"oci-archive::tag" names no image: write oci-archive:FILE[:TAG]'],
+  ['cat docker-archive: /x', 2, '"docker-archive:" names no image: write docker-archive:FILE[:NAME]'],
+  ['ls docker://', 2, `"docker://" ${NO_NAME}`],
+  ['ls docker://host/', 2, `"docker://host/" ${NO_NAME}`],
+  ['cat docker://localhost:5000/:tag /x', 2, `"docker://localhost:5000/:tag" ${NO_NAME}`],
+  ['stargzify docker:// oci:x', 2, `"docker://" ${NO_NAME}`],
+  ['stargzify oci:x docker://', 2, `oci:x is an image, and goes to one: "docker://" ${NO_NAME}`],
+  ['mount docker://host/ dir', 2, `"docker://host/" ${NO_NAME}`],
+  ['ls ', 2, `"" ${NO_NAME}`],
+  ['stargzify  oci:x', 2, `"" ${NO_NAME}`],
+  ['stargzify oci:x ', 2, `oci:x is an image, and goes to one: "" ${NO_NAME}`],
+  ['umount ', 2, 'no mountpoint is named'],
+  [
+    'verify Docker://host/a',
+    2,
+    'there is no file "Docker://host/a", and it is no image: "Docker://host/a" is not an image reference: ' +
+      `${IMAGES}, and nothing is known of Docker:`,
+  ],
+  [
+    'ls OCI:x',
+    2,
+    `there is no file "OCI:x", and it is no image: "OCI:x" is not an image reference: ${IMAGES}, and nothing is known of OCI:`,
+  ],
+  ['ls HTTP://localhost:99999/x', 2, 'not a URL of a layer: its host or port makes no sense'],
+  ['verify --platform linux/arm64 HTTPS://host/x', 2, '--platform has no effect on HTTPS://host/x: it is for images'],
+  ['ls FILE://host/x', 2, 'FILE://host/x names no local file: write file:///PATH, with %25 for a % in it'],
   ['ls file://host/x', 2, 'file://host/x names no local file: write file:///PATH, with %25 for a % in it'],
   ['mount file:///a%zz dir', 2, 'file:///a%zz names no local file: write file:///PATH, with %25 for a % in it'],
   ['ls http://localhost:99999/x', 2, 'not a URL of a layer: its host or port makes no sense'],

@@ -53,7 +53,7 @@ test('a single layer goes to nothing but a file', async (t) => {
   machine.directory('there');
   for (const [destination, why] of [
     ['there', 'there is a directory'],
-    ['localhost:5000/img:1', 'there is no directory "localhost:5000"'],
+    ['localhost:5000/img:1', 'there is no directory "localhost:5000", and a registry takes only images'],
     ['oci:there', 'oci:there is for an image'],
     ['none/layer.esgz', 'there is no directory "none"'],
   ] as const) {

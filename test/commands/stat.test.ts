@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { join } from 'node:path';
 import test from 'ava';
 import type { AllFacts } from '../../src/main/inspect/facts.js';
+import { Layout } from '../convert/layout.js';
 import { readLayer, sha256 } from '../tools/read-layer.js';
 import { invoke, layerOf, makeMachine, SMALL, TIME } from './setting.js';
 
@@ -70,6 +72,16 @@ test('stat --json has every chunk of a file, with its digest', async (t) => {
       xattrs: {},
     },
   );
+});
+
+test('stat names a layer of an image by its number and its digest', async (t) => {
+  const machine = makeMachine(t);
+  const from = new Layout(join(machine.root, 'from'));
+  from.index({ one: from.image([SMALL]) });
+  await invoke(machine, ['stargzify', 'oci:from:one', 'oci:to:one']);
+  const [layer] = new Layout(join(machine.root, 'to')).manifest('one').layers;
+  const { stdout } = await invoke(machine, ['stat', 'oci:to:one', 'usr']);
+  t.true(stdout.includes(`\nlayer     1, ${layer?.digest} (estargz)\n`), stdout);
 });
 
 test('stat shows a symlink itself, and a device', async (t) => {

@@ -32,6 +32,7 @@ int main(void) {
   CHECK(is("Lw==", "/"));
   /* file:// */
   CHECK(is("ZmlsZTovLy9hJTIwYiUyNQ", "/a b%"));
+  CHECK(is("RklMRTovLy9h", "/a")); /* FILE:// */
   CHECK(refused_for("ZmlsZTovL2hvc3QvYQ", "no local file"));
   CHECK(refused_for("ZmlsZTovLy9hJTAwYg", "%25"));
   CHECK(refused_for("ZmlsZTovLy9hJXh5", "%25"));

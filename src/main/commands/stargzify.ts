@@ -23,6 +23,7 @@ import { warn } from '../output/warn.js';
 import { accessOf } from '../registry/access.js';
 import { RegistryClient } from '../registry/client.js';
 import { parsePlatform } from '../registry/platform.js';
+import { namesRegistry } from '../registry/reference.js';
 import type { Platform } from '../registry/types.js';
 import { BYTE_UNITS, quantity } from '../settings/quantity.js';
 import { neitherFileNorImage } from '../sources/configuration.js';
@@ -142,11 +143,14 @@ function isLayer(source: string): boolean {
 
 /** Why a layer cannot be written to a destination; undefined: it can. */
 function whyNoFile(destination: string): string | undefined {
+  if (destination === '') return 'no file is named';
   if (destination === '-') return 'it is not written to standard output; ./- is a file of that name';
   if (namesTransport(destination)) return `${destination} is for an image`;
   if (statSync(destination, { throwIfNoEntry: false })?.isDirectory()) return `${destination} is a directory`;
   const directory = dirname(destination);
-  return existsSync(directory) ? undefined : `there is no directory ${JSON.stringify(directory)}`;
+  if (existsSync(directory)) return undefined;
+  const registry = namesRegistry(destination) ? ', and a registry takes only images' : '';
+  return `there is no directory ${JSON.stringify(directory)}${registry}`;
 }
 
 async function convertOneLayer(

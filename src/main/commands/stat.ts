@@ -43,7 +43,7 @@ function render(facts: AllFacts, mode: number): string {
     ['modified', mtime],
     ['inode', `${inode}, ${nlink} ${nlink === 1 ? 'link' : 'links'}`],
     ...(type === 'file' ? [['digest', digest ?? 'none in the TOC']] : []),
-    ['layer', `${layer}, ${escapeLine(facts.layerName)} (${facts.layerKind})`],
+    ['layer', `${layer}, ${facts.layerDigest ?? escapeLine(facts.layerName)} (${facts.layerKind})`],
     ...Object.entries(facts.xattrs).map(([name, value]) => ['xattr', `${escapeName(name)} = ${shownValue(value)}`]),
   ];
   if (facts.chunks.length === 0) return formatTable(rows);

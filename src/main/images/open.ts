@@ -15,6 +15,7 @@ import { registryDestination, registrySource } from './registry.js';
 
 /** `transport:PATH[:TAG]`; no path has a colon. */
 const local = /^(oci|oci-archive|docker-archive):([^:]+)(?::(.+))?$/;
+const forms = ['oci:DIR[:TAG]', 'oci-archive:FILE[:TAG]', 'docker-archive:FILE[:NAME]'];
 
 /** Whether a text names an image by a transport, so that it can be nothing else. */
 export function namesTransport(text: string): boolean {
@@ -32,7 +33,8 @@ function localForm(text: string): LocalForm | undefined {
   const [, transport, path, tag] = local.exec(text) ?? [];
   if (transport !== undefined && path !== undefined) return { transport, path, tag };
   if (!namesTransport(text) || text.startsWith('docker:')) return undefined;
-  throw new CrfsError('CRFS_USAGE', `${text}: behind the first colon comes a path, and behind a second one a tag`);
+  const form = forms.find((one) => one.startsWith(text.slice(0, text.indexOf(':') + 1)));
+  throw new CrfsError('CRFS_USAGE', `${JSON.stringify(text)} names no image: write ${form}`);
 }
 
 /** Whether a text names an image at all, without looking for it. Rejects with CRFS_USAGE. */

@@ -23,9 +23,11 @@ export interface Unmounted {
 
 /**
  * Takes a mount away, also out of another mount namespace of this user. With `lazy`, it goes from sight at once, and wholly
- * when nobody uses it any more. Throws CRFS_NOT_FOUND if none is there, CRFS_INTERNAL if it stays, with who uses it.
+ * when nobody uses it any more. Throws CRFS_USAGE if none is named,
+ * CRFS_NOT_FOUND if none is there, CRFS_INTERNAL if it stays, with who uses it.
  */
 export async function unmountLayers(merged: string, lazy: boolean): Promise<Unmounted> {
+  if (merged === '') throw new CrfsError('CRFS_USAGE', 'no mountpoint is named');
   const mountpoint = mountpointOf(merged);
   const type = mountedAt(mountpoint);
   if (type === `fuse.${HOST}`) {

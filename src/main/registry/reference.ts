@@ -72,16 +72,22 @@ function checked(registry: string, repository: string, suffix: ShortName, whole:
   };
 }
 
-/** The reference that stands for `registry/name`, where docker.io has the namespace `library` for names of one part. */
-export function qualify(registry: string, short: ShortName): Reference {
-  const whole = `${registry}/${short.name}`;
-  if (registry === 'index.docker.io') return qualify('docker.io', short);
+/**
+ * The reference that stands for `registry/name`, where docker.io has the namespace `library` for names of one part. Throws
+ * CRFS_USAGE, which names what was `written`.
+ */
+export function qualify(registry: string, short: ShortName, written = `${registry}/${short.name}`): Reference {
+  if (registry === 'index.docker.io') return qualify('docker.io', short, written);
   const repository = registry === 'docker.io' && !short.name.includes('/') ? `library/${short.name}` : short.name;
-  return checked(registry, repository, short, whole);
+  return checked(registry, repository, short, written);
 }
 
-/** What containers tools write before other places than registries; images do not have these names. */
-const OTHER_PLACE = /^(?:containers-storage|dir|docker-daemon|ostree|sif|tarball):|^[a-z]+:\/\//;
+/**
+ * What containers tools write before other places than registries; images do not have these names. In any case: `Docker://`
+ * is no more known than `dir:` is, as transports have small letters.
+ */
+const OTHER_PLACE =
+  /^(?:containers-storage|dir|docker-archive|docker-daemon|oci|oci-archive|ostree|sif|tarball):|^[a-z]+:\/\//i;
 
 /**
  * Parses `docker://host[:port]/name[:tag][@digest]` or the same without `docker://`.
@@ -96,13 +102,25 @@ export function parseReference(text: string): Reference | ShortName {
   }
   const rest = explicit ? text.slice('docker://'.length) : text;
   const suffix = splitSuffix(rest, text);
+  if (/^$|\/$/.test(suffix.name)) throw refuse(text, "the image's name is missing");
   const registry = registryOf(suffix.name);
-  if (registry !== undefined) return qualify(registry, { ...suffix, name: suffix.name.slice(registry.length + 1) });
-  if (explicit) return qualify('docker.io', suffix);
+  if (registry !== undefined) {
+    return qualify(registry, { ...suffix, name: suffix.name.slice(registry.length + 1) }, text);
+  }
+  if (explicit) return qualify('docker.io', suffix, text);
   if (/^[0-9a-f]{64}$/.test(suffix.name)) throw refuse(text, '64 hex digits would be an ID, not a name');
   if (!isRepository(suffix.name))
     throw refuse(text, 'a name has parts of lower-case letters and digits, joined by . _ __ or -, separated by /');
   return suffix;
+}
+
+/** Whether `text` names an image of a registry that it states. */
+export function namesRegistry(text: string): boolean {
+  try {
+    return 'registry' in parseReference(text);
+  } catch {
+    return false;
+  }
 }
 
 /** The canonical form: `docker://registry/repository[:tag][@digest]`. */

@@ -22,7 +22,7 @@ export async function canonicalConfiguration(
   platform?: Platform,
 ): Promise<string> {
   const kind = kindOf(written);
-  if (kind === 'file' && !written.startsWith('file:')) return resolve(written);
+  if (kind === 'file' && !/^file:/i.test(written)) return resolve(written);
   if (kind === 'file' || kind === 'url') {
     const place = placeOf(written);
     return place.kind === 'file' ? place.path : written;
@@ -43,8 +43,8 @@ export type Kind = 'file' | 'url' | 'image on disk' | 'image in a registry';
 
 /** What a person names, by how it is written, and by whether there is such a file. */
 export function kindOf(written: string): Kind {
-  if (/^(\.{0,2}\/|\.{1,2}$|file:)/.test(written)) return 'file';
-  if (/^https?:/.test(written)) return 'url';
+  if (/^(\.{0,2}\/|\.{1,2}$|file:)/i.test(written)) return 'file';
+  if (/^https?:/i.test(written)) return 'url';
   if (/^(oci|oci-archive|docker-archive):/.test(written)) return 'image on disk';
   if (written.startsWith('docker://')) return 'image in a registry';
   return statSync(written, { throwIfNoEntry: false })?.isFile() ? 'file' : 'image in a registry';
@@ -52,6 +52,7 @@ export function kindOf(written: string): Kind {
 
 /** That a person named something that could be a file or an image, and is neither; `error` says why it is no image. */
 export function neitherFileNorImage(written: string, error: CrfsError): CrfsError {
+  if (written === '') return error;
   const name = JSON.stringify(written);
   const directory = statSync(written, { throwIfNoEntry: false })?.isDirectory();
   const what = directory ? `${name} is a directory, no layer` : `there is no file ${name}`;
@@ -70,7 +71,7 @@ async function canonicalImage(name: string, client: RegistryClient, platform: Pl
 
 /** A configuration for people to see: without the credentials of a URL. */
 export function shownConfiguration(configuration: string): string {
-  if (!/^https?:/.test(configuration) || !URL.canParse(configuration)) return configuration;
+  if (!/^https?:/i.test(configuration) || !URL.canParse(configuration)) return configuration;
   const url = new URL(configuration);
   url.username = '';
   url.password = '';

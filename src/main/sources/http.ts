@@ -43,7 +43,7 @@ export async function openHttpSource(url: string, options: HttpSourceOptions): P
   const { transport, spool, policy = patient, insecure = false, signal } = options;
   const target = URL.canParse(url) ? new URL(url) : undefined;
   if (target === undefined || !/^https?:$/.test(target.protocol)) {
-    const why = /^https?:/.test(url) ? 'its host or port makes no sense' : 'it must start with https:// or http://';
+    const why = /^https?:/i.test(url) ? 'its host or port makes no sense' : 'it must start with https:// or http://';
     throw new CrfsError('CRFS_USAGE', `not a URL of a layer: ${why}`);
   }
   const authorization = authorizationOf(target);

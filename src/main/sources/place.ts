@@ -11,13 +11,14 @@ export type Place =
   | { readonly kind: 'image'; readonly name: string };
 
 /**
- * Tells what a configuration names: `/path` or `file:///path`, `https://…` or `http://…`, `docker://…`.
+ * Tells what a configuration names: `/path` or `file:///path`, `https://…` or `http://…`, `docker://…`. Schemes of URLs may
+ * have capitals (RFC 3986 section 3.1), transports of images may not.
  * Throws CRFS_USAGE for anything else.
  */
 export function placeOf(configuration: string): Place {
   if (isAbsolute(configuration)) return { kind: 'file', path: configuration };
-  if (configuration.startsWith('file:')) return { kind: 'file', path: localPath(configuration) };
-  if (/^https?:\/\//.test(configuration)) return { kind: 'url', url: configuration };
+  if (/^file:/i.test(configuration)) return { kind: 'file', path: localPath(configuration) };
+  if (/^https?:\/\//i.test(configuration)) return { kind: 'url', url: configuration };
   if (configuration.startsWith('docker://')) return { kind: 'image', name: configuration };
   const known = '/path, file:///path, https://host/path, http://host/path and docker://image';
   throw new CrfsError('CRFS_USAGE', `${configuration}: names no layer; known are ${known}`);
