@@ -26,7 +26,7 @@ const FOLDERS = [
   ['main/sources', 'errors blob formats tar http output registry'],
   ['main/images', 'errors disk blob schema formats tar compression policy registry sources'],
   ['main/index', 'errors blob formats'],
-  ['main/fetch', 'errors blob formats sources index workers'],
+  ['main/fetch', 'errors disk blob formats sources index workers'],
   ['main/cache', 'errors disk index fetch'],
   // Threads: each folder of src/workers is one pool's, but for what pools share.
   ['workers/decode', 'errors blob formats index workers'],
@@ -34,7 +34,7 @@ const FOLDERS = [
   ['workers/index', 'errors formats sources index cache'],
   ['workers/board', 'errors'],
   ['workers/prefetch', 'index'],
-  ['workers/serve', 'errors index fetch workers workers/decode workers/board workers/prefetch'],
+  ['workers/serve', 'errors disk index fetch workers workers/decode workers/board workers/prefetch'],
   ['workers/verify', 'errors index workers/decode workers/serve'],
   ['main/settings', 'errors disk workers'],
   ['main/convert', 'errors blob schema formats tar compression output registry images index workers workers/deflate'],
@@ -45,12 +45,12 @@ const FOLDERS = [
   ['main/version'],
   [
     'main/daemon',
-    'errors blob formats http registry sources index fetch cache workers workers/board workers/index workers/prefetch workers/serve settings version',
+    'errors disk blob formats http registry sources index fetch cache workers workers/board workers/index workers/prefetch workers/serve settings version',
   ],
   ['main/mount', 'errors daemon'],
   [
     'main/commands',
-    'errors blob output registry sources images cache workers settings convert inspect version daemon mount',
+    'errors disk blob output registry sources images cache workers settings convert inspect version daemon mount',
   ],
   ['main', 'errors output version daemon commands'], // cli.ts, where the process begins, and program.ts
 ];

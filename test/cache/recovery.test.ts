@@ -20,7 +20,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { Cache } from '../../src/main/cache/cache.js';
-import type { CacheLayout } from '../../src/main/cache/layout.js';
+import { blocksOf, type CacheLayout, tocOf } from '../../src/main/disk/cache-layout.js';
 import { Store } from '../../src/workers/serve/store.js';
 import { until } from '../tools/machine.js';
 
@@ -53,17 +53,18 @@ test('after another boot, what is of a later generation than the synced one is g
   const object = (name: string, mtime: number): string => put(join(layout.objects, 'ab', name), mtime);
   const now = Date.now() / 1000;
   const kept = [object('first', 1), object('last', 7), put(layout.index('old'), 7), put(layout.record('r'), now)];
-  kept.push(put(layout.blob('b'), now), put(`${layout.blob('b')}.blocks`, now), put(layout.manifest('m'), now));
+  kept.push(put(layout.blob('b'), now), put(blocksOf(layout.blob('b')), now), put(layout.manifest('m'), now));
   const dropped = [object('later', 8), object('much-later', 5e8), put(layout.index('new'), 8)];
   dropped.push(object('unset', 0), object('of-a-clock', now), object('of-a-clock-set-back', now - 24 * 3600));
   dropped.push(
     object('before-the-epoch', -5),
-    put(`${layout.blob('b')}.toc`, 1),
-    put(`${layout.blob('b')}.toc.blocks`, 1),
+    put(tocOf(layout.blob('b')), 1),
+    put(blocksOf(tocOf(layout.blob('b'))), 1),
   );
   // nothing is said by the times of directories: objects are renamed in, and clocks are set
   const ago = (Date.now() - HOUR_MS) / 1000;
-  for (const directory of [layout.objects, join(layout.objects, 'ab'), layout.indexes]) utimesSync(directory, ago, ago);
+  for (const directory of [layout.objects, join(layout.objects, 'ab'), layout.directory('index')])
+    utimesSync(directory, ago, ago);
   note(layout, synced(7));
   const cache = new Cache(path);
   t.is(cache.firstGeneration, 8);

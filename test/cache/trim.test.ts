@@ -7,8 +7,8 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { CacheLayout } from '../../src/main/cache/layout.js';
 import { trim } from '../../src/main/cache/trim.js';
+import { CacheLayout, objectPath } from '../../src/main/disk/cache-layout.js';
 
 const SIZE = 64 << 10;
 
@@ -31,7 +31,7 @@ function put(path: string, hours: number): string {
 }
 
 function putObject(layout: CacheLayout, name: string, hours: number): string {
-  return put(join(layout.objects, name.slice(0, 2), name), hours);
+  return put(objectPath(layout.objects, name), hours);
 }
 
 const there = (files: readonly string[]): boolean[] => files.map((file) => existsSync(file));

@@ -7,9 +7,9 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { CacheLayout } from '../../src/main/cache/layout.js';
 import { type BlobRecord, parseRecord, readRecord, writeRecord } from '../../src/main/cache/records.js';
 import { verifyCache } from '../../src/main/cache/verify.js';
+import { blocksOf, CacheLayout } from '../../src/main/disk/cache-layout.js';
 import { BLOCK } from '../../src/main/fetch/blocks.js';
 import { file, type Indexed, indexOf, sha256 } from '../tools/toc.js';
 
@@ -58,10 +58,10 @@ test('a map of blocks is as long as its blob has blocks, and has a blob', async 
   const layout = place(t);
   const maps = [0, 1, 2, 3].map((length) => {
     const blob = put(layout.blob(`b${length}`), Buffer.alloc(2 * BLOCK));
-    return put(`${blob}.blocks`, Buffer.alloc(length, 1));
+    return put(blocksOf(blob), Buffer.alloc(length, 1));
   });
-  const alone = put(`${layout.blob('none')}.blocks`, Buffer.alloc(1));
-  const strange = put(`${put(layout.blob('b'), Buffer.alloc(10))}.blocks`, Buffer.alloc(1, 9));
+  const alone = put(blocksOf(layout.blob('none')), Buffer.alloc(1));
+  const strange = put(blocksOf(put(layout.blob('b'), Buffer.alloc(10))), Buffer.alloc(1, 9));
   const found = await bad(layout);
   t.is(found.length, 5);
   for (const path of [maps[0], maps[1], maps[3], alone, strange]) t.true(found.includes(path ?? ''), path);

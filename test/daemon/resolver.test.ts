@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { pino } from 'pino';
 import { HeldFile } from '../../src/main/blob/held-file.js';
-import { CacheLayout } from '../../src/main/cache/layout.js';
 import type { ClientLease } from '../../src/main/daemon/clients.js';
 import { Resolver } from '../../src/main/daemon/resolver.js';
+import { CacheLayout } from '../../src/main/disk/cache-layout.js';
 import { makeClient, makeHome, registryTest as test } from '../registry/setting.js';
 import { startFaultProxy } from '../tools/fault-proxy.js';
 import { startRegistry } from '../tools/registry.js';
@@ -69,8 +69,8 @@ test('what a name stood for holds while its registry cannot be reached, and no l
     t.false((await keys(lease)).includes(key), 'asked for otherwise');
   t.regex(first.text, /@sha256:/);
   t.is(first.layers.length, 2);
-  for (const kept of readdirSync(layout.manifests)) {
-    t.is(statSync(join(layout.manifests, kept)).mode & 0o777, 0o600);
+  for (const kept of readdirSync(layout.directory('manifests'))) {
+    t.is(statSync(join(layout.directory('manifests'), kept)).mode & 0o777, 0o600);
   }
   proxy.fault = () => ({ kind: 'status', status: 503 });
   const kept = await resolve();

@@ -15,10 +15,10 @@ import {
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { addon } from '../../native/addon.js';
+import { blobOfBlocks, CacheLayout, isToc, type Kind } from '../disk/cache-layout.js';
 import { makeDirectories } from '../disk/make-directories.js';
 import { isNoSpace } from '../errors/no-space.js';
-import { CacheLayout } from './layout.js';
-import { directoriesOf, type Kind } from './list.js';
+import { directoriesOf } from './list.js';
 
 const TAG = 'Signature: 8a477f597d28d172789f06886806bc55\n# This is a cache: see https://bford.info/cachedir/\n';
 
@@ -52,8 +52,7 @@ export class Cache {
     const { root, tmp } = this.layout;
     rmSync(tmp, { recursive: true, force: true });
     for (const directory of this.layout.directories) makeDirectories(directory, 0o700);
-    const tag = join(cacheDirectory, 'CACHEDIR.TAG');
-    if (!existsSync(tag)) writeFileSync(tag, TAG);
+    if (!existsSync(this.layout.tag)) writeFileSync(this.layout.tag, TAG);
     this.#directory = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
     this.#objectsInode = statSync(this.layout.objects).ino;
     this.#synced = this.#recover();
@@ -133,7 +132,7 @@ function parseObject(path: string): Partial<Record<keyof Synced, unknown>> {
  * and fetched again where they are wrong, but for a TOC that is kept elsewhere: its digest is that of its index alone.
  */
 function isDoubtful(kind: Kind, path: string, generation: number): boolean {
-  if (kind === 'blobs') return /\.toc(\.blocks)?$/.test(path);
+  if (kind === 'blobs') return isToc(blobOfBlocks(path) ?? path);
   if (kind !== 'objects' && kind !== 'index') return false;
   const published = statSync(path).mtimeMs / 1000;
   return published < 1 || published > generation;

@@ -3,10 +3,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CacheLayout } from './layout.js';
-
-export const kinds = ['objects', 'index', 'records', 'blobs', 'manifests'] as const;
-export type Kind = (typeof kinds)[number];
+import { type CacheLayout, type Kind, kinds } from '../disk/cache-layout.js';
 
 /** One file of the cache. */
 export interface CacheFile {
@@ -33,7 +30,7 @@ export async function* cacheFiles(layout: CacheLayout): AsyncGenerator<CacheFile
 export function directoriesOf(layout: CacheLayout): { readonly kind: Kind; readonly path: string }[] {
   if (!existsSync(layout.objects)) return [];
   return kinds.flatMap((kind: Kind) => {
-    const top = join(layout.root, kind);
+    const top = layout.directory(kind);
     const paths = kind === 'objects' ? readdirSync(top).map((two) => join(top, two)) : [top];
     return paths.map((path) => ({ kind, path }));
   });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import type { CacheLayout } from './layout.js';
+import type { CacheLayout } from '../disk/cache-layout.js';
 
 /** What was learned of a blob when its TOC was read: enough to serve it again without reading the TOC. */
 export interface BlobRecord {

@@ -3,7 +3,7 @@
 import { statfsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { CacheLayout } from './layout.js';
+import type { CacheLayout } from '../disk/cache-layout.js';
 import { type CacheFile, cacheFiles } from './list.js';
 
 const SHARE = 10;

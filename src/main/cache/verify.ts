@@ -5,10 +5,10 @@ import { createReadStream } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { addon } from '../../native/addon.js';
+import { blobOfBlocks, type CacheLayout, type Kind } from '../disk/cache-layout.js';
 import { BLOCK } from '../fetch/blocks.js';
 import { IndexReader } from '../index/reader.js';
-import type { CacheLayout } from './layout.js';
-import { type CacheFile, cacheFiles, type Kind } from './list.js';
+import { type CacheFile, cacheFiles } from './list.js';
 import { parseRecord } from './records.js';
 
 export interface Verified {
@@ -53,8 +53,9 @@ export async function verifyCache(layout: CacheLayout): Promise<Verified> {
     if (known.chunks.some(({ digest }) => digest === null)) unverifiable++;
   }
   const sizes = new Map(files.blobs.map(({ path, size }) => [path, size]));
-  for (const file of files.blobs.filter(({ path }) => path.endsWith('.blocks'))) {
-    await judge(file, await checkBlocks(file, sizes.get(file.path.replace(/\.blocks$/, ''))));
+  for (const file of files.blobs) {
+    const blob = blobOfBlocks(file.path);
+    if (blob !== undefined) await judge(file, await checkBlocks(file, sizes.get(blob)));
   }
   return { checked, unverifiable, removed };
 }

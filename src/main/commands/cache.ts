@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { Command } from 'commander';
-import { CacheLayout } from '../cache/layout.js';
-import { kinds, usageOf } from '../cache/list.js';
+import { usageOf } from '../cache/list.js';
 import { sizeLimit, type Trimmed, trim } from '../cache/trim.js';
 import { verifyCache } from '../cache/verify.js';
 import { askDaemon } from '../daemon/ask.js';
 import { lockDaemon } from '../daemon/lock.js';
+import { CacheLayout, kinds } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
 import { formatBytes, formatTable } from '../output/text.js';
 import { sayingSo } from '../output/waiting.js';

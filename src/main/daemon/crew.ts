@@ -9,7 +9,7 @@ import { addon } from '../../native/addon.js';
 import { Board } from '../../workers/board/board.js';
 import type { LayerFacts, Order, Report } from '../../workers/messages.js';
 import type { WorkerTask } from '../../workers/serve/serve-worker.js';
-import type { CacheLayout } from '../cache/layout.js';
+import type { CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
 import type { Supply } from '../fetch/supply.js';
 import type { Settings } from '../settings/options.js';

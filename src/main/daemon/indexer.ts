@@ -3,8 +3,8 @@
 import { chmodSync, renameSync, utimesSync } from 'node:fs';
 import { Piscina } from 'piscina';
 import type { IndexOutcome, IndexTask } from '../../workers/index/index-worker.js';
-import type { CacheLayout } from '../cache/layout.js';
 import type { BlobRecord } from '../cache/records.js';
+import type { CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
 import { indexMemory } from '../index/memory.js';
 

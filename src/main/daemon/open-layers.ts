@@ -4,9 +4,9 @@ import { closeSync, existsSync, openSync, rmSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { addon } from '../../native/addon.js';
 import { regionsOf } from '../../workers/prefetch/readahead.js';
-import type { CacheLayout } from '../cache/layout.js';
 import { type BlobRecord, readRecord, writeRecord } from '../cache/records.js';
 import { blobLimit, sizeLimit } from '../cache/trim.js';
+import { blocksOf, type CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError, type ErrorCode } from '../errors/error.js';
 import type { LayerBlob } from '../fetch/layer-blob.js';
 import { Supply } from '../fetch/supply.js';
@@ -69,7 +69,7 @@ export class OpenLayers {
   pinned(): ReadonlySet<string> {
     const files = this.list().flatMap(({ identity, record: { key } }) => {
       const blob = this.#layout.blob(identity);
-      return [this.#layout.index(key), this.#layout.record(identity), blob, `${blob}.blocks`];
+      return [this.#layout.index(key), this.#layout.record(identity), blob, blocksOf(blob)];
     });
     return new Set(files);
   }

@@ -4,7 +4,7 @@ import { fstatSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { HeldFile } from '../blob/held-file.js';
-import type { CacheLayout } from '../cache/layout.js';
+import type { CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
 import type { Arrival } from '../fetch/fetcher.js';
 import { type LayerBlob, localBlob, remoteBlob } from '../fetch/layer-blob.js';

@@ -5,7 +5,7 @@ import { constants } from 'node:os';
 import type { Logger } from 'pino';
 import { addon, type Connection, type RingStatus, type Watcher } from '../../native/addon.js';
 import { HeldFile } from '../blob/held-file.js';
-import type { CacheLayout } from '../cache/layout.js';
+import type { CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError, type ErrorCode } from '../errors/error.js';
 import { isNoSpace } from '../errors/no-space.js';
 import { withoutPasswords } from '../errors/passwords.js';

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import { blocksOf } from '../disk/cache-layout.js';
 import { BLOCK, Blocks } from './blocks.js';
 
 /** The files in use, by path. */
@@ -21,7 +22,7 @@ export class BlobFile {
   #users = 1;
 
   /**
-   * Opens the files `path` and `path.blocks`, or makes them. All who have them open have the same object: each sees at
+   * Opens the file `path` and the one of its blocks, or makes them. All who have them open have the same object: each sees at
    * once what others store. Throws what the file system throws.
    */
   static open(path: string, size: number): BlobFile {
@@ -36,7 +37,7 @@ export class BlobFile {
     this.size = size;
     this.blocks = Blocks.of(size);
     this.fd = openSync(path, OPEN, 0o600);
-    this.#mapFd = openSync(`${path}.blocks`, OPEN, 0o600);
+    this.#mapFd = openSync(blocksOf(path), OPEN, 0o600);
     if (fstatSync(this.fd).size === size) this.#remember();
     else ftruncateSync(this.#mapFd, 0); // the map of another file
     ftruncateSync(this.#mapFd, this.blocks.count);

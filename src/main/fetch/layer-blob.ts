@@ -2,6 +2,7 @@
 
 import { closeSync, fstatSync } from 'node:fs';
 import type { HeldFile } from '../blob/held-file.js';
+import { tocOf } from '../disk/cache-layout.js';
 import { recognise } from '../formats/recognise.js';
 import { fileSource } from '../sources/file.js';
 import type { LayerSource } from '../sources/open.js';
@@ -62,7 +63,7 @@ export async function remoteBlob(
     prepareToc: async () => {
       await traffic.demand(() => fetcher.prefetch(Math.max(0, size - TAIL), size));
       const { toc } = await recognise(fileSource(fd, layer.name));
-      if (toc === undefined) return await tocBlob(layer, `${path}.toc`, traffic);
+      if (toc === undefined) return await tocBlob(layer, tocOf(path), traffic);
       await traffic.demand(() => fetcher.prefetch(toc.start, toc.end));
       return undefined;
     },

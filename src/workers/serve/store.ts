@@ -14,6 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { jobDraft, objectPath } from '../../main/disk/cache-layout.js';
 
 const CREATE = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const READ_ONLY = 0o400;
@@ -88,12 +89,11 @@ export class Store {
   }
 
   #path(name: string): string {
-    return `${this.#objects}/${name.slice(0, 2)}/${name}`;
+    return objectPath(this.#objects, name);
   }
 
-  /** Each in a directory of its own: one for all would have all workers queue for its lock. */
   #draft(job: number): string {
-    return `${this.#tmp}/${job}/job-${job}`;
+    return jobDraft(this.#tmp, job);
   }
 }
 

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { createHash } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Raised whenever a reader of the old layout would misunderstand the new one; docs/architecture.md describes it. */
+const LAYOUT_VERSION = 'v2';
+
+/** What whole files of the cache are, each kind in a directory of its name. */
+export const kinds = ['objects', 'index', 'records', 'blobs', 'manifests'] as const;
+export type Kind = (typeof kinds)[number];
+
+/**
+ * The layout of what is cached: every path in it is made here, but for those that are found by listing. What the daemon
+ * keeps beside it, a lock and sockets, is told in src/main/daemon/lock.ts and socket-directory.ts.
+ */
+export class CacheLayout {
+  readonly root: string;
+  readonly #cacheDirectory: string;
+
+  constructor(cacheDirectory: string) {
+    this.#cacheDirectory = cacheDirectory;
+    this.root = join(cacheDirectory, LAYOUT_VERSION);
+  }
+
+  /** Tells backup programs to leave the cache out. */
+  get tag(): string {
+    return join(this.#cacheDirectory, 'CACHEDIR.TAG');
+  }
+
+  /** What earlier versions have left: nothing of it is read. */
+  get outdated(): readonly string[] {
+    const names = readdirSync(this.#cacheDirectory).filter((name) => /^v\d+$/.test(name) && name !== LAYOUT_VERSION);
+    return names.map((name) => join(this.#cacheDirectory, name));
+  }
+
+  directory(kind: Kind): string {
+    return join(this.root, kind);
+  }
+
+  /** Contents of files: see `objectPath`. */
+  get objects(): string {
+    return this.directory('objects');
+  }
+
+  /** What is not whole yet; emptied when a daemon starts. */
+  get tmp(): string {
+    return join(this.root, 'tmp');
+  }
+
+  /** Every directory that is always there. */
+  get directories(): readonly string[] {
+    return [...kinds.map((kind) => this.directory(kind)), this.tmp];
+  }
+
+  /** What is written before it is renamed into place; `name` is its writer's to choose. */
+  draft(name: string): string {
+    return join(this.tmp, name);
+  }
+
+  /** What one mount stages, by the number of its session. */
+  staging(session: number): string {
+    return join(this.tmp, `mount-${session}`);
+  }
+
+  /** How much of the cache is known to be on the disk. */
+  get synced(): string {
+    return join(this.root, 'synced.json');
+  }
+
+  index(key: string): string {
+    return join(this.directory('index'), key);
+  }
+
+  /** What is known of a blob, by its identity. */
+  record(identity: string): string {
+    return this.#named('records', identity);
+  }
+
+  /** What was fetched of a blob; beside it lie those of `blocksOf` and `tocOf`. */
+  blob(identity: string): string {
+    return this.#named('blobs', identity);
+  }
+
+  /** By its digest; or what the name of an image stood for when it was last resolved. */
+  manifest(name: string): string {
+    return this.#named('manifests', name);
+  }
+
+  #named(kind: Kind, name: string): string {
+    return join(this.directory(kind), createHash('sha256').update(name).digest('hex'));
+  }
+}
+
+/** The object `name`, in a directory that is made when it is first needed. csrc/client/object.c opens it by the same rule. */
+export function objectPath(objects: string, name: string): string {
+  return `${objects}/${name.slice(0, 2)}/${name}`;
+}
+
+/** What a job has filled. Each has a directory of its own: one for all would have all workers queue for its lock. */
+export function jobDraft(tmp: string, job: number): string {
+  return `${tmp}/${job}/job-${job}`;
+}
+
+/** Says which blocks of a blob's file are there. */
+export function blocksOf(blob: string): string {
+  return `${blob}.blocks`;
+}
+
+/** The blob whose blocks a file says; undefined: it is none that does. */
+export function blobOfBlocks(path: string): string | undefined {
+  return path.endsWith('.blocks') ? path.slice(0, -'.blocks'.length) : undefined;
+}
+
+/** The blob with the TOC of a blob that keeps it elsewhere. */
+export function tocOf(blob: string): string {
+  return `${blob}.toc`;
+}
+
+/** Whether a blob's file is that of such a TOC. */
+export function isToc(blob: string): boolean {
+  return blob.endsWith('.toc');
+}
