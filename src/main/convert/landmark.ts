@@ -6,7 +6,7 @@ import { NO_PREFETCH_LANDMARK, PREFETCH_LANDMARK, TOC_NAME } from '../formats/es
 import { nameOfBytes } from '../formats/name-bytes.js';
 import type { TarEntry } from '../tar/entry.js';
 import { plainHeader } from '../tar/header.js';
-import { cleanName } from '../tar/names.js';
+import { memberPath } from '../tar/names.js';
 
 export type Landmark = typeof PREFETCH_LANDMARK | typeof NO_PREFETCH_LANDMARK;
 export const landmarkContent = Buffer.of(0x0f);
@@ -36,6 +36,6 @@ export function landmarkEntry(name: Landmark): TarEntry {
 /** Whether an entry comes from a conversion: those of an earlier one go before a new one adds its own. */
 export function isAdded(entry: TarEntry): boolean {
   if (entry.type !== 'file') return false;
-  const name = cleanName(nameOfBytes(entry.name));
+  const name = memberPath(nameOfBytes(entry.name));
   return name === TOC_NAME || name === PREFETCH_LANDMARK || name === NO_PREFETCH_LANDMARK;
 }

@@ -7,7 +7,7 @@ import { Minimatch } from 'minimatch';
 import { CrfsError } from '../errors/error.js';
 import { reasonOf } from '../errors/reason.js';
 import { nameOfBytes } from '../formats/name-bytes.js';
-import { cleanName } from '../tar/names.js';
+import { memberPath } from '../tar/names.js';
 
 /** Bytes of a list: some hundred thousand paths, which is more than a start of a container reads. */
 const LIST_LIMIT = 16 << 20;
@@ -64,7 +64,7 @@ export class Matcher {
   constructor(patterns: readonly string[]) {
     this.#patterns = patterns;
     for (const [rank, pattern] of patterns.entries()) {
-      const clean = cleanName(pattern);
+      const clean = memberPath(pattern);
       if (this.#exact.has(clean)) continue; // it has been said before
       this.#exact.set(clean, rank);
       const glob = new Minimatch(clean, { dot: true, nocomment: true, nonegate: true });

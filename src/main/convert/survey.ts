@@ -2,7 +2,7 @@
 
 import { nameOfBytes } from '../formats/name-bytes.js';
 import type { TarEntry } from '../tar/entry.js';
-import { cleanName } from '../tar/names.js';
+import { memberPath } from '../tar/names.js';
 import type { PaxRecords } from '../tar/pax.js';
 import { isAdded } from './landmark.js';
 import type { Matcher } from './patterns.js';
@@ -81,6 +81,6 @@ export function addTo<T>(lists: Map<string, T[]>, key: string, value: T): void {
 }
 
 function landingAsWritten(entry: TarEntry): Landing {
-  const target = entry.type === 'hardlink' ? cleanName(nameOfBytes(entry.linkName)) : undefined;
-  return { path: cleanName(nameOfBytes(entry.name)), target };
+  const target = entry.type === 'hardlink' ? memberPath(nameOfBytes(entry.linkName)) : undefined;
+  return { path: memberPath(nameOfBytes(entry.name)), target };
 }

@@ -7,7 +7,7 @@ import { readEntry } from '../formats/json-toc/entry.js';
 import { nameOfBytes } from '../formats/name-bytes.js';
 import { Placement } from '../index/placement.js';
 import type { TarEntry } from '../tar/entry.js';
-import { cleanName } from '../tar/names.js';
+import { memberPath } from '../tar/names.js';
 import type { Remarks } from './remarks.js';
 import { formatTime, isBeyondTime } from './toc-time.js';
 
@@ -48,7 +48,7 @@ export class TarPlacement {
   /** Takes the next entry. Throws LayerFault, which names it, for what no mount can show. */
   place(entry: TarEntry): Placed {
     const { tree } = this.#placement;
-    const name = cleanName(nameOfBytes(entry.name));
+    const name = memberPath(nameOfBytes(entry.name));
     const fields = this.#fields(entry, name);
     const checked = readEntry(fields);
     const target = checked.type === 'hardlink' ? tree.locate(checked.link) : undefined;
@@ -80,7 +80,7 @@ export class TarPlacement {
       type: types[type],
       size,
       modtime: formatTime(entry.mtime),
-      linkName: type === 'hardlink' ? cleanName(link) : link,
+      linkName: type === 'hardlink' ? memberPath(link) : link,
       mode,
       uid: this.#owner(entry.uid, name),
       gid: this.#owner(entry.gid, name),

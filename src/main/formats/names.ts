@@ -21,6 +21,18 @@ function isPlain(name: string): boolean {
   );
 }
 
+/** What a name is made of, without empty and `.` parts. Throws LayerFault for a `..` part, and NUL; `what` says of what. */
+export function partsOf(name: string, what: string): string[] {
+  if (name.includes('\0')) {
+    throw new LayerFault(`${what} holds a NUL`);
+  }
+  const parts = name.split('/').filter((part) => part !== '' && part !== '.');
+  if (parts.includes('..')) {
+    throw new LayerFault(`${what} holds a '..' part`);
+  }
+  return parts;
+}
+
 /**
  * The path that an entry's name, or a hardlink's target, stands for: `./x`, `/x`, `x/` and `a//b` are cleaned, the root
  * is ''. Throws LayerFault for a `..` part, NUL, a part above 255 bytes, a path above 4095 bytes; `what` says of what.
@@ -29,13 +41,7 @@ export function cleanPath(name: string, what = 'name'): string {
   if (isPlain(name)) {
     return name;
   }
-  if (name.includes('\0')) {
-    throw new LayerFault(`${what} holds a NUL`);
-  }
-  const parts = name.split('/').filter((part) => part !== '' && part !== '.');
-  if (parts.includes('..')) {
-    throw new LayerFault(`${what} holds a '..' part`);
-  }
+  const parts = partsOf(name, what);
   if (parts.some((part) => nameLength(part) > nameLimit)) {
     throw new LayerFault(`${what} has a part longer than ${nameLimit} bytes`);
   }

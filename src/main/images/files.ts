@@ -11,7 +11,7 @@ import { CrfsError } from '../errors/error.js';
 import { LayerFault, namingBlob } from '../formats/fault.js';
 import { nameOfBytes } from '../formats/name-bytes.js';
 import { openFileSource } from '../sources/file.js';
-import { cleanName } from '../tar/names.js';
+import { memberPath } from '../tar/names.js';
 import { TarReader } from '../tar/reader.js';
 
 export interface ImageFiles {
@@ -101,11 +101,11 @@ async function membersOf(tar: BlobSource): Promise<Map<string, Member>> {
   const members = new Map<string, Member>();
   const reader = new TarReader(streaming(tar).stream(0, tar.size));
   for (let entry = await reader.next(); entry; entry = await reader.next()) {
-    const name = cleanName(nameOfBytes(entry.name));
+    const name = memberPath(nameOfBytes(entry.name));
     if (entry.type === 'file') members.set(name, { start: reader.position, size: entry.size });
     if (entry.type === 'symlink') members.set(name, { start: 0, size: 0, target: nameOfBytes(entry.linkName) });
     if (entry.type === 'hardlink') {
-      const linked = members.get(cleanName(nameOfBytes(entry.linkName)));
+      const linked = members.get(memberPath(nameOfBytes(entry.linkName)));
       if (!linked) throw new LayerFault(`the hardlink ${name} leads nowhere`);
       members.set(name, linked);
     }

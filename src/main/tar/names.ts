@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { LayerFault, quote } from '../formats/fault.js';
+import { quote } from '../formats/fault.js';
+import { partsOf } from '../formats/names.js';
 
-/** A path below the root, without `./`, `/` and the like; `.` is the root. Throws LayerFault for one that leaves it. */
-export function cleanName(name: string): string {
-  if (name.includes('\0')) throw new LayerFault(`${quote(name)} has a NUL byte in its name`);
-  const parts = name.split('/').filter((part) => part !== '' && part !== '.');
-  if (parts.includes('..')) throw new LayerFault(`${quote(name)} has ".." in its name`);
-  return parts.length === 0 ? '.' : parts.join('/');
+/**
+ * The path that the name of a tar's member stands for, as `cleanPath` has those of a layer: but of any length, as not all of
+ * them are shown in a mount, and with `.` for the root. Throws LayerFault for one that leaves the root.
+ */
+export function memberPath(name: string): string {
+  return partsOf(name, `the name ${quote(name)}`).join('/') || '.';
 }
