@@ -4,6 +4,8 @@
 //
 //   npm run mutants -- [--list] [--jobs N] [NAME...]      NAME: a mutant, or the start of several
 //
+// --list tells them all, runs none, and ends with 1 if one does not fit the code any more.
+//
 // test/mutants/*.json hold them: {"name", "file", "find", "put", "tests", "why"}. `find` stands in `file` exactly once and
 // is replaced by `put`; the mistake is noticed if one of `tests` (below test/, without .test.ts) then fails. Of a file that
 // takes long, "match" says which titles are enough, as ava's --match. All are run without any mistake before: a test that
@@ -35,6 +37,7 @@ const LINKED = ['node_modules', 'docs', 'scripts', 'README.md', 'LICENSE', 'Make
 // bin/crfs runs what it finds beside its real place; of the native parts, what a mistake concerns is built again
 const COPIED = ['bin', 'src', 'csrc', 'test', 'bench', 'build/Release', 'dist/src', 'dist/test', 'dist/bench'];
 const PLAIN = ['package.json', 'package-lock.json', 'tsconfig.json', 'binding.gyp', '.npmrc', 'crfs-plugin.so'];
+const BUILT = ['build/Release/crfs_addon.node', 'build/Release/crfs-plugin.so', 'crfs-plugin.so'];
 const AVA = join(top, 'node_modules/ava/entrypoints/cli.mjs');
 const COMPILED = { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, configFile: false, swcrc: false };
 const LONGEST_MS = 15 * 60_000;
@@ -58,8 +61,12 @@ const describe = ({ name, file, why }) => `${name}  ${file}: ${why}`;
 if (values.list) {
   for (const mutant of mutants) {
     process.stdout.write(`${describe(mutant)}${mutant.harmless ? ` (harmless: ${mutant.harmless})` : ''}\n`);
+    const wrong = whyNotPlanted(mutant);
+    if (wrong === undefined) continue;
+    process.stderr.write(`${mutant.name} cannot be planted: ${wrong}\n`);
+    process.exitCode = 1;
   }
-  process.exit(0);
+  process.exit();
 }
 
 /** What tests leave when they are ended is in it: daemons end when their caches go. */
@@ -118,6 +125,17 @@ function planted({ file, find, put }) {
   return parts.join(put);
 }
 
+/** Undefined for a mutant that can be planted, and whose tests are there. */
+function whyNotPlanted(mutant) {
+  try {
+    planted(mutant);
+  } catch (error) {
+    return error.message;
+  }
+  const missing = mutant.tests.find((name) => !existsSync(join(top, 'test', `${name}.test.ts`)));
+  return missing && `there is no test/${missing}.test.ts`;
+}
+
 /** By test, and titles of it: whether it passes without any mistake. */
 const sound = new Map();
 
@@ -142,6 +160,14 @@ class Copy {
     writeFileSync(join(this.path, file), text);
     if (file.startsWith('csrc/')) this.#isStale = true;
     else writeFileSync(join(this.path, 'dist', file.replace(/ts$/, 'js')), transformSync(text, COMPILED).code);
+  }
+
+  /** Has a file, and what was built with another text of it, be as in the checkout. */
+  #restore(file) {
+    this.#write(file, readFileSync(join(top, file), 'utf8'));
+    if (!this.#isStale) return;
+    for (const name of BUILT) cpSync(join(top, name), join(this.path, name)); // the next build takes the file in
+    this.#isStale = false;
   }
 
   async #build() {
@@ -180,7 +206,7 @@ class Copy {
     } catch (error) {
       return error.message;
     } finally {
-      if (text !== undefined) this.#write(file, readFileSync(join(top, file), 'utf8'));
+      if (text !== undefined) this.#restore(file);
     }
   }
 }

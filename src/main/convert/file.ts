@@ -27,8 +27,8 @@ export interface FileOptions extends Omit<LayerOptions, 'name'> {
  * CRFS_NO_SPACE, CRFS_BAD_LAYER, and the signal's reason.
  */
 export async function convertFile(source: string, destination: string, options: FileOptions): Promise<LayerResult> {
-  const input = await openInput(source, options.signal);
   return await writeWhole(destination, async (file) => {
+    const input = await openInput(source, options.signal); // which is read to its end, or closed, by what follows
     let position = 0;
     const sink = {
       async write(bytes: Uint8Array): Promise<void> {
