@@ -6,12 +6,12 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { writeFully } from '../../src/main/blob/spool.js';
+import { fileSink } from '../../src/main/blob/file-sink.js';
 import { writeWhole } from '../../src/main/blob/write-whole.js';
 import { Deflater } from '../../src/main/convert/deflater.js';
 import { convertFile } from '../../src/main/convert/file.js';
-import type { LayerFormat } from '../../src/main/convert/footer.js';
 import { convertLayer } from '../../src/main/convert/layer.js';
+import type { OutputFormat } from '../../src/main/convert/layer-end.js';
 import { run } from '../../test/tools/run.js';
 import type { Lower } from '../machines/machine.js';
 import { top } from '../paths.js';
@@ -32,11 +32,11 @@ export interface ParallelData {
 export class Data {
   readonly #debian: string;
   readonly #directory: string;
-  readonly #format: LayerFormat;
+  readonly #format: OutputFormat;
   readonly #say: (line: string) => void;
 
   /** `debian`: where scripts/debian-layer has made its layer, or will; `directory`: for all other layers. */
-  constructor(debian: string, directory: string, format: LayerFormat, say: (line: string) => void) {
+  constructor(debian: string, directory: string, format: OutputFormat, say: (line: string) => void) {
     this.#debian = debian;
     this.#directory = directory;
     this.#format = format;
@@ -73,14 +73,11 @@ export class Data {
     const path = await this.#once(`synthetic-${entries}.${this.#suffix}`, async (part) => {
       const deflater = new Deflater({ workers: cpus().length });
       await writeWhole(part, async (file) => {
-        let position = 0;
-        const sink = {
-          async write(bytes: Uint8Array): Promise<void> {
-            await writeFully(file, bytes, position);
-            position += bytes.length;
-          },
-        };
-        await convertLayer(syntheticTar(entries), sink, { name: 'synthetic', deflater, format: this.#format });
+        await convertLayer(syntheticTar(entries), fileSink(file), {
+          name: 'synthetic',
+          deflater,
+          format: this.#format,
+        });
       });
       await deflater.close();
     });

@@ -5,7 +5,7 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import test from 'ava';
-import { inOrder, prioritized } from '../../src/main/convert/order.js';
+import { inTarOrder, prioritized } from '../../src/main/convert/order.js';
 import { Matcher } from '../../src/main/convert/patterns.js';
 import { type TarEntry, tarEnd, tarEntry } from '../tools/tar-writer.js';
 
@@ -24,7 +24,7 @@ const HOW = { landmarks: true, isWhole: false };
 async function orderOf(entries: readonly TarEntry[], wanted?: readonly string[]): Promise<string[]> {
   const tar = Readable.from([Buffer.concat([...entries.map((entry) => tarEntry(entry)), tarEnd])]);
   const names: string[] = [];
-  for await (const { entry, content, alone } of wanted ? prioritized(tar, wanted, HOW, []) : inOrder(tar, HOW)) {
+  for await (const { entry, content, alone } of wanted ? prioritized(tar, wanted, HOW, []) : inTarOrder(tar, HOW)) {
     await buffer(content);
     names.push(alone ? `[${entry.name.toString()}]` : entry.name.toString());
   }

@@ -9,6 +9,9 @@ import type { StreamSource } from './source.js';
 const PREFIX = 'sha256:';
 const LENGTH = PREFIX.length + 64;
 
+/** sha256 of no bytes, 64 hex digits. */
+export const EMPTY_HEX = createHash('sha256').digest('hex');
+
 /** What a manifest says of a blob's bytes. */
 export interface BlobNamed {
   readonly digest: string;

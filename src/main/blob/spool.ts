@@ -4,23 +4,24 @@ import type { FileHandle } from 'node:fs/promises';
 import { CrfsError } from '../errors/error.js';
 import { isNoSpace } from '../errors/no-space.js';
 import { reasonOf } from '../errors/reason.js';
+import { writeFully } from './file-sink.js';
 import { namelessFile } from './nameless-file.js';
 
-const pieceSize = 256 * 1024;
+const PIECE_SIZE = 256 * 1024;
 
 /** $TMPDIR, or /var/tmp: /tmp is memory on many machines. */
 export function spoolDirectory(): string {
   return process.env['TMPDIR'] || '/var/tmp';
 }
 
-/** Says it plainly where $TMPDIR is of no use. */
+/** The error to show where $TMPDIR cannot be written to: CRFS_NO_SPACE or CRFS_DENIED. */
 export function spoolError(error: unknown): CrfsError {
   const where = `${spoolDirectory()} (TMPDIR names another directory)`;
   if (isNoSpace(error)) return new CrfsError('CRFS_NO_SPACE', `no space left in ${where}`, { cause: error });
   return new CrfsError('CRFS_DENIED', `cannot write to ${where}: ${reasonOf(error)}`, { cause: error });
 }
 
-/** Bytes too many to keep in memory: a file without a name, gone with the process whatever ends it. */
+/** Bytes that are too many for memory, in a file without a name: gone with the process, whatever ends it. */
 export class Spool {
   /** Bytes appended so far. */
   size = 0;
@@ -30,7 +31,7 @@ export class Spool {
     this.#file = file;
   }
 
-  /** Rejects with CRFS_DENIED or CRFS_NO_SPACE where $TMPDIR is of no use. */
+  /** Makes an empty one. Rejects with CRFS_DENIED or CRFS_NO_SPACE where $TMPDIR is of no use. */
   static async create(): Promise<Spool> {
     try {
       return new Spool(await namelessFile(spoolDirectory()));
@@ -39,7 +40,7 @@ export class Spool {
     }
   }
 
-  /** Rejects with CRFS_NO_SPACE. */
+  /** Appends bytes. Rejects with CRFS_NO_SPACE. */
   async append(bytes: Uint8Array): Promise<void> {
     await writeFully(this.#file, bytes, this.size).catch((error: unknown) => {
       throw spoolError(error);
@@ -50,7 +51,7 @@ export class Spool {
   /** The bytes from `start` up to `end`; each piece is the reader's to keep. */
   async *read(start = 0, end = this.size): AsyncGenerator<Uint8Array> {
     for (let at = start; at < end; ) {
-      const piece = Buffer.allocUnsafeSlow(Math.min(pieceSize, end - at));
+      const piece = Buffer.allocUnsafeSlow(Math.min(PIECE_SIZE, end - at));
       const { bytesRead } = await this.#file.read(piece, 0, piece.length, at);
       if (bytesRead === 0) return;
       yield piece.subarray(0, bytesRead);
@@ -67,13 +68,5 @@ export class Spool {
 
   async close(): Promise<void> {
     await this.#file.close();
-  }
-}
-
-/** Writes all of `bytes`, however many calls that takes. Rejects as the system does, ENOSPC for a full disk. */
-export async function writeFully(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, at, bytes.length - at, position + at);
-    at += bytesWritten;
   }
 }

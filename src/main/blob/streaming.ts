@@ -2,7 +2,7 @@
 
 import type { BlobSource, StreamSource } from './source.js';
 
-const pieceSize = 1024 * 1024;
+const PIECE_SIZE = 1024 * 1024;
 
 /** A source read piece by piece where it cannot stream by itself. */
 export function streaming(source: BlobSource): StreamSource {
@@ -11,8 +11,8 @@ export function streaming(source: BlobSource): StreamSource {
     size: source.size,
     read: (offset, length) => source.read(offset, length),
     async *stream(offset, length) {
-      for (let at = offset; at < offset + length; at += pieceSize) {
-        yield await source.read(at, Math.min(pieceSize, offset + length - at));
+      for (let at = offset; at < offset + length; at += PIECE_SIZE) {
+        yield await source.read(at, Math.min(PIECE_SIZE, offset + length - at));
       }
     },
     close: () => source.close(),

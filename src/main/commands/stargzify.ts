@@ -5,11 +5,11 @@ import { dirname } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { engineNames } from '../../workers/engine-names.js';
 import { spoolDirectory } from '../blob/spool.js';
-import { Deflater, type DeflaterOptions, defaultLevel } from '../convert/deflater.js';
+import { DEFAULT_LEVEL, Deflater, type DeflaterOptions } from '../convert/deflater.js';
 import { convertFile } from '../convert/file.js';
-import type { LayerFormat } from '../convert/footer.js';
 import { convertImage, type ImageOptions, type ImageResult } from '../convert/image/convert-image.js';
-import { defaultChunkSize, type LayerOptions, type LayerResult } from '../convert/layer.js';
+import { DEFAULT_CHUNK_SIZE, type LayerOptions, type LayerResult } from '../convert/layer.js';
+import type { OutputFormat } from '../convert/layer-end.js';
 import { readPatterns } from '../convert/patterns.js';
 import { CrfsError } from '../errors/error.js';
 import { Interruption } from '../errors/interrupted.js';
@@ -31,7 +31,7 @@ import { refuse, refuseWithoutEffectOnEnds } from './no-effect.js';
 import { addRegistriesOptions, environmentsFor, type RegistriesGiven } from './registry-options.js';
 
 interface Given extends DeflaterOptions, RegistriesGiven {
-  format: LayerFormat;
+  format: OutputFormat;
   chunkSize: number;
   minChunkSize: number;
   prioritize?: string;
@@ -93,10 +93,10 @@ export function addStargzify(program: Command): void {
     .addOption(
       new Option('--chunk-size <bytes>', 'bytes of a file that are fetched at once')
         .argParser(bytes(...chunkLimits))
-        .default(defaultChunkSize, '4M'),
+        .default(DEFAULT_CHUNK_SIZE, '4M'),
     )
     .option('--min-chunk-size <bytes>', 'have small files share a member up to this size', bytes(0, chunkLimits[1]), 0)
-    .option('--level <level>', 'from 1, fast, to 9, small', integer(1, 9), defaultLevel)
+    .option('--level <level>', 'from 1, fast, to 9, small', integer(1, 9), DEFAULT_LEVEL)
     .option('--prioritize <file>', 'paths and globs of files wanted at start, one a line, the first first')
     .option('--workers <count>', 'threads that deflate (default: one per processor)', integer(1, 256))
     .addOption(new Option('--engine <engine>', 'what deflates').choices(engineNames).default('libdeflate'));

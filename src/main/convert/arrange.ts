@@ -12,20 +12,20 @@ import { TarReader } from '../tar/reader.js';
 import { isAdded } from './landmark.js';
 import { addTo, type Place, type Survey } from './survey.js';
 
-/** The places of the entries that come first, in their order. */
+/** The places of the entries that come first, in the order in which they are written. */
 export async function arrange(spool: Spool, survey: Survey): Promise<Place[]> {
-  const names = new Set<string>();
-  for (const { path } of survey.matched) addNeeded(path, survey, names);
-  const tangled = new Set<number>();
+  const wanted = new Set<string>(); // paths
+  for (const { path } of survey.matched) addNeeded(path, survey, wanted);
+  const together = new Set<number>(); // starts of entries that stay in the order of the tar
   const paths = orderedPaths(survey);
-  if ([...names].some((name) => paths.has(name))) {
+  if ([...wanted].some((path) => paths.has(path))) {
     for (const place of await find(spool, survey, (found) => touches(found, paths))) {
-      tangled.add(place.start);
-      addNeeded(place.path, survey, names);
+      together.add(place.start);
+      addNeeded(place.path, survey, wanted);
     }
   }
-  const found = await find(spool, survey, ({ path, start }) => names.has(path) || tangled.has(start));
-  return inOrder(survey, found, tangled);
+  const found = await find(spool, survey, ({ path, start }) => wanted.has(path) || together.has(start));
+  return afterNeeds(survey, found, together);
 }
 
 /** Paths at which it is the order that says what is there: entries replace one another, or are hardlinks to what others replace. */
@@ -47,16 +47,17 @@ function orderedPaths({ replaced, links }: Survey): Set<string> {
   return paths;
 }
 
-function inOrder({ matched }: Survey, found: readonly Place[], tangled: ReadonlySet<number>): Place[] {
+/** Puts each entry that was found behind what it needs, in the order in which they matched: a depth-first search. */
+function afterNeeds({ matched }: Survey, found: readonly Place[], together: ReadonlySet<number>): Place[] {
   const byPath = new Map<string, Place[]>();
   for (const place of found) addTo(byPath, place.path, place);
-  const knot = found.filter(({ start }) => tangled.has(start));
+  const moved = found.filter(({ start }) => together.has(start));
   const begun = new Set<Place>();
   const ordered = new Set<Place>();
   const needed = (place: Place): Place[] =>
     needs(place)
       .flatMap((path) => byPath.get(path) ?? [])
-      .filter((other) => !tangled.has(other.start) && !begun.has(other));
+      .filter((other) => !together.has(other.start) && !begun.has(other));
   const put = (place: Place): void => {
     const stack = [place];
     for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
@@ -67,21 +68,22 @@ function inOrder({ matched }: Survey, found: readonly Place[], tangled: Readonly
     }
   };
   for (const { path, start } of matched) {
-    for (const place of tangled.has(start) ? knot : (byPath.get(path) ?? [])) put(place);
+    for (const place of together.has(start) ? moved : (byPath.get(path) ?? [])) put(place);
   }
   return [...ordered];
 }
 
-/** Adds a path, and all that has to stand before what is there. */
-function addNeeded(path: string, { links }: Survey, names: Set<string>): void {
+/** Adds a path, and those of all that has to stand before it. */
+function addNeeded(path: string, { links }: Survey, wanted: Set<string>): void {
   const open = [path];
-  for (let name = open.pop(); name !== undefined; name = open.pop()) {
-    if (names.has(name)) continue;
-    names.add(name);
-    open.push(...parents(name), ...(links.get(name) ?? []));
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (wanted.has(next)) continue;
+    wanted.add(next);
+    open.push(...parents(next), ...(links.get(next) ?? []));
   }
 }
 
+/** The paths that have to be there before an entry is. */
 function needs({ path, target }: Place): string[] {
   return target === undefined ? parents(path) : [...parents(path), target];
 }
@@ -89,8 +91,8 @@ function needs({ path, target }: Place): string[] {
 /** Whether an entry stands at one of the paths, or below, or is a hardlink to that. */
 function touches(place: Place, paths: ReadonlySet<string>): boolean {
   const { path, target } = place;
-  const ways = [path, ...parents(path), ...(target === undefined ? [] : [target, ...parents(target)])];
-  return ways.some((way) => paths.has(way));
+  const touched = [path, ...parents(path), ...(target === undefined ? [] : [target, ...parents(target)])];
+  return touched.some((one) => paths.has(one));
 }
 
 /** The directories above a path, from the root on. */
@@ -99,6 +101,7 @@ function parents(path: string): string[] {
   return parts.map((_, depth) => (depth === 0 ? '.' : parts.slice(0, depth).join('/')));
 }
 
+/** The entries of the tar that are wanted, but for those that a conversion has added. */
 async function find(spool: Spool, survey: Survey, isWanted: (place: Place) => boolean): Promise<Place[]> {
   const places: Place[] = [];
   const reader = new TarReader(spool.read());

@@ -17,10 +17,11 @@ export interface DeflaterOptions {
   readonly level?: number;
 }
 
-export const defaultLevel = 6;
+export const DEFAULT_LEVEL = 6;
 /** Starting a worker costs as much as deflating 10 MB. */
-const keepIdleMs = 10_000;
-const loadWithinMs = 10_000;
+const KEEP_IDLE_MS = 10_000;
+/** How long close() waits for workers that are still loading. */
+const LOAD_WITHIN_MS = 10_000;
 
 export class Deflater {
   readonly workers: number;
@@ -32,11 +33,11 @@ export class Deflater {
   constructor(options: DeflaterOptions = {}) {
     this.workers = options.workers ?? availableParallelism();
     this.#engine = options.engine ?? 'libdeflate';
-    this.#level = options.level ?? defaultLevel;
+    this.#level = options.level ?? DEFAULT_LEVEL;
     this.#pool = new Piscina({
       filename: fileURLToPath(new URL('../../workers/deflate/deflate-worker.js', import.meta.url)),
-      minThreads: 0, // one that is made at once is not told of when it has loaded
-      idleTimeout: keepIdleMs,
+      minThreads: 0, // of a worker that is made with the pool, nobody is told when it has loaded
+      idleTimeout: KEEP_IDLE_MS,
       maxThreads: this.workers,
       concurrentTasksPerWorker: 1,
     });
@@ -60,7 +61,7 @@ export class Deflater {
    * process when a thread ends while it loads modules.
    */
   async close(): Promise<void> {
-    const deadline = Date.now() + loadWithinMs;
+    const deadline = Date.now() + LOAD_WITHIN_MS;
     while (this.#loaded.size < this.#pool.threads.length && Date.now() < deadline) await sleep(1);
     await this.#pool.destroy();
   }

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** A layer from a file to a file. */
+/** Converts a layer from a file to a file. */
 
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { addAbortSignal } from 'node:stream';
-import { writeFully } from '../blob/spool.js';
+import { fileSink } from '../blob/file-sink.js';
 import { writeWhole } from '../blob/write-whole.js';
 import { CrfsError } from '../errors/error.js';
 import { reasonOf } from '../errors/reason.js';
 import { convertLayer, type LayerOptions, type LayerResult } from './layer.js';
+import { unmatchedWarnings } from './patterns.js';
 import { watched } from './watch.js';
 
-const readSize = 1024 * 1024;
+const READ_SIZE = 1024 * 1024;
 
 export interface FileOptions extends Omit<LayerOptions, 'name'> {
   /** Ends the conversion when it aborts. */
@@ -29,23 +30,11 @@ export interface FileOptions extends Omit<LayerOptions, 'name'> {
 export async function convertFile(source: string, destination: string, options: FileOptions): Promise<LayerResult> {
   return await writeWhole(destination, async (file) => {
     const input = await openInput(source, options.signal); // which is read to its end, or closed, by what follows
-    let position = 0;
-    const sink = {
-      async write(bytes: Uint8Array): Promise<void> {
-        await writeFully(file, bytes, position);
-        position += bytes.length;
-      },
-    };
     const name = source === '-' ? 'standard input' : source;
     const pieces = watched(input, options.signal, options.onProgress);
-    const result = await convertLayer(pieces, sink, { ...options, name });
+    const result = await convertLayer(pieces, fileSink(file), { ...options, name });
     return { ...result, warnings: [...result.warnings, ...unmatchedWarnings(result.unmatched)] };
   });
-}
-
-/** What to say of prioritized paths that match nothing. */
-export function unmatchedWarnings(patterns: readonly string[]): string[] {
-  return patterns.map((pattern) => `nothing matches the prioritized path ${pattern}`);
 }
 
 async function openInput(source: string, signal: AbortSignal | undefined): Promise<AsyncIterable<Uint8Array>> {
@@ -53,5 +42,5 @@ async function openInput(source: string, signal: AbortSignal | undefined): Promi
   const file = await open(source).catch((error: NodeJS.ErrnoException) => {
     throw new CrfsError('CRFS_NOT_FOUND', `cannot read ${source}: ${reasonOf(error)}`, { cause: error });
   });
-  return createReadStream('', { fd: file, highWaterMark: readSize, ...(signal && { signal }) });
+  return createReadStream('', { fd: file, highWaterMark: READ_SIZE, ...(signal && { signal }) });
 }

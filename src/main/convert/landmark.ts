@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** Files that eStargz adds to a tar: eStargz specification, "Prioritized Files and Landmark Files" and "TOC". */
+/** The files that a conversion adds to a tar: eStargz specification, "Prioritized Files and Landmark Files" and "TOC". */
 
 import { NO_PREFETCH_LANDMARK, PREFETCH_LANDMARK, TOC_NAME } from '../formats/estargz/names.js';
 import { nameOfBytes } from '../formats/name-bytes.js';
@@ -9,13 +9,14 @@ import { plainHeader } from '../tar/header.js';
 import { memberPath } from '../tar/names.js';
 
 export type Landmark = typeof PREFETCH_LANDMARK | typeof NO_PREFETCH_LANDMARK;
-export const landmarkContent = Buffer.of(0x0f);
+/** What the specification has a landmark hold. */
+export const LANDMARK_CONTENT = Buffer.of(0x0f);
 
-/** An entry for a landmark: what stands before `.prefetch.landmark` is wanted at start. */
+/** The entry of a landmark. */
 export function landmarkEntry(name: Landmark): TarEntry {
   return {
     start: 0,
-    headers: [plainHeader(name, landmarkContent.length)],
+    headers: [plainHeader(name, LANDMARK_CONTENT.length)],
     type: 'file',
     name: Buffer.from(name),
     linkName: Buffer.alloc(0),
@@ -24,7 +25,7 @@ export function landmarkEntry(name: Landmark): TarEntry {
     gid: 0,
     userName: '',
     groupName: '',
-    size: landmarkContent.length,
+    size: LANDMARK_CONTENT.length,
     mtime: { seconds: 0, nanoseconds: 0 },
     devMajor: 0,
     devMinor: 0,
@@ -33,7 +34,7 @@ export function landmarkEntry(name: Landmark): TarEntry {
   };
 }
 
-/** Whether an entry comes from a conversion: those of an earlier one go before a new one adds its own. */
+/** Whether an earlier conversion has added an entry: it is left out, and the new conversion adds its own. */
 export function isAdded(entry: TarEntry): boolean {
   if (entry.type !== 'file') return false;
   const name = memberPath(nameOfBytes(entry.name));

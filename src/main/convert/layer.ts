@@ -9,18 +9,18 @@ import { decompress } from '../compression/decompress.js';
 import { namingBlob } from '../formats/fault.js';
 import { padding } from '../tar/header.js';
 import type { Deflater } from './deflater.js';
-import { type LayerFormat, writeEnd } from './footer.js';
+import { type OutputFormat, writeEnd } from './layer-end.js';
 import { MemberWriter } from './members.js';
-import { type Item, inOrder, prioritized } from './order.js';
+import { type Item, inTarOrder, prioritized } from './order.js';
 import { FileContent, TocWriter } from './toc.js';
 
-export const defaultChunkSize = 4 * 1024 * 1024;
+export const DEFAULT_CHUNK_SIZE = 4 * 1024 * 1024;
 
 export interface LayerOptions {
   /** What to call the layer in messages. */
   readonly name: string;
   readonly deflater: Deflater;
-  readonly format?: LayerFormat;
+  readonly format?: OutputFormat;
   /** Bytes of a file per member, 4 MiB if left out. */
   readonly chunkSize?: number;
   /** Small files share a member until it has this many bytes; 0, none do, if left out. */
@@ -74,14 +74,14 @@ async function convert(
   options: LayerOptions,
 ): Promise<LayerResult> {
   const format = options.format ?? 'estargz';
-  const chunkSize = options.chunkSize ?? defaultChunkSize;
+  const chunkSize = options.chunkSize ?? DEFAULT_CHUNK_SIZE;
   const members = new MemberWriter(options.deflater, sink, { chunkSize, minChunkSize: options.minChunkSize ?? 0 });
   const unmatched: string[] = [];
   const tar = decompress(input);
-  const how = { landmarks: format === 'estargz', isWhole: options.isWhole ?? false };
-  const items = options.prioritize ? prioritized(tar, options.prioritize, how, unmatched) : inOrder(tar, how);
+  const order = { landmarks: format === 'estargz', isWhole: options.isWhole ?? false };
+  const items = options.prioritize ? prioritized(tar, options.prioritize, order, unmatched) : inTarOrder(tar, order);
   let entries = 0;
-  let flushed = 0;
+  let flushed = 0; // what was written when the TOC was last flushed
   for await (const item of items) {
     entries++;
     const { headers, type, size } = item.entry;

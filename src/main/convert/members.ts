@@ -23,19 +23,24 @@ export interface Chunk {
 }
 
 /** A batch goes to a worker when it has this many bytes: tasks much smaller would cost more than the work in them. */
-const batchSize = 1024 * 1024;
-/** Headers behind a chunk share its member, up to here. */
-const tailLimit = 1024 * 1024;
-const slack = 128 * 1024;
-const digestBytes = 32;
+const BATCH_SIZE = 1024 * 1024;
+/** Headers behind a chunk share its member, up to so many bytes. */
+const TAIL_LIMIT = 1024 * 1024;
+/** Room in a buffer for headers and padding beside a batch or a chunk; where it is too little, the buffer grows. */
+const SLACK = 128 * 1024;
+const DIGEST_BYTES = 32;
 
+/** A chunk in a batch. */
 interface Placed {
   readonly chunk: Chunk;
+  /** Which of the batch's members holds it. */
   readonly member: number;
+  /** Where it starts in the batch. */
   readonly start: number;
 }
 
-interface Flight {
+/** Members that a worker deflates. */
+interface Batch {
   readonly placed: readonly Placed[];
   readonly result: Promise<DeflateResult>;
 }
@@ -51,14 +56,15 @@ export class MemberWriter {
   readonly #capacity: number;
   readonly #tarHash = createHash('sha256');
   readonly #blobHash = createHash('sha256');
-  readonly #flights: Flight[] = [];
+  readonly #batches: Batch[] = [];
+  /** Buffers to use again. */
   readonly #spare: Uint8Array[] = [];
 
   #buffer: Uint8Array;
   #length = 0;
   #memberEnds: number[] = [];
   #placed: Placed[] = [];
-  /** Where the open member starts in the buffer, and its last chunk ends. */
+  /** Where the open member starts in the buffer, and where its last chunk ends. */
   #memberStart = 0;
   #chunkEnd = 0;
   #alone = false;
@@ -71,7 +77,7 @@ export class MemberWriter {
     this.#deflater = deflater;
     this.#sink = sink;
     this.#minChunkSize = options.minChunkSize;
-    this.#capacity = Math.max(options.chunkSize, batchSize) + slack;
+    this.#capacity = Math.max(options.chunkSize, BATCH_SIZE) + SLACK;
     this.#buffer = new Uint8Array(this.#capacity);
   }
 
@@ -81,9 +87,9 @@ export class MemberWriter {
     this.#buffer.set(bytes, this.#length);
     this.#length += bytes.length;
     this.uncompressed += bytes.length;
-    if (this.#length - Math.max(this.#chunkEnd, this.#memberStart) < tailLimit) return undefined;
+    if (this.#length - Math.max(this.#chunkEnd, this.#memberStart) < TAIL_LIMIT) return undefined;
     this.#cut();
-    return this.#length >= batchSize ? this.#flush() : undefined;
+    return this.#length >= BATCH_SIZE ? this.#flush() : undefined;
   }
 
   /**
@@ -95,7 +101,7 @@ export class MemberWriter {
     this.#alone = alone;
     if (!shares) {
       this.#cut();
-      if (this.#length >= batchSize || this.#length + size > this.#capacity) await this.#flush();
+      if (this.#length >= BATCH_SIZE || this.#length + size > this.#capacity) await this.#flush();
     }
     const chunk: Chunk = {
       fileOffset,
@@ -113,10 +119,10 @@ export class MemberWriter {
   async finish(): Promise<void> {
     this.#cut();
     await this.#flush();
-    while (this.#flights.length > 0) await this.#land();
+    while (this.#batches.length > 0) await this.#writeOldest();
   }
 
-  /** Appends to the blob what others deflated. Only behind finish(). */
+  /** Appends to the blob what somebody else has deflated. Only after finish(). */
   append(deflated: Uint8Array): Promise<void> {
     return this.#output(deflated);
   }
@@ -132,6 +138,7 @@ export class MemberWriter {
     return { tar: this.#tarHash.digest('hex'), blob: this.#blobHash.digest('hex') };
   }
 
+  /** Ends the open member, if it holds anything. */
   #cut(): void {
     if (this.#length > this.#memberStart) this.#memberEnds.push(this.#length);
     this.#memberStart = this.#length;
@@ -147,23 +154,26 @@ export class MemberWriter {
     result.catch(() => {
       // Whoever awaits it meets the error; nobody does if another one came first.
     });
-    this.#flights.push({ placed: this.#placed, result });
+    this.#batches.push({ placed: this.#placed, result });
     this.#length = 0;
     this.#memberStart = 0;
     this.#chunkEnd = 0;
     this.#memberEnds = [];
     this.#placed = [];
-    while (this.#flights.length > this.#deflater.workers + 1) await this.#land();
+    while (this.#batches.length > this.#deflater.workers + 1) await this.#writeOldest();
     this.#buffer = this.#spare.pop() ?? new Uint8Array(this.#capacity);
   }
 
-  async #land(): Promise<void> {
-    const flight = this.#flights.shift();
-    if (!flight) return;
-    const { input, output, memberEnds, digests } = await flight.result;
-    for (const [index, { chunk, member }] of flight.placed.entries()) {
+  /** Waits for the oldest batch, completes its chunks, and writes it. */
+  async #writeOldest(): Promise<void> {
+    const batch = this.#batches.shift();
+    if (!batch) return;
+    const { input, output, memberEnds, digests } = await batch.result;
+    for (const [index, { chunk, member }] of batch.placed.entries()) {
       chunk.offset = this.written + (member === 0 ? 0 : (memberEnds[member - 1] ?? 0));
-      chunk.digest = Buffer.from(digests.buffer, digests.byteOffset + index * digestBytes, digestBytes).toString('hex');
+      chunk.digest = Buffer.from(digests.buffer, digests.byteOffset + index * DIGEST_BYTES, DIGEST_BYTES).toString(
+        'hex',
+      );
     }
     await this.#output(output);
     if (input.buffer.byteLength === this.#capacity) this.#spare.push(new Uint8Array(input.buffer));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** The order in which entries are written: the tar's, or what a container needs at its start first. */
+/** The order in which entries are written: the tar's, or first what a container needs when it starts. */
 
 import { Spool } from '../blob/spool.js';
 import { NO_PREFETCH_LANDMARK, PREFETCH_LANDMARK } from '../formats/estargz/names.js';
@@ -9,14 +9,14 @@ import { renamed, type TarEntry } from '../tar/entry.js';
 import { BLOCK_SIZE } from '../tar/header.js';
 import { TarReader } from '../tar/reader.js';
 import { arrange } from './arrange.js';
-import { isAdded, type Landmark, landmarkContent, landmarkEntry } from './landmark.js';
+import { isAdded, LANDMARK_CONTENT, type Landmark, landmarkEntry } from './landmark.js';
 import { Matcher } from './patterns.js';
 import { type Place, Survey } from './survey.js';
 
 interface OrderOptions {
-  /** The format has landmarks. */
+  /** Whether the format has landmarks: eStargz does. */
   readonly landmarks: boolean;
-  /** As TarReader has it. */
+  /** See TarReader. */
   readonly isWhole: boolean;
 }
 
@@ -28,8 +28,8 @@ export interface Item {
   readonly alone: boolean;
 }
 
-/** The entries as they come, behind a landmark, where the format has it, that says that none is wanted at start. */
-export async function* inOrder(
+/** The entries as they come; where the format has landmarks, behind the one by which nothing is prefetched. */
+export async function* inTarOrder(
   tar: AsyncIterable<Uint8Array>,
   { landmarks, isWhole }: OrderOptions,
 ): AsyncGenerator<Item> {
@@ -100,13 +100,14 @@ async function* copied(tar: AsyncIterable<Uint8Array>, spool: Spool): AsyncGener
   }
 }
 
-/** An entry under the name that it lands at: in another order, the symlinks on the way may not be there yet, or no more. */
+/** An entry under the path where it lands: in another order, the symlinks on the way may not be there yet, or be gone. */
 function landed(entry: TarEntry, survey: Survey): TarEntry {
   if (!survey.isMoved(entry)) return entry;
   const { path, target } = survey.placeOf(entry, new Map());
   return renamed(entry, bytesOfName(path), target === undefined ? entry.linkName : bytesOfName(target));
 }
 
+/** The entry at a place in the copy. */
 async function* itemAt(spool: Spool, place: Place, survey: Survey): AsyncGenerator<Item> {
   const reader = new TarReader(spool.read(place.start), place.globals);
   try {
@@ -119,7 +120,7 @@ async function* itemAt(spool: Spool, place: Place, survey: Survey): AsyncGenerat
 }
 
 function landmark(name: Landmark): Item {
-  return { entry: landmarkEntry(name), content: once(landmarkContent), alone: true };
+  return { entry: landmarkEntry(name), content: once(LANDMARK_CONTENT), alone: true };
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

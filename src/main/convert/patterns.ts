@@ -54,12 +54,17 @@ function readList(path: string): Uint8Array {
   throw new CrfsError('CRFS_USAGE', `${path} has more than ${LIST_LIMIT} bytes: not a list of paths`);
 }
 
+/** What to say of prioritized paths that match nothing. */
+export function unmatchedWarnings(patterns: readonly string[]): string[] {
+  return patterns.map((pattern) => `nothing matches the prioritized path ${pattern}`);
+}
+
 /** Paths are looked up, however many there are; only true patterns are tried one by one. */
 export class Matcher {
   readonly #exact = new Map<string, number>();
   readonly #globs: { readonly rank: number; readonly glob: Minimatch }[] = [];
   readonly #patterns: readonly string[];
-  readonly #met = new Set<number>();
+  readonly #matched = new Set<number>();
 
   constructor(patterns: readonly string[]) {
     this.#patterns = patterns;
@@ -72,17 +77,19 @@ export class Matcher {
     }
   }
 
-  /** The place in the list of the first pattern that matches a path, the root being `.`; undefined if none does. */
+  /** The rank (place in the list) of the first pattern that matches a path, the root being `.`; undefined if none does. */
   rank(path: string): number | undefined {
     const ranks = this.#globs.filter(({ glob }) => glob.match(path)).map(({ rank }) => rank);
     const exact = this.#exact.get(path);
     if (exact !== undefined) ranks.push(exact);
-    for (const rank of ranks) this.#met.add(rank);
+    for (const rank of ranks) this.#matched.add(rank);
     return ranks.length === 0 ? undefined : Math.min(...ranks);
   }
 
   /** Patterns that have matched nothing so far. */
   unmatched(): string[] {
-    return [...this.#exact.values()].filter((rank) => !this.#met.has(rank)).map((rank) => this.#patterns[rank] ?? '');
+    return [...this.#exact.values()]
+      .filter((rank) => !this.#matched.has(rank))
+      .map((rank) => this.#patterns[rank] ?? '');
   }
 }

@@ -12,13 +12,14 @@ interface Remark {
 export class Remarks {
   readonly #kinds = new Map<string, Remark>();
 
-  /** `what` is said of the entry `name`; it is the kind. */
+  /** `what` says something of the entry `name`, and is the remark's kind. */
   add(what: string, name: string, detail?: string): void {
     const known = this.#kinds.get(what);
     if (known) known.count++;
     else this.#kinds.set(what, { name, detail, count: 1 });
   }
 
+  /** A line for each kind. */
   list(): string[] {
     return [...this.#kinds].map(([what, { name, detail, count }]) => {
       const more = count > 1 ? `, as is so with ${count - 1} more` : '';

@@ -11,7 +11,8 @@ import { memberPath } from '../tar/names.js';
 import type { Remarks } from './remarks.js';
 import { formatTime, isBeyondTime } from './toc-time.js';
 
-const types = {
+/** What a TOC calls the types of entries. */
+const TYPES = {
   file: 'reg',
   directory: 'dir',
   symlink: 'symlink',
@@ -22,7 +23,7 @@ const types = {
 } as const;
 
 /** What chown takes for "leave it as it is". */
-const noId = 2 ** 32 - 1;
+const NO_ID = 2 ** 32 - 1;
 
 /** An entry where it lands: symlinks on the way to it, and to what it is a hardlink of, are followed. */
 export interface Placed {
@@ -77,7 +78,7 @@ export class TarPlacement {
     if (isBeyondTime(entry.mtime)) this.#remarks.add('has a time beyond the years 0 to 9999, which is cut', name);
     return {
       name,
-      type: types[type],
+      type: TYPES[type],
       size,
       modtime: formatTime(entry.mtime),
       linkName: type === 'hardlink' ? memberPath(link) : link,
@@ -93,8 +94,8 @@ export class TarPlacement {
   }
 
   #owner(id: number, name: string): number {
-    if (id !== noId) return id;
-    this.#remarks.add(`has the owner ${noId}, which is none: mounts show root's, as extracting it leaves it`, name);
+    if (id !== NO_ID) return id;
+    this.#remarks.add(`has the owner ${NO_ID}, which is none: mounts show root's, as extracting it leaves it`, name);
     return 0;
   }
 

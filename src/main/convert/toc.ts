@@ -3,6 +3,7 @@
 /** The TOC's JSON, written as the layer is: eStargz specification, "TOC". */
 
 import { createHash } from 'node:crypto';
+import { EMPTY_HEX } from '../blob/digest.js';
 import type { Spool } from '../blob/spool.js';
 import { LayerFault, quote } from '../formats/fault.js';
 import { JSON_VALUE_LIMIT } from '../formats/json-toc/value.js';
@@ -28,6 +29,7 @@ export class FileContent {
   }
 }
 
+/** An entry that waits for its chunks. */
 interface Waiting {
   /** As JSON. */
   readonly name: string;
@@ -36,11 +38,10 @@ interface Waiting {
   readonly content: FileContent | undefined;
 }
 
-const foreignName = 'is not UTF-8: mounts show it as it is, other readers of the layer may not';
-const emptyDigest = createHash('sha256').digest('hex');
-const writeSize = 64 * 1024;
+const FOREIGN_NAME = 'is not UTF-8: mounts show it as it is, other readers of the layer may not';
+const WRITE_SIZE = 64 * 1024;
 
-/** Entries wait in it until their chunks are written, and go on to a spool then: a million of them need no memory. */
+/** Keeps each entry until its chunks are written, then moves it to a spool: so a million of them need no memory. */
 export class TocWriter {
   readonly #spool: Spool;
   readonly #chunkDigests: boolean;
@@ -63,7 +64,7 @@ export class TocWriter {
   add(entry: TarEntry, content?: FileContent): void {
     const { fields } = this.#placement.place(entry);
     const { name, ...others } = fields;
-    if (!String(name).isWellFormed()) this.#remarks.add(foreignName, String(name));
+    if (!String(name).isWellFormed()) this.#remarks.add(FOREIGN_NAME, String(name));
     const owners = {
       userName: firstUse(this.#users, entry.uid, entry.userName),
       groupName: firstUse(this.#groups, entry.gid, entry.groupName),
@@ -79,7 +80,7 @@ export class TocWriter {
       if (entry.content && !entry.content.isComplete) break;
       this.#write(entry);
       done++;
-      if (this.#text.length >= writeSize) await this.#spill();
+      if (this.#text.length >= WRITE_SIZE) await this.#spill();
     }
     if (done > 0) this.#waiting = this.#waiting.slice(done);
   }
@@ -105,7 +106,7 @@ export class TocWriter {
 
   #write({ name, fields, content }: Waiting): void {
     const [first, ...others] = content?.chunks ?? [];
-    const digest = content && `sha256:${content.digest ?? first?.digest ?? emptyDigest}`;
+    const digest = content && `sha256:${content.digest ?? first?.digest ?? EMPTY_HEX}`;
     this.#record(`{"name":${name}${fields}${field('digest', digest)}${this.#place(first, content)}}`);
     for (const chunk of others) this.#record(`{"name":${name},"type":"chunk"${this.#place(chunk, content)}}`);
   }
@@ -126,6 +127,7 @@ export class TocWriter {
     this.#first = false;
   }
 
+  /** Moves the text to the spool. */
   async #spill(): Promise<void> {
     const bytes = Buffer.from(this.#text);
     this.#text = '';

@@ -13,7 +13,7 @@ export async function* watched(
       yield piece;
     }
   } catch (error) {
-    signal?.throwIfAborted(); // for whatever reason a stream has ended then, this is the one
+    signal?.throwIfAborted(); // whatever error the abort has made of the stream, this is the reason
     throw error;
   }
 }

@@ -3,10 +3,11 @@
 /** Writes archives: a tar of an OCI layout, which is made beside it first, and for docker a manifest.json in it. */
 
 import { createReadStream, existsSync } from 'node:fs';
-import { type FileHandle, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Pack, pack } from 'tar-stream';
-import { writeFully } from '../blob/spool.js';
+import { fileSink } from '../blob/file-sink.js';
+import type { BlobSink } from '../blob/sink.js';
 import { writeWhole } from '../blob/write-whole.js';
 import { CrfsError } from '../errors/error.js';
 import { reasonOf } from '../errors/reason.js';
@@ -65,7 +66,7 @@ async function packDirectory(directory: string, path: string): Promise<void> {
   const files = [...top, ...(await blobs(directory))];
   await writeWhole(path, async (file) => {
     const tar = pack();
-    const written = writeAll(tar as AsyncIterable<Uint8Array>, file);
+    const written = writeAll(tar as AsyncIterable<Uint8Array>, fileSink(file));
     written.catch((error: Error) => tar.destroy(error));
     for (const name of files) await addFile(tar, directory, name);
     tar.finalize();
@@ -73,12 +74,8 @@ async function packDirectory(directory: string, path: string): Promise<void> {
   });
 }
 
-async function writeAll(pieces: AsyncIterable<Uint8Array>, file: FileHandle): Promise<void> {
-  let at = 0;
-  for await (const piece of pieces) {
-    await writeFully(file, piece, at);
-    at += piece.length;
-  }
+async function writeAll(pieces: AsyncIterable<Uint8Array>, sink: BlobSink): Promise<void> {
+  for await (const piece of pieces) await sink.write(piece);
 }
 
 async function addFile(tar: Pack, directory: string, name: string): Promise<void> {

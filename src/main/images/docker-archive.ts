@@ -11,7 +11,7 @@ import { decompress, isCompressed } from '../compression/decompress.js';
 import { CrfsError } from '../errors/error.js';
 import { namingBlob } from '../formats/fault.js';
 import { diffIdsOf } from '../registry/config.js';
-import { DOCKER_MANIFEST, MANIFEST_LIMIT, parseManifest } from '../registry/manifest.js';
+import { DOCKER_CONFIG, DOCKER_LAYER, DOCKER_MANIFEST, MANIFEST_LIMIT, parseManifest } from '../registry/manifest.js';
 import { formatReference, parseReference } from '../registry/reference.js';
 import type { Descriptor, ImageManifest } from '../registry/types.js';
 import { checkJson } from '../schema/check.js';
@@ -32,8 +32,6 @@ type SavedImage = v.InferOutput<typeof savedImages>[number];
 
 /** Lists the images of an archive. */
 export const manifestFile = 'manifest.json';
-const configType = 'application/vnd.docker.container.image.v1+json';
-const layerType = 'application/vnd.docker.image.rootfs.diff.tar.gzip';
 
 /**
  * The image with a name in an archive; without one, the only one there is. Rejects with CRFS_NOT_FOUND, CRFS_USAGE,
@@ -56,9 +54,9 @@ export async function dockerArchiveSource(files: ImageFiles, reference: string |
   const diffIds = diffIdsOf(bytes, files.name, Layers.length);
   const layers: Omit<Descriptor, 'annotations'>[] = [];
   for (const [index, path] of Layers.entries()) {
-    layers.push(await describe(path, layerType, await digestOfLayer(files, path, diffIds[index] ?? '')));
+    layers.push(await describe(path, DOCKER_LAYER, await digestOfLayer(files, path, diffIds[index] ?? '')));
   }
-  const config = await describe(Config, configType, digestOf(bytes));
+  const config = await describe(Config, DOCKER_CONFIG, digestOf(bytes));
   const manifest = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: DOCKER_MANIFEST, config, layers }));
   return {
     name: reference === undefined ? files.name : `${files.name}:${reference}`,

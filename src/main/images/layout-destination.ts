@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { addon } from '../../native/addon.js';
 import { digestOf } from '../blob/digest.js';
-import { writeFully } from '../blob/spool.js';
+import { fileSink } from '../blob/file-sink.js';
 import { spaceError } from '../blob/write-whole.js';
 import { makeDirectories } from '../disk/make-directories.js';
 import { CrfsError } from '../errors/error.js';
@@ -102,12 +102,9 @@ class LayoutDestination implements ImageDestination {
       }
     };
     const file = await guarded(open(temporary, 'wx'));
-    let size = 0;
+    const sink = fileSink(file);
     return {
-      write: async (bytes) => {
-        await guarded(writeFully(file, bytes, size));
-        size += bytes.length;
-      },
+      write: (bytes) => guarded(sink.write(bytes)),
       commit: async (digest) => {
         await guarded(file.sync());
         await file.close();

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { createHash } from 'node:crypto';
+import { EMPTY_HEX } from '../blob/digest.js';
 import { LayerFault, quote } from '../formats/fault.js';
 import type { ChunkColumns } from './chunk-columns.js';
 import { KEY_IS_DIGEST, KEY_WORDS, type Nodes } from './nodes.js';
-
-const EMPTY = createHash('sha256').digest('hex');
 
 /** What the TOC tells of a regular file. */
 export interface RegularFile {
@@ -47,11 +46,11 @@ export class ObjectKeys {
 
   /** Of a file of no chunk, or of several: [first, end). */
   ofChunks(file: RegularFile, first: number, end: number): void {
-    if (file.size === 0 && file.digest !== '' && file.digest !== EMPTY) {
+    if (file.size === 0 && file.digest !== '' && file.digest !== EMPTY_HEX) {
       throw new LayerFault(`file ${quote(file.path)}: is empty, and its digest is not that of no bytes`);
     }
     if (file.size === 0) {
-      this.#setDigest(file, EMPTY);
+      this.#setDigest(file, EMPTY_HEX);
     } else if (file.digest !== '') {
       this.#setDigest(file, file.digest);
     } else if (this.#chunks.digest.at.subarray(first, end).includes(0)) {

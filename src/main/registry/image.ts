@@ -12,7 +12,7 @@ import { formatReference } from './reference.js';
 import type { Descriptor, ImageManifest, Reference } from './types.js';
 
 /** Annotations of eStargz. */
-const TOC_DIGEST = 'containerd.io/snapshot/stargz/toc.digest';
+export const TOC_DIGEST = 'containerd.io/snapshot/stargz/toc.digest';
 const LAYER_DIGEST = 'containerd.io/snapshot/stargz/layer.digest';
 const TOC_SUFFIX = '-esgztoc';
 const TAG_LIMIT = 128;

@@ -18,6 +18,12 @@ export const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
 export const DOCKER_MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
 export const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json';
 
+/** What manifests of either family call a config, and a layer that is compressed with gzip. */
+export const OCI_CONFIG = 'application/vnd.oci.image.config.v1+json';
+export const OCI_LAYER = 'application/vnd.oci.image.layer.v1.tar+gzip';
+export const DOCKER_CONFIG = 'application/vnd.docker.container.image.v1+json';
+export const DOCKER_LAYER = 'application/vnd.docker.image.rootfs.diff.tar.gzip';
+
 const MANIFESTS: readonly string[] = [OCI_MANIFEST, DOCKER_MANIFEST];
 const INDEXES: readonly string[] = [OCI_INDEX, DOCKER_LIST];
 

@@ -16,10 +16,9 @@ import { sayingSo } from '../../output/waiting.js';
 import { isIndex, MANIFEST_LIMIT } from '../../registry/manifest.js';
 import { choosePlatform, formatPlatform, machinePlatform, platformWarning } from '../../registry/platform.js';
 import type { Descriptor, ImageIndex, ImageManifest, Platform } from '../../registry/types.js';
-import { unmatchedWarnings } from '../file.js';
 import { convertLayer, type LayerOptions } from '../layer.js';
+import { unmatchedWarnings } from '../patterns.js';
 import { watched } from '../watch.js';
-import { estargzToc } from './estargz.js';
 import {
   type Family,
   familyOf,
@@ -34,6 +33,7 @@ import {
   rewriteManifest,
   statedSize,
 } from './rewrite.js';
+import { tocDigestOfEstargz } from './toc-digest.js';
 
 export interface ImageOptions extends Omit<LayerOptions, 'name'> {
   /** Of an index, which image; the machine's if left out. `all` keeps the index. */
@@ -50,8 +50,8 @@ export interface ImageResult {
   readonly layers: readonly { readonly source: string; readonly digest: string; readonly size: number }[];
 }
 
-/** Layers that are converted at the same time, as long as there are so many. */
-const layersAtOnce = 3;
+/** Layers that are converted at the same time. */
+const LAYERS_AT_ONCE = 3;
 const configLimit = 16 * 1024 * 1024;
 
 /** Converts what `source` stands for to `destination`. Rejects with CrfsErrors, and nothing is published then. */
@@ -76,7 +76,7 @@ class Conversion {
   readonly #source: ImageSource;
   readonly #destination: ImageDestination;
   readonly #options: ImageOptions;
-  readonly #inTurn = pLimit(layersAtOnce);
+  readonly #inTurn = pLimit(LAYERS_AT_ONCE);
   /** By the digest of the source's layer: images of one index share layers. */
   readonly #layers = new Map<string, Promise<NewLayer>>();
   /** Prioritized paths that no layer has had so far. */
@@ -189,15 +189,14 @@ class Conversion {
     const input = (): AsyncIterable<Uint8Array> =>
       watched(verified(source, layer, signal), signal, (bytes) => step.advance(bytes));
     try {
-      const toc = prioritize || format === 'stargz' ? undefined : await estargzToc(source);
+      const toc = prioritize || format === 'stargz' ? undefined : await tocDigestOfEstargz(source);
       if (toc !== undefined) {
         const there = await this.#destination.hasBlob(layer.digest, this.#source);
-        const size = await namingBlob(source.name, () => this.#pass(layer, input, there));
+        const size = await namingBlob(source.name, () => this.#copy(layer, input, there));
         step.done(`${shown}: ${there ? 'there already' : 'is eStargz, copied'}`);
         return { descriptor: passedDescriptor(layer, toc, size), diffId: undefined };
       }
       const options = { ...this.#options, name: source.name, isWhole: true }; // its digest shows that
-
       const result = await this.#writeBlob(async (sink) => await convertLayer(input(), sink, options));
       step.done(`${shown}: ${formatBytes(result.size)}, ${result.entries} entries`);
       const unmatched = this.#unmatched?.filter((pattern) => result.unmatched.includes(pattern));
@@ -209,17 +208,17 @@ class Conversion {
     }
   }
 
-  /** Copies a layer as it is, unless it is there. Returns the bytes that it inflates to: counted, where its descriptor does not tell. */
-  async #pass(layer: Descriptor, input: () => AsyncIterable<Uint8Array>, there: boolean): Promise<number> {
+  /** Copies a layer as it is, unless it is there. Resolves to the bytes that it inflates to, counted where its descriptor does not tell. */
+  async #copy(layer: Descriptor, input: () => AsyncIterable<Uint8Array>, there: boolean): Promise<number> {
     const stated = statedSize(layer);
-    const walk = async (sink?: BlobSink): Promise<{ digest: string; size: number }> => {
-      const pieces = sink ? written(input(), sink) : input();
+    const copyTo = async (sink?: BlobSink): Promise<{ digest: string; size: number }> => {
+      const pieces = sink ? teed(input(), sink) : input();
       let size = 0;
       for await (const piece of stated === undefined ? decompress(pieces) : pieces) size += piece.length;
       return { digest: layer.digest, size: stated ?? size };
     };
-    if (!there) return (await this.#writeBlob(walk)).size;
-    return stated ?? (await walk()).size;
+    if (!there) return (await this.#writeBlob(copyTo)).size;
+    return stated ?? (await copyTo()).size;
   }
 
   async #putSmall(bytes: Uint8Array): Promise<void> {
@@ -236,11 +235,13 @@ class Conversion {
   }
 }
 
+/** The same layer with the media type of a family; one that is passed through keeps its own. */
 function ofFamily({ descriptor, diffId }: NewLayer, { layer }: Family): NewLayer {
   return { descriptor: diffId === undefined ? descriptor : { ...descriptor, mediaType: layer }, diffId };
 }
 
-async function* written(input: AsyncIterable<Uint8Array>, sink: BlobSink): AsyncGenerator<Uint8Array> {
+/** Passes an input on, and writes it to `sink`. */
+async function* teed(input: AsyncIterable<Uint8Array>, sink: BlobSink): AsyncGenerator<Uint8Array> {
   for await (const piece of input) {
     await sink.write(piece);
     yield piece;

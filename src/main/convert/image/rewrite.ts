@@ -5,12 +5,22 @@
 import { digestOf } from '../../blob/digest.js';
 import { CrfsError } from '../../errors/error.js';
 import { diffIdsOf } from '../../registry/config.js';
-import { DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from '../../registry/manifest.js';
+import { TOC_DIGEST } from '../../registry/image.js';
+import {
+  DOCKER_CONFIG,
+  DOCKER_LAYER,
+  DOCKER_LIST,
+  DOCKER_MANIFEST,
+  OCI_CONFIG,
+  OCI_INDEX,
+  OCI_LAYER,
+  OCI_MANIFEST,
+} from '../../registry/manifest.js';
 import type { Descriptor, ImageIndex, ImageManifest } from '../../registry/types.js';
 import { checkJson, jsonOf, type Told } from '../../schema/check.js';
 import { anyTable } from '../../schema/schemas.js';
-import type { LayerFormat } from '../footer.js';
 import type { LayerResult } from '../layer.js';
+import type { OutputFormat } from '../layer-end.js';
 
 export interface NewLayer {
   readonly descriptor: Descriptor;
@@ -18,10 +28,9 @@ export interface NewLayer {
   readonly diffId: string | undefined;
 }
 
-const tocDigest = 'containerd.io/snapshot/stargz/toc.digest';
-const uncompressedSize = 'io.containers.estargz.uncompressed-size';
+const UNCOMPRESSED_SIZE = 'io.containers.estargz.uncompressed-size';
 /** Annotations that say how a layer is laid out, and hold for that very blob alone. */
-const layoutAnnotations = ['containerd.io/snapshot/stargz/', 'io.containers.', 'io.github.containers.'];
+const LAYOUT_ANNOTATIONS = ['containerd.io/snapshot/stargz/', 'io.containers.', 'io.github.containers.'];
 
 /** Media types that go together. */
 export interface Family {
@@ -34,15 +43,15 @@ export interface Family {
 export const oci: Family = {
   manifest: OCI_MANIFEST,
   index: OCI_INDEX,
-  config: 'application/vnd.oci.image.config.v1+json',
-  layer: 'application/vnd.oci.image.layer.v1.tar+gzip',
+  config: OCI_CONFIG,
+  layer: OCI_LAYER,
 };
 
 const docker: Family = {
   manifest: DOCKER_MANIFEST,
   index: DOCKER_LIST,
-  config: 'application/vnd.docker.container.image.v1+json',
-  layer: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
+  config: DOCKER_CONFIG,
+  layer: DOCKER_LAYER,
 };
 
 /** The family of a manifest or an index. */
@@ -51,19 +60,21 @@ export function familyOf({ mediaType }: { readonly mediaType: string }): Family 
 }
 
 /** What readers of layers take, whatever the layer is compressed with. */
-const layerTypes =
+const LAYER_TYPES =
   /^application\/vnd\.(oci\.image\.layer\.(nondistributable\.)?v1\.tar(\+gzip|\+zstd)?|docker\.image\.rootfs\.(foreign\.)?diff\.tar(\.gzip|\.zstd)?)$/;
 
 /** Throws CRFS_USAGE if a descriptor is not a layer of a container's file system. */
 export function requireLayer({ mediaType, digest }: Descriptor, name: string): void {
-  if (layerTypes.test(mediaType)) return;
+  if (LAYER_TYPES.test(mediaType)) return;
   const shown = JSON.stringify(mediaType.slice(0, 100));
   throw new CrfsError('CRFS_USAGE', `${name}: ${digest} is of type ${shown}, not a layer that can be converted`);
 }
 
 /** The descriptor of a converted layer. */
-export function layerDescriptor(old: Descriptor, result: LayerResult, format: LayerFormat, to: Family): Descriptor {
-  const kept = Object.entries(old.annotations).filter(([key]) => !layoutAnnotations.some((own) => key.startsWith(own)));
+export function layerDescriptor(old: Descriptor, result: LayerResult, format: OutputFormat, to: Family): Descriptor {
+  const kept = Object.entries(old.annotations).filter(
+    ([key]) => !LAYOUT_ANNOTATIONS.some((own) => key.startsWith(own)),
+  );
   // The TOC of the legacy form lacks the digests of chunks, which readers that are given its digest would look for.
   const added = format === 'estargz' ? verifiable(result.tocDigest, result.uncompressedSize) : {};
   return {
@@ -76,7 +87,7 @@ export function layerDescriptor(old: Descriptor, result: LayerResult, format: La
 
 /** The bytes that a layer inflates to, where its descriptor says so. */
 export function statedSize({ annotations }: Descriptor): number | undefined {
-  const stated = annotations[uncompressedSize] ?? '';
+  const stated = annotations[UNCOMPRESSED_SIZE] ?? '';
   return /^\d{1,15}$/.test(stated) ? Number(stated) : undefined;
 }
 
@@ -144,14 +155,16 @@ export function rewriteIndex(index: ImageIndex, converted: ReadonlyMap<string, R
   return jsonOf({ ...parsed, ...type, manifests: changed }, told);
 }
 
+/** The annotations by which readers check a TOC, and learn the size of what the layer inflates to. */
 function verifiable(toc: string, size: number): Readonly<Record<string, string>> {
-  return { [tocDigest]: toc, [uncompressedSize]: String(size) };
+  return { [TOC_DIGEST]: toc, [UNCOMPRESSED_SIZE]: String(size) };
 }
 
 function isSame(one: Descriptor, other: Descriptor | undefined): boolean {
   return one.digest === other?.digest && JSON.stringify(one.annotations) === JSON.stringify(other.annotations);
 }
 
+/** A descriptor as it is written: without annotations where there are none. */
 function withoutEmpty({ annotations, ...descriptor }: Descriptor): object {
   return Object.keys(annotations).length === 0 ? descriptor : { ...descriptor, annotations };
 }

@@ -10,13 +10,15 @@ import { TOC_NAME } from '../formats/estargz/names.js';
 import { BLOCK_SIZE, padding, plainHeader } from '../tar/header.js';
 import type { MemberWriter } from './members.js';
 
-export type LayerFormat = 'estargz' | 'stargz';
+/** What layers can be written as; everything that can be read is a LayerFormat. */
+export type OutputFormat = 'estargz' | 'stargz';
 
-const gzipOsAt = 9;
-const osUnknown = 255;
+/** The byte of a gzip header that names the system, and the value for none: RFC 1952, 2.3.1. */
+const GZIP_OS_AT = 9;
+const OS_UNKNOWN = 255;
 
 /** Writes the TOC as one gzip member, then the footer that points to it. */
-export async function writeEnd(members: MemberWriter, toc: Spool, format: LayerFormat, level: number): Promise<void> {
+export async function writeEnd(members: MemberWriter, toc: Spool, format: OutputFormat, level: number): Promise<void> {
   const offset = members.written;
   const gzip = createGzip({ level });
   pipeline(Readable.from(tocTar(members, toc)), gzip, () => {
@@ -24,7 +26,7 @@ export async function writeEnd(members: MemberWriter, toc: Spool, format: LayerF
   });
   let head = true;
   for await (const piece of gzip as AsyncIterable<Buffer>) {
-    if (head) piece[gzipOsAt] = osUnknown; // zlib names the machine's system here
+    if (head) piece[GZIP_OS_AT] = OS_UNKNOWN; // zlib names this machine's: the same tar is to give the same bytes everywhere
     head = false;
     await members.append(piece);
   }
