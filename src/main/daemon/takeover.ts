@@ -67,7 +67,8 @@ async function holdMounts(): Promise<Hold> {
 }
 
 function checkOlder({ version: other, protocol, mounts }: Status): void {
-  const order = compareVersions(other, version);
+  // versions are numbers and dots: 0.9.0 is before 0.10.0
+  const order = other.localeCompare(version, 'en', { numeric: true });
   if (order === 0) throw new CrfsError('CRFS_USAGE', 'a daemon of yours is running already: see `crfs status`');
   if (order > 0) {
     throw new CrfsError('CRFS_USAGE', `a newer daemon of yours is running already: version ${other}, not ${version}`);
@@ -81,14 +82,4 @@ function checkOlder({ version: other, protocol, mounts }: Status): void {
         `version ${controlVersion}: unmount ${places} first`,
     );
   }
-}
-
-/** Below 0 where `a` is older than `b`, by their numbers. */
-function compareVersions(a: string, b: string): number {
-  const [left, right] = [a, b].map((text) => (/^\d+(\.\d+)*/.exec(text)?.[0] ?? '0').split('.').map(Number));
-  for (let n = 0; n < Math.max(left?.length ?? 0, right?.length ?? 0); n++) {
-    const difference = (left?.[n] ?? 0) - (right?.[n] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
 }
