@@ -3,14 +3,13 @@
 import { Counters } from './counters.js';
 import { type JobFacts, Jobs } from './jobs.js';
 import { SharedLock } from './lock.js';
-import { WorkerRows } from './rows.js';
 import { type Waiter, Waiters } from './waiters.js';
+import { WorkerRows } from './worker-rows.js';
 
 const LOCK = 0;
 const STOP = 1;
-const FREE_WAITERS = 2;
-const GENERATION = 3; // of what is published now
-const RUNNING = 4; // workers that there are now
+const GENERATION = 2; // of what is published now
+const RUNNING = 3; // workers that there are now
 const HEADER_WORDS = 16;
 
 /** A lock that is not let go for so long is that of a dead worker. */
@@ -50,7 +49,7 @@ export class Board {
     this.#words = new Int32Array(this.buffer, 0, words);
     this.#lock = new SharedLock(this.#words, LOCK);
     this.#jobs = new Jobs(this.#words, HEADER_WORDS, jobs);
-    this.#waiters = new Waiters(this.#words, waiterBase, FREE_WAITERS);
+    this.#waiters = new Waiters(this.#words, waiterBase);
     this.#rows = new WorkerRows(this.#words, rowBase, workers);
     this.counters = new Counters(this.buffer, counterBase);
     if (buffer === undefined) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { WordRows } from './word-rows.js';
+
 const JOB_STATE = 0;
 const JOB_LAYER = 1;
 const JOB_INODE = 2;
@@ -33,15 +35,11 @@ export interface JobFacts {
  * in the job at any time; all else is done under the board's lock.
  */
 export class Jobs {
-  readonly count: number;
-  readonly #words: Int32Array;
-  readonly #base: number;
+  readonly #rows: WordRows;
 
   /** In the words from `base`, as many as `Jobs.words(count)` says. */
   constructor(words: Int32Array, base: number, count: number) {
-    this.#words = words;
-    this.#base = base;
-    this.count = count;
+    this.#rows = new WordRows(words, base, JOB_WORDS, count);
   }
 
   static words(count: number): number {
@@ -51,23 +49,23 @@ export class Jobs {
   /** Jobs under way. */
   get busy(): number {
     let busy = 0;
-    for (let job = 0; job < this.count; job++) if (this.#state(job) !== FREE) busy++;
+    for (let job = 0; job < this.#rows.count; job++) if (this.#state(job) !== FREE) busy++;
     return busy;
   }
 
   /** The generation of the oldest job under way; Infinity: there is none. */
   get oldestGeneration(): number {
     let oldest = Number.POSITIVE_INFINITY;
-    for (let job = 0; job < this.count; job++) {
-      if (this.#state(job) !== FREE) oldest = Math.min(oldest, this.#load(job, JOB_GENERATION));
+    for (let job = 0; job < this.#rows.count; job++) {
+      if (this.#state(job) !== FREE) oldest = Math.min(oldest, this.#rows.load(job, JOB_GENERATION));
     }
     return oldest;
   }
 
   /** The job that fills a file of a layer; -1: none does. */
   find(layer: number, inode: number): number {
-    for (let job = 0; job < this.count; job++) {
-      const isOfFile = this.#load(job, JOB_LAYER) === layer && this.#load(job, JOB_INODE) === inode;
+    for (let job = 0; job < this.#rows.count; job++) {
+      const isOfFile = this.#rows.load(job, JOB_LAYER) === layer && this.#rows.load(job, JOB_INODE) === inode;
       if (isOfFile && this.#state(job) !== FREE) return job;
     }
     return -1;
@@ -77,34 +75,33 @@ export class Jobs {
   prepare(layer: number, inode: number, chunks: number, generation: number): number {
     let job = 0;
     while (this.#state(job) !== FREE) job++; // a worker is in one job, and there are rows for two
-    const at = this.#at(job);
-    this.#words.fill(0, at, at + JOB_WORDS);
-    this.#words[at + JOB_LAYER] = layer;
-    this.#words[at + JOB_INODE] = inode;
-    this.#words[at + JOB_CHUNKS] = chunks;
-    this.#words[at + JOB_ACTIVE] = 1;
-    this.#words[at + JOB_GENERATION] = generation;
+    this.#rows.clear(job);
+    this.#rows.store(job, JOB_LAYER, layer);
+    this.#rows.store(job, JOB_INODE, inode);
+    this.#rows.store(job, JOB_CHUNKS, chunks);
+    this.#rows.store(job, JOB_ACTIVE, 1);
+    this.#rows.store(job, JOB_GENERATION, generation);
     return job;
   }
 
   open(job: number): void {
-    this.#store(job, JOB_STATE, OPEN);
+    this.#rows.store(job, JOB_STATE, OPEN);
   }
 
   markFinal(job: number): void {
-    this.#store(job, JOB_FINAL, 1);
+    this.#rows.store(job, JOB_FINAL, 1);
   }
 
   /** Opens a job to helpers. */
   share(job: number): void {
-    this.#store(job, JOB_SHARED, 1);
+    this.#rows.store(job, JOB_SHARED, 1);
   }
 
   /** Enters a job that has chunks to claim; -1: there is none. */
   help(): number {
-    for (let job = 0; job < this.count; job++) {
-      if (this.#state(job) !== OPEN || this.#load(job, JOB_SHARED) === 0 || !this.#hasUnclaimed(job)) continue;
-      Atomics.add(this.#words, this.#at(job) + JOB_ACTIVE, 1);
+    for (let job = 0; job < this.#rows.count; job++) {
+      if (this.#state(job) !== OPEN || this.#rows.load(job, JOB_SHARED) === 0 || !this.#hasUnclaimed(job)) continue;
+      this.#rows.add(job, JOB_ACTIVE, 1);
       return job;
     }
     return -1;
@@ -112,36 +109,36 @@ export class Jobs {
 
   describe(job: number): JobFacts {
     return {
-      layer: this.#load(job, JOB_LAYER),
-      inode: this.#load(job, JOB_INODE),
-      error: this.#load(job, JOB_ERROR),
-      generation: this.#load(job, JOB_GENERATION),
-      isFinal: this.#load(job, JOB_FINAL) !== 0,
+      layer: this.#rows.load(job, JOB_LAYER),
+      inode: this.#rows.load(job, JOB_INODE),
+      error: this.#rows.load(job, JOB_ERROR),
+      generation: this.#rows.load(job, JOB_GENERATION),
+      isFinal: this.#rows.load(job, JOB_FINAL) !== 0,
     };
   }
 
   /** The next chunk that nobody works on, counted from the file's first; -1: there is none. */
   claim(job: number): number {
     if (!this.#hasUnclaimed(job)) return -1;
-    const chunk = Atomics.add(this.#words, this.#at(job) + JOB_NEXT, 1);
-    return chunk < this.#load(job, JOB_CHUNKS) ? chunk : -1;
+    const chunk = this.#rows.add(job, JOB_NEXT, 1);
+    return chunk < this.#rows.load(job, JOB_CHUNKS) ? chunk : -1;
   }
 
   /** Leaves nothing to claim. */
   cancel(job: number): void {
-    this.#store(job, JOB_NEXT, this.#load(job, JOB_CHUNKS));
+    this.#rows.store(job, JOB_NEXT, this.#rows.load(job, JOB_CHUNKS));
   }
 
   /** The job fails with this errno, unless it already has. */
   fail(job: number, errno: number): void {
-    Atomics.compareExchange(this.#words, this.#at(job) + JOB_ERROR, 0, errno);
+    this.#rows.storeFirst(job, JOB_ERROR, errno);
   }
 
   /** One worker less. Returns whether it was the last one: the job then is finishing. */
   leave(job: number): boolean {
-    Atomics.add(this.#words, this.#at(job) + JOB_ACTIVE, -1);
-    const last = this.#load(job, JOB_ACTIVE) === 0 && !this.#hasUnclaimed(job);
-    if (last) this.#store(job, JOB_STATE, FINISHING);
+    this.#rows.add(job, JOB_ACTIVE, -1);
+    const last = this.#rows.load(job, JOB_ACTIVE) === 0 && !this.#hasUnclaimed(job);
+    if (last) this.#rows.store(job, JOB_STATE, FINISHING);
     return last;
   }
 
@@ -150,34 +147,22 @@ export class Jobs {
   }
 
   free(job: number): void {
-    this.#store(job, JOB_STATE, FREE);
+    this.#rows.store(job, JOB_STATE, FREE);
   }
 
   waiters(job: number): number {
-    return this.#load(job, JOB_WAITERS);
+    return this.#rows.load(job, JOB_WAITERS);
   }
 
   setWaiters(job: number, list: number): void {
-    this.#store(job, JOB_WAITERS, list);
+    this.#rows.store(job, JOB_WAITERS, list);
   }
 
   #hasUnclaimed(job: number): boolean {
-    return this.#load(job, JOB_ERROR) === 0 && this.#load(job, JOB_NEXT) < this.#load(job, JOB_CHUNKS);
+    return this.#rows.load(job, JOB_ERROR) === 0 && this.#rows.load(job, JOB_NEXT) < this.#rows.load(job, JOB_CHUNKS);
   }
 
   #state(job: number): number {
-    return this.#load(job, JOB_STATE);
-  }
-
-  #at(job: number): number {
-    return this.#base + job * JOB_WORDS;
-  }
-
-  #load(job: number, word: number): number {
-    return Atomics.load(this.#words, this.#at(job) + word);
-  }
-
-  #store(job: number, word: number, value: number): void {
-    Atomics.store(this.#words, this.#at(job) + word, value);
+    return this.#rows.load(job, JOB_STATE);
   }
 }
