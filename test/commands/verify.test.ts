@@ -103,6 +103,16 @@ test('verify finds content that is sound gzip, and not what the TOC says', async
   );
 });
 
+test('verify says of an image without layers that it has none', async (t) => {
+  const machine = makeMachine(t);
+  const layout = new Layout(join(machine.root, 'from'));
+  layout.index({ one: layout.image([]) });
+  const { code, stdout, stderr } = await invoke(machine, ['verify', 'oci:from:one']);
+  t.deepEqual([code, stdout, stderr], [0, 'oci:from:one: ok, no layers\n', '']);
+  const json = JSON.parse((await invoke(machine, ['verify', '--json', 'oci:from:one'])).stdout) as object;
+  t.deepEqual(json, { resolved: 'oci:from:one', sound: true, layers: [] });
+});
+
 test('verify of what is no layer says so, and fails', async (t) => {
   const machine = makeMachine(t);
   writeTar(join(machine.root, 'plain.tar'), SMALL);

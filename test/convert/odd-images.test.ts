@@ -9,6 +9,7 @@ import test from 'ava';
 import { CrfsError } from '../../src/main/errors/error.js';
 import { silent } from '../../src/main/output/progress.js';
 import { readLayer } from '../tools/read-layer.js';
+import { run } from '../tools/run.js';
 import { tarEnd, tarEntry } from '../tools/tar-writer.js';
 import { convertImageBetween as convert } from './image-setting.js';
 import { Layout, types } from './layout.js';
@@ -77,6 +78,25 @@ test('an image with several names is found without one, and by its place', async
     instanceOf: CrfsError,
   });
   t.regex(error?.message ?? '', /several images/);
+});
+
+test('of several images with one tag the first is taken, as other tools do', async (t) => {
+  const directory = scratch(t);
+  const layout = new Layout(join(directory, 'from'));
+  const [one, other] = [layout.image([entries]), layout.image([[]])];
+  const note = layout.putJson('application/vnd.example.note+json', {});
+  const annotations = { 'org.opencontainers.image.ref.name': 'a' };
+  for (const images of [
+    [one, other],
+    [other, one],
+    [note, one],
+  ]) {
+    const manifests = images.map((image) => ({ ...image, annotations }));
+    writeFileSync(join(layout.directory, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests }));
+    await run('skopeo', ['--insecure-policy', 'copy', `oci:${directory}/from:a`, `oci:${directory}/copied:a`]);
+    const theirs = await convert(`oci:${directory}/copied:a`, `oci:${directory}/to:t`);
+    t.is((await convert(`oci:${directory}/from:a`, `oci:${directory}/to:u`)).digest, theirs.digest);
+  }
 });
 
 test('a place without an image says so', async (t) => {

@@ -45,6 +45,9 @@ async function verify(config: string, given: Given, command: Command): Promise<v
       reports.push(layer);
       if (!json) print(layer, image.layers.length, progress);
     });
+    if (!json && reports.length === 0) {
+      process.stdout.write(`${escapeLine(image.resolved)}: ${painterFor(process.stdout)('green', 'ok')}, no layers\n`);
+    }
     const sound = reports.every(({ problems }) => problems.length === 0);
     if (json) process.stdout.write(`${toJson({ resolved: image.resolved, sound, layers: reports })}\n`);
     if (!sound) process.exitCode = 1;

@@ -94,7 +94,21 @@ async function* hashed(pieces: AsyncIterable<Uint8Array>, hash: Hash): AsyncGene
   }
 }
 
+async function holds(files: ImageFiles, path: string): Promise<boolean> {
+  try {
+    await (await files.open(path)).close();
+    return true;
+  } catch (error) {
+    if (error instanceof CrfsError && error.code === 'CRFS_NOT_FOUND') return false;
+    throw error;
+  }
+}
+
 async function readImages(files: ImageFiles): Promise<readonly SavedImage[]> {
+  if (!(await holds(files, manifestFile)) && (await holds(files, 'repositories'))) {
+    const form = 'it is in the form that docker wrote before 1.10, without manifest.json';
+    throw new CrfsError('CRFS_BAD_LAYER', `${files.name}: ${form}: load it with docker, and save it anew`);
+  }
   const where = `${files.name} is no image archive: its ${manifestFile}`;
   return checkJson(savedImages, await readSmall(files, manifestFile), { where, code: 'CRFS_BAD_LAYER' });
 }

@@ -13,6 +13,7 @@ import { nameOfBytes } from '../formats/name-bytes.js';
 import { openFileSource } from '../sources/file.js';
 import { memberPath } from '../tar/names.js';
 import { TarReader } from '../tar/reader.js';
+import { readSparse, type Sparse } from '../tar/sparse.js';
 
 export interface ImageFiles {
   readonly name: string;
@@ -32,6 +33,8 @@ export function directoryFiles(directory: string): ImageFiles {
 interface Member {
   readonly start: number;
   readonly size: number;
+  /** Where the data of a sparse file belongs. */
+  readonly sparse?: Sparse;
   /** Symlinks only: the path it leads to. */
   readonly target?: string;
 }
@@ -65,15 +68,16 @@ class ArchiveFiles implements ImageFiles {
     let name = path;
     let member = this.#members.get(name);
     for (let links = 0; member?.target !== undefined && links < linkLimit; links++) {
-      name = posix.join(dirname(name), member.target);
+      name = posix.resolve('/', dirname(name), member.target).slice(1); // nothing leads out of an archive
       member = this.#members.get(name);
     }
     if (!member || member.target !== undefined) throw new CrfsError('CRFS_NOT_FOUND', `${this.name} holds no ${path}`);
-    const { start, size } = member;
+    const { start, size, sparse } = member;
+    const stored = (offset: number, length: number): Promise<Uint8Array> => this.#tar.read(start + offset, length);
     return streaming({
       name: `${this.name}: ${path}`,
       size,
-      read: (offset, length) => this.#tar.read(start + offset, length),
+      read: sparse ? (offset, length) => readSparse(sparse, offset, length, stored) : stored,
       close: async () => undefined,
     });
   }
@@ -102,7 +106,10 @@ async function membersOf(tar: BlobSource): Promise<Map<string, Member>> {
   const reader = new TarReader(streaming(tar).stream(0, tar.size));
   for (let entry = await reader.next(); entry; entry = await reader.next()) {
     const name = memberPath(nameOfBytes(entry.name));
-    if (entry.type === 'file') members.set(name, { start: reader.position, size: entry.size });
+    if (entry.type === 'file') {
+      const { position: start, sparse } = reader;
+      members.set(name, { start, size: entry.size, ...(sparse && { sparse }) });
+    }
     if (entry.type === 'symlink') members.set(name, { start: 0, size: 0, target: nameOfBytes(entry.linkName) });
     if (entry.type === 'hardlink') {
       const linked = members.get(memberPath(nameOfBytes(entry.linkName)));

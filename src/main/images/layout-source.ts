@@ -5,7 +5,7 @@
 import { readBlob } from '../blob/digest.js';
 import type { StreamSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
-import { MANIFEST_LIMIT, parseIndex, parseManifest } from '../registry/manifest.js';
+import { isImageType, MANIFEST_LIMIT, parseIndex, parseManifest } from '../registry/manifest.js';
 import type { Descriptor, ImageIndex, ImageManifest } from '../registry/types.js';
 import type { ImageSource } from './ends.js';
 import type { ImageFiles } from './files.js';
@@ -64,7 +64,10 @@ async function readIndex(files: ImageFiles): Promise<ImageIndex> {
   }
 }
 
-/** As containers-transports(5) has it: by name, by place (`@0` is the first), or the only one. */
+/**
+ * As containers-transports(5) has it: by name, by place (`@0` is the first), or the only one. Of several with one name, the first
+ * that is an image, as podman and skopeo choose.
+ */
 function choose({ manifests }: ImageIndex, tag: string | undefined, name: string): Descriptor {
   const named = (key: string): readonly Descriptor[] => manifests.filter(({ annotations }) => annotations[key] === tag);
   const fits = tag === undefined ? manifests : [...placed(manifests, tag), ...named(refName), ...named(fullName)];
@@ -75,5 +78,5 @@ function choose({ manifests }: ImageIndex, tag: string | undefined, name: string
   if (others.length > 0 && tag === undefined) {
     throw new CrfsError('CRFS_USAGE', `${name} holds several images, name one behind a colon: ${tags}`);
   }
-  return first;
+  return fits.find(({ mediaType }) => isImageType(mediaType)) ?? first;
 }

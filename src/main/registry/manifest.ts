@@ -27,6 +27,11 @@ export const DOCKER_LAYER = 'application/vnd.docker.image.rootfs.diff.tar.gzip';
 const MANIFESTS: readonly string[] = [OCI_MANIFEST, DOCKER_MANIFEST];
 const INDEXES: readonly string[] = [OCI_INDEX, DOCKER_LIST];
 
+/** Whether a descriptor of this media type names an image or an index of images. */
+export function isImageType(mediaType: string): boolean {
+  return MANIFESTS.includes(mediaType) || INDEXES.includes(mediaType);
+}
+
 /** For the Accept header. */
 export const ACCEPTED = [...MANIFESTS, ...INDEXES].join(', ');
 

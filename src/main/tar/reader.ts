@@ -52,6 +52,11 @@ export class TarReader {
     return this.#globals;
   }
 
+  /** Of the last entry, if it has holes: where the data belongs that is stored from `position` on. */
+  get sparse(): Sparse | undefined {
+    return this.#sparse;
+  }
+
   /** The next entry; content of the last that was not read is passed over. Undefined behind the last. Throws LayerFault. */
   async next(): Promise<TarEntry | undefined> {
     await this.#skipContent();

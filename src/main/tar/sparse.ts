@@ -118,6 +118,24 @@ export async function* expand(map: Sparse, take: (limit: number) => Promise<Uint
   }
 }
 
+/** The bytes [offset, offset + length) of the file, its holes filled; `read` reads what is stored of it. */
+export async function readSparse(
+  { data }: Sparse,
+  offset: number,
+  length: number,
+  read: (offset: number, length: number) => Promise<Uint8Array>,
+): Promise<Uint8Array> {
+  const bytes = Buffer.alloc(length);
+  let stored = 0;
+  for (const extent of data) {
+    const from = Math.max(extent.offset, offset);
+    const end = Math.min(extent.offset + extent.length, offset + length);
+    if (from < end) bytes.set(await read(stored + from - extent.offset, end - from), from - offset);
+    stored += extent.length;
+  }
+  return bytes;
+}
+
 function oldExtents(block: Buffer, at: number, count: number): Extent[] {
   const extents: Extent[] = [];
   for (let index = 0; index < count; index++) {
