@@ -8,7 +8,7 @@ import { isLasting } from '../../src/main/http/failure.js';
 import { PROGRESS, paced } from '../../src/main/http/paced.js';
 import { type RetryNotice, retryAfter, retrying, TransientError } from '../../src/main/http/retry.js';
 import { Transport } from '../../src/main/http/transport.js';
-import { sayingRetries } from '../../src/main/output/retries.js';
+import { tellingRetries } from '../../src/main/output/retries.js';
 import { startQuirkyServer } from '../tools/quirky-server.js';
 
 const quick = { attempts: 3, first: 1, longest: 2, total: 10_000 };
@@ -52,7 +52,7 @@ test('whoever wants to is told before each further attempt', async (t) => {
 
 test('a person is told of what is tried again, once, and if it takes longer than a second', (t) => {
   const said: string[] = [];
-  const tell = sayingRetries((line) => said.push(line));
+  const tell = tellingRetries((line) => said.push(line));
   const notice = { what: 'it', reason: 'b\u001busy', attempt: 2, nextInMs: 600, elapsedMs: 300 };
   tell(notice);
   t.deepEqual(said, []);

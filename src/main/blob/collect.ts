@@ -3,7 +3,7 @@
 import { CrfsError } from '../errors/error.js';
 import type { StreamSource } from './source.js';
 
-/** Reads a range of a source into one buffer. */
+/** Reads a range of a source into one buffer. Rejects with CRFS_BAD_LAYER for more bytes than the blob has, and as the source does. */
 export async function collect(
   source: Pick<StreamSource, 'name' | 'size' | 'stream'>,
   offset: number,

@@ -39,7 +39,7 @@ export function hexOf(digest: string): string {
   return digest.slice(PREFIX.length);
 }
 
-/** All bytes of a blob; at its end CRFS_DIGEST if they are not those that were named. Each piece is the reader's to keep. */
+/** Streams a blob, and rejects with CRFS_DIGEST at its end if its bytes are not those that were named. Each piece is the reader's to keep. */
 export async function* verified(
   source: StreamSource,
   { digest, size }: BlobNamed,

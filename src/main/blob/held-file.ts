@@ -2,7 +2,7 @@
 
 import { closeSync } from 'node:fs';
 
-/** A descriptor with one owner at a time: who takes it closes it. */
+/** A file descriptor with one owner at a time, who closes it. */
 export class HeldFile {
   readonly fd: number;
   #held = true;
@@ -11,6 +11,7 @@ export class HeldFile {
     this.fd = fd;
   }
 
+  /** Hands the descriptor over: whoever takes it closes it. */
   take(): number {
     this.#held = false;
     return this.fd;

@@ -22,8 +22,8 @@ export interface StreamSource extends BlobSource {
    * Fails as `read` does. Stopping early, or aborting `signal`, ends the request.
    */
   stream(offset: number, length: number, signal?: AbortSignal): AsyncIterable<Uint8Array>;
-  /** How many places the bytes may come from: one, unless it is stated. */
+  /** How many servers the bytes may come from, mirrors included; 1 if left out. */
   readonly places?: number;
-  /** Takes in that the bytes [offset, offset + length) turned out to be wrong: another place is asked from then on. */
+  /** Tells the source that the bytes [offset, offset + length) turned out to be wrong: it asks another server from then on. */
   doubt?(offset: number, length: number): void;
 }

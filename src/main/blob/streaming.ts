@@ -4,7 +4,7 @@ import type { BlobSource, StreamSource } from './source.js';
 
 const PIECE_SIZE = 1024 * 1024;
 
-/** A source read piece by piece where it cannot stream by itself. */
+/** A source that can only read, made one that streams: it reads 1 MiB at a time. */
 export function streaming(source: BlobSource): StreamSource {
   return {
     name: source.name,

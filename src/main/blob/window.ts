@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** Some bytes of a stream that comes in pieces. */
+/** A range of a stream that comes in pieces. */
 export class Window {
-  /** Bytes of it that are still to come. */
+  /** Bytes of the range that are still to come. */
   left: number;
   #skip: number;
 
@@ -12,7 +12,7 @@ export class Window {
     this.left = length;
   }
 
-  /** What of the next piece lies in it: nothing, maybe. */
+  /** The part of the stream's next piece that lies in the range; it may be empty. */
   cut(piece: Uint8Array): Uint8Array {
     const part = piece.subarray(this.#skip, this.#skip + this.left);
     this.#skip -= Math.min(this.#skip, piece.length);

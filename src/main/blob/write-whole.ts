@@ -7,8 +7,8 @@ import { isNoSpace } from '../errors/no-space.js';
 import { reasonOf } from '../errors/reason.js';
 
 /**
- * Writes a file beside its name-to-be, and renames it when `work` has succeeded. Rejects with CRFS_USAGE where it cannot be,
- * CRFS_NO_SPACE, and as `work` does.
+ * Has `work` write a file under a temporary name beside its own, which it gets when `work` has succeeded. Rejects with
+ * CRFS_USAGE where no file can be written, with CRFS_NO_SPACE, and as `work` does; nothing is left behind then.
  */
 export async function writeWhole<T>(written: string, work: (file: FileHandle) => Promise<T>): Promise<T> {
   const path = await replaceable(written);
@@ -37,7 +37,7 @@ async function replaceable(written: string): Promise<string> {
   throw new CrfsError('CRFS_USAGE', `cannot write ${written}: it is there, and no file`);
 }
 
-/** Says it plainly when the disk is full. */
+/** The error to show: CRFS_NO_SPACE for a full disk; others as they are. */
 export function spaceError(path: string, error: unknown): unknown {
   if (error instanceof CrfsError || !isNoSpace(error)) return error;
   return new CrfsError('CRFS_NO_SPACE', `no space left to write ${path}`, { cause: error });

@@ -22,7 +22,7 @@ import { directoriesOf } from './list.js';
 
 const TAG = 'Signature: 8a477f597d28d172789f06886806bc55\n# This is a cache: see https://bford.info/cachedir/\n';
 
-/** What is on the disk for certain, as of a daemon's last look. */
+/** The note of what is on the disk for certain. */
 interface Synced {
   readonly bootId: string;
   /** What was published in this generation, or before, is on the disk. */
@@ -35,10 +35,11 @@ interface Synced {
  * Objects and indexes are renamed into place without waiting for the disk. That is safe as long as the machine runs: the
  * page cache is what everybody reads. After a crash of the machine, names can be there whose content never reached the
  * disk. So each of them carries the generation in which it was published, and the daemon notes now and then up to which
- * generation all is on the disk; if the machine was started anew since, it drops whatever is not of one of these.
+ * generation all is on the disk. When it finds that the machine has been started again since, it removes what is of a
+ * later generation.
  *
  * The generation is the file's time of modification, in seconds since the epoch: counted, and so beyond the reach of
- * clocks. A time that nobody has set is no such generation, and the file is dropped.
+ * clocks. A time that no daemon has set is no such generation, and the file is removed.
  */
 export class Cache {
   readonly layout: CacheLayout;
@@ -46,7 +47,7 @@ export class Cache {
   readonly #objectsInode: number;
   #synced: number;
 
-  /** Opens the cache: the caller holds its lock. Leaves it without drafts, and without doubtful objects. */
+  /** Opens the cache, whose lock the caller holds. Removes drafts, and what a crash of the machine may have damaged. */
   constructor(cacheDirectory: string) {
     this.layout = new CacheLayout(cacheDirectory);
     const { root, tmp } = this.layout;
@@ -93,7 +94,7 @@ export class Cache {
     }
   }
 
-  /** Drops what is doubtful, once in each run of the machine. Returns the last generation that is on the disk. */
+  /** Removes what is doubtful, once in each run of the machine. Returns the last generation that is on the disk. */
   #recover(): number {
     const { bootId: then, generation } = readSynced(this.layout);
     if (then === bootId()) return generation;
@@ -111,7 +112,7 @@ export class Cache {
   }
 }
 
-/** A new cache, or a note that says nothing: all is doubtful then. */
+/** The note; generation 0 where there is none, or it makes no sense: everything is doubtful then. */
 function readSynced(layout: CacheLayout): Synced {
   const { bootId: boot, generation } = parseObject(layout.synced);
   if (typeof boot !== 'string' || typeof generation !== 'number') return { bootId: '', generation: 0 };

@@ -17,7 +17,7 @@ export interface CacheFile {
   readonly used: number;
 }
 
-/** Every file that is whole, a directory after the other. What goes away meanwhile is left out. */
+/** Every file of the cache but drafts, one directory after the other. What goes away meanwhile is left out. */
 export async function* cacheFiles(layout: CacheLayout): AsyncGenerator<CacheFile> {
   for (const { kind, path } of directoriesOf(layout)) {
     const names = await readdir(path).catch(orNothing);
@@ -51,6 +51,7 @@ function orNothing(error: NodeJS.ErrnoException): undefined {
 /** Files and bytes on the disk, by kind. */
 export type Usage = Readonly<Record<Kind, { readonly files: number; readonly bytes: number }>>;
 
+/** What the cache takes on the disk. */
 export async function usageOf(layout: CacheLayout): Promise<Usage> {
   const usage = Object.fromEntries(kinds.map((kind) => [kind, { files: 0, bytes: 0 }])) as Record<
     Kind,

@@ -42,6 +42,7 @@ export function parseRecord(text: string): BlobRecord | undefined {
   }
 }
 
+/** Writes the record of a blob. Throws as the file system does. */
 export function writeRecord(layout: CacheLayout, identity: string, record: BlobRecord): void {
   const draft = layout.draft(`record-${record.key}`);
   writeFileSync(draft, `${JSON.stringify(record)}\n`, { mode: 0o600 });

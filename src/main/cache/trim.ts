@@ -6,7 +6,8 @@ import { dirname } from 'node:path';
 import type { CacheLayout } from '../disk/cache-layout.js';
 import { type CacheFile, cacheFiles } from './list.js';
 
-const SHARE = 10;
+/** By default, the limit is the size of the file system, divided by this. */
+const DEFAULT_PART = 10;
 /** Contents of files may take this part of the limit, however much of it mounts need for other things. */
 const CONTENTS_PART = 1 / 4;
 /** What a mount may be about to use: it was found a moment ago, and is not open yet. */
@@ -16,10 +17,10 @@ const FRESH_MS = 60_000;
 export function sizeLimit(layout: CacheLayout, maxSize: number): number {
   if (maxSize > 0) return maxSize;
   const { blocks, bsize } = statfsSync(dirname(layout.root));
-  return Math.floor((blocks * bsize) / SHARE);
+  return Math.floor((blocks * bsize) / DEFAULT_PART);
 }
 
-/** What blobs in use may take before what nobody waits for is not fetched any more. */
+/** Bytes that blobs in use may take before nothing more is fetched in the background. */
 export function blobLimit(limit: number): number {
   return limit * (1 - CONTENTS_PART);
 }

@@ -9,7 +9,7 @@ import { lockDaemon } from '../daemon/lock.js';
 import { CacheLayout, kinds } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
 import { formatBytes, formatTable } from '../output/text.js';
-import { sayingSo } from '../output/waiting.js';
+import { tellingIfSlow } from '../output/waiting.js';
 import { cacheDirectory } from '../settings/directories.js';
 import { loadSettings } from '../settings/settings.js';
 
@@ -35,7 +35,7 @@ export function addCache(program: Command): void {
       .option('--json', 'print JSON')
       .addHelpText('after', `\nExample:\n  ${example}`)
       .action(async ({ json }: Given) => {
-        const [value, text] = await sayingSo('going through the cache', run(new CacheLayout(cacheDirectory())));
+        const [value, text] = await tellingIfSlow('going through the cache', run(new CacheLayout(cacheDirectory())));
         process.stdout.write(json ? `${JSON.stringify(value)}\n` : text);
       });
   };

@@ -3,10 +3,10 @@
 import type { Command } from 'commander';
 import { CrfsError } from '../errors/error.js';
 import { contentOf, isVerifiable } from '../inspect/content.js';
-import { withView } from '../inspect/session.js';
+import { withView } from '../inspect/with-view.js';
 import { progressOn, silent } from '../output/progress.js';
 import { escapeLine } from '../output/terminal.js';
-import { sayingSo } from '../output/waiting.js';
+import { tellingIfSlow } from '../output/waiting.js';
 import { writeOut } from '../output/write.js';
 import { refuseWithoutEffect } from './no-effect.js';
 import { environmentFor } from './registry-options.js';
@@ -40,7 +40,7 @@ export function addCat(program: Command): void {
         }
         const size = index.size(node.inode);
         const content = contentOf(node, workspace);
-        let piece = await sayingSo(`fetching ${path}`, content.next());
+        let piece = await tellingIfSlow(`fetching ${path}`, content.next());
         const progress =
           process.stdout.isTTY || !process.stderr.isTTY || size < PROGRESS_FROM ? silent : progressOn(process.stderr);
         const step = progress.start(path, size);

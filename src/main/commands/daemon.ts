@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { runDaemon, type Start } from '../daemon/run.js';
 import { CrfsError } from '../errors/error.js';
-import { sayingSo } from '../output/waiting.js';
+import { tellingIfSlow } from '../output/waiting.js';
 import { optionNames, options } from '../settings/options.js';
 import type { Flags } from '../settings/settings.js';
 
@@ -57,7 +57,9 @@ async function detach(args: readonly string[]): Promise<void> {
   stderr.on('data', (bytes) => {
     said += String(bytes);
   });
-  if ((await sayingSo('waiting for the daemon to be ready; one that is older ends first', text(ready))) === 'ready\n') {
+  if (
+    (await tellingIfSlow('waiting for the daemon to be ready; one that is older ends first', text(ready))) === 'ready\n'
+  ) {
     child.unref();
     stderr.destroy();
     return;

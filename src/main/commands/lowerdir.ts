@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { Workspace } from '../inspect/workspace.js';
 import { joinOptions, listedDirectory, lowerLayers } from '../mount/lowerdir.js';
 import { toJson } from '../output/terminal.js';
-import { sayingSo } from '../output/waiting.js';
+import { tellingIfSlow } from '../output/waiting.js';
 import { parsePlatform } from '../registry/platform.js';
 import { canonicalConfiguration } from '../sources/configuration.js';
 import { openFileSource } from '../sources/file.js';
@@ -40,7 +40,7 @@ export function addLowerdir(program: Command): void {
       try {
         const platform = given.platform === undefined ? undefined : parsePlatform(given.platform);
         const looking = canonicalConfiguration(written, () => workspace.client(), platform);
-        const configuration = await sayingSo(`looking for ${written}`, looking);
+        const configuration = await tellingIfSlow(`looking for ${written}`, looking);
         const place = placeOf(configuration);
         if (place.kind === 'file') await openFileSource(place.path).close();
         const option = joinOptions([`lowerdir=${lowerLayers(configuration, lower)}`]);

@@ -3,8 +3,8 @@
 import type { Command } from 'commander';
 import { CrfsError } from '../errors/error.js';
 import { type FileType, factsOf, modeText } from '../inspect/facts.js';
-import { withView } from '../inspect/session.js';
 import { isDirectory, type Node, nameOf, type View } from '../inspect/view.js';
+import { withView } from '../inspect/with-view.js';
 import { escapeName, type Painter, painterFor, type Style, toJson } from '../output/terminal.js';
 import { Lines } from '../output/write.js';
 import { refuseWithoutEffect } from './no-effect.js';

@@ -12,7 +12,7 @@ import { freeMountpoint, type MountRequest, mountLayers } from '../mount/mount.j
 import { unmountLayers } from '../mount/umount.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
 import { formatBytes } from '../output/text.js';
-import { sayingSo } from '../output/waiting.js';
+import { tellingIfSlow } from '../output/waiting.js';
 import { parsePlatform } from '../registry/platform.js';
 import { canonicalConfiguration, shownConfiguration } from '../sources/configuration.js';
 import { refuseWithoutEffect } from './no-effect.js';
@@ -78,13 +78,13 @@ async function mount(written: string, merged: string, given: Given, command: Com
   refuseWithoutEffect(command, written);
   freeMountpoint(merged); // what is wrong with it is told before anybody is asked for the image
   const environment = environmentFor(given);
-  const configuration = await sayingSo(`looking for ${written}`, canonical(written, given.platform, environment));
+  const configuration = await tellingIfSlow(`looking for ${written}`, canonical(written, given.platform, environment));
   const shown = shownConfiguration(configuration);
   const { signal } = new Interruption();
   try {
     const request = { configuration, merged, upper, work, lower, options, environment, foreground, signal };
-    const { mountpoint, ended } = await sayingSo(`mounting ${shown}`, mountLayers(request));
-    const layers = await sayingSo('asking the daemon what it serves', layersAt(mountpoint, signal));
+    const { mountpoint, ended } = await tellingIfSlow(`mounting ${shown}`, mountLayers(request));
+    const layers = await tellingIfSlow('asking the daemon what it serves', layersAt(mountpoint, signal));
     if (signal.aborted && !ended) await unmountLayers(mountpoint, true);
     if (!ended) signal.throwIfAborted();
     const report: Report = { configuration: shown, mountpoint, readOnly: upper === undefined, layers };

@@ -15,10 +15,10 @@ import { CrfsError } from '../errors/error.js';
 import { Interruption } from '../errors/interrupted.js';
 import { checkName, namesTransport, openDestination, openSource } from '../images/open.js';
 import { type Progress, progressOn, type Step, silent } from '../output/progress.js';
-import { sayingRetries } from '../output/retries.js';
+import { tellingRetries } from '../output/retries.js';
 import { toJson } from '../output/terminal.js';
 import { formatBytes } from '../output/text.js';
-import { sayingSo } from '../output/waiting.js';
+import { tellingIfSlow } from '../output/waiting.js';
 import { warn } from '../output/warn.js';
 import { accessOf } from '../registry/access.js';
 import { RegistryClient } from '../registry/client.js';
@@ -181,17 +181,17 @@ async function convertWholeImage(
   given: RegistriesGiven,
 ): Promise<ImageResult> {
   const environments = environmentsFor(given);
-  const onRetry = sayingRetries((line) => session.progress.note(line));
+  const onRetry = tellingRetries((line) => session.progress.note(line));
   const open = (env: typeof environments.source): RegistryClient =>
     new RegistryClient({ spool: spoolDirectory(), ...accessOf(env), onRetry });
   const clients = { source: open(environments.source), destination: open(environments.destination) };
   try {
     await checkNames(from, to, clients);
     const { note } = session.progress;
-    const source = await sayingSo(`looking for ${from}`, openSource(from, clients.source, session.signal), note);
+    const source = await tellingIfSlow(`looking for ${from}`, openSource(from, clients.source, session.signal), note);
     try {
       const opening = openDestination(to, clients.destination, session.signal);
-      const destination = await sayingSo(`looking for ${to}`, opening, note);
+      const destination = await tellingIfSlow(`looking for ${to}`, opening, note);
       try {
         return await convertImage(source, destination, { ...options, ...session, warn });
       } finally {

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { type AllFacts, allFactsOf, modeText } from '../inspect/facts.js';
-import { withView } from '../inspect/session.js';
+import { withView } from '../inspect/with-view.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
 import { formatTable } from '../output/text.js';
 import { writeOut } from '../output/write.js';

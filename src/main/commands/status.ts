@@ -6,7 +6,7 @@ import { linkOf } from '../daemon/processes.js';
 import type { Status } from '../daemon/status.js';
 import { escapeLine, escapeName } from '../output/terminal.js';
 import { cutTo, formatBytes, formatTable } from '../output/text.js';
-import { sayingSo } from '../output/waiting.js';
+import { tellingIfSlow } from '../output/waiting.js';
 
 const HELP = `
 Layers are numbered as --layer counts those of an image: 1 is the base.
@@ -25,7 +25,7 @@ export function addStatus(program: Command): void {
     .option('--json', 'print JSON; null if no daemon runs')
     .addHelpText('after', HELP)
     .action(async ({ json }: { json?: boolean }) => {
-      const answer = await sayingSo('waiting for the daemon to answer', askDaemon('GET', '/status'));
+      const answer = await tellingIfSlow('waiting for the daemon to answer', askDaemon('GET', '/status'));
       if (json) process.stdout.write(`${answer ?? 'null'}\n`);
       else if (answer === undefined) process.stdout.write('No daemon runs: a mount starts one when it needs it.\n');
       else process.stdout.write(render(JSON.parse(answer) as Status));

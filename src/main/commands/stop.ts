@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { askDaemon } from '../daemon/ask.js';
 import type { Status } from '../daemon/status.js';
 import { CrfsError } from '../errors/error.js';
-import { sayingSo } from '../output/waiting.js';
+import { tellingIfSlow } from '../output/waiting.js';
 
 const LOOK_EVERY_MS = 20;
 const STOP_WITHIN_MS = 60_000;
@@ -16,7 +16,7 @@ export function addStop(program: Command): void {
     .command('stop')
     .description('end the daemon; mounts that are still there start it again when they need it')
     .addHelpText('after', '\nExits with 0 when the daemon has ended, also if none ran.\n\nExample:\n  crfs stop')
-    .action(async () => await sayingSo('waiting for the daemon to end, which puts the cache on the disk', stop()));
+    .action(async () => await tellingIfSlow('waiting for the daemon to end, which puts the cache on the disk', stop()));
 }
 
 /** The daemon that was asked is to end: another one may have been started since. */

@@ -10,7 +10,7 @@ import type { Opening, Traced } from '../daemon/tracer.js';
 import { CrfsError } from '../errors/error.js';
 import { mountpointOf } from '../mount/umount.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
-import { sayingSo } from '../output/waiting.js';
+import { tellingIfSlow } from '../output/waiting.js';
 
 const HELP = `
 A line for each open of a regular file that has content: when it ended, how
@@ -52,7 +52,7 @@ async function follow(merged: string, signal: AbortSignal): Promise<AsyncIterabl
   const places = new Set([resolve(merged), mountpointOf(merged)]);
   for (const place of places) {
     const asking = followDaemon(`/trace?mount=${encodeURIComponent(place)}`, signal);
-    const trace = await sayingSo('waiting for the daemon to answer', asking);
+    const trace = await tellingIfSlow('waiting for the daemon to answer', asking);
     if (typeof trace === 'object') return trace;
   }
   statSync(merged); // throws if there is nothing, or if what served it has ended

@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import { unmountLayers } from '../mount/umount.js';
 import { escapeName, toJson } from '../output/terminal.js';
-import { sayingSo } from '../output/waiting.js';
+import { tellingIfSlow } from '../output/waiting.js';
 
 const HELP = `
 A mount that was made in another mount namespace of yours, by \`podman unshare\`
@@ -23,7 +23,7 @@ export function addUmount(program: Command): void {
     .option('--json', 'print JSON')
     .addHelpText('after', HELP)
     .action(async (merged: string, { lazy = false, json }: { lazy?: boolean; json?: boolean }) => {
-      const { mountpoint, namespaceOf } = await sayingSo(`unmounting ${merged}`, unmountLayers(merged, lazy));
+      const { mountpoint, namespaceOf } = await tellingIfSlow(`unmounting ${merged}`, unmountLayers(merged, lazy));
       const where = namespaceOf === undefined ? '' : `, in the mount namespace of pid ${namespaceOf}`;
       process.stdout.write(json ? `${toJson({ mountpoint })}\n` : `${escapeName(mountpoint)}: unmounted${where}\n`);
     });

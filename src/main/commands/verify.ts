@@ -7,7 +7,7 @@ import { Workspace } from '../inspect/workspace.js';
 import { type Progress, progressOn, silent } from '../output/progress.js';
 import { escapeLine, painterFor, toJson } from '../output/terminal.js';
 import { formatBytes, shortenDigests } from '../output/text.js';
-import { sayingSo } from '../output/waiting.js';
+import { tellingIfSlow } from '../output/waiting.js';
 import { refuseWithoutEffect } from './no-effect.js';
 import { addRegistryOptions, environmentFor, type RegistryGiven } from './registry-options.js';
 import { platformOption, viewedHelp } from './view-options.js';
@@ -39,7 +39,7 @@ async function verify(config: string, given: Given, command: Command): Promise<v
   const workspace = new Workspace(environmentFor(given));
   const progress = json ? silent : progressOn(process.stderr);
   try {
-    const image = await sayingSo(`looking for ${config}`, findImage(config, workspace, platform), progress.note);
+    const image = await tellingIfSlow(`looking for ${config}`, findImage(config, workspace, platform), progress.note);
     const reports: LayerReport[] = [];
     await verifyImage(image, workspace, progress, (layer) => {
       reports.push(layer);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { Command } from 'commander';
-import type { ViewOptions } from '../inspect/session.js';
+import type { ViewOptions } from '../inspect/with-view.js';
 import { addRegistryOptions, type RegistryGiven } from './registry-options.js';
 
 export const configurationHelp =

@@ -7,7 +7,7 @@ import { ByteReader } from '../tar/bytes.js';
 import { BLOCK_SIZE, isHeader } from '../tar/header.js';
 
 /** How compressed forms begin, in hexadecimal digits. */
-const magics: readonly (readonly [magic: RegExp, form: string])[] = [
+const MAGICS: readonly (readonly [magic: RegExp, form: string])[] = [
   [/^1f8b/, 'gzip'],
   [/^28b52ffd/, 'zstd'],
   [/^5[0-9a-f]2a4d18/, 'zstd'], // a skippable frame
@@ -19,7 +19,7 @@ const magics: readonly (readonly [magic: RegExp, form: string])[] = [
   [/^1f9d/, 'compress'],
 ];
 
-/** Whether a blob is something compressed. */
+/** Whether a blob is compressed, in a form that we can read or not. */
 export async function isCompressed(blob: BlobSource): Promise<boolean> {
   const head = await blob.read(0, Math.min(BLOCK_SIZE, blob.size));
   return formOf(head) !== undefined;
@@ -29,10 +29,10 @@ export async function isCompressed(blob: BlobSource): Promise<boolean> {
 function formOf(head: Uint8Array): string | undefined {
   if (head.length === BLOCK_SIZE && isHeader(head)) return undefined;
   const digits = Buffer.from(head).toString('hex');
-  return magics.find(([magic]) => magic.test(digits))?.[1];
+  return MAGICS.find(([magic]) => magic.test(digits))?.[1];
 }
 
-/** A tar from a stream of it, as it is or compressed with gzip or zstd. Throws LayerFault, also for other compressions. */
+/** A tar out of a stream of it, plain or compressed with gzip or zstd. Throws LayerFault for other compressions, and bad data. */
 export async function* decompress(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const bytes = new ByteReader(input);
   try {

@@ -13,10 +13,10 @@ import { CrfsError } from '../errors/error.js';
 import { reasonOf } from '../errors/reason.js';
 import { isIndex, parseManifest } from '../registry/manifest.js';
 import type { ImageManifest } from '../registry/types.js';
-import { archivedName, manifestFile, manifestFor } from './docker-archive.js';
-import type { ImageDestination } from './ends.js';
+import { archivedName, MANIFEST_FILE, manifestFor } from './docker-archive.js';
 import { layoutDestination } from './layout-destination.js';
-import { fullName } from './layout-source.js';
+import { FULL_NAME } from './layout-source.js';
+import type { ImageDestination } from './types.js';
 
 /** `oci-archive:PATH[:TAG]`. Rejects with CRFS_USAGE where nothing can be written. */
 export async function ociArchiveDestination(path: string, tag: string | undefined): Promise<ImageDestination> {
@@ -30,7 +30,7 @@ export async function ociArchiveDestination(path: string, tag: string | undefine
 export async function dockerArchiveDestination(path: string, given: string | undefined): Promise<ImageDestination> {
   const { name, tag } = given === undefined ? {} : archivedName(given);
   const layout = async (root: string): Promise<ImageDestination> =>
-    await layoutDestination(root, tag, name === undefined ? {} : { [fullName]: name }, path);
+    await layoutDestination(root, tag, name === undefined ? {} : { [FULL_NAME]: name }, path);
   return await archiveDestination(path, layout, (manifest) => manifestFor(manifest, name));
 }
 
@@ -54,15 +54,16 @@ async function archiveDestination(
     async publish(mediaType, bytes) {
       await layout.publish(mediaType, bytes);
       const manifest = parseManifest(bytes, mediaType, path);
-      if (dockerManifest && !isIndex(manifest)) await writeFile(join(root, manifestFile), dockerManifest(manifest));
+      if (dockerManifest && !isIndex(manifest)) await writeFile(join(root, MANIFEST_FILE), dockerManifest(manifest));
       await packDirectory(root, path);
     },
     close: () => rm(directory, { recursive: true, force: true }),
   };
 }
 
+/** Writes a layout's files into a tar, the small ones first. */
 async function packDirectory(directory: string, path: string): Promise<void> {
-  const top = ['index.json', manifestFile, 'oci-layout'].filter((name) => existsSync(join(directory, name)));
+  const top = ['index.json', MANIFEST_FILE, 'oci-layout'].filter((name) => existsSync(join(directory, name)));
   const files = [...top, ...(await blobs(directory))];
   await writeWhole(path, async (file) => {
     const tar = pack();

@@ -16,22 +16,22 @@ import { formatReference, parseReference } from '../registry/reference.js';
 import type { Descriptor, ImageManifest } from '../registry/types.js';
 import { checkJson } from '../schema/check.js';
 import { table } from '../schema/schemas.js';
-import type { ImageSource } from './ends.js';
 import type { ImageFiles } from './files.js';
-import { blobPath, noImage, placed } from './layout-source.js';
+import { atPlace, blobPath, noImage } from './layout-source.js';
+import type { ImageSource } from './types.js';
 
 const string = v.string('a string');
 /** As Go's encoder writes it: null for an empty list. */
-const texts = v.pipe(
+const strings = v.pipe(
   v.nullish(v.array(string, 'a list of strings'), []),
   v.transform((given): readonly string[] => given),
 );
-const savedImages = v.array(table({ Config: string, RepoTags: texts, Layers: texts }), 'a list of images');
+const savedImages = v.array(table({ Config: string, RepoTags: strings, Layers: strings }), 'a list of images');
 
 type SavedImage = v.InferOutput<typeof savedImages>[number];
 
-/** Lists the images of an archive. */
-export const manifestFile = 'manifest.json';
+/** The file of an archive that lists its images. */
+export const MANIFEST_FILE = 'manifest.json';
 
 /**
  * The image with a name in an archive; without one, the only one there is. Rejects with CRFS_NOT_FOUND, CRFS_USAGE,
@@ -105,18 +105,18 @@ async function holds(files: ImageFiles, path: string): Promise<boolean> {
 }
 
 async function readImages(files: ImageFiles): Promise<readonly SavedImage[]> {
-  if (!(await holds(files, manifestFile)) && (await holds(files, 'repositories'))) {
+  if (!(await holds(files, MANIFEST_FILE)) && (await holds(files, 'repositories'))) {
     const form = 'it is in the form that docker wrote before 1.10, without manifest.json';
     throw new CrfsError('CRFS_BAD_LAYER', `${files.name}: ${form}: load it with docker, and save it anew`);
   }
-  const where = `${files.name} is no image archive: its ${manifestFile}`;
-  return checkJson(savedImages, await readSmall(files, manifestFile), { where, code: 'CRFS_BAD_LAYER' });
+  const where = `${files.name} is no image archive: its ${MANIFEST_FILE}`;
+  return checkJson(savedImages, await readSmall(files, MANIFEST_FILE), { where, code: 'CRFS_BAD_LAYER' });
 }
 
 function choose(images: readonly SavedImage[], reference: string | undefined, name: string): SavedImage {
   const tags = images.map(({ RepoTags }) => RepoTags.join(' ') || '(no name)').join(', ');
   const named = images.filter(({ RepoTags }) => reference === undefined || hasName(RepoTags, reference));
-  const [first, ...more] = reference === undefined ? named : [...placed(images, reference), ...named];
+  const [first, ...more] = reference === undefined ? named : [...atPlace(images, reference), ...named];
   const others = more.filter((image) => !isSame(image, first)); // an image may have several names
   if (!first) throw noImage(name, reference, tags);
   if (others.length > 0) throw new CrfsError('CRFS_USAGE', `${name} holds several images, name one: ${tags}`);

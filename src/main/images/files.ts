@@ -22,6 +22,7 @@ export interface ImageFiles {
   close(): Promise<void>;
 }
 
+/** The files below a directory. */
 export function directoryFiles(directory: string): ImageFiles {
   return {
     name: directory,
@@ -31,15 +32,17 @@ export function directoryFiles(directory: string): ImageFiles {
 }
 
 interface Member {
+  /** Where the content starts in the tar. */
   readonly start: number;
   readonly size: number;
   /** Where the data of a sparse file belongs. */
   readonly sparse?: Sparse;
-  /** Symlinks only: the path it leads to. */
+  /** Symlinks only: the path that it leads to. */
   readonly target?: string;
 }
 
-const linkLimit = 8;
+/** Symlinks on the way to one file. */
+const LINK_LIMIT = 8;
 
 /** Opens a tar, plain or compressed; a compressed one is copied to disk. Rejects with CRFS_NOT_FOUND, CRFS_BAD_LAYER. */
 export async function archiveFiles(path: string): Promise<ImageFiles> {
@@ -67,7 +70,7 @@ class ArchiveFiles implements ImageFiles {
   async open(path: string): Promise<StreamSource> {
     let name = path;
     let member = this.#members.get(name);
-    for (let links = 0; member?.target !== undefined && links < linkLimit; links++) {
+    for (let links = 0; member?.target !== undefined && links < LINK_LIMIT; links++) {
       name = posix.resolve('/', dirname(name), member.target).slice(1); // nothing leads out of an archive
       member = this.#members.get(name);
     }
@@ -87,6 +90,7 @@ class ArchiveFiles implements ImageFiles {
   }
 }
 
+/** A compressed tar, inflated into a file. Closes `file`. */
 async function inflated(path: string, file: BlobSource): Promise<BlobSource> {
   const spool = await Spool.create();
   await namingBlob(path, async () => {
@@ -101,6 +105,7 @@ async function inflated(path: string, file: BlobSource): Promise<BlobSource> {
   };
 }
 
+/** Where the files of a tar are, by their paths. */
 async function membersOf(tar: BlobSource): Promise<Map<string, Member>> {
   const members = new Map<string, Member>();
   const reader = new TarReader(streaming(tar).stream(0, tar.size));

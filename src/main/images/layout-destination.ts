@@ -17,12 +17,13 @@ import { isNoSpace } from '../errors/no-space.js';
 import { reasonOf } from '../errors/reason.js';
 import { OCI_INDEX, parseIndex } from '../registry/manifest.js';
 import { jsonOf, parseJson, type Told } from '../schema/check.js';
-import type { BlobWriter, ImageDestination } from './ends.js';
-import { blobPath, refName } from './layout-source.js';
+import { blobPath, REF_NAME } from './layout-source.js';
+import type { BlobWriter, ImageDestination } from './types.js';
 
 type Annotations = Readonly<Record<string, string>>;
 
-const layoutFile = '{"imageLayoutVersion":"1.0.0"}';
+const LAYOUT_FILE = '{"imageLayoutVersion":"1.0.0"}';
+/** How the directory is named in which one conversion keeps what is not published yet. */
 const STAGING = '.crfs-';
 
 /** How often to look whether another conversion has written its index. */
@@ -58,6 +59,7 @@ function isLayout(directory: string): boolean {
   return names.includes('oci-layout') || names.every((name) => name === 'blobs' || name.startsWith(STAGING));
 }
 
+/** The error to show for one of the file system's: CRFS_NO_SPACE or CRFS_USAGE; others as they are. */
 function cannotWrite(path: string, error: unknown): unknown {
   if (error instanceof CrfsError || !(error instanceof Error) || !('syscall' in error)) return error;
   if (isNoSpace(error)) return spaceError(path, error);
@@ -66,8 +68,9 @@ function cannotWrite(path: string, error: unknown): unknown {
 
 interface Where {
   readonly directory: string;
-  /** What is not published: gone with the conversion, unless it succeeds. */
+  /** The directory of what is not published yet: it goes with the conversion. */
   readonly staging: string;
+  /** Whether `directory` was made for this image. */
   readonly isNew: boolean;
 }
 
@@ -78,6 +81,7 @@ class LayoutDestination implements ImageDestination {
   readonly #where: Where;
   readonly #tag: string | undefined;
   readonly #annotations: Annotations;
+  /** Digests of the blobs in `staging`. */
   readonly #staged = new Set<string>();
   #published = false;
 
@@ -85,7 +89,7 @@ class LayoutDestination implements ImageDestination {
     this.name = name;
     this.#where = where;
     this.#tag = tag;
-    this.#annotations = tag === undefined ? annotations : { [refName]: tag, ...annotations };
+    this.#annotations = tag === undefined ? annotations : { [REF_NAME]: tag, ...annotations };
   }
 
   async hasBlob(digest: string): Promise<boolean> {
@@ -136,7 +140,7 @@ class LayoutDestination implements ImageDestination {
       const index = jsonOf({ schemaVersion: 2, mediaType: OCI_INDEX, manifests }, told);
       makeDirectories(join(this.#where.directory, 'blobs/sha256'));
       for (const digest of this.#staged) await rename(this.#stagedPath(digest), this.#path(digest));
-      await this.#replace('oci-layout', layoutFile);
+      await this.#replace('oci-layout', LAYOUT_FILE);
       await this.#replace('index.json', index);
       this.#published = true;
     } catch (error) {
@@ -165,7 +169,7 @@ class LayoutDestination implements ImageDestination {
     }
   }
 
-  /** What the layout's index holds but for what our tag stands for so far. */
+  /** The entries of the layout's index, without the one that our tag stands for so far. */
   #others(): unknown[] {
     const path = join(this.#where.directory, 'index.json');
     if (!existsSync(path)) return [];
@@ -174,9 +178,10 @@ class LayoutDestination implements ImageDestination {
     const written = parseJson(bytes, { where: path, code: 'CRFS_BAD_LAYER' }) as {
       readonly manifests: unknown[] | null;
     };
-    return (written.manifests ?? []).filter((_, place) => manifests[place]?.annotations[refName] !== this.#tag);
+    return (written.manifests ?? []).filter((_, place) => manifests[place]?.annotations[REF_NAME] !== this.#tag);
   }
 
+  /** Writes a file of the layout, whole or not at all. */
   async #replace(name: string, content: string | Uint8Array): Promise<void> {
     const temporary = join(this.#where.staging, name);
     await writeFile(temporary, content);

@@ -7,15 +7,16 @@ import type { StreamSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
 import { isImageType, MANIFEST_LIMIT, parseIndex, parseManifest } from '../registry/manifest.js';
 import type { Descriptor, ImageIndex, ImageManifest } from '../registry/types.js';
-import type { ImageSource } from './ends.js';
 import type { ImageFiles } from './files.js';
+import type { ImageSource } from './types.js';
 
-export const refName = 'org.opencontainers.image.ref.name';
+/** The annotation for an image's tag: OCI image specification, "Pre-Defined Annotation Keys". */
+export const REF_NAME = 'org.opencontainers.image.ref.name';
 /** What podman and containerd take for the name of an image in a layout, before its tag. */
-export const fullName = 'io.containerd.image.name';
+export const FULL_NAME = 'io.containerd.image.name';
 
-/** What `@N` stands for in a list; nothing if it is no such place. */
-export function placed<T>(items: readonly T[], written: string): T[] {
+/** What `@N` stands for in a list, 0 being the first; nothing if it is written otherwise, or there is no such place. */
+export function atPlace<T>(items: readonly T[], written: string): T[] {
   const [, digits] = /^@(\d{1,6})$/.exec(written) ?? [];
   return digits === undefined ? [] : items.slice(Number(digits), Number(digits) + 1);
 }
@@ -70,10 +71,10 @@ async function readIndex(files: ImageFiles): Promise<ImageIndex> {
  */
 function choose({ manifests }: ImageIndex, tag: string | undefined, name: string): Descriptor {
   const named = (key: string): readonly Descriptor[] => manifests.filter(({ annotations }) => annotations[key] === tag);
-  const fits = tag === undefined ? manifests : [...placed(manifests, tag), ...named(refName), ...named(fullName)];
+  const fits = tag === undefined ? manifests : [...atPlace(manifests, tag), ...named(REF_NAME), ...named(FULL_NAME)];
   const [first, ...more] = fits;
   const others = more.filter(({ digest }) => digest !== first?.digest); // an image may have several names
-  const tags = manifests.map(({ annotations }) => annotations[refName] ?? '(no tag)').join(', ');
+  const tags = manifests.map(({ annotations }) => annotations[REF_NAME] ?? '(no tag)').join(', ');
   if (!first) throw noImage(name, tag, tags);
   if (others.length > 0 && tag === undefined) {
     throw new CrfsError('CRFS_USAGE', `${name} holds several images, name one behind a colon: ${tags}`);

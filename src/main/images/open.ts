@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** From what a person writes to the ends of a conversion. */
+/** Opens images to read and to write, by what a person writes. */
 
 import { CrfsError } from '../errors/error.js';
 import { localImage } from '../policy/subject.js';
 import type { RegistryClient } from '../registry/client.js';
 import { dockerArchiveDestination, ociArchiveDestination } from './archive-destination.js';
 import { dockerArchiveSource } from './docker-archive.js';
-import type { ImageDestination, ImageSource } from './ends.js';
 import { archiveFiles, directoryFiles } from './files.js';
 import { layoutDestination } from './layout-destination.js';
 import { layoutSource } from './layout-source.js';
 import { registryDestination, registrySource } from './registry.js';
+import type { ImageDestination, ImageSource } from './types.js';
 
 /** `transport:PATH[:TAG]`; no path has a colon. */
-const local = /^(oci|oci-archive|docker-archive):([^:]+)(?::(.+))?$/;
+const LOCAL = /^(oci|oci-archive|docker-archive):([^:]+)(?::(.+))?$/;
 const forms = ['oci:DIR[:TAG]', 'oci-archive:FILE[:TAG]', 'docker-archive:FILE[:NAME]'];
 
 /** Whether a text names an image by a transport, so that it can be nothing else. */
@@ -30,7 +30,7 @@ interface LocalForm {
 
 /** What a text names that lies on disk; undefined for any other form. Throws CRFS_USAGE. */
 function localForm(text: string): LocalForm | undefined {
-  const [, transport, path, tag] = local.exec(text) ?? [];
+  const [, transport, path, tag] = LOCAL.exec(text) ?? [];
   if (transport !== undefined && path !== undefined) return { transport, path, tag };
   if (!namesTransport(text) || text.startsWith('docker:')) return undefined;
   const form = forms.find((one) => one.startsWith(text.slice(0, text.indexOf(':') + 1)));

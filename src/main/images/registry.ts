@@ -12,7 +12,7 @@ import { firstOfCandidates } from '../registry/image.js';
 import { formatReference } from '../registry/reference.js';
 import type { Reference } from '../registry/types.js';
 import { openWriter } from '../registry/writer.js';
-import type { ImageDestination, ImageSource } from './ends.js';
+import type { ImageDestination, ImageSource } from './types.js';
 
 /** The image that a name stands for: of several places that a short one may mean, the first that has it. */
 export async function registrySource(client: RegistryClient, text: string, signal: AbortSignal): Promise<ImageSource> {

@@ -2,13 +2,13 @@
 
 import type { BlobSink } from '../blob/sink.js';
 import { CrfsError } from '../errors/error.js';
-import type { BlobWriter } from './ends.js';
+import type { BlobWriter } from './types.js';
 
 const ATTEMPTS = 3;
 
 /**
- * Writes a blob by `work`, which tells its digest. Does it again from the beginning if the destination loses what was
- * written: registries may. Rejects as `work` and the destination do, and the blob never was.
+ * Writes a blob by `work`, which resolves to its digest. If the destination loses what was written, as registries may, it
+ * starts again from the beginning. Rejects as `work` and the destination do; nothing of the blob stays then.
  */
 export async function writeBlob<T extends { readonly digest: string }>(
   begin: () => Promise<BlobWriter>,

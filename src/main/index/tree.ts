@@ -13,7 +13,7 @@ const FREE_PARENTS = 1 << 16;
 const PARENTS_PER_ENTRY = 4;
 
 /** Symlinks on the way to one entry, as many as Linux follows. */
-const SYMLINKS_LIMIT = 40;
+export const SYMLINKS_LIMIT = 40;
 /** U+FFFD: what JSON encoders write in the place of bytes that are not UTF-8. */
 const REPLACEMENT = '\ufffd';
 

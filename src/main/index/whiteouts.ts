@@ -3,7 +3,8 @@
 import { DETACHED } from './nodes.js';
 import type { Tree } from './tree.js';
 
-const WHITEOUT = '.wh.';
+/** How the name of a whiteout begins; then comes the name that it hides. */
+export const WHITEOUT = '.wh.';
 /** Of `.wh..wh..opq`, which makes its directory opaque, and others that hide no single name. */
 const META = '.wh..wh.';
 

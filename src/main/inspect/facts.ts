@@ -64,6 +64,7 @@ function typeOf(mode: number): readonly [type: FileType, letter: string] {
   return TYPES.get(mode & S_IFMT) ?? ['file', '?']; // an index has no others
 }
 
+/** What `ls --json` prints of a file. */
 export function factsOf({ path, layer, inode }: Node): Facts {
   const { index, number } = layer;
   const mode = index.mode(inode);
@@ -85,6 +86,7 @@ export function factsOf({ path, layer, inode }: Node): Facts {
   };
 }
 
+/** What `stat --json` prints of a file. */
 export function allFactsOf(node: Node): AllFacts {
   const { index, tocOffset, name, digest, kind } = node.layer;
   const { inode } = node;
@@ -127,8 +129,8 @@ export function modeText(mode: number): string {
   ] as const;
   const text = bits.map((three, who) => {
     const [bit, mark] = special[who] as readonly [number, string];
-    const run = (three & 1) !== 0;
-    const last = (mode & bit) !== 0 ? (run ? mark : mark.toUpperCase()) : run ? 'x' : '-';
+    const executable = (three & 1) !== 0;
+    const last = (mode & bit) !== 0 ? (executable ? mark : mark.toUpperCase()) : executable ? 'x' : '-';
     return `${three & 4 ? 'r' : '-'}${three & 2 ? 'w' : '-'}${last}`;
   });
   return letter + text.join('');

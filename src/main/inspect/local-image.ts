@@ -20,14 +20,15 @@ export async function findLocalImage(
 ): Promise<FoundImage> {
   const source = await openLocalSource(written, await workspace.client());
   if (source === undefined) throw new CrfsError('CRFS_USAGE', `${written}: behind the first colon comes a path`);
-  workspace.keep(source);
+  workspace.closeLater(source);
   let found = await source.top();
   while (isIndex(found)) {
     const wanted = platform === undefined ? machinePlatform() : parsePlatform(platform);
     found = await source.manifest(choosePlatform(found, wanted, source.name).digest);
   }
   const { config, layers } = found;
-  const readIt = async (): Promise<Buffer> => await readBlob(await source.openBlob(config), config, CONFIG_LIMIT);
+  const readImageConfig = async (): Promise<Buffer> =>
+    await readBlob(await source.openBlob(config), config, CONFIG_LIMIT);
   return {
     resolved: written,
     layers: layers.map((layer) => {
@@ -41,7 +42,7 @@ export async function findLocalImage(
         openToc: async () => undefined,
       };
     }),
-    config: readIt,
-    diffIds: async () => diffIdsOf(await readIt(), written, layers.length),
+    config: readImageConfig,
+    diffIds: async () => diffIdsOf(await readImageConfig(), written, layers.length),
   };
 }

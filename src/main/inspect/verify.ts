@@ -11,7 +11,7 @@ import { CrfsError } from '../errors/error.js';
 import type { IndexReader } from '../index/reader.js';
 import type { Progress } from '../output/progress.js';
 import { shortenDigests } from '../output/text.js';
-import { sayingSo } from '../output/waiting.js';
+import { tellingIfSlow } from '../output/waiting.js';
 import { fileSource } from '../sources/file.js';
 import type { AnyLayerSource, FoundImage } from './found-image.js';
 import { type InspectedLayer, readLayer } from './layer.js';
@@ -36,7 +36,7 @@ export interface LayerReport {
   readonly problems: readonly string[];
 }
 
-/** Layers that are on the disk at the same time. */
+/** Layers that are checked, and lie on the disk, at the same time. */
 const LAYERS_AT_ONCE = 2;
 const FETCH_BYTES = 8 << 20;
 /** What one task checks, unless a single file is larger. */
@@ -57,7 +57,7 @@ export async function verifyImage(
     resourceLimits: { maxYoungGenerationSizeMb: 4 },
   });
   try {
-    const diffIds = await sayingSo(`reading the config of ${image.resolved}`, image.diffIds(), progress.note);
+    const diffIds = await tellingIfSlow(`reading the config of ${image.resolved}`, image.diffIds(), progress.note);
     const reports: LayerReport[] = [];
     let next = 0;
     await pLimit(LAYERS_AT_ONCE).map(image.layers, async (layer, place) => {
@@ -73,6 +73,7 @@ export async function verifyImage(
   }
 }
 
+/** What a check works with. */
 interface Means {
   readonly workspace: Workspace;
   readonly progress: Progress;
@@ -115,7 +116,7 @@ class LayerCheck {
   async #fetch(): Promise<FileHandle> {
     const { workspace, progress } = this.#means;
     const { name, path } = this.#layer;
-    const blob = await sayingSo(`asking for ${shortenDigests(name)}`, this.#layer.open(), progress.note);
+    const blob = await tellingIfSlow(`asking for ${shortenDigests(name)}`, this.#layer.open(), progress.note);
     try {
       if (path !== undefined) return await open(path);
       const file = await workspace.file();
@@ -150,6 +151,7 @@ class LayerCheck {
     return layer;
   }
 
+  /** What `work` resolves to; undefined if it rejects with a CrfsError, which is noted as a problem. */
   async #attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
     try {
       return await work();

@@ -8,6 +8,8 @@
 import { CrfsError } from '../errors/error.js';
 import { bytesOfName, nameOfBytes } from '../formats/name-bytes.js';
 import { S_IFCHR, S_IFMT } from '../index/modes.js';
+import { SYMLINKS_LIMIT } from '../index/tree.js';
+import { WHITEOUT } from '../index/whiteouts.js';
 import type { InspectedLayer } from './layer.js';
 
 /** A file in one layer. */
@@ -24,12 +26,10 @@ export interface Node extends Part {
   readonly parts: readonly Part[];
 }
 
-const WHITEOUT = '.wh.';
 const OPAQUE_FILE = '.wh..wh..opq';
 const OPAQUE_XATTRS = ['trusted.overlay.opaque', 'user.overlay.opaque', 'user.fuseoverlayfs.opaque'];
+/** The value of an opaque attribute: 'y'. */
 const Y = 'y'.charCodeAt(0);
-/** As Linux has it. */
-const LINKS_LIMIT = 40;
 
 export class View {
   readonly root: Node;
@@ -54,12 +54,13 @@ export class View {
     let links = 0;
     for (let name = rest.pop(); name !== undefined; name = rest.pop()) {
       const directory = trail.at(-1) as Node;
-      if (!isDirectory(directory)) throw new CrfsError('CRFS_NOT_FOUND', `${asked}: ${at(directory)} is no directory`);
+      if (!isDirectory(directory))
+        throw new CrfsError('CRFS_NOT_FOUND', `${asked}: ${shownPath(directory)} is no directory`);
       if (name === '..' && trail.length > 1) trail.pop();
       if (name === '' || name === '.' || name === '..') continue;
       const node = this.child(directory, name);
       if (node === undefined) {
-        const missing = at(directory, name);
+        const missing = shownPath(directory, name);
         const what = missing === asked ? '' : `${asked}: `;
         throw new CrfsError('CRFS_NOT_FOUND', `${what}there is no ${missing} in ${this.#name}`);
       }
@@ -67,7 +68,8 @@ export class View {
         trail.push(node);
         continue;
       }
-      if (++links > LINKS_LIMIT) throw new CrfsError('CRFS_NOT_FOUND', `${asked}: more than ${LINKS_LIMIT} symlinks`);
+      if (++links > SYMLINKS_LIMIT)
+        throw new CrfsError('CRFS_NOT_FOUND', `${asked}: more than ${SYMLINKS_LIMIT} symlinks`);
       const target = node.layer.index.target(node.inode);
       if (target.startsWith('/')) trail = [this.root];
       rest.push(...target.split('/').toReversed());
@@ -113,7 +115,7 @@ export class View {
     }
   }
 
-  /** A path over layers, the topmost first. */
+  /** What a path leads to in a stack of layers, the topmost first; undefined if nothing does, or it is hidden. */
   #stack(path: string, layers: readonly InspectedLayer[]): Node | undefined {
     const parts: Part[] = [];
     for (const layer of layers) {
@@ -142,7 +144,8 @@ export function nameOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
 
-function at(directory: Node, name = ''): string {
+/** A path for messages: what a directory, or a name in it, is called. */
+function shownPath(directory: Node, name = ''): string {
   return JSON.stringify(`/${[directory.path, name].filter((part) => part !== '').join('/')}`);
 }
 

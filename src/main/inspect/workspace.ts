@@ -8,7 +8,7 @@ import { namelessFile } from '../blob/nameless-file.js';
 import { spoolDirectory, spoolError } from '../blob/spool.js';
 import type { Variables } from '../environment/environment.js';
 import { Interrupted, type InterruptingSignal, interruptingSignals } from '../errors/interrupted.js';
-import { sayingRetries } from '../output/retries.js';
+import { tellingRetries } from '../output/retries.js';
 import type { RegistryClient } from '../registry/client.js';
 import type { ManifestStore } from '../registry/types.js';
 
@@ -47,7 +47,7 @@ export class Workspace {
     for (const signal of interruptingSignals) process.on(signal, exitBy);
   }
 
-  /** For what is not in local files: nothing of it is loaded before. */
+  /** The registry client; its modules are loaded when it is first asked for. */
   client(): Promise<RegistryClient> {
     this.#client ??= this.#open();
     return this.#client;
@@ -56,12 +56,12 @@ export class Workspace {
   async #open(): Promise<RegistryClient> {
     const { RegistryClient: Client } = await import('../registry/client.js');
     const { accessOf } = await import('../registry/access.js');
-    const onRetry = sayingRetries((line) => process.stderr.write(`crfs: ${line}\n`));
+    const onRetry = tellingRetries((line) => process.stderr.write(`crfs: ${line}\n`));
     return new Client({ spool: this.directory, ...accessOf(this.#environment), onRetry });
   }
 
-  /** Closes something when this is closed. */
-  keep(resource: Closable): void {
+  /** Closes a resource when the workspace is closed. */
+  closeLater(resource: Closable): void {
     this.#kept.push(resource);
   }
 
@@ -84,7 +84,7 @@ export class Workspace {
   }
 }
 
-/** Ends the process; what others do at its exit comes before the last word. */
+/** Ends the process. Its message is the last thing that is printed, after what other `exit` listeners print. */
 function exitBy(signal: InterruptingSignal): never {
   const { message, exitCode } = new Interrupted(signal);
   process.on('exit', () => process.stderr.write(`crfs: ${message}\n`));

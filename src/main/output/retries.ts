@@ -5,8 +5,8 @@ import { escapeLine } from './terminal.js';
 
 const SAY_AFTER_MS = 1000;
 
-/** Says in one line what is tried again, once for each thing, where a person waits for longer than a second. */
-export function sayingRetries(say: (line: string) => void): (notice: RetryNotice) => void {
+/** A listener for retries that says in one line what is tried again, once for each thing, if that has taken longer than a second. */
+export function tellingRetries(say: (line: string) => void): (notice: RetryNotice) => void {
   const said = new Set<string>();
   return ({ what, reason, elapsedMs, nextInMs }) => {
     if (elapsedMs + nextInMs < SAY_AFTER_MS || said.has(what)) return;

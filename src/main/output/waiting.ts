@@ -5,10 +5,10 @@ import { escapeLine } from './terminal.js';
 const SAY_AFTER_MS = 1000;
 
 /**
- * Waits for `work`; a person who looks on at a terminal is told after a second what is still being done, as
- * `still unmounting merged`. `say` is given the line.
+ * Waits for `work`. If it takes longer than a second, a person at a terminal is told what is still being done: `doing` is
+ * `unmounting merged`, and the line that `say` is given is `still unmounting merged`.
  */
-export async function sayingSo<T>(doing: string, work: Promise<T>, say = sayOnStderr): Promise<T> {
+export async function tellingIfSlow<T>(doing: string, work: Promise<T>, say = sayOnStderr): Promise<T> {
   if (!process.stderr.isTTY) return await work;
   const timer = setTimeout(() => say(`still ${doing}`), SAY_AFTER_MS);
   try {

@@ -7,7 +7,7 @@ export async function writeOut(content: string | Uint8Array): Promise<void> {
   if (!process.stdout.write(content)) await once(process.stdout, 'drain');
 }
 
-/** Many small pieces, written in large ones. */
+/** Writes many small pieces of text to stdout in a few large ones. */
 export class Lines {
   #pending: string[] = [];
   #length = 0;
@@ -18,6 +18,7 @@ export class Lines {
     if (this.#length > 1 << 16) await this.flush();
   }
 
+  /** Writes what is left. */
   async flush(): Promise<void> {
     const text = this.#pending.join('');
     this.#pending = [];

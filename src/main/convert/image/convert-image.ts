@@ -8,11 +8,11 @@ import type { BlobSink } from '../../blob/sink.js';
 import { decompress } from '../../compression/decompress.js';
 import { CrfsError } from '../../errors/error.js';
 import { namingBlob } from '../../formats/fault.js';
-import type { ImageDestination, ImageSource } from '../../images/ends.js';
+import type { ImageDestination, ImageSource } from '../../images/types.js';
 import { writeBlob } from '../../images/write-blob.js';
 import type { Progress } from '../../output/progress.js';
 import { formatBytes } from '../../output/text.js';
-import { sayingSo } from '../../output/waiting.js';
+import { tellingIfSlow } from '../../output/waiting.js';
 import { isIndex, MANIFEST_LIMIT } from '../../registry/manifest.js';
 import { choosePlatform, formatPlatform, machinePlatform, platformWarning } from '../../registry/platform.js';
 import type { Descriptor, ImageIndex, ImageManifest, Platform } from '../../registry/types.js';
@@ -90,14 +90,14 @@ class Conversion {
 
   async run(): Promise<ImageResult> {
     const { note } = this.#options.progress;
-    const top = await sayingSo(`looking for ${this.#source.name}`, this.#chosen(), note);
+    const top = await tellingIfSlow(`looking for ${this.#source.name}`, this.#chosen(), note);
     if (isIndex(top) && this.#destination.oneImage) {
       const { name } = this.#destination;
       throw new CrfsError('CRFS_USAGE', `${name} cannot hold images of several platforms: choose one, or another form`);
     }
     const { mediaType, bytes } = isIndex(top) ? await this.#index(top) : await this.#image(top);
     this.#options.signal.throwIfAborted();
-    await sayingSo(`publishing ${this.#destination.name}`, this.#destination.publish(mediaType, bytes), note);
+    await tellingIfSlow(`publishing ${this.#destination.name}`, this.#destination.publish(mediaType, bytes), note);
     for (const warning of unmatchedWarnings(this.#unmatched ?? [])) this.#options.progress.note(warning);
     const layers = [...this.#layers].map(async ([from, layer]) => {
       const { digest, size } = (await layer).descriptor;
@@ -145,7 +145,7 @@ class Conversion {
     const to = this.#family(manifest);
     for (const layer of manifest.layers) requireLayer(layer, name);
     const reading = this.#config(manifest);
-    const config = await sayingSo(`reading the config of ${name}`, reading, this.#options.progress.note);
+    const config = await tellingIfSlow(`reading the config of ${name}`, reading, this.#options.progress.note);
     this.#warnOfPlatform(config);
     const layers = await Promise.all(
       manifest.layers.map(async (layer) => ofFamily(await this.#layer(layer, to), to)), // which another may have met first

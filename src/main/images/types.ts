@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** The two ends of a conversion of an image, wherever they are. */
+/** Images to read and to write, wherever they are. */
 
 import type { BlobSink } from '../blob/sink.js';
 import type { StreamSource } from '../blob/source.js';
@@ -13,7 +13,7 @@ export interface ImageSource {
   readonly repository?: { readonly registry: string; readonly repository: string };
   /** The manifest or index that the name stands for. */
   top(): Promise<ImageManifest | ImageIndex>;
-  /** One that an index names. */
+  /** A manifest or index that an index names. */
   manifest(digest: string): Promise<ImageManifest | ImageIndex>;
   openBlob(descriptor: Descriptor): Promise<StreamSource>;
   close(): Promise<void>;
@@ -21,9 +21,9 @@ export interface ImageSource {
 
 /** A blob on its way: its digest is known when all of it is written. */
 export interface BlobWriter extends BlobSink {
-  /** The blob is there from now on. */
+  /** Ends the writing: the blob is there from now on. */
   commit(digest: string): Promise<void>;
-  /** The blob never was. */
+  /** Gives the blob up: nothing of it stays. */
   cancel(): Promise<void>;
 }
 
@@ -39,7 +39,7 @@ export interface ImageDestination {
   beginBlob(): Promise<BlobWriter>;
   /** Writes a manifest or index that another one will name. */
   putManifest(mediaType: string, bytes: Uint8Array): Promise<void>;
-  /** Writes what the name stands for from now on: the last step. */
+  /** Writes the manifest or index that the destination's name stands for from now on: the last step. */
   publish(mediaType: string, bytes: Uint8Array): Promise<void>;
   /** Ends the work; what was written without being published is taken away where that is possible. */
   close(): Promise<void>;

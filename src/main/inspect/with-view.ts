@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { Variables } from '../environment/environment.js';
-import { sayingSo } from '../output/waiting.js';
+import { tellingIfSlow } from '../output/waiting.js';
 import { emptyLayer } from '../sources/empty-layer.js';
 import { findImage, openLayers } from './image.js';
 import { View } from './view.js';
@@ -23,11 +23,11 @@ export async function withView<T>(
 ): Promise<T> {
   const workspace = new Workspace(environment);
   try {
-    const image = await sayingSo(`looking for ${written}`, findImage(written, workspace, platform));
+    const image = await tellingIfSlow(`looking for ${written}`, findImage(written, workspace, platform));
     const { layers: found } = image;
     const shown = found.length === 0 && layer === undefined ? { ...image, layers: [emptyLayer()] } : image;
     const name = layer === undefined ? written : `layer ${layer} of ${written}`;
-    const layers = await sayingSo(`reading the TOCs of ${name}`, openLayers(shown, workspace, layer, written));
+    const layers = await tellingIfSlow(`reading the TOCs of ${name}`, openLayers(shown, workspace, layer, written));
     return await work(new View(layers, name, layer !== undefined), workspace);
   } finally {
     await workspace.close();
