@@ -2,7 +2,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import test from 'ava';
 import type { LayerReport } from '../../src/main/inspect/verify.js';
 import { Layout, type Manifest, types } from '../convert/layout.js';
@@ -111,6 +111,20 @@ test('verify says of an image without layers that it has none', async (t) => {
   t.deepEqual([code, stdout, stderr], [0, 'oci:from:one: ok, no layers\n', '']);
   const json = JSON.parse((await invoke(machine, ['verify', '--json', 'oci:from:one'])).stdout) as object;
   t.deepEqual(json, { resolved: 'oci:from:one', sound: true, layers: [] });
+});
+
+test('verify finds a wrong digest of a chunk, also where that of its file is right', async (t) => {
+  const machine = makeMachine(t);
+  const content = noise(3 * 4096);
+  const layer = await layerOf(machine, [{ name: 'f', content }], { chunkSize: 4096 });
+  const { blob, tocOffset } = readLayer(layer);
+  const [right, wrong] = [sha256(content.subarray(4096, 8192)), sha256(Buffer.from('other'))];
+  const toc = gunzipSync(blob.subarray(tocOffset, -51)).toString('latin1').replace(right, wrong);
+  t.true(toc.includes(wrong));
+  writeFileSync(layer, Buffer.concat([blob.subarray(0, tocOffset), gzipSync(toc), blob.subarray(-51)]));
+  const { code, stderr } = await invoke(machine, ['verify', layer]);
+  t.is(code, 1);
+  t.regex(stderr, /"f": the chunk at 4096 is not what the TOC says: /);
 });
 
 test('verify of what is no layer says so, and fails', async (t) => {

@@ -202,6 +202,12 @@ for (const [what, code, first, then] of [
     { etag: '"a"', 'last-modified': OLD, date: OLD },
     { etag: '"b"', 'last-modified': OLD, date: OLD },
   ],
+  [
+    'two ETags, and a time that was of just now at first',
+    'CRFS_NOT_FOUND',
+    { etag: '"a"', 'last-modified': OLD, date: OLD },
+    { etag: '"b"', 'last-modified': OLD },
+  ],
   ['an ETag, and then none', 'CRFS_NOT_FOUND', { etag: '"a"' }, {}],
   ['an ETag, and then a time', 'CRFS_NOT_FOUND', { etag: '"a"' }, { 'last-modified': OLD }],
 ] as const) {
