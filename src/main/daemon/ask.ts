@@ -26,7 +26,7 @@ export async function askDaemon(
     const response = await client.request({ method, path });
     return await response.body.text();
   } catch (error) {
-    return orNobody(error);
+    return undefinedIfNoneRuns(error);
   } finally {
     await client.destroy();
   }
@@ -47,11 +47,11 @@ export async function followDaemon(
     await client.destroy();
     return statusCode;
   } catch (error) {
-    return orNobody(error);
+    return undefinedIfNoneRuns(error);
   }
 }
 
-function orNobody(error: unknown): undefined {
+function undefinedIfNoneRuns(error: unknown): undefined {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined;
   throw new CrfsError('CRFS_UNREACHABLE', `the daemon does not answer: ${message}`, { cause: error });

@@ -59,12 +59,12 @@ export class Clients {
   async #open(env: Readonly<Record<string, string>>): Promise<RegistryClient> {
     const { RegistryClient: Client } = await import('../registry/client.js');
     const { accessOf } = await import('../registry/access.js');
-    const onRetry = (notice: RetryNotice): void => this.#tell(notice);
+    const onRetry = (notice: RetryNotice): void => this.#logRetry(notice);
     return new Client({ spool: this.#spool, ...accessOf(env), onRetry });
   }
 
   /** Each time that somebody waits for longer than a second because of it. */
-  #tell({ what, reason, attempt, nextInMs, elapsedMs }: RetryNotice): void {
+  #logRetry({ what, reason, attempt, nextInMs, elapsedMs }: RetryNotice): void {
     const ms = Math.round(elapsedMs + nextInMs);
     if (ms >= TOLD_FROM_MS) this.#log.warn({ attempt, ms }, `${what}: ${reason}; trying again`);
   }

@@ -33,6 +33,7 @@ export class Crew {
   #pool: Piscina | undefined;
   readonly #ports = new Map<number, MessagePort>();
   readonly #starting = new Map<number, NodeJS.Timeout>();
+  #trimming: NodeJS.Timeout | undefined;
   /** By the worker's number. */
   readonly #runs = new Map<number, Promise<void>>();
   readonly #layers = new Map<number, LayerFacts>();
@@ -84,6 +85,7 @@ export class Crew {
     for (const timer of this.#starting.values()) clearTimeout(timer);
     this.#wakeToStop();
     await Promise.all(this.#runs.values());
+    clearTimeout(this.#trimming);
     await this.#pool?.destroy();
   }
 
@@ -106,10 +108,16 @@ export class Crew {
     const run = this.#keepRunning(pool, worker).finally(() => {
       this.#runs.delete(worker);
       this.board.running = this.#runs.size;
-      setTimeout(() => addon.trimMemory(), TRIM_AFTER_MS).unref();
+      this.#trimLater();
     });
     this.#runs.set(worker, run);
     this.board.running = this.#runs.size;
+  }
+
+  /** Gives the memory of workers that have ended back to the system, once the last of them is gone. */
+  #trimLater(): void {
+    clearTimeout(this.#trimming);
+    this.#trimming = setTimeout(() => addon.trimMemory(), TRIM_AFTER_MS).unref();
   }
 
   async #keepRunning(pool: Piscina, worker: number): Promise<void> {

@@ -29,8 +29,8 @@ import { Tracer } from './tracer.js';
 import { Undo } from './undo.js';
 import { Upkeep } from './upkeep.js';
 
-/** How often the daemon looks whether what it stands on is still there. */
-const LOOK_EVERY_MS = 5000;
+/** How often the daemon checks that its cache and its sockets are still there. */
+const CHECK_EVERY_MS = 5000;
 
 /** The daemon of a user: serves all mounts of that user until it is stopped, or has had none for a while. */
 export class Daemon {
@@ -131,9 +131,9 @@ export class Daemon {
     }
     addon.doorbellBeat();
     this.#every(addon.layout.constants.beatIntervalMs, () => addon.doorbellBeat());
-    this.#every(LOOK_EVERY_MS, () => this.#look());
-    this.#watch(this.#cache.layout.root);
-    this.#watch(cacheDirectory());
+    this.#every(CHECK_EVERY_MS, () => this.#stopIfRemoved());
+    this.#watchRemovals(this.#cache.layout.root);
+    this.#watchRemovals(cacheDirectory());
     this.#watchIdle();
     this.#log.info({ version, ...this.#settings }, 'the daemon is ready');
   }
@@ -143,14 +143,14 @@ export class Daemon {
     this.#undo.add(() => clearInterval(timer));
   }
 
-  /** Has the daemon look at once where something is removed. Without that, it looks now and then. */
-  #watch(directory: string): void {
+  /** Has the daemon check at once where something is removed in a directory. Without that, it does now and then. */
+  #watchRemovals(directory: string): void {
     try {
-      const watcher = watch(directory, { persistent: false }, () => this.#look());
+      const watcher = watch(directory, { persistent: false }, () => this.#stopIfRemoved());
       watcher.on('error', () => watcher.close());
       this.#undo.add(() => watcher.close());
     } catch (error) {
-      this.#log.warn(`cannot watch ${directory}, and looks at it every ${LOOK_EVERY_MS / 1000} s: ${reasonOf(error)}`);
+      this.#log.warn(`cannot watch ${directory}, and looks at it every ${CHECK_EVERY_MS / 1000} s: ${reasonOf(error)}`);
     }
   }
 
@@ -249,7 +249,7 @@ export class Daemon {
    * A daemon whose cache or sockets were removed ends: the next one makes them anew, mounts get its directories, and
    * whoever looks for it finds it.
    */
-  #look(): void {
+  #stopIfRemoved(): void {
     if (this.#stopping) return;
     if (!this.#cache.isThere()) void this.stop('its cache was removed');
     else if (!this.#sockets.isThere()) void this.stop('its sockets were removed');

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { reasonOf } from '../errors/reason.js';
 
 const ANSWER_WITHIN_S = 5;
-const LOOK_EVERY_MS = 20;
+const CHECK_EVERY_MS = 20;
 const MOVED_WITHIN_MS = 5000;
 
 /** The last and least of all user ids: its namespace has them all. */
@@ -29,7 +29,7 @@ export async function moveIntoScope(): Promise<string> {
   const before = cgroups();
   const options = [isRoot() ? '--system' : '--user', '--quiet', `--timeout=${ANSWER_WITHIN_S}`];
   await busctl([...options, 'call', ...manager, ...call]);
-  for (const end = Date.now() + MOVED_WITHIN_MS; cgroups() === before; await sleep(LOOK_EVERY_MS)) {
+  for (const end = Date.now() + MOVED_WITHIN_MS; cgroups() === before; await sleep(CHECK_EVERY_MS)) {
     if (Date.now() > end) throw new Error(`systemd has not started ${scope}`);
   }
   return scope;

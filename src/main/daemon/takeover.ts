@@ -11,7 +11,7 @@ import { askDaemon } from './ask.js';
 import { lockDaemon } from './lock.js';
 import type { Status } from './status.js';
 
-const LOOK_EVERY_MS = 20;
+const TRY_EVERY_MS = 20;
 const WITHIN_MS = 60_000;
 const TOLD_AFTER_MS = 1000;
 
@@ -39,7 +39,7 @@ export async function takeOver(log: Logger): Promise<Hold> {
       telling = setTimeout(() => log.info({ older: pid, version: older }, what), TOLD_AFTER_MS);
       await askDaemon('POST', '/stop');
     }
-    for (const end = Date.now() + WITHIN_MS; !lockDaemon(); await sleep(LOOK_EVERY_MS)) {
+    for (const end = Date.now() + WITHIN_MS; !lockDaemon(); await sleep(TRY_EVERY_MS)) {
       if (Date.now() < end) continue;
       throw new CrfsError(
         'CRFS_UNREACHABLE',
@@ -58,7 +58,7 @@ export async function takeOver(log: Logger): Promise<Hold> {
 /** Takes the lock that a mount holds while it starts a daemon: csrc/client/connection.c. */
 async function holdMounts(): Promise<Hold> {
   const directory = openSync(cacheDirectory(), constants.O_RDONLY | constants.O_DIRECTORY);
-  for (const end = Date.now() + WITHIN_MS; !addon.lock(directory); await sleep(LOOK_EVERY_MS)) {
+  for (const end = Date.now() + WITHIN_MS; !addon.lock(directory); await sleep(TRY_EVERY_MS)) {
     if (Date.now() < end) continue;
     closeSync(directory);
     throw new CrfsError('CRFS_UNREACHABLE', 'a mount is starting a daemon all the time: try again');

@@ -5,7 +5,7 @@ import { addon } from '../../native/addon.js';
 import type { Fetched } from '../fetch/supply.js';
 import type { OpenLayers } from './open-layers.js';
 
-const LOOK_EVERY_MS = 20;
+const READ_EVERY_MS = 20;
 const NUMBERS = 5; // of an open
 const MOST_NOTES = 4096;
 
@@ -64,7 +64,7 @@ export class Tracer {
     this.#followers.add(follower);
     this.#layers.supply.onFetched = (fetched) => this.#note(fetched);
     const numbers = new Float64Array(NUMBERS * addon.layout.constants.traceSize);
-    const look = (): void => {
+    const readOpenings = (): void => {
       const found = position === null ? null : addon.ringOpenings(ring, position, numbers);
       if (found === null) {
         stop();
@@ -80,7 +80,7 @@ export class Tracer {
         if (opening) tell({ ...opening, layer: places.get(opening.layer) ?? 0 });
       }
     };
-    const timer = setInterval(look, LOOK_EVERY_MS);
+    const timer = setInterval(readOpenings, READ_EVERY_MS);
     const stop = (): void => {
       clearInterval(timer);
       this.#followers.delete(follower);

@@ -7,7 +7,7 @@ import { cacheDirectory } from '../settings/directories.js';
 import { lockDaemon, lockHolder } from './lock.js';
 import { CONTROL_SOCKET, SocketDirectory } from './socket-directory.js';
 
-const LOOK_EVERY_MS = 50;
+const TRY_EVERY_MS = 50;
 /** A daemon that starts or ends needs no longer: whoever waits is told of one that does. */
 const TOLD_AFTER = 20;
 
@@ -19,9 +19,9 @@ const TOLD_AFTER = 20;
 export async function waitForLock(readyFd: number): Promise<boolean> {
   const directory = new SocketDirectory();
   try {
-    for (let looks = 0; !lockDaemon(); looks++) {
-      if (addon.controlAnswers(directory.path(CONTROL_SOCKET)) || !tell(readyFd, looks)) return false;
-      await sleep(LOOK_EVERY_MS);
+    for (let tries = 0; !lockDaemon(); tries++) {
+      if (addon.controlAnswers(directory.path(CONTROL_SOCKET)) || !tell(readyFd, tries)) return false;
+      await sleep(TRY_EVERY_MS);
     }
     return true;
   } finally {
@@ -29,8 +29,8 @@ export async function waitForLock(readyFd: number): Promise<boolean> {
   }
 }
 
-function tell(readyFd: number, looks: number): boolean {
-  const told = looks === TOLD_AFTER;
+function tell(readyFd: number, tries: number): boolean {
+  const told = tries === TOLD_AFTER;
   const line = told ? `another daemon, ${lockHolder()}, has the lock of ${cacheDirectory()} and does not answer` : '';
   try {
     return writeSync(readyFd, `${line}\n`) > 0;
