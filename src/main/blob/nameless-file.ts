@@ -8,6 +8,11 @@ import { join } from 'node:path';
 export async function namelessFile(directory: string): Promise<FileHandle> {
   const path = join(directory, `crfs-${randomUUID()}`);
   const file = await open(path, 'wx+', 0o600);
-  await unlink(path);
-  return file;
+  try {
+    await unlink(path);
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
 }

@@ -4,7 +4,7 @@
 
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { addAbortSignal } from 'node:stream';
+import { addAbortSignal, type Readable } from 'node:stream';
 import { fileSink } from '../blob/file-sink.js';
 import { writeWhole } from '../blob/write-whole.js';
 import { CrfsError } from '../errors/error.js';
@@ -29,15 +29,19 @@ export interface FileOptions extends Omit<LayerOptions, 'name'> {
  */
 export async function convertFile(source: string, destination: string, options: FileOptions): Promise<LayerResult> {
   return await writeWhole(destination, async (file) => {
-    const input = await openInput(source, options.signal); // which is read to its end, or closed, by what follows
-    const name = source === '-' ? 'standard input' : source;
-    const pieces = watched(input, options.signal, options.onProgress);
-    const result = await convertLayer(pieces, fileSink(file), { ...options, name });
-    return { ...result, warnings: [...result.warnings, ...unmatchedWarnings(result.unmatched)] };
+    const input = await openInput(source, options.signal);
+    try {
+      const name = source === '-' ? 'standard input' : source;
+      const pieces = watched(input, options.signal, options.onProgress);
+      const result = await convertLayer(pieces, fileSink(file), { ...options, name });
+      return { ...result, warnings: [...result.warnings, ...unmatchedWarnings(result.unmatched)] };
+    } finally {
+      input.destroy(); // which may not have been read at all
+    }
   });
 }
 
-async function openInput(source: string, signal: AbortSignal | undefined): Promise<AsyncIterable<Uint8Array>> {
+async function openInput(source: string, signal: AbortSignal | undefined): Promise<Readable> {
   if (source === '-') return signal ? addAbortSignal(signal, process.stdin) : process.stdin;
   const file = await open(source).catch((error: NodeJS.ErrnoException) => {
     throw new CrfsError('CRFS_NOT_FOUND', `cannot read ${source}: ${reasonOf(error)}`, { cause: error });

@@ -47,12 +47,15 @@ const LINK_LIMIT = 8;
 /** Opens a tar, plain or compressed; a compressed one is copied to disk. Rejects with CRFS_NOT_FOUND, CRFS_BAD_LAYER. */
 export async function archiveFiles(path: string): Promise<ImageFiles> {
   const file = openFileSource(path);
+  let tar = file;
   try {
-    const tar = (await isCompressed(file)) ? await inflated(path, file) : file;
+    if (await isCompressed(file)) tar = await inflated(path, file);
     return await namingBlob(path, async () => new ArchiveFiles(path, tar, await membersOf(tar)));
   } catch (error) {
-    await file.close();
+    await tar.close();
     throw error;
+  } finally {
+    if (tar !== file) await file.close();
   }
 }
 
@@ -93,10 +96,14 @@ class ArchiveFiles implements ImageFiles {
 /** A compressed tar, inflated into a file. Closes `file`. */
 async function inflated(path: string, file: BlobSource): Promise<BlobSource> {
   const spool = await Spool.create();
-  await namingBlob(path, async () => {
-    for await (const piece of decompress(streaming(file).stream(0, file.size))) await spool.append(piece);
-  });
-  await file.close();
+  try {
+    await namingBlob(path, async () => {
+      for await (const piece of decompress(streaming(file).stream(0, file.size))) await spool.append(piece);
+    });
+  } catch (error) {
+    await spool.close();
+    throw error;
+  }
   return {
     name: path,
     size: spool.size,

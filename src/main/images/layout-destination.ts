@@ -19,6 +19,7 @@ import { OCI_INDEX, parseIndex } from '../registry/manifest.js';
 import { jsonOf, parseJson, type Told } from '../schema/check.js';
 import { blobPath, REF_NAME } from './layout-source.js';
 import type { BlobWriter, ImageDestination } from './types.js';
+import { writeBlob } from './write-blob.js';
 
 type Annotations = Readonly<Record<string, string>>;
 
@@ -123,9 +124,13 @@ class LayoutDestination implements ImageDestination {
   }
 
   async putManifest(_mediaType: string, bytes: Uint8Array): Promise<void> {
-    const blob = await this.beginBlob();
-    await blob.write(bytes);
-    await blob.commit(digestOf(bytes));
+    await writeBlob(
+      () => this.beginBlob(),
+      async (sink) => {
+        await sink.write(bytes);
+        return { digest: digestOf(bytes) };
+      },
+    );
   }
 
   async publish(mediaType: string, bytes: Uint8Array): Promise<void> {

@@ -7,9 +7,10 @@ import { availableParallelism } from 'node:os';
 import pLimit from 'p-limit';
 import { Piscina } from 'piscina';
 import type { ChunksTask, FileProblem, WholeOutcome, WholeTask } from '../../workers/verify/verify-worker.js';
+import type { BlobSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
 import type { IndexReader } from '../index/reader.js';
-import type { Progress } from '../output/progress.js';
+import type { Progress, Step } from '../output/progress.js';
 import { shortenDigests } from '../output/text.js';
 import { tellingIfSlow } from '../output/waiting.js';
 import { fileSource } from '../sources/file.js';
@@ -119,13 +120,8 @@ class LayerCheck {
     const blob = await tellingIfSlow(`asking for ${shortenDigests(name)}`, this.#layer.open(), progress.note);
     try {
       if (path !== undefined) return await open(path);
-      const file = await workspace.file();
       const step = progress.start(`${shortenDigests(name)}: fetching`, blob.size);
-      for (let at = 0; at < blob.size; at += FETCH_BYTES) {
-        const piece = await blob.read(at, Math.min(FETCH_BYTES, blob.size - at));
-        await file.appendFile(piece);
-        step.advance(piece.length);
-      }
+      const file = await copied(blob, await workspace.file(), step);
       step.done();
       return file;
     } finally {
@@ -181,6 +177,21 @@ class LayerCheck {
       verifiable: layer ? !layer.index.unverified : false,
       problems: this.#problems,
     };
+  }
+}
+
+/** A blob in a file, which is closed if that cannot be. */
+async function copied(blob: BlobSource, file: FileHandle, step: Step): Promise<FileHandle> {
+  try {
+    for (let at = 0; at < blob.size; at += FETCH_BYTES) {
+      const piece = await blob.read(at, Math.min(FETCH_BYTES, blob.size - at));
+      await file.appendFile(piece);
+      step.advance(piece.length);
+    }
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
   }
 }
 
