@@ -5,21 +5,19 @@ import type { Logger } from 'pino';
 import { addon, type Connection } from '../../native/addon.js';
 import { Cache } from '../cache/cache.js';
 import { reasonOf } from '../errors/reason.js';
-import type { Remote } from '../fetch/layer-blob.js';
 import { cacheDirectory } from '../settings/directories.js';
 import type { Settings } from '../settings/options.js';
-import { shownConfiguration } from '../sources/configuration.js';
 import { version } from '../version.js';
 import { listenApi } from './api.js';
 import { ownCgroup } from './cgroup.js';
 import { Clients } from './clients.js';
+import { describeLayer, describeMount } from './describe.js';
 import { Indexer } from './indexer.js';
 import { Listener } from './listener.js';
 import { logFile } from './log.js';
 import { renderMetrics } from './metrics.js';
 import { serveMetrics } from './metrics-server.js';
 import { OpenLayers } from './open-layers.js';
-import { linkOf } from './processes.js';
 import { Resolver } from './resolver.js';
 import { Session } from './session.js';
 import { CONTROL_SOCKET, SocketDirectory } from './socket-directory.js';
@@ -172,27 +170,8 @@ export class Daemon {
         busy: this.#layers.crew.board.busy,
         restarts: this.#layers.crew.restarts,
       },
-      mounts: [...this.#sessions].map(({ mountpoint, pid, since, asked, layers, ring }) => ({
-        mountpoint,
-        pid,
-        mountNamespace: linkOf(pid, 'ns/mnt') ?? null,
-        since: since.toISOString(),
-        configurations: asked.map(shownConfiguration),
-        layers: layers.map((layer) => layer.number),
-        ring,
-      })),
-      layers: this.#layers.list().map(({ number, name, record, pinned, blob, users }) => ({
-        number,
-        name,
-        kind: record.kind,
-        tocDigest: `sha256:${record.tocDigest}`,
-        inodes: record.inodes,
-        files: record.files,
-        contentSize: record.contentSize,
-        verified: verifiedBy(record.unverified, pinned),
-        fetched: blob.remote ? describeRemote(blob.remote) : null,
-        mounts: users,
-      })),
+      mounts: [...this.#sessions].map(describeMount),
+      layers: this.#layers.list().map(describeLayer),
       opens: [...this.#sessions].map(({ ring }) => ring ?? NO_OPENS).reduce(addOpens, this.#opensBefore),
       counters: this.#layers.crew.board.counters.all(),
     };
@@ -254,14 +233,4 @@ export class Daemon {
     if (!this.#cache.isThere()) void this.stop('its cache was removed');
     else if (!this.#sockets.isThere()) void this.stop('its sockets were removed');
   }
-}
-
-function verifiedBy(unverified: boolean, pinned: boolean): string {
-  if (unverified) return 'nothing: some files have no digest';
-  return pinned ? 'the digests of its manifest' : 'the digests of its TOC';
-}
-
-function describeRemote({ fetcher, blocks, link, file }: Remote): NonNullable<Status['layers'][number]['fetched']> {
-  const { bytes, requests } = fetcher;
-  return { bytes, requests, size: file.size, present: blocks.present / Math.max(1, blocks.count), ...link.describe() };
 }

@@ -1,39 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { closeSync, constants as fsConstants, mkdirSync, openSync, rmSync } from 'node:fs';
-import { constants } from 'node:os';
+import { closeSync, constants, mkdirSync, openSync, rmSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { addon, type Connection, type RingStatus, type Watcher } from '../../native/addon.js';
 import { HeldFile } from '../blob/held-file.js';
 import type { CacheLayout } from '../disk/cache-layout.js';
-import { CrfsError, type ErrorCode } from '../errors/error.js';
-import { isNoSpace } from '../errors/no-space.js';
-import { withoutPasswords } from '../errors/passwords.js';
+import { CrfsError } from '../errors/error.js';
 import type { ClientLease, Clients } from './clients.js';
 import { parseIntroduction } from './introduction.js';
 import { NO_DESCRIPTORS } from './listener.js';
 import { type Answer, decodeQuestion, encodeAnswer, messageLimit, type Question } from './message.js';
 import type { OpenLayer, OpenLayers } from './open-layers.js';
 import { lives } from './processes.js';
+import { refusalOf } from './refusal.js';
 import type { ResolvedLayer, Resolver } from './resolver.js';
-import { withoutName } from './without-name.js';
 
 const { controlVersion, busyIntervalMs } = addon.layout.constants;
 const MOST_QUESTIONS_WAITING = 64;
 const PIDS_KEPT = 4;
-
-const { EACCES, EHOSTUNREACH, EINVAL, EIO, ENOENT, ENOSPC } = constants.errno;
-const ERRNO: Readonly<Record<ErrorCode, number>> = {
-  CRFS_USAGE: EINVAL,
-  CRFS_NOT_FOUND: ENOENT,
-  CRFS_DENIED: EACCES,
-  CRFS_UNREACHABLE: EHOSTUNREACH,
-  CRFS_NOT_STARGZ: EINVAL,
-  CRFS_BAD_LAYER: EIO,
-  CRFS_DIGEST: EIO,
-  CRFS_NO_SPACE: ENOSPC,
-  CRFS_INTERNAL: EIO,
-};
 
 /** What every session of a daemon uses. */
 export interface SessionContext {
@@ -201,9 +185,8 @@ export class Session {
     this.#lease = this.#context.clients.lease(env);
     this.#staging = this.#context.layout.staging(this.#ring);
     mkdirSync(this.#staging, { mode: 0o700 });
-    const staging = openSync(this.#staging, fsConstants.O_RDONLY | fsConstants.O_DIRECTORY);
-    const fds = [addon.doorbellFd(), this.#context.objectsFd, staging];
-    this.#send({ kind: 'welcome', version: controlVersion }, fds);
+    const staging = openSync(this.#staging, constants.O_RDONLY | constants.O_DIRECTORY);
+    this.#send({ kind: 'welcome', version: controlVersion }, [addon.doorbellFd(), this.#context.objectsFd, staging]);
     closeSync(staging);
   }
 
@@ -239,11 +222,9 @@ export class Session {
   }
 
   #refuse(error: unknown): void {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const errno = error instanceof CrfsError ? ERRNO[error.code] : isNoSpace(error) ? ENOSPC : EIO;
-    this.#context.log.warn({ mountpoint: this.mountpoint, host: this.pid }, `refused a mount: ${message}`);
-    const why = code === 'EMFILE' ? NO_DESCRIPTORS : this.#asked.reduce(withoutName, message);
-    this.#send({ kind: 'error', errno, text: withoutPasswords(why) });
+    const what = { mountpoint: this.mountpoint, host: this.pid };
+    this.#context.log.warn(what, `refused a mount: ${(error as Error).message}`);
+    this.#send(refusalOf(error, this.#asked));
   }
 
   #send(answer: Answer, fds: number[] = []): void {

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Mounts and layers of the daemon as its status shows them. */
+
+import type { Remote } from '../fetch/layer-blob.js';
+import { shownConfiguration } from '../sources/configuration.js';
+import type { OpenLayer } from './open-layers.js';
+import { linkOf } from './processes.js';
+import type { Session } from './session.js';
+import type { Status } from './status.js';
+
+type LayerStatus = Status['layers'][number];
+
+export function describeMount({ mountpoint, pid, since, asked, layers, ring }: Session): Status['mounts'][number] {
+  return {
+    mountpoint,
+    pid,
+    mountNamespace: linkOf(pid, 'ns/mnt') ?? null,
+    since: since.toISOString(),
+    configurations: asked.map(shownConfiguration),
+    layers: layers.map((layer) => layer.number),
+    ring,
+  };
+}
+
+export function describeLayer({ number, name, record, pinned, blob, users }: OpenLayer): LayerStatus {
+  return {
+    number,
+    name,
+    kind: record.kind,
+    tocDigest: `sha256:${record.tocDigest}`,
+    inodes: record.inodes,
+    files: record.files,
+    contentSize: record.contentSize,
+    verified: verifiedBy(record.unverified, pinned),
+    fetched: blob.remote ? describeRemote(blob.remote) : null,
+    mounts: users,
+  };
+}
+
+function verifiedBy(unverified: boolean, pinned: boolean): string {
+  if (unverified) return 'nothing: some files have no digest';
+  return pinned ? 'the digests of its manifest' : 'the digests of its TOC';
+}
+
+function describeRemote({ fetcher, blocks, link, file }: Remote): NonNullable<LayerStatus['fetched']> {
+  const { bytes, requests } = fetcher;
+  return { bytes, requests, size: file.size, present: blocks.present / Math.max(1, blocks.count), ...link.describe() };
+}
