@@ -12,7 +12,7 @@ const test = anyTest as TestFn<{ readonly daemon: string; readonly sessions: str
 
 test.before(async (t) => {
   t.context = {
-    daemon: await compile({ name: 'fake-daemon', sources: parts.index, watch: 'none' }),
+    daemon: await compile({ name: 'fake-daemon', sources: parts.daemon, watch: 'none' }),
     sessions: await compile({ name: 'sessions', sources: await parts.client(), watch: 'address' }),
   };
 });

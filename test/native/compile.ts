@@ -21,8 +21,10 @@ const index = ['csrc/shared/index-tables.c', 'csrc/shared/index.c', 'csrc/shared
 /** The sources that test programs are made of, beside their own. */
 export const parts = {
   index,
+  daemon: [...index, 'test/native/fake-daemon-answers.c'],
   client: async (): Promise<string[]> => [...index, ...(await filesIn('csrc/client', '.c'))],
   plugin: async (): Promise<string[]> => [...(await parts.client()), ...(await filesIn('csrc/plugin', '.c'))],
+  host: async (): Promise<string[]> => [...(await parts.plugin()), 'test/native/host.c'],
 } as const;
 
 /** The files of a folder, by the checkout, whose names end so. */

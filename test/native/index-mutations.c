@@ -6,57 +6,13 @@
  * usage: index-mutations ROUNDS SEED */
 
 #include "native/check.h"
+#include "native/read-index.h"
 #include "native/sample.h"
 
-#include <dirent.h>
-#include <sys/stat.h>
-
-static volatile uint64_t sum; /* so that reading is not optimised away */
-
-static void read_bytes(const char *bytes, uint64_t length) {
-  for (uint64_t i = 0; i < length; i++)
-    sum += (unsigned char)bytes[i];
-}
-
-static void read_inode(const struct crfs_index_view *v, uint32_t number) {
-  const struct crfs_inode *i = &v->inodes[number];
-  for (uint32_t n = 0; n < i->xattr_count; n++) {
-    const struct crfs_xattr *x = &v->xattrs[i->xattr_first + n];
-    read_bytes(v->strings + x->name, x->name_length);
-    read_bytes(v->strings + x->value, x->value_length);
-  }
-  switch (i->mode & S_IFMT) {
-  case S_IFDIR:
-    for (uint32_t n = 0; n < i->count; n++)
-      sum += v->dirents[i->first + n].inode;
-    break;
-  case S_IFLNK:
-    read_bytes(v->strings + i->first, i->size);
-    break;
-  case S_IFREG:
-    for (uint64_t n = 0, at = 0; n < i->count; n++) {
-      const struct crfs_chunk *c = &v->chunks[i->first + n];
-      CHECK(c->file_offset == at && c->size <= i->size - at);
-      at += c->size;
-      if (c->digest != 0)
-        read_bytes((const char *)v->digests[c->digest - 1], 32);
-    }
-  }
-}
-
 static void read_all(const struct crfs_index_view *v) {
-  for (uint64_t i = 0; i < v->header->inodes.count; i++)
-    read_inode(v, (uint32_t)i);
-  for (uint64_t i = 0; i < v->header->dirents.count; i++) {
-    const struct crfs_dirent *d = &v->dirents[i];
-    const struct crfs_dirent *found = crfs_index_find(v, v->strings + d->path, d->path_length);
-    sum += found == NULL ? 0 : found->inode;
-    sum += v->inodes[d->inode].mode;
-    read_bytes(v->strings + d->path + d->path_length - d->name_length, d->name_length);
-  }
+  read_index(v);
   for (size_t i = 1; i < sample_count; i++)
     sum += crfs_index_find(v, sample_files[i].path, strlen(sample_files[i].path)) != NULL;
-  sum += crfs_index_find(v, "no/such/path", 12) != NULL;
 }
 
 /* A number that is likely to break something. */

@@ -1,38 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /* An index that is large enough for as many threads as check one at most, wrong in each table and in each thread's part
- * of it: what is said is what one thread says, with threads and where none can be had. The processors and threads that
- * shared/parts.c gets are of this program's making. */
+ * of it: what is said is what one thread says, with threads and where none can be had. */
 
 #include "native/check.h"
+#include "native/own-threads.h"
 #include "shared/index.h"
 
 #include <dirent.h>
-#include <pthread.h>
-#include <sched.h>
 #include <sys/stat.h>
-
-static int processors = 1, threads_to_have = 0, threads_had = 0;
-
-static int offered_processors(pid_t pid, size_t size, cpu_set_t *set) {
-  (void)pid;
-  memset(set, 0, size);
-  for (int i = 0; i < processors; i++)
-    CPU_SET(i, set);
-  return 0;
-}
-
-static int create_some(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *), void *argument) {
-  if (threads_had == threads_to_have)
-    return EAGAIN;
-  threads_had++;
-  return pthread_create(thread, attributes, body, argument);
-}
-
-#define sched_getaffinity offered_processors
-#define pthread_create create_some
-#include "shared/parts.c"
-#undef pthread_create
 
 #define PARTS CRFS_PARTS_LIMIT
 #define FILES 100u /* in each directory */
@@ -206,46 +182,9 @@ static void without_threads(void) {
   }
 }
 
-struct visit {
-  uint64_t times[16], of_part[CRFS_PARTS_LIMIT];
-};
-
-static void visit(void *context, unsigned part, uint64_t first, uint64_t end) {
-  struct visit *seen = context;
-  for (uint64_t i = first; i < end; i++)
-    seen->times[i]++;
-  seen->of_part[part] = end - first;
-}
-
-static void parts_make_up_the_range(void) {
-  threads_to_have = 1000;
-  threads_had = 0;
-  for (unsigned parts = 1; parts <= PARTS; parts++)
-    for (uint64_t count = 0; count <= 16; count++) {
-      struct visit seen = {0};
-      crfs_parts_run(parts, count, visit, &seen);
-      for (uint64_t i = 0; i < 16; i++)
-        CHECK(seen.times[i] == (i < count));
-      for (unsigned i = 0; i < parts; i++)
-        CHECK(seen.of_part[i] - count / parts <= 1);
-    }
-}
-
-static void parts_are_worth_a_thread(void) {
-  processors = 3;
-  CHECK(crfs_parts_of(0, 10) == 1);
-  CHECK(crfs_parts_of(19, 10) == 1);
-  CHECK(crfs_parts_of(20, 10) == 2);
-  CHECK(crfs_parts_of(1000, 10) == 3);
-  processors = 64;
-  CHECK(crfs_parts_of(UINT64_MAX, 10) == PARTS);
-}
-
 /* usage: index-parts [few]: few damages, for a program that is slowed down */
 int main(int argc, char **argv) {
   (void)argv;
-  parts_make_up_the_range();
-  parts_are_worth_a_thread();
   make_index();
   expect(NULL);
   for (unsigned quarter = 0; quarter < (argc > 1 ? 1 : PARTS); quarter++)

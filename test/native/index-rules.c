@@ -5,6 +5,8 @@
 #include "native/check.h"
 #include "native/sample.h"
 
+#include <sys/stat.h>
+
 static _Alignas(8) char whole[SAMPLE_SIZE], damaged[SAMPLE_SIZE];
 static size_t size;
 
@@ -17,7 +19,7 @@ static size_t size;
 /* The first inode of a type. */
 static struct crfs_inode *inode_of(uint32_t type) {
   for (uint64_t i = 1; i < HEADER->inodes.count; i++)
-    if ((INODES[i].mode & 0170000) == type && (type != 0100000 || INODES[i].count > 1))
+    if ((INODES[i].mode & S_IFMT) == type && (type != S_IFREG || INODES[i].count > 1))
       return &INODES[i];
   abort();
 }
@@ -59,31 +61,31 @@ static void entries(void) {
 }
 
 static void inodes(void) {
-  REFUSED(INODES[0].mode ^= 0140000 ^ 0040000, "the root is no directory");
+  REFUSED(INODES[0].mode ^= S_IFSOCK ^ S_IFDIR, "the root is no directory");
   REFUSED(INODES[1].xattr_count = UINT32_MAX, "xattrs of an inode leave their table");
   REFUSED(INODES[1].dirent++, "an inode has no entry");
   REFUSED(INODES[1].mtime_nsec = 1000000000, "nanoseconds out of range");
   REFUSED(INODES[0].size = 1, "size of what has no content");
-  REFUSED(inode_of(0020000)->size = 1, "size of what has no content");
+  REFUSED(inode_of(S_IFCHR)->size = 1, "size of what has no content");
   REFUSED(INODES[0].count = UINT32_MAX, "entries of a directory leave their table");
   REFUSED(INODES[0].count--, "an entry lies in no directory");
   REFUSED(INODES[1].first--, "an entry lies in another directory");
   REFUSED(struct crfs_dirent first = DIRENTS[0]; DIRENTS[0] = DIRENTS[1]; DIRENTS[1] = first;
           INODES[DIRENTS[0].inode].dirent = 0;
           INODES[DIRENTS[1].inode].dirent = 1, "entries of a directory are not sorted");
-  REFUSED(inode_of(0120000)->first = UINT64_MAX, "a symlink's target leaves the strings");
+  REFUSED(inode_of(S_IFLNK)->first = UINT64_MAX, "a symlink's target leaves the strings");
   REFUSED(INODES[HEADER->inodes.count - 1].mode = 0, "an entry's type differs from its inode's");
 }
 
 static void chunks(void) {
-  REFUSED(inode_of(0100000)->size = UINT64_MAX, "size of a file out of range");
-  REFUSED(inode_of(0100000)->first = UINT64_MAX, "chunks of a file leave their table");
-  REFUSED(inode_of(0100000)->first++, "chunks of a file do not follow each other");
-  REFUSED(inode_of(0100000)->size++, "chunks of a file do not cover it");
+  REFUSED(inode_of(S_IFREG)->size = UINT64_MAX, "size of a file out of range");
+  REFUSED(inode_of(S_IFREG)->first = UINT64_MAX, "chunks of a file leave their table");
+  REFUSED(inode_of(S_IFREG)->first++, "chunks of a file do not follow each other");
+  REFUSED(inode_of(S_IFREG)->size++, "chunks of a file do not cover it");
   REFUSED(CHUNKS[0].inode++, "chunks of a file do not follow each other");
   REFUSED(CHUNKS[1].file_offset++, "chunks of a file do not follow each other");
   REFUSED(CHUNKS[0].size = UINT64_MAX, "chunks of a file do not follow each other");
-  REFUSED(struct crfs_inode *i = inode_of(0100000); i->count = 0; i->size = 0, "a chunk belongs to no file");
+  REFUSED(struct crfs_inode *i = inode_of(S_IFREG); i->count = 0; i->size = 0, "a chunk belongs to no file");
   REFUSED(CHUNKS[0].digest = UINT32_MAX, "a chunk's digest leaves its table");
   REFUSED(CHUNKS[0].offset = UINT64_MAX, "a chunk leaves the blob");
   REFUSED(CHUNKS[0].end = CHUNKS[0].offset, "a chunk leaves the blob");

@@ -22,6 +22,15 @@ test('several threads find in a large index what one finds, and as many as can b
   t.is(outcome.code, 0);
 });
 
+for (const watch of ['address', 'thread'] as const) {
+  test(`a range is divided into parts that make it up, each worth a thread, as the ${watch} sanitizer sees it`, async (t) => {
+    const outcome = await outcomeOf(await compile({ name: 'parts', sources: [], watch }), []);
+    t.is(outcome.stderr, '');
+    t.regex(outcome.stdout, /^checks [1-9]\d+\n$/);
+    t.is(outcome.code, 0);
+  });
+}
+
 test('ThreadSanitizer sees no race between the threads that check an index', async (t) => {
   const sources = ['csrc/shared/index-tables.c', 'csrc/shared/index.c'];
   const outcome = await outcomeOf(await compile({ name: 'index-parts', sources, watch: 'thread' }), ['few']);

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* A host: loads the plugin as fuse-overlayfs does, over a daemon that the environment makes fail (fake-daemon.c), and
- * looks at what a reader gets. Linked with the plugin.
+/* What readers get, and what the host copies up, over a daemon that the environment may make fail (fake-daemon.c).
  *
  * usage: mount SCENARIO BLOB-IN-BASE64 */
 
 #include "native/check.h"
+#include "native/host.h"
 #include "native/sample.h"
-#include "plugin/host.h"
-#include "shared/ring.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -19,67 +17,7 @@
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
-struct data_source *plugin_load(const char *opaque, const char *path);
-int plugin_release(void);
-
-#define LAYERS 2
 #define COPY_UP (O_RDONLY | O_NONBLOCK)
-
-static struct data_source *ds;
-static struct ovl_layer l[LAYERS];
-static const char *opaque;
-
-static int load(void) {
-  ds = plugin_load(opaque, "/tmp");
-  int count = ds->num_of_layers(opaque, "/tmp");
-  if (count < 0)
-    return -1;
-  CHECK(count == LAYERS);
-  for (int i = 0; i < count; i++) {
-    l[i] = (struct ovl_layer){.ds = ds, .fd = -1};
-    if (ds->load_data_source(&l[i], opaque, "/tmp", i) < 0)
-      return -1;
-    CHECK(strcmp(l[i].path, "/tmp") == 0 && (fcntl(l[i].fd, F_GETFD) & FD_CLOEXEC) != 0);
-  }
-  return 0;
-}
-
-static void unload(void) {
-  for (int i = 0; i < LAYERS; i++) {
-    CHECK(ds->cleanup(&l[i]) == 0);
-    free(l[i].path);
-    close(l[i].fd);
-  }
-  CHECK(plugin_release() == 0);
-}
-
-static int open_to_read(const char *path) {
-  return ds->openat(&l[0], path, O_RDONLY | O_NOFOLLOW, 0700);
-}
-
-static void check_content(int fd, const char *path) {
-  struct stat st, own;
-  CHECK(fd >= 0);
-  CHECK(ds->statat(&l[0], path, &st, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS) == 0);
-  CHECK(fstat(fd, &own) == 0 && own.st_size == st.st_size);
-  for (off_t at = 0; at < st.st_size; at++) {
-    unsigned char byte;
-    CHECK(pread(fd, &byte, 1, at) == 1 && byte == sample_byte(st.st_ino & 0xffffff, (uint64_t)at));
-  }
-}
-
-static void read_file(const char *path) {
-  int fd = open_to_read(path);
-  check_content(fd, path);
-  CHECK((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0 && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY);
-  close(fd);
-}
-
-static void read_all_files(void) {
-  for (size_t i = 0; i < sample_count; i++)
-    if (S_ISREG(sample_files[i].mode) && sample_files[i].size > 0)
-      read_file(sample_files[i].path);
-}
 
 static int cut(const char *path, const struct stat *st, int type, struct FTW *at) {
   (void)at;
@@ -89,11 +27,11 @@ static int cut(const char *path, const struct stat *st, int type, struct FTW *at
 static void objects_that_were_cut_short_are_asked_for_again(void) {
   char objects[1024];
   snprintf(objects, sizeof objects, "%s/objects", getenv("FAKE_ROOT"));
-  CHECK(load() == 0);
+  CHECK(host_load() == 0);
   read_all_files();
   CHECK(nftw(objects, cut, 8, FTW_PHYS) == 0);
   read_all_files();
-  unload();
+  host_unload();
 }
 
 static int descriptors(void) {
@@ -105,21 +43,21 @@ static int descriptors(void) {
 
 static void reads_and_leaves_nothing_open(void) {
   int before = descriptors();
-  CHECK(load() == 0);
+  CHECK(host_load() == 0);
   read_all_files();
   read_all_files();
-  unload();
+  host_unload();
   CHECK(descriptors() == before);
 }
 
 static void reads_after_the_host_has_forked(void) {
   int status;
-  CHECK(load() == 0);
+  CHECK(host_load() == 0);
   pid_t child = fork();
   CHECK(child >= 0);
   if (child == 0) {
     read_all_files();
-    unload();
+    host_unload();
     exit(0);
   }
   CHECK(waitpid(child, &status, 0) == child && status == 0);
@@ -133,12 +71,12 @@ static void *read_as_a_thread(void *unused) {
 
 static void threads_read(void) {
   pthread_t threads[6];
-  CHECK(load() == 0);
+  CHECK(host_load() == 0);
   for (int i = 0; i < 6; i++)
     CHECK(pthread_create(&threads[i], NULL, read_as_a_thread, NULL) == 0);
   for (int i = 0; i < 6; i++)
     CHECK(pthread_join(threads[i], NULL) == 0);
-  unload();
+  host_unload();
 }
 
 static void processes_race_to_start_the_daemon(void) {
@@ -150,10 +88,10 @@ static void processes_race_to_start_the_daemon(void) {
       close(start[1]);
       close(end[1]);
       CHECK(read(start[0], &byte, 1) == 0); /* all start at once */
-      CHECK(load() == 0);
+      CHECK(host_load() == 0);
       read_all_files();
       CHECK(write(loaded[1], &byte, 1) == 1 && read(end[0], &byte, 1) == 0); /* the daemon ends with its last mount */
-      unload();
+      host_unload();
       exit(0);
     }
   close(start[1]);
@@ -195,7 +133,7 @@ static int left_in_tmp(void) {
 static void what_is_copied_up_carries_its_attributes(void) {
   static const char *const directories[] = {"", "bin", "etc", "usr/share", "usr/share/doc"};
   char value[8];
-  CHECK(load() == 0);
+  CHECK(host_load() == 0);
   for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++) {
     int fd = ds->openat(&l[0], directories[i], COPY_UP, 0755);
     check_attributes(fd, directories[i]);
@@ -218,7 +156,7 @@ static void what_is_copied_up_carries_its_attributes(void) {
   check_content(copy, "bin/sh");
   close(copy);
   CHECK(left_in_tmp() == 0);
-  unload();
+  host_unload();
 }
 
 static int names_in(DIR *directory) {
@@ -233,17 +171,17 @@ static int names_in(DIR *directory) {
 
 /* As the host does before it renames a directory over a deleted one. */
 static void the_c_library_can_read_a_directory(void) {
-  CHECK(load() == 0);
+  CHECK(host_load() == 0);
   for (int i = 0; i < 2; i++) {
     CHECK(names_in(ds->opendir(&l[0], "etc")) == 5);
     CHECK(names_in(ds->opendir(&l[0], "usr/share/doc")) == 0);
     CHECK(names_in(fdopendir(ds->openat(&l[0], "bin", O_DIRECTORY, 0755))) == 5);
   }
-  unload();
+  host_unload();
 }
 
 static void copies_up_after_the_daemon_died(void) {
-  CHECK(load() == 0);
+  CHECK(host_load() == 0);
   read_file("bin/su");
   read_file("bin/sh");
   CHECK(open_to_read("etc/passwd") >= 0); /* the first daemon dies here */
@@ -251,59 +189,55 @@ static void copies_up_after_the_daemon_died(void) {
   check_attributes(fd, "usr/share/doc");
   CHECK(faccessat(l[0].fd, "usr/share", F_OK, 0) == 0 && faccessat(l[1].fd, "usr/share", F_OK, 0) == 0);
   close(fd);
-  unload();
+  host_unload();
 }
 
 static void opens_fail(int expected) {
-  CHECK(load() == 0);
+  CHECK(host_load() == 0);
   CHECK_ERRNO(open_to_read("bin/sh"), expected);
   CHECK_ERRNO(open_to_read("bin/sh"), expected);
-  unload();
+  host_unload();
+}
+
+static void opens_end_in_eio(void) {
+  opens_fail(EIO);
+}
+
+static void opens_time_out(void) {
+  opens_fail(ETIMEDOUT);
 }
 
 static void the_mount_fails(void) {
-  CHECK(load() == -1);
+  CHECK(host_load() == -1);
 }
 
-int main(int argc, char **argv) {
-  sigset_t signals;
-  CHECK(argc == 3);
-  opaque = argv[2];
-  /* what no daemon may inherit */
-  char session[16];
-  snprintf(session, sizeof session, "%d", (int)getsid(0));
-  setenv("HOST_SESSION", session, 1);
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGUSR2);
-  sigprocmask(SIG_BLOCK, &signals, NULL);
-  signal(SIGUSR1, SIG_IGN);
-  CHECK(fcntl(2, F_DUPFD, 40) >= 0);
+static const struct {
+  const char *name;
+  void (*run)(void);
+} scenarios[] = {
+    {"read", reads_and_leaves_nothing_open},
+    {"cut", objects_that_were_cut_short_are_asked_for_again},
+    {"fork", reads_after_the_host_has_forked},
+    {"threads", threads_read},
+    {"race", processes_race_to_start_the_daemon},
+    {"copy-up", what_is_copied_up_carries_its_attributes},
+    {"list", the_c_library_can_read_a_directory},
+    {"copy-up-later", copies_up_after_the_daemon_died},
+    {"eio", opens_end_in_eio},
+    {"timeout", opens_time_out},
+    {"refused", the_mount_fails},
+};
 
-  const char *scenario = argv[1];
-  if (strcmp(scenario, "read") == 0)
-    reads_and_leaves_nothing_open();
-  else if (strcmp(scenario, "cut") == 0)
-    objects_that_were_cut_short_are_asked_for_again();
-  else if (strcmp(scenario, "fork") == 0)
-    reads_after_the_host_has_forked();
-  else if (strcmp(scenario, "threads") == 0)
-    threads_read();
-  else if (strcmp(scenario, "race") == 0)
-    processes_race_to_start_the_daemon();
-  else if (strcmp(scenario, "copy-up") == 0)
-    what_is_copied_up_carries_its_attributes();
-  else if (strcmp(scenario, "list") == 0)
-    the_c_library_can_read_a_directory();
-  else if (strcmp(scenario, "copy-up-later") == 0)
-    copies_up_after_the_daemon_died();
-  else if (strcmp(scenario, "eio") == 0)
-    opens_fail(EIO);
-  else if (strcmp(scenario, "timeout") == 0)
-    opens_fail(ETIMEDOUT);
-  else if (strcmp(scenario, "refused") == 0)
-    the_mount_fails();
-  else
-    CHECK(!"a scenario");
+int main(int argc, char **argv) {
+  int runs = 0;
+  CHECK(argc == 3);
+  host_begin(argv[2]);
+  for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++)
+    if (strcmp(argv[1], scenarios[i].name) == 0) {
+      scenarios[i].run();
+      runs++;
+    }
+  CHECK(runs == 1);
   printf("checks %lu\n", checks);
   return 0;
 }

@@ -15,11 +15,11 @@ interface Programs {
 const test = anyTest as TestFn<Programs>;
 
 test.before(async (t) => {
-  const plugin = await parts.plugin();
+  const host = await parts.host();
   t.context = {
-    daemon: await compile({ name: 'fake-daemon', sources: parts.index, watch: 'none' }),
-    mount: await compile({ name: 'mount', sources: plugin, watch: 'address' }),
-    threaded: await compile({ name: 'mount', sources: plugin, watch: 'thread' }),
+    daemon: await compile({ name: 'fake-daemon', sources: parts.daemon, watch: 'none' }),
+    mount: await compile({ name: 'mount', sources: host, watch: 'address' }),
+    threaded: await compile({ name: 'mount', sources: host, watch: 'thread' }),
   };
 });
 

@@ -2,8 +2,8 @@
 
 /* Packets with descriptors, as a control connection takes them: for programs that play one of its ends. */
 
-#ifndef TEST_PACKET_H
-#define TEST_PACKET_H
+#ifndef CRFS_TEST_PACKET_H
+#define CRFS_TEST_PACKET_H
 
 #include <string.h>
 #include <sys/socket.h>
