@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import type { IndexReader } from '../../src/main/index/reader.js';
+import { entriesOf } from '../tools/index-facts.js';
 import { indexBlob, tailSource } from '../tools/toc.js';
 
 const fixtures = fileURLToPath(new URL('../../../test/fixtures/interop', import.meta.url));
@@ -36,7 +37,7 @@ const TREE = [
 const MADE = new Set(['run', 'usr', 'usr/bin']);
 
 function listing(index: IndexReader): unknown[] {
-  return Array.from(index.entries(), ({ path, inode }) => [
+  return Array.from(entriesOf(index), ({ path, inode }) => [
     path,
     index.mode(inode).toString(8),
     index.size(inode),
@@ -68,7 +69,7 @@ for (const { name, kind, tocOffset, prefetchEnd, chunkDigests } of [
     t.false(summary.unverified);
     t.is(index.prefetchEnd, prefetchEnd);
 
-    for (const { path, inode } of index.entries()) {
+    for (const { path, inode } of entriesOf(index)) {
       t.is(index.mtimeSeconds(inode), MADE.has(path) ? 0 : MTIME, path);
       if ((index.mode(inode) & S_IFMT) === 0o100000) t.true(index.hasDigest(inode), path);
     }

@@ -7,6 +7,7 @@ import { recognise } from '../../src/main/formats/recognise.js';
 import { buildIndex } from '../../src/main/index/build.js';
 import { IndexReader } from '../../src/main/index/reader.js';
 import { openFileSource } from '../../src/main/sources/file.js';
+import { entriesOf } from './index-facts.js';
 import type { Tree, TreeEntry } from './tree.js';
 
 const TYPES: Readonly<Record<number, TreeEntry['type']>> = {
@@ -26,7 +27,7 @@ export async function describeLayer(layer: string, scratch: string): Promise<Tre
     await buildIndex({ layer: await recognise(source), path, memoryLimit: 2 ** 30, blobIdentity: 'layer' });
     const index = new IndexReader(readFileSync(path));
     const below = Array.from(
-      index.entries(),
+      entriesOf(index),
       ({ path: name, inode }) => [latin1(name), entryOf(index, inode)] as const,
     );
     return new Map([['.', entryOf(index, 0)], ...below]);

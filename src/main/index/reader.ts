@@ -6,19 +6,11 @@
  */
 
 import { addon } from '../../native/addon.js';
-import { bytesOfName, nameOfBytes } from '../formats/name-bytes.js';
-import { placeEnd, placeOver, placeStart, tagEnd, tagOver, tagStart } from './hash.js';
+import { nameOfBytes } from '../formats/name-bytes.js';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './modes.js';
+import { NameTable } from './name-table.js';
 
-const {
-  index: HEADER,
-  inode: INODE,
-  dirent: DIRENT,
-  chunk: CHUNK,
-  xattr: XATTR,
-  slot: SLOT,
-  table: TABLE,
-} = addon.layout;
+const { index: HEADER, inode: INODE, chunk: CHUNK, xattr: XATTR, table: TABLE } = addon.layout;
 const { indexUnverified, inodeDigest } = addon.layout.constants;
 
 const DIGEST_BYTES = 32;
@@ -36,14 +28,9 @@ export interface PathEntry {
 
 export class IndexReader {
   readonly inodes: number;
-  readonly dirents: number;
   readonly chunks: number;
   /** sha256 of the TOC's JSON, hex. */
   readonly tocDigest: string;
-  /** Inode n shows as inoBase | n. */
-  readonly inoBase: bigint;
-  /** The largest chunk offset in use. */
-  readonly blobUsed: number;
   /** Bytes [0, prefetchEnd) of the blob are wanted at start; 0: nothing is. */
   readonly prefetchEnd: number;
   /** Bytes of all regular files, each inode once. */
@@ -55,16 +42,12 @@ export class IndexReader {
 
   readonly #bytes: Buffer;
   readonly #view: DataView;
+  readonly #names: NameTable;
   readonly #inodes: number;
-  readonly #dirents: number;
   readonly #chunks: number;
   readonly #digests: number;
   readonly #xattrs: number;
-  readonly #slots: number;
-  readonly #slotCount: number;
-  readonly #probes: number;
   readonly #strings: number;
-  readonly #hashSeed: number;
 
   /** Over bytes that addon.indexCheck found sound: nothing is checked again. They must stay as they are. */
   constructor(index: ArrayBuffer | Uint8Array) {
@@ -72,26 +55,19 @@ export class IndexReader {
       ? Buffer.from(index.buffer, index.byteOffset, index.byteLength)
       : Buffer.from(index);
     this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength);
+    this.#names = new NameTable(this.#bytes);
     this.inodes = this.#u64(HEADER.inodes + TABLE.count);
-    this.dirents = this.#u64(HEADER.dirents + TABLE.count);
     this.chunks = this.#u64(HEADER.chunks + TABLE.count);
     this.tocDigest = this.#bytes.toString('hex', HEADER.tocDigest, HEADER.tocDigest + DIGEST_BYTES);
-    this.inoBase = this.#view.getBigUint64(HEADER.inoBase, true);
-    this.blobUsed = this.#u64(HEADER.blobUsed);
     this.prefetchEnd = this.#u64(HEADER.prefetchEnd);
     this.contentSize = this.#u64(HEADER.contentSize);
     this.unverified = (this.#u32(HEADER.flags) & indexUnverified) !== 0;
     this.codec = this.#u32(HEADER.codec);
     this.#inodes = this.#u64(HEADER.inodes + TABLE.offset);
-    this.#dirents = this.#u64(HEADER.dirents + TABLE.offset);
     this.#chunks = this.#u64(HEADER.chunks + TABLE.offset);
     this.#digests = this.#u64(HEADER.digests + TABLE.offset);
     this.#xattrs = this.#u64(HEADER.xattrs + TABLE.offset);
-    this.#slots = this.#u64(HEADER.slots + TABLE.offset);
-    this.#slotCount = this.#u64(HEADER.slots + TABLE.count);
-    this.#probes = this.#u32(HEADER.probes);
     this.#strings = this.#u64(HEADER.strings + TABLE.offset);
-    this.#hashSeed = this.#u32(HEADER.hashSeed);
   }
 
   #u32(at: number): number {
@@ -230,37 +206,12 @@ export class IndexReader {
 
   /** The inode at a clean path ('' is the root), or -1. */
   find(path: string): number {
-    if (path === '') {
-      return 0;
-    }
-    const bytes = bytesOfName(path);
-    const place = placeEnd(placeOver(placeStart(this.#hashSeed), bytes, 0, bytes.length));
-    const tag = tagEnd(tagOver(tagStart(this.#hashSeed), bytes, 0, bytes.length));
-    for (let probe = 0; probe < this.#probes; probe++) {
-      const slot = this.#slots + ((place + probe) % this.#slotCount) * SLOT.bytes;
-      const dirent = this.#u32(slot + SLOT.dirent);
-      if (dirent === 0) {
-        return -1;
-      }
-      if (this.#u32(slot + SLOT.tag) === tag && this.#pathBytes(dirent - 1).equals(bytes)) {
-        return this.#direntInode(dirent - 1);
-      }
-    }
-    return -1;
-  }
-
-  #pathBytes(dirent: number): Buffer {
-    const at = this.#dirents + dirent * DIRENT.bytes;
-    return this.#slice(this.#u32(at + DIRENT.path), this.#view.getUint16(at + DIRENT.pathLength, true));
-  }
-
-  #direntInode(dirent: number): number {
-    return this.#u32(this.#dirents + dirent * DIRENT.bytes + DIRENT.inode);
+    return path === '' ? 0 : this.#names.find(path);
   }
 
   /** A path of the inode: one of several if it has hardlinks; the root's is ''. */
   path(n: number): string {
-    return n === 0 ? '' : nameOfBytes(this.#pathBytes(this.#u32(this.#inode(n) + INODE.dirent)));
+    return n === 0 ? '' : this.#names.path(this.#u32(this.#inode(n) + INODE.dirent));
   }
 
   /** The entries of a directory, sorted by the bytes of their names. */
@@ -268,23 +219,7 @@ export class IndexReader {
     const first = this.#u64(this.#inode(directory) + INODE.first);
     const end = first + this.#u32(this.#inode(directory) + INODE.count);
     for (let dirent = first; dirent < end; dirent++) {
-      yield { path: nameOfBytes(this.#pathBytes(dirent)), inode: this.#direntInode(dirent) };
-    }
-  }
-
-  /** Every path below the root, each directory before what it holds. */
-  *entries(): Generator<PathEntry> {
-    const walks = [this.children(0)];
-    for (let walk = walks.at(-1); walk !== undefined; walk = walks.at(-1)) {
-      const { value, done } = walk.next();
-      if (done === true) {
-        walks.pop();
-        continue;
-      }
-      yield value;
-      if (this.isDirectory(value.inode)) {
-        walks.push(this.children(value.inode));
-      }
+      yield { path: this.#names.path(dirent), inode: this.#names.inode(dirent) };
     }
   }
 
