@@ -2,7 +2,7 @@
 
 import { gunzipSync } from 'node:zlib';
 import type { Decoder } from './decoder.js';
-import { Gunzip, gunzip } from './gunzip.js';
+import { badMember, Gunzip, gunzip } from './gunzip.js';
 
 /** The zlib that Node carries. */
 export const zlib: Decoder = {
@@ -12,9 +12,10 @@ export const zlib: Decoder = {
       const content = gunzipSync(input, { maxOutputLength: output.length, chunkSize: Math.max(64, output.length) });
       output.set(content);
       return content.length;
-    } catch {
-      // its one-shot call cannot stop where the output is full; the other one tells what is wrong, if anything is
-      return gunzip.decode(input, output);
+    } catch (error) {
+      // its one-shot call cannot stop in the middle of a member
+      if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return gunzip.decode(input, output);
+      throw badMember(error);
     }
   },
   begin: () => new Gunzip(),
