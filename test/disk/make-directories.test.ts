@@ -20,6 +20,11 @@ test('makes what is missing, and says where that began', (t) => {
   t.is(makeDirectories(join(root, 'a/b')), undefined);
 });
 
+test('one that is there by the time that it is to be made will do', (t) => {
+  const root = makeRoot(t);
+  t.is(makeDirectories(`${root}/a/.`), join(root, 'a')); // both parts of the path are the same directory
+});
+
 test('fails where none can be made', (t) => {
   const root = makeRoot(t);
   writeFileSync(join(root, 'file'), '');

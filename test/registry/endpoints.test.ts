@@ -183,6 +183,7 @@ test('a file that changes is read again', async (t) => {
 
 for (const [what, text] of [
   ['is not TOML', 'a = '],
+  ['is larger than any can be', `# ${'x'.repeat(4 << 20)}\n`],
   [
     'mixes versions of the format',
     'unqualified-search-registries = ["b.com"]\n[registries.search]\nregistries = ["a.com"]',
