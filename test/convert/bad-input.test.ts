@@ -180,6 +180,16 @@ test('an interrupted conversion leaves nothing', async (t) => {
   t.deepEqual(readdirSync(directory), ['tar']);
 });
 
+test('a conversion that is interrupted before it has begun leaves nothing', async (t) => {
+  const directory = scratch(t);
+  const tar = join(directory, 'tar');
+  writeTar(tar, [file]);
+  const reason = new Error('enough');
+  const error = await t.throwsAsync(convert(tar, join(directory, 'layer'), { signal: AbortSignal.abort(reason) }));
+  t.is(error, reason);
+  t.deepEqual(readdirSync(directory), ['tar']);
+});
+
 test('what a mount shows in another way than the tar says is told', async (t) => {
   const directory = scratch(t);
   const [tar, layer] = [join(directory, 'tar'), join(directory, 'layer')];

@@ -30,6 +30,7 @@ export interface FileOptions extends Omit<LayerOptions, 'name'> {
 export async function convertFile(source: string, destination: string, options: FileOptions): Promise<LayerResult> {
   return await writeWhole(destination, async (file) => {
     const input = await openInput(source, options.signal);
+    input.on('error', () => undefined); // met where the input is read; the signal may abort before it is
     try {
       const name = source === '-' ? 'standard input' : source;
       const pieces = watched(input, options.signal, options.onProgress);
