@@ -153,8 +153,37 @@ mounting('with no descriptors left a mount is refused in one line, others read o
   t.is(await daemonOf(machine), daemon);
 });
 
+mounting(
+  'a daemon that is short of descriptors serves with the workers that it has, and gets more later',
+  async (t) => {
+    const machine = new Machine({ CRFS_WORKERS: '6' });
+    t.teardown(() => machine.dispose());
+    const known = await knownLayer(machine, { small: 160, large: 4 });
+    const mount = await machine.mount([known.layer]);
+    const daemon = await daemonOf(machine);
+    const allow = (most: number) => run('prlimit', [`--pid=${daemon}`, `--nofile=${most}:`]);
+    const readAnew = async (): Promise<void> => {
+      dropObjects(machine);
+      t.deepEqual(await readAll(mount.merged, known), RIGHT);
+      t.is(newestDaemon(machine), daemon);
+    };
+    await allow(firstFree(daemon) + 12);
+    await until('a worker more is wanted', async () => {
+      await readAnew();
+      return /no more workers are started: only \d+ descriptors are left/.test(machine.log);
+    });
+    const threads = (): number => readdirSync(`/proc/${daemon}/task`).length;
+    const few = threads();
+    await allow(1000);
+    await until('there are more', async () => {
+      await readAnew();
+      return threads() > few;
+    });
+  },
+);
+
 mounting('where a connection cannot even be accepted its mount is told so, and later it mounts', async (t) => {
-  const machine = new Machine({ CRFS_WORKERS: '1' }); // a thread that starts with no descriptors ends its process
+  const machine = new Machine();
   t.teardown(() => machine.dispose());
   const known = await knownLayer(machine, { small: 20, large: 0 });
   const mount = await machine.mount([known.layer]);

@@ -13,11 +13,13 @@ import type { CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
 import type { Supply } from '../fetch/supply.js';
 import type { Settings } from '../settings/options.js';
+import { ThreadRoom } from './descriptors.js';
 
 /** By then the thread of a worker that has ended is gone. */
 const TRIM_AFTER_MS = 2000;
 const RESTART_PAUSE_MS = 100;
 const START_WITHIN_MS = 30_000;
+const LOOK_AGAIN_MS = 5000;
 
 /**
  * The workers that serve the rings: one long Piscina task each, started again if it dies. There is one to begin with, one
@@ -32,12 +34,14 @@ export class Crew {
   readonly #log: Logger;
   #pool: Piscina | undefined;
   readonly #ports = new Map<number, MessagePort>();
-  readonly #starting = new Map<number, NodeJS.Timeout>();
+  readonly #starting = new Map<number, { readonly late: NodeJS.Timeout; readonly giveUp: AbortController }>();
   #trimming: NodeJS.Timeout | undefined;
   /** By the worker's number. */
   readonly #runs = new Map<number, Promise<void>>();
   readonly #layers = new Map<number, LayerFacts>();
   readonly #supply: Supply;
+  readonly #room: ThreadRoom;
+  #lookingAgain: NodeJS.Timeout | undefined;
   readonly #dropping = new Map<number, { missing: Set<number>; done: () => void }>();
 
   constructor(settings: Settings, layout: CacheLayout, log: Logger, supply: Supply) {
@@ -45,6 +49,7 @@ export class Crew {
     this.#settings = settings;
     this.#layout = layout;
     this.#log = log;
+    this.#room = new ThreadRoom(log);
     this.board = new Board(settings.workers);
     process.once('exit', () => this.#wakeToStop()); // a thread that sleeps in the addon would keep the process
   }
@@ -52,13 +57,13 @@ export class Crew {
   /** Starts the first worker, unless that was done. It takes as long to start as a small TOC to arrive. */
   start(): void {
     if (this.#pool !== undefined || this.board.stopping) return;
-    const { workers } = this.#settings;
     const pool = new Piscina({
       filename: new URL('../../workers/serve/serve-worker.js', import.meta.url).href,
       minThreads: 1,
-      maxThreads: workers,
+      maxThreads: this.#settings.workers,
       resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 128 },
     });
+    pool.on('error', (error: Error) => this.#onStartFailure(error));
     this.#pool = pool;
     this.#startOne();
   }
@@ -82,7 +87,7 @@ export class Crew {
 
   /** Ends the workers, after the requests that they have in hand. */
   async stop(): Promise<void> {
-    for (const timer of this.#starting.values()) clearTimeout(timer);
+    for (const { late } of this.#starting.values()) clearTimeout(late);
     this.#wakeToStop();
     await Promise.all(this.#runs.values());
     clearTimeout(this.#trimming);
@@ -105,6 +110,11 @@ export class Crew {
     let worker = 0;
     while (this.#runs.has(worker)) worker++;
     if (pool === undefined || worker >= this.#settings.workers || this.board.stopping) return;
+    if (worker > 0 && !this.#room.isThere) {
+      clearTimeout(this.#lookingAgain);
+      this.#lookingAgain = setTimeout(() => this.#startOne(), LOOK_AGAIN_MS).unref();
+      return;
+    }
     const run = this.#keepRunning(pool, worker).finally(() => {
       this.#runs.delete(worker);
       this.board.running = this.#runs.size;
@@ -127,6 +137,7 @@ export class Crew {
         this.#forget(worker);
         return;
       } catch (error) {
+        if ((error as Error).name === 'AbortError') return this.#forget(worker);
         this.#log.error({ worker, error: String(error) }, 'a worker died and is started again');
         this.restarts++;
         this.#reclaim(worker);
@@ -151,22 +162,38 @@ export class Crew {
       tmp: this.#layout.tmp,
       readahead: this.#settings.readahead,
     };
-    this.#watchStart(worker);
-    await pool.run(task, { transferList: [port2] });
+    const signal = this.#watchStart(worker);
+    await pool.run(task, { transferList: [port2], signal });
   }
 
   /** A pool whose threads cannot start (no memory, no processes left) says nothing: then another daemon has to try. */
-  #watchStart(worker: number): void {
-    clearTimeout(this.#starting.get(worker));
-    const late = (): never => {
+  #watchStart(worker: number): AbortSignal {
+    this.#started(worker);
+    const fail = (): never => {
       throw new CrfsError('CRFS_INTERNAL', `worker ${worker} does not start`);
     };
-    this.#starting.set(worker, setTimeout(late, START_WITHIN_MS).unref());
+    const giveUp = new AbortController();
+    this.#starting.set(worker, { late: setTimeout(fail, START_WITHIN_MS).unref(), giveUp });
+    return giveUp.signal;
+  }
+
+  #started(worker: number): void {
+    clearTimeout(this.#starting.get(worker)?.late);
+    this.#starting.delete(worker);
+  }
+
+  /** A thread has ended before it took its task, for lack of descriptors or memory: where others serve, they do without it. */
+  #onStartFailure(error: Error): void {
+    const [worker, { giveUp } = {}] = [...this.#starting].at(-1) ?? [];
+    if (worker === undefined || this.#starting.size === this.#runs.size) throw error;
+    this.#log.warn({ worker, error: String(error) }, 'a worker does not start, and is done without');
+    this.#started(worker);
+    giveUp?.abort();
   }
 
   #onReport(worker: number, report: Report): void {
     if ('serves' in report) {
-      clearTimeout(this.#starting.get(worker));
+      this.#started(worker);
       return;
     }
     if ('short' in report) {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Logger } from 'pino';
 import { addon, type Connection, type Watcher } from '../../native/addon.js';
+import { descriptorLimit } from './descriptors.js';
 import { encodeAnswer, messageLimit } from './message.js';
 
 /** What whoever meets with EMFILE is told. */
@@ -98,12 +99,6 @@ export class Listener {
       // The next mount that is turned away waits in vain; it gives up by itself.
     }
   }
-}
-
-/** How many descriptors this process may have open. */
-function descriptorLimit(): number {
-  const limits = readFileSync('/proc/self/limits', 'latin1');
-  return Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY); // or "unlimited"
 }
 
 function refuse(fd: number): void {
