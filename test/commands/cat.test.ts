@@ -3,13 +3,14 @@
 import { writeFileSync } from 'node:fs';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import test from 'ava';
+import { noise, text } from '../tools/content.js';
 import { startFaultProxy } from '../tools/fault-proxy.js';
 import { pushTars } from '../tools/image.js';
 import { crfs } from '../tools/machine.js';
-import { noise, text, writeTar } from '../tools/nasty-tar.js';
 import { readLayer, sha256 } from '../tools/read-layer.js';
 import { startRegistry } from '../tools/registry.js';
 import { run } from '../tools/run.js';
+import { writeTar } from '../tools/tar-writer.js';
 import { invoke, layerOf, makeMachine, registryTest, SMALL } from './setting.js';
 
 test('cat prints a file of many chunks, of one shared member, and behind a symlink', async (t) => {

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import test from 'ava';
 import { createProgram } from '../../src/main/program.js';
 import { Machine, mountingTest, top } from '../tools/machine.js';
-import { writeTar } from '../tools/nasty-tar.js';
 import { run } from '../tools/run.js';
+import { writeTar } from '../tools/tar-writer.js';
 import { imageOf, invoke, layerOf, makeMachine, registryTest, SMALL } from './setting.js';
 
 const OURS = ['mount', 'umount', 'lowerdir', 'ls', 'stat', 'cat', 'verify', 'stargzify'];

@@ -8,11 +8,11 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import test from 'ava';
+import { noise } from '../tools/content.js';
 import { Gate } from '../tools/gate.js';
 import { crfs, type Machine, mountingTest, until, whyNoMounts } from '../tools/machine.js';
-import { noise, writeTar } from '../tools/nasty-tar.js';
 import { missing } from '../tools/registry.js';
-import { tarEntry } from '../tools/tar-writer.js';
+import { tarEntry, writeTar } from '../tools/tar-writer.js';
 import { makeMachine, registryTest, stalling } from './setting.js';
 
 const mounting = mountingTest(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));

@@ -3,7 +3,8 @@
 import { join } from 'node:path';
 import test from 'ava';
 import type { Facts } from '../../src/main/inspect/facts.js';
-import { writeTar, writeWhiteoutTars } from '../tools/nasty-tar.js';
+import { writeTar } from '../tools/tar-writer.js';
+import { writeWhiteoutTars } from '../tools/whiteout-tars.js';
 import { imageOf, invoke, layerOf, makeMachine, registryTest, SMALL } from './setting.js';
 
 test('ls lists a directory of a layer, sorted by bytes', async (t) => {

@@ -4,7 +4,7 @@
 
 import { join } from 'node:path';
 import test from 'ava';
-import { writeTar } from '../tools/nasty-tar.js';
+import { writeTar } from '../tools/tar-writer.js';
 import { imageOf, invoke, layerOf, makeMachine, registryTest, SMALL } from './setting.js';
 
 const NO_REGISTRY = (name: string): string =>

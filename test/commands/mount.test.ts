@@ -8,9 +8,10 @@ import { text } from 'node:stream/consumers';
 import type { ExecutionContext } from 'ava';
 import type { Facts } from '../../src/main/inspect/facts.js';
 import { crfs, type Machine, mountingTest, until, whyNoMounts } from '../tools/machine.js';
-import { writeTar, writeWhiteoutTars } from '../tools/nasty-tar.js';
 import { missing } from '../tools/registry.js';
 import { run } from '../tools/run.js';
+import { writeTar } from '../tools/tar-writer.js';
+import { writeWhiteoutTars } from '../tools/whiteout-tars.js';
 import { imageOf, invoke, layerOf, makeMachine, SMALL } from './setting.js';
 
 const test = mountingTest();

@@ -6,8 +6,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { Machine } from '../tools/machine.js';
-import { writeTar } from '../tools/nasty-tar.js';
 import { run } from '../tools/run.js';
+import { writeTar } from '../tools/tar-writer.js';
 import { imageOf, invoke, layerOf, makeMachine, type Outcome, SMALL, registryTest as test } from './setting.js';
 
 const ACCEPT = [{ type: 'insecureAcceptAnything' }];

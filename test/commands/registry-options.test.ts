@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import anyTest, { type ExecutionContext } from 'ava';
 import { imageOf as made } from '../tools/image.js';
 import { type Machine, whyNoMounts } from '../tools/machine.js';
-import { writeTar } from '../tools/nasty-tar.js';
 import { PASSWORD, type Registry, startRegistry, USER } from '../tools/registry.js';
 import { type Certificates, makeCertificates } from '../tools/registry-certs.js';
 import { pushImage } from '../tools/registry-image.js';
+import { writeTar } from '../tools/tar-writer.js';
 import { invoke, makeMachine, SMALL, registryTest as test } from './setting.js';
 
 const mounting = whyNoMounts() === undefined ? test : anyTest.skip;

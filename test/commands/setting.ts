@@ -7,15 +7,15 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import anyTest, { type ExecutionContext } from 'ava';
+import { noise } from '../tools/content.js';
 import { type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
 import { Gate } from '../tools/gate.js';
 import { pushTars } from '../tools/image.js';
 import { makeLayer } from '../tools/layers.js';
 import { crfs, Machine } from '../tools/machine.js';
-import { noise, writeTar } from '../tools/nasty-tar.js';
 import { missing, startRegistry } from '../tools/registry.js';
 import type { TestImage } from '../tools/registry-image.js';
-import type { TarEntry } from '../tools/tar-writer.js';
+import { type TarEntry, writeTar } from '../tools/tar-writer.js';
 
 /** A test that needs a registry; skipped where there is none. */
 export const registryTest = missing.length === 0 ? anyTest : anyTest.skip;

@@ -6,10 +6,10 @@ import test, { type ExecutionContext } from 'ava';
 import { LOGIN } from '../registry/setting.js';
 import { pushTars } from '../tools/image.js';
 import type { Machine } from '../tools/machine.js';
-import { writeTar } from '../tools/nasty-tar.js';
 import { PASSWORD, type Registry, type RegistryOptions, startRegistry, USER } from '../tools/registry.js';
 import { makeCertificates } from '../tools/registry-certs.js';
 import { run } from '../tools/run.js';
+import { writeTar } from '../tools/tar-writer.js';
 import { invoke, layerOf, makeMachine, registryTest, SMALL } from './setting.js';
 
 const DIGEST = /^sha256:[0-9a-f]{64}\n$/;

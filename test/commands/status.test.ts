@@ -5,11 +5,12 @@
 import { readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Status } from '../../src/main/daemon/status.js';
+import { noise } from '../tools/content.js';
 import { makeLayer } from '../tools/layers.js';
 import { crfs, mountingTest, until, whyNoMounts } from '../tools/machine.js';
-import { noise, writeTar } from '../tools/nasty-tar.js';
 import { missing } from '../tools/registry.js';
 import { run } from '../tools/run.js';
+import { writeTar } from '../tools/tar-writer.js';
 import { imageOf, invoke, layerOf, makeMachine, SMALL } from './setting.js';
 
 const test = mountingTest(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));

@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import test from 'ava';
 import { cutTo } from '../../src/main/output/text.js';
+import { noise } from '../tools/content.js';
 import { until } from '../tools/machine.js';
-import { noise, writeTar } from '../tools/nasty-tar.js';
+import { writeTar } from '../tools/tar-writer.js';
 import {
   imageOf,
   layerOf,

@@ -9,11 +9,12 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import type { ExecutionContext } from 'ava';
 import type { Opening, Traced } from '../../src/main/daemon/tracer.js';
-import { startOrigin } from '../tools/fault-proxy-origin.js';
+import { noise } from '../tools/content.js';
 import { makeLayer } from '../tools/layers.js';
 import { crfs, Machine, mountingTest, until } from '../tools/machine.js';
-import { noise, writeTar } from '../tools/nasty-tar.js';
+import { startOrigin } from '../tools/origin.js';
 import { run } from '../tools/run.js';
+import { writeTar } from '../tools/tar-writer.js';
 
 const mounting = mountingTest();
 

@@ -6,12 +6,14 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import test from 'ava';
 import type { LayerReport } from '../../src/main/inspect/verify.js';
 import { Layout, type Manifest, types } from '../convert/layout.js';
+import { noise } from '../tools/content.js';
 import { imageOf as layersOf, pushTars } from '../tools/image.js';
 import { makeLayer } from '../tools/layers.js';
-import { noise, writeNastyTar, writeTar } from '../tools/nasty-tar.js';
+import { writeNastyTar } from '../tools/nasty-tar.js';
 import { readLayer, sha256 } from '../tools/read-layer.js';
 import { startRegistry } from '../tools/registry.js';
 import { blobOf, pushImage } from '../tools/registry-image.js';
+import { writeTar } from '../tools/tar-writer.js';
 import { imageOf, invoke, layerOf, makeMachine, registryTest, SMALL } from './setting.js';
 
 interface Result {

@@ -5,12 +5,13 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { noise } from '../tools/content.js';
 import { type FaultProxy, type Seen, startFaultProxy } from '../tools/fault-proxy.js';
 import { Gate } from '../tools/gate.js';
 import { mountingTest, until, whyNoMounts } from '../tools/machine.js';
-import { noise, writeTar } from '../tools/nasty-tar.js';
 import { missing } from '../tools/registry.js';
 import { run } from '../tools/run.js';
+import { writeTar } from '../tools/tar-writer.js';
 import { imageOf, makeMachine, startOnTerminal, registryTest as test } from './setting.js';
 
 const mounting = mountingTest(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
 import { CrfsError, type ErrorCode } from '../../src/main/errors/error.js';
+import { noise, text } from '../tools/content.js';
 import { describeLayer } from '../tools/index-tree.js';
-import { noise, text, writeTar } from '../tools/nasty-tar.js';
-import { type TarEntry, tarEnd, tarEntry } from '../tools/tar-writer.js';
+import { type TarEntry, tarEnd, tarEntry, writeTar } from '../tools/tar-writer.js';
 import { convert, scratch } from './setting.js';
 
 /** Converts bad input: there must be one error of one line that names it, and nothing at the destination. */

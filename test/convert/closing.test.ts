@@ -17,7 +17,7 @@ import type { AnyLayerSource } from '../../src/main/inspect/found-image.js';
 import { verifyImage } from '../../src/main/inspect/verify.js';
 import { Workspace } from '../../src/main/inspect/workspace.js';
 import { silent } from '../../src/main/output/progress.js';
-import { noise } from '../tools/nasty-tar.js';
+import { noise } from '../tools/content.js';
 import { tarEnd, tarEntry } from '../tools/tar-writer.js';
 import { scratch } from './setting.js';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
 import { CrfsError, type ErrorCode } from '../../src/main/errors/error.js';
-import { noise, text } from '../tools/nasty-tar.js';
+import { noise, text } from '../tools/content.js';
 import { checkChunks, readLayer } from '../tools/read-layer.js';
 import { run } from '../tools/run.js';
 import type { TarEntry } from '../tools/tar-writer.js';

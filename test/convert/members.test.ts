@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
 import { engineNames } from '../../src/workers/engine-names.js';
-import { noise, text, writeNastyTar, writeTar } from '../tools/nasty-tar.js';
+import { noise, text } from '../tools/content.js';
+import { writeNastyTar } from '../tools/nasty-tar.js';
 import { checkChunks, gunzipLayer, type Layer, readLayer, sha256 } from '../tools/read-layer.js';
-import { tarEnd, tarEntry } from '../tools/tar-writer.js';
+import { tarEnd, tarEntry, writeTar } from '../tools/tar-writer.js';
 import { convert as convertWith, scratch } from './setting.js';
 
 async function nasty(t: ExecutionContext, options: Parameters<typeof convertWith>[2] = {}): Promise<Layer> {

@@ -4,7 +4,7 @@ import { closeSync, openSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { noise } from '../tools/nasty-tar.js';
+import { noise } from '../tools/content.js';
 import { run } from '../tools/run.js';
 import { tarEnd, tarEntry } from '../tools/tar-writer.js';
 import { scratch } from './setting.js';

@@ -5,9 +5,8 @@ import { join } from 'node:path';
 import test from 'ava';
 import { readPatterns } from '../../src/main/convert/patterns.js';
 import { describeLayer } from '../tools/index-tree.js';
-import { writeTar } from '../tools/nasty-tar.js';
 import { checkChunks, readLayer } from '../tools/read-layer.js';
-import type { TarEntry } from '../tools/tar-writer.js';
+import { type TarEntry, writeTar } from '../tools/tar-writer.js';
 import { convert, scratch } from './setting.js';
 
 const tree: readonly TarEntry[] = [

@@ -7,7 +7,7 @@ import { buffer } from 'node:stream/consumers';
 import test from 'ava';
 import { LayerFault } from '../../src/main/formats/fault.js';
 import { TarReader } from '../../src/main/tar/reader.js';
-import { noise } from '../tools/nasty-tar.js';
+import { noise } from '../tools/content.js';
 import { tarEnd, tarEntry } from '../tools/tar-writer.js';
 
 interface Read {

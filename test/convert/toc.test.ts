@@ -7,9 +7,9 @@ import test from 'ava';
 import { formatTime } from '../../src/main/convert/toc-time.js';
 import { LayerFault } from '../../src/main/formats/fault.js';
 import { memberPath } from '../../src/main/tar/names.js';
-import { noise, writeTar } from '../tools/nasty-tar.js';
+import { noise } from '../tools/content.js';
 import { checkChunks, type LayerEntry, readLayer } from '../tools/read-layer.js';
-import type { TarEntry } from '../tools/tar-writer.js';
+import { type TarEntry, writeTar } from '../tools/tar-writer.js';
 import { convert, scratch } from './setting.js';
 
 const fixtures = fileURLToPath(new URL('../../../test/fixtures/interop/', import.meta.url));

@@ -4,9 +4,10 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { extractTar } from '../tools/extract.js';
-import { writeNastyTar, writeTar } from '../tools/nasty-tar.js';
+import { writeNastyTar } from '../tools/nasty-tar.js';
 import { readLayer } from '../tools/read-layer.js';
 import { run } from '../tools/run.js';
+import { writeTar } from '../tools/tar-writer.js';
 import { compareTrees, describeTree } from '../tools/tree.js';
 import { convert, scratch } from './setting.js';
 

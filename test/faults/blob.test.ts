@@ -5,8 +5,8 @@
 import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { type Origin, startOrigin } from '../tools/fault-proxy-origin.js';
 import { Machine, mountingTest, until } from '../tools/machine.js';
+import { type Origin, startOrigin } from '../tools/origin.js';
 import { damage, dropObjects, type Known, knownLayer, readAll } from './world.js';
 
 const mounting = mountingTest();

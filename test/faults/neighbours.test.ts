@@ -8,16 +8,17 @@ import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import type { ExecutionContext } from 'ava';
+import { noise } from '../tools/content.js';
 import { type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
 import type { Fault } from '../tools/fault-proxy-exchange.js';
-import { startOrigin } from '../tools/fault-proxy-origin.js';
 import { Gate } from '../tools/gate.js';
 import { pushTars } from '../tools/image.js';
 import { makeLayer } from '../tools/layers.js';
-import { startLiar } from '../tools/liar.js';
+import { startLyingRegistry } from '../tools/lying-registry.js';
 import { Machine, mountingTest, until, whyNoMounts } from '../tools/machine.js';
-import { noise, writeTar } from '../tools/nasty-tar.js';
+import { startOrigin } from '../tools/origin.js';
 import { missing, startRegistry } from '../tools/registry.js';
+import { writeTar } from '../tools/tar-writer.js';
 import { objectsOf } from './world.js';
 
 const mounting = mountingTest();
@@ -169,7 +170,7 @@ remote('a repository that refuses fails no mount of the same layer from another 
 
 remote('a host that lies poisons nothing that is kept of the same digest from another host', async (t) => {
   const { machine, failing, healthy } = await twoHosts(t);
-  const liar = await startLiar(failing.url);
+  const liar = await startLyingRegistry(failing.url);
   t.teardown(() => liar.close());
   const first = await machine.mount([`docker://${liar.host}/image:1`]);
   t.is(await outcome(join(first.merged, 'libc')), 'EIO');

@@ -5,10 +5,11 @@
 import { readFileSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startOrigin } from '../tools/fault-proxy-origin.js';
+import { noise } from '../tools/content.js';
 import { makeLayer } from '../tools/layers.js';
 import { Machine, mountingTest, until } from '../tools/machine.js';
-import { noise, writeTar } from '../tools/nasty-tar.js';
+import { startOrigin } from '../tools/origin.js';
+import { writeTar } from '../tools/tar-writer.js';
 import { age, cached, knownLayer, objectsOf, readAll } from './world.js';
 
 const mounting = mountingTest();

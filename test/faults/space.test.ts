@@ -6,10 +6,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { engineNames } from '../../src/workers/engine-names.js';
+import { noise } from '../tools/content.js';
 import { makeLayer } from '../tools/layers.js';
 import { Machine, mountingTest, until } from '../tools/machine.js';
-import { noise, writeTar } from '../tools/nasty-tar.js';
 import { run } from '../tools/run.js';
+import { writeTar } from '../tools/tar-writer.js';
 import { daemonOf, type Known, knownLayer, objectsOf, readAll, temporaries } from './world.js';
 
 const mounting = mountingTest();

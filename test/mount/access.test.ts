@@ -5,14 +5,16 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { sameBytes } from '../tools/bytes.js';
+import { noise } from '../tools/content.js';
 import { startFaultProxy } from '../tools/fault-proxy.js';
 import { imageOf, pushTars } from '../tools/image.js';
 import { Machine, until, whyNoMounts } from '../tools/machine.js';
-import { noise, writeTar, writeWhiteoutTars } from '../tools/nasty-tar.js';
 import { missing, PASSWORD, startRegistry, USER } from '../tools/registry.js';
 import { makeCertificates } from '../tools/registry-certs.js';
 import { pushImage } from '../tools/registry-image.js';
 import { startTokenServer } from '../tools/registry-tokens.js';
+import { writeTar } from '../tools/tar-writer.js';
+import { writeWhiteoutTars } from '../tools/whiteout-tars.js';
 
 const remote = (whyNoMounts() ?? missing.length > 0) ? test.skip : test.serial;
 

@@ -10,8 +10,8 @@ import { join } from 'node:path';
 import { crc32, deflateRawSync, gzipSync } from 'node:zlib';
 import type { ExecutionContext } from 'ava';
 import { knownLayer, readAll } from '../faults/world.js';
+import { noise } from '../tools/content.js';
 import { Machine, mountingTest, until } from '../tools/machine.js';
-import { noise } from '../tools/nasty-tar.js';
 import { directory, estargzFooter, type Fields, file, sha256, tarOf, tocJson } from '../tools/toc.js';
 
 const mounting = mountingTest();

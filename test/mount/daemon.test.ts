@@ -6,9 +6,10 @@ import { readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { descriptors } from '../faults/world.js';
+import { noise, text } from '../tools/content.js';
 import { makeLayer } from '../tools/layers.js';
 import { Machine, mountingTest, until } from '../tools/machine.js';
-import { noise, text, writeTar } from '../tools/nasty-tar.js';
+import { writeTar } from '../tools/tar-writer.js';
 
 const mounting = mountingTest();
 

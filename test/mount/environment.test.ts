@@ -6,13 +6,14 @@ import { writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { noise } from '../tools/content.js';
 import { startForwardProxy } from '../tools/forward-proxy.js';
 import { imageOf } from '../tools/image.js';
 import { Machine, type Mount, whyNoMounts } from '../tools/machine.js';
-import { noise, writeTar } from '../tools/nasty-tar.js';
 import { missing, PASSWORD, startRegistry, USER } from '../tools/registry.js';
 import { pushImage } from '../tools/registry-image.js';
 import { run } from '../tools/run.js';
+import { writeTar } from '../tools/tar-writer.js';
 
 const remote = (whyNoMounts() ?? missing.length > 0) ? test.skip : test.serial;
 

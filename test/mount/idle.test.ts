@@ -3,9 +3,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { noise } from '../tools/content.js';
 import { makeLayer } from '../tools/layers.js';
 import { Machine, mountingTest, until } from '../tools/machine.js';
-import { noise, writeTar } from '../tools/nasty-tar.js';
+import { writeTar } from '../tools/tar-writer.js';
 
 const mounting = mountingTest();
 

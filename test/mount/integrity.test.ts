@@ -10,12 +10,12 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import type { ExecutionContext } from 'ava';
 
 import { dropObjects, killDaemons, objectsOf, temporaries } from '../faults/world.js';
-
+import { noise, text } from '../tools/content.js';
 import { extractTar } from '../tools/extract.js';
 import { makeLayer } from '../tools/layers.js';
 import { Machine, mountingTest, until } from '../tools/machine.js';
-import { noise, text, writeTar } from '../tools/nasty-tar.js';
 import { run } from '../tools/run.js';
+import { writeTar } from '../tools/tar-writer.js';
 import { compareTrees, describeTree } from '../tools/tree.js';
 
 const mounting = mountingTest();

@@ -7,10 +7,10 @@ import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { engineNames } from '../../src/workers/engine-names.js';
+import { noise } from '../tools/content.js';
 import { makeLayer } from '../tools/layers.js';
 import { Machine, mountingTest } from '../tools/machine.js';
-import { noise, writeTar } from '../tools/nasty-tar.js';
-import type { TarEntry } from '../tools/tar-writer.js';
+import { type TarEntry, writeTar } from '../tools/tar-writer.js';
 
 const mounting = mountingTest();
 

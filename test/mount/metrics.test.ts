@@ -5,26 +5,24 @@
 import { once } from 'node:events';
 import { readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { Client, request } from 'undici';
 import { options, parseOption } from '../../src/main/settings/options.js';
 import { knownLayer, readAll } from '../faults/world.js';
-import { startOrigin } from '../tools/fault-proxy-origin.js';
+import { listen } from '../tools/local-server.js';
 import { Machine, mountingTest, until } from '../tools/machine.js';
+import { startOrigin } from '../tools/origin.js';
 
 const mounting = mountingTest();
 
 /** Starts a daemon with metrics on a port that was free: until it is there, others may take the port first. */
 async function startWithMetrics(machine: Machine): Promise<string> {
   for (;;) {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
+    const server = createServer();
+    const address = await listen(server);
     server.close();
     await once(server, 'close');
-    const address = `127.0.0.1:${port}`;
     await machine.crfs('daemon', '--metrics', address);
     if (!machine.log.includes(`address already in use ${address}`)) return `http://${address}/metrics`;
     await machine.crfs('stop');
@@ -121,10 +119,9 @@ mounting('metrics are served at a socket that belongs to the user alone, and end
 });
 
 mounting('a daemon serves mounts also where it cannot serve metrics, and its log says why', async (t) => {
-  const server = createServer().listen(0, '127.0.0.1');
+  const server = createServer();
   t.teardown(() => server.close());
-  await once(server, 'listening');
-  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const address = await listen(server);
   const machine = new Machine({ CRFS_METRICS: address });
   t.teardown(() => machine.dispose());
   const known = await knownLayer(machine, { small: 5, large: 0 });

@@ -9,15 +9,16 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { type Known, knownLayer, readAll } from '../faults/world.js';
 import { LOGIN } from '../registry/setting.js';
+import { noise } from '../tools/content.js';
 import { type Fault, type FaultProxy, type Seen, startFaultProxy } from '../tools/fault-proxy.js';
 import { Gate } from '../tools/gate.js';
 import { imageOf } from '../tools/image.js';
 import { Machine, type Mount, mountingTest, until, whyNoMounts } from '../tools/machine.js';
-import { noise, writeTar } from '../tools/nasty-tar.js';
 import { missing, type Registry, startRegistry } from '../tools/registry.js';
 import { makeCertificates } from '../tools/registry-certs.js';
 import { pushImage } from '../tools/registry-image.js';
 import { startTokenServer, type TokenServer } from '../tools/registry-tokens.js';
+import { writeTar } from '../tools/tar-writer.js';
 
 const mounting = mountingTest(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
 

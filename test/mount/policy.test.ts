@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { pushTars } from '../tools/image.js';
 import { Machine, whyNoMounts } from '../tools/machine.js';
-import { writeTar } from '../tools/nasty-tar.js';
 import { missing, startRegistry } from '../tools/registry.js';
+import { writeTar } from '../tools/tar-writer.js';
 
 const remote = (whyNoMounts() ?? missing.length > 0) ? test.skip : test.serial;
 

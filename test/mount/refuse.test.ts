@@ -3,10 +3,8 @@
 /** What a mount refuses, and what it says then: one line of ours. What it takes, in all spellings. */
 
 import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { ExecutionContext } from 'ava';
@@ -14,8 +12,9 @@ import { footerOf } from '../../src/main/formats/estargz/footer.js';
 import { descriptors } from '../faults/world.js';
 import { startFaultProxy } from '../tools/fault-proxy.js';
 import { makeLayer } from '../tools/layers.js';
+import { listen } from '../tools/local-server.js';
 import { lowerdir, Machine, mountingTest, until } from '../tools/machine.js';
-import { writeTar } from '../tools/nasty-tar.js';
+import { writeTar } from '../tools/tar-writer.js';
 
 const mounting = mountingTest();
 
@@ -133,9 +132,8 @@ mounting('what names no configuration is refused at mount, and starts no daemon'
 mounting('what a server does not have is refused in one line that names it once', async (t) => {
   const { machine, lower } = await prepare(t);
   const server = createServer((_, response) => response.writeHead(404).end());
-  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const host = await listen(server);
   t.teardown(() => server.close());
-  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   for (const [configuration, line] of [
     [`http://${host}/layer?signature=1`, 'the server answered 404'],
     [`docker://${host}/image:tag`, `no manifest: http://${host}/v2/image/manifests/tag answered 404`],

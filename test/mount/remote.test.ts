@@ -10,11 +10,13 @@ import { Gate } from '../tools/gate.js';
 import { imageOf, pushTars } from '../tools/image.js';
 import { debian } from '../tools/layers.js';
 import { Machine, until, whyNoMounts } from '../tools/machine.js';
-import { writeNastyTar, writeTar, writeWhiteoutTars } from '../tools/nasty-tar.js';
+import { writeNastyTar } from '../tools/nasty-tar.js';
 import { missing, type Registry, startRegistry } from '../tools/registry.js';
 import { blobOf, makeImage, pushImage } from '../tools/registry-image.js';
 import { run } from '../tools/run.js';
+import { writeTar } from '../tools/tar-writer.js';
 import { compareTrees, describeTree } from '../tools/tree.js';
+import { writeWhiteoutTars } from '../tools/whiteout-tars.js';
 
 const remote = (whyNoMounts() ?? missing.length > 0) ? test.skip : test.serial;
 

@@ -8,10 +8,11 @@ import type { ExecutionContext } from 'ava';
 import { Client } from 'undici';
 import { imageOf, pushTars } from '../tools/image.js';
 import { Machine, mountingTest, until, whyNoMounts } from '../tools/machine.js';
-import { writeNastyTar, writeWhiteoutTars } from '../tools/nasty-tar.js';
+import { writeNastyTar } from '../tools/nasty-tar.js';
 import { missing, startRegistry } from '../tools/registry.js';
 import { type Blob, blobOf, pushImage } from '../tools/registry-image.js';
 import { compareTrees, describeTree } from '../tools/tree.js';
+import { writeWhiteoutTars } from '../tools/whiteout-tars.js';
 
 const remote = mountingTest(whyNoMounts() ?? missing[0]);
 

@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { extractTar } from '../tools/extract.js';
 import { makeLayer } from '../tools/layers.js';
 import { Machine, mountingTest } from '../tools/machine.js';
-import { writeNastyTar, writeWhiteoutTars } from '../tools/nasty-tar.js';
+import { writeNastyTar } from '../tools/nasty-tar.js';
 import { compareTrees, describeTree } from '../tools/tree.js';
+import { writeWhiteoutTars } from '../tools/whiteout-tars.js';
 
 const mounting = mountingTest();
 

@@ -7,11 +7,12 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
+import { noise, text } from '../tools/content.js';
 import { extractTar } from '../tools/extract.js';
 import { makeLayer } from '../tools/layers.js';
 import { crfs, lowerdir, Machine, mountingTest, plugin, whyNoMounts } from '../tools/machine.js';
-import { noise, text, writeTar } from '../tools/nasty-tar.js';
 import { run } from '../tools/run.js';
+import { writeTar } from '../tools/tar-writer.js';
 
 const mounting = mountingTest(whyNoMounts() ?? whyNoUsers());
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
+import { connect, createServer as createTcpServer } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { Transport } from '../../src/main/http/transport.js';
 import { openHttpSource } from '../../src/main/sources/http.js';
-import { type Origin, startOrigin } from '../tools/fault-proxy-origin.js';
 import { startForwardProxy } from '../tools/forward-proxy.js';
+import { listen } from '../tools/local-server.js';
+import { type Origin, startOrigin } from '../tools/origin.js';
 import { startRegistry } from '../tools/registry.js';
 import { makeCertificates } from '../tools/registry-certs.js';
 import { type Home, hasty, makeClient, makeHome, ref, registryTest, rejects } from './setting.js';
@@ -62,12 +63,10 @@ test('a SOCKS proxy is told the name of the host', async (t) => {
     });
     client.on('error', () => client.destroy());
   });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
+  const host = await listen(server);
   t.teardown(() => server.close());
   const home = await makeHome(t);
-  home.env['http_proxy'] = `socks5://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  home.env['http_proxy'] = `socks5://${host}`;
   t.is((await read(t, home, 'http://files.test/layer')).toString(), 'content');
   t.deepEqual([...new Set(names)], ['files.test']);
 });

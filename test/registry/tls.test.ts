@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
 import { copyFile, readFile } from 'node:fs/promises';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { ExecutionContext } from 'ava';
 import { speaksTls } from '../../src/main/http/tls-probe.js';
 import { Transport } from '../../src/main/http/transport.js';
 import { openHttpSource } from '../../src/main/sources/http.js';
-import { startOrigin } from '../tools/fault-proxy-origin.js';
+import { listen } from '../tools/local-server.js';
+import { startOrigin } from '../tools/origin.js';
 import { type Registry, type RegistryOptions, startRegistry } from '../tools/registry.js';
 import { type Certificates, makeCertificates } from '../tools/registry-certs.js';
 import { makeImage, pushImage } from '../tools/registry-image.js';
@@ -112,10 +111,9 @@ test('what speaks TLS is told from what does not, also where it wants a certific
   t.true(await speaksTls(registry.host));
   const [key, cert] = [await readFile(certificates.server.key), await readFile(certificates.server.certificate)];
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
-    const strict = createServer({ key, cert, ca: cert, requestCert: true, maxVersion }).listen(0, '127.0.0.1');
-    await once(strict, 'listening');
+    const strict = createServer({ key, cert, ca: cert, requestCert: true, maxVersion });
     t.teardown(() => strict.close());
-    t.true(await speaksTls(`127.0.0.1:${(strict.address() as AddressInfo).port}`), maxVersion);
+    t.true(await speaksTls(await listen(strict)), maxVersion);
   }
   const plain = await startOrigin(Buffer.alloc(0));
   t.false(await speaksTls(new URL(plain.url).host));
@@ -132,9 +130,7 @@ test('a redirect from https to http is refused', async (t) => {
     const { port } = new URL(plain.url);
     response.writeHead(302, { location: `http://localhost:${port}/layer`, 'content-length': '0' }).end();
   });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
+  const host = await listen(server);
   const home = await makeHome(t);
   await home.write('etc/ssl/certs/ca-certificates.crt', certificates.authority);
   const transport = new Transport({ environment: home.environment });
@@ -144,7 +140,7 @@ test('a redirect from https to http is refused', async (t) => {
     await plain.close();
     await certificates.remove();
   });
-  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/layer`;
+  const url = `https://${host}/layer`;
   await rejects(
     t,
     'CRFS_DENIED',

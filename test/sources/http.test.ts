@@ -12,9 +12,9 @@ import { Transport } from '../../src/main/http/transport.js';
 import { openHttpSource } from '../../src/main/sources/http.js';
 import { sameBytes } from '../tools/bytes.js';
 import { type Fault, type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
-import { type Origin, startOrigin } from '../tools/fault-proxy-origin.js';
 import { Gate } from '../tools/gate.js';
 import { until } from '../tools/machine.js';
+import { type Origin, startOrigin } from '../tools/origin.js';
 
 const SIZE = 1_000_003;
 const hasty: RetryPolicy = { attempts: 4, first: 5, longest: 20, total: 120_000 };

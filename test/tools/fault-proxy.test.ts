@@ -5,9 +5,9 @@ import { request } from 'node:http';
 import test, { type ExecutionContext } from 'ava';
 import { sameBytes } from './bytes.js';
 import { bytesBefore, type FaultProxy, startFaultProxy } from './fault-proxy.js';
-import { startOrigin } from './fault-proxy-origin.js';
 import { Gate } from './gate.js';
 import { until } from './machine.js';
+import { startOrigin } from './origin.js';
 
 const CONTENT = randomBytes(300_000);
 

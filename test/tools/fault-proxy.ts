@@ -9,8 +9,8 @@
  */
 
 import { Agent, createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { Exchange, type Fault, type Passage } from './fault-proxy-exchange.js';
+import { endServer, listen } from './local-server.js';
 
 export type { Fault } from './fault-proxy-exchange.js';
 
@@ -59,15 +59,8 @@ export function bytesBefore(position: number, { headers }: Seen): number {
   return Math.max(0, position - Number(first));
 }
 
-async function listen(server: Server): Promise<string> {
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
 /** No connection ends for being idle: a slow machine would see that in the middle of a test. */
-const patient = { requestTimeout: 0, keepAliveTimeout: 0 };
+const PATIENT = { requestTimeout: 0, keepAliveTimeout: 0 };
 
 class Proxy implements FaultProxy, Passage {
   readonly host: string;
@@ -119,14 +112,7 @@ class Proxy implements FaultProxy, Passage {
 
   async close(): Promise<void> {
     this.agent.destroy();
-    await Promise.all(
-      this.#servers.map(async (server) => {
-        server.closeAllConnections();
-        await new Promise((resolve) => {
-          server.close(resolve);
-        });
-      }),
-    );
+    await Promise.all(this.#servers.map(endServer));
   }
 
   #serve(incoming: IncomingMessage, outgoing: ServerResponse, upstream: string, fault: Fault | undefined): void {
@@ -150,6 +136,6 @@ function note(list: Seen[], incoming: IncomingMessage): Seen {
 
 /** Starts proxy and store on free ports of 127.0.0.1. */
 export async function startFaultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
-  const servers = [createServer(patient), createServer(patient)] as const;
+  const servers = [createServer(PATIENT), createServer(PATIENT)] as const;
   return new Proxy(options, servers, await listen(servers[0]), await listen(servers[1]));
 }

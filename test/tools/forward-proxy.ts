@@ -3,8 +3,9 @@
 /** A proxy as HTTP_PROXY names it, on 127.0.0.1. */
 
 import { createServer, type IncomingMessage, request } from 'node:http';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import type { ExecutionContext } from 'ava';
+import { listen } from './local-server.js';
 
 export interface ForwardProxy {
   readonly url: string;
@@ -34,12 +35,10 @@ export async function startForwardProxy(t: ExecutionContext, target: string): Pr
     onward.on('error', () => client.destroy());
     client.on('error', () => onward.destroy());
   });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
+  const host = await listen(server);
   t.teardown(() => {
     server.closeAllConnections();
     server.close();
   });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
+  return { url: `http://${host}`, seen };
 }

@@ -2,10 +2,9 @@
 
 /** A tar with everything in it that a file system allows and a careless reader gets wrong. Always the same bytes. */
 
-import { createCipheriv } from 'node:crypto';
-import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TarEntry, type TarForm, tarEnd, tarEntry } from './tar-writer.js';
+import { noise, text } from './content.js';
+import { type TarEntry, type TarForm, writeTar } from './tar-writer.js';
 
 export interface NastyTar {
   /** The tar file. */
@@ -26,49 +25,6 @@ export function writeNastyTar(directory: string, form: TarForm = 'pax'): NastyTa
   const path = join(directory, 'nasty.tar');
   writeTar(path, nastyEntries(), form);
   return { path, impliedDirectories: ['missing', 'missing/parents', ...deepParents()] };
-}
-
-/**
- * Writes `lower.tar` and `upper.tar` into a directory: the upper one holds whiteouts, an opaque directory and entries
- * whose type differs from the lower one's.
- */
-export function writeWhiteoutTars(directory: string): { readonly lower: string; readonly upper: string } {
-  const lower = join(directory, 'lower.tar');
-  const upper = join(directory, 'upper.tar');
-  writeTar(lower, lowerEntries, 'pax');
-  writeTar(upper, upperEntries, 'pax');
-  return { lower, upper };
-}
-
-/** Writes entries, one after the other, and the end of the tar. */
-export function writeTar(path: string, entries: Iterable<TarEntry>, form: TarForm = 'pax'): void {
-  const file = openSync(path, 'w');
-  try {
-    for (const entry of entries) {
-      const { xattrs: _xattrs, mtimeNsec: _mtimeNsec, ...plain } = entry;
-      writeSync(file, tarEntry(form === 'pax' ? entry : plain, form));
-    }
-    writeSync(file, tarEnd);
-  } finally {
-    closeSync(file);
-  }
-}
-
-/** Bytes that do not compress, the same for the same seed. */
-export function noise(length: number, seed = 1): Buffer {
-  const cipher = createCipheriv('aes-128-ctr', Buffer.alloc(16, seed), Buffer.alloc(16));
-  return cipher.update(Buffer.alloc(length));
-}
-
-/** Lines of text: compressible, but not to nothing. */
-export function text(length: number): Buffer {
-  const lines: string[] = [];
-  for (let size = 0, line = 0; size < length; line++) {
-    const next = `${line} the quick brown fox ${line * line} jumps over the lazy dog\n`;
-    lines.push(next);
-    size += next.length;
-  }
-  return Buffer.from(lines.join('')).subarray(0, length);
 }
 
 function* nastyEntries(): Generator<TarEntry> {
@@ -277,42 +233,3 @@ function* order(): Generator<TarEntry> {
   yield { name: 'became-a-symlink', type: '2', mode: 0o777, mtime: time, linkname: 'twice' };
   yield { name: 'dot/', type: '5', mode: 0o700, uid: 3, mtime: time + 9 };
 }
-
-const lowerEntries: readonly TarEntry[] = [
-  { name: 'kept', mtime: time, content: 'kept\n' },
-  { name: 'gone', mtime: time, content: 'gone\n' },
-  { name: 'gone-directory/', type: '5', mode: 0o755, mtime: time },
-  { name: 'gone-directory/file', mtime: time, content: 'gone\n' },
-  { name: 'opaque/', type: '5', mode: 0o755, mtime: time },
-  { name: 'opaque/old', mtime: time, content: 'old\n' },
-  { name: 'opaque/both', mtime: time, content: 'old\n' },
-  { name: 'file-becomes-directory', mtime: time, content: 'file\n' },
-  { name: 'directory-becomes-file/', type: '5', mode: 0o755, mtime: time },
-  { name: 'directory-becomes-file/inside', mtime: time, content: 'inside\n' },
-  { name: 'file-becomes-symlink', mtime: time, content: 'file\n' },
-  { name: 'symlink-becomes-directory', type: '2', mode: 0o777, mtime: time, linkname: 'kept' },
-  { name: 'merged/', type: '5', mode: 0o755, mtime: time },
-  { name: 'merged/lower', mtime: time, content: 'lower\n' },
-  { name: 'replaced', mtime: time, mode: 0o600, content: 'lower\n' },
-];
-
-const upperEntries: readonly TarEntry[] = [
-  { name: '.wh.gone', mtime: time },
-  { name: '.wh.gone-directory', mtime: time },
-  { name: '.wh.never-was', mtime: time },
-  { name: 'opaque/', type: '5', mode: 0o700, mtime: time + 1 },
-  { name: 'opaque/.wh..wh..opq', mtime: time },
-  { name: 'opaque/both', mtime: time + 1, content: 'new\n' },
-  { name: 'opaque/new', mtime: time, content: 'new\n' },
-  { name: 'file-becomes-directory/', type: '5', mode: 0o755, mtime: time },
-  { name: 'file-becomes-directory/inside', mtime: time, content: 'inside\n' },
-  { name: 'directory-becomes-file', mtime: time, content: 'now a file\n' },
-  { name: 'file-becomes-symlink', type: '2', mode: 0o777, mtime: time, linkname: 'kept' },
-  { name: 'symlink-becomes-directory/', type: '5', mode: 0o755, mtime: time },
-  { name: 'symlink-becomes-directory/inside', mtime: time, content: 'inside\n' },
-  { name: 'merged/', type: '5', mode: 0o711, mtime: time + 2 },
-  { name: 'merged/upper', mtime: time, content: 'upper\n' },
-  { name: 'replaced', mtime: time + 3, mode: 0o4711, uid: 9, content: 'upper\n' },
-  { name: '.wh.both-at-once', mtime: time },
-  { name: 'both-at-once', mtime: time, content: 'the entry wins over the whiteout\n' },
-];

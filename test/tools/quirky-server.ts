@@ -3,7 +3,7 @@
 /** A file server that answers to ranges as a test says. */
 
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { endServer, listen } from './local-server.js';
 
 /** What is other than it should be. */
 export interface QuirkyAnswer {
@@ -55,17 +55,9 @@ export async function startQuirkyServer(content: Uint8Array, quirk: Quirk): Prom
     if (answer.cut === undefined) response.end(body);
     else response.write(body.subarray(0, answer.cut), () => request.socket.destroySoon());
   });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://${await listen(server)}`,
     asked,
-    async close() {
-      server.closeAllConnections();
-      await new Promise((resolve) => {
-        server.close(resolve);
-      });
-    },
+    close: () => endServer(server),
   };
 }

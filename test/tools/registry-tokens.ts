@@ -5,8 +5,8 @@
 import { createSign, randomUUID, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { endServer, listen } from './local-server.js';
 import { PASSWORD, USER } from './registry.js';
 import type { Pair } from './registry-certs.js';
 
@@ -82,10 +82,7 @@ export async function startTokenServer(signer: Pair): Promise<TokenServer> {
       () => response.destroy(),
     );
   });
-  await new Promise<void>((resolve) => {
-    http.listen(0, '127.0.0.1', resolve);
-  });
-  const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+  const url = `http://${await listen(http)}`;
   const server: TokenServer & { auth: TokenServer['auth'] } = {
     url,
     auth: { realm: `${url}/token`, service, issuer: 'test issuer', certificate: signer.certificate },
@@ -95,12 +92,7 @@ export async function startTokenServer(signer: Pair): Promise<TokenServer> {
       ({ key, chain } = await readPair(other));
       server.auth = { ...server.auth, certificate: other.certificate };
     },
-    async close() {
-      http.closeAllConnections();
-      await new Promise((resolve) => {
-        http.close(resolve);
-      });
-    },
+    close: () => endServer(http),
   };
   return server;
 }

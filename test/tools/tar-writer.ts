@@ -5,6 +5,8 @@
  * Tests need entries that no tool would write, and always the same bytes.
  */
 
+import { closeSync, openSync, writeSync } from 'node:fs';
+
 type Bytes = string | Uint8Array;
 
 export interface TarEntry {
@@ -39,6 +41,20 @@ export function tarEntry(entry: TarEntry, form: TarForm = 'pax'): Buffer {
 
 /** The two zero blocks that end a tar. */
 export const tarEnd = Buffer.alloc(2 * block);
+
+/** Writes a tar of these entries. In GNU's form, what its headers cannot hold is left out: xattrs and nanoseconds. */
+export function writeTar(path: string, entries: Iterable<TarEntry>, form: TarForm = 'pax'): void {
+  const file = openSync(path, 'w');
+  try {
+    for (const entry of entries) {
+      const { xattrs: _xattrs, mtimeNsec: _mtimeNsec, ...plain } = entry;
+      writeSync(file, tarEntry(form === 'pax' ? entry : plain, form));
+    }
+    writeSync(file, tarEnd);
+  } finally {
+    closeSync(file);
+  }
+}
 
 function paxEntry(entry: TarEntry): Buffer {
   const records: Buffer[] = [];

@@ -2,34 +2,24 @@
 
 /** A registry that lies: what another one serves, but for most of the content of blobs. */
 
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { endServer, listen } from './local-server.js';
 
 /** Bytes at the end of blobs that are true: they hold the TOC. */
 const TRUE_BYTES = 100_000;
 
-export interface Liar {
+export interface LyingRegistry {
   /** `127.0.0.1:port` */
   readonly host: string;
   close(): Promise<void>;
 }
 
 /** Stands for the registry at `upstream`, a URL. What is read of blobs in ranges is zeros, but for their ends. */
-export async function startLiar(upstream: string): Promise<Liar> {
+export async function startLyingRegistry(upstream: string): Promise<LyingRegistry> {
   const server = createServer((request, response) => {
     answer(upstream, request, response).catch(() => response.destroy());
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
-    close: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
-  };
+  return { host: await listen(server), close: () => endServer(server) };
 }
 
 async function answer(upstream: string, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -3,7 +3,7 @@
 /** A file server as simple as can be: one buffer, single ranges, an ETag. */
 
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { endServer, listen } from './local-server.js';
 
 export interface Origin {
   readonly url: string;
@@ -37,20 +37,13 @@ export async function startOrigin(content: Uint8Array): Promise<Origin> {
     };
     response.writeHead(206, headers).end(all.subarray(first, last + 1));
   });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
+  const host = await listen(server);
   const origin: Origin = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://${host}`,
     content,
     etag: '"one"',
     requests: 0,
-    async close() {
-      server.closeAllConnections();
-      await new Promise((resolve) => {
-        server.close(resolve);
-      });
-    },
+    close: () => endServer(server),
   };
   return origin;
 }
