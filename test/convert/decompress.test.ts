@@ -134,6 +134,10 @@ const streams: Readonly<Record<string, readonly [stream: Uint8Array, holds: Uint
   'zstd that ends in what it skips': [cat(zstd(hello), skippable(hello).subarray(0, 10)), /ends too early/],
   'zstd with zeros behind': [cat(zstd(hello), Buffer.alloc(2)), /what follows a frame is none/],
   'zstd with a form of before the standard behind': [cat(zstd(hello), Buffer.from('27b52ffd', 'hex')), /is none/],
+  'zstd whose last block fills one buffer and goes on in the next': [
+    handMade([{ run: 100_000 }, { run: 100_000 }, { run: 100_000 }]),
+    Buffer.alloc(300_000, 'r'),
+  ],
   'zstd with a wrong checksum': [wrong(zstd(hello), zstd(hello).length - 1), /checksum/],
   'zstd with a window of 2 GiB': [handMade([hello, { run: 3 }], { windowLog: 31 }), Buffer.from('hello\nrrr')],
   'zstd with a window of 4 GiB': [handMade([hello], { windowLog: 32 }), /window of more than 2 GiB/],
