@@ -11,8 +11,9 @@ import { RedirectCache } from '../http/redirect.js';
 import { brief, type RetryPolicy } from '../http/retry.js';
 import type { RegistryClient } from './client.js';
 import type { Endpoint } from './endpoints.js';
+import { atUrl, foreignUrls } from './foreign.js';
 import { formatReference } from './reference.js';
-import type { Reference } from './types.js';
+import type { Descriptor, Reference } from './types.js';
 
 function atEndpoint(
   client: RegistryClient,
@@ -101,13 +102,24 @@ class RegistrySource implements StreamSource {
   }
 }
 
-/** A blob of an image. No request is made before the first read; the size that is named holds. */
-export async function openBlob(client: RegistryClient, reference: Reference, named: BlobNamed): Promise<StreamSource> {
+/**
+ * A blob of an image; of a layer that registries may not hand on, also from where its descriptor says. No request is made
+ * before the first read; the size that is named holds.
+ */
+export async function openBlob(
+  client: RegistryClient,
+  reference: Reference,
+  named: BlobNamed & Partial<Descriptor>,
+): Promise<StreamSource> {
   const endpoints = await client.pullEndpoints(reference);
   const name = `${formatReference(reference)} blob ${named.digest}`;
   const places = endpoints.map((endpoint, index) => {
     const policy = index === endpoints.length - 1 ? client.policy : brief(client.policy);
     return atEndpoint(client, endpoint, named, name, policy);
   });
-  return new RegistrySource(name, named.size, places);
+  const { transport, policy, spool } = client;
+  const elsewhere = foreignUrls(named, endpoints.at(-1)?.insecure ?? false).map((url) =>
+    atUrl(transport, url, { name, policy, spool, size: named.size }),
+  );
+  return new RegistrySource(name, named.size, [...places, ...elsewhere]);
 }

@@ -41,6 +41,7 @@ const descriptorEntries = {
   digest: v.custom<string>(isDigest, 'sha256: and 64 hex digits'),
   size: v.pipe(v.number('a number of bytes'), v.safeInteger('a number of bytes'), v.minValue(0, 'a number of bytes')),
   annotations: v.nullish(strings, {}),
+  urls: v.optional(v.fallback(v.array(v.string()), [])),
 };
 const descriptor = table(descriptorEntries);
 

@@ -26,6 +26,8 @@ export interface Descriptor {
   /** Bytes. */
   readonly size: number;
   readonly annotations: Readonly<Record<string, string>>;
+  /** Where else the blob may be had. */
+  readonly urls?: readonly string[] | undefined;
 }
 
 /** The manifest of one image for one platform, OCI or Docker schema 2. */
