@@ -3,13 +3,14 @@
 /** What every workload is given. */
 
 import type { Data } from './data/data.js';
-import { howText, shown } from './format.js';
+import { howText, numberText } from './format.js';
 import { type Contender, extracted, product } from './machines/contenders.js';
 import { Discard } from './machines/discard.js';
 import { Machine } from './machines/machine.js';
 import type { Native } from './native/build.js';
 import type { Plan } from './plan.js';
 import { type Question, Samples } from './samples.js';
+import { say } from './say.js';
 import type { Undo } from './undo.js';
 import { Verified } from './verify.js';
 
@@ -39,12 +40,9 @@ export class Bench {
     return [extracted, product, ...this.peers];
   }
 
+  /** The product and the peers: all that are a plugin. */
   get plugins(): readonly Contender[] {
     return [product, ...this.peers];
-  }
-
-  say(line: string): void {
-    process.stdout.write(`${line}\n`);
   }
 
   /** Notes a value, and shows it. */
@@ -52,7 +50,7 @@ export class Bench {
     this.samples.add(question, contender, value);
     const { what, metric, unit } = question;
     const title = [what, howText(question), metric].filter(Boolean).join(', ');
-    this.say(`  ${contender.padEnd(30)} ${title.padEnd(66)} ${shown(value).padStart(9)} ${unit}`);
+    say(`  ${contender.padEnd(30)} ${title.padEnd(66)} ${numberText(value).padStart(9)} ${unit}`);
   }
 
   /**
@@ -82,7 +80,7 @@ export class Bench {
     } catch (error) {
       const reason = (error as Error).message.trim().split('\n').at(-1) ?? '';
       this.failures.push(`${contender.name}: ${reason}`);
-      this.say(`  ${contender.name} fails: ${reason}`);
+      say(`  ${contender.name} fails: ${reason}`);
       return false;
     } finally {
       await machine.end();

@@ -2,20 +2,20 @@
 
 import type { Question } from './samples.js';
 
-/** Three significant digits. */
-export function shown(value: number): string {
+/** A number for people: three significant digits. */
+export function numberText(value: number): string {
   if (value === 0 || Math.abs(value) >= 1000) return value.toFixed(0);
   return value.toPrecision(3);
 }
 
-/** A value of a unit: counts as they are, long times in ms. */
-export function shownAs(value: number, unit: string): string {
+/** A value for people, who know its unit: counts as they are, and times of 10 ms or more in ms, which is told. */
+export function valueText(value: number, unit: string): string {
   if (unit === 'count' && Number.isInteger(value)) return String(value);
-  return unit === 'us' && value >= 10_000 ? `${shown(value / 1000)} ms` : shown(value);
+  return unit === 'us' && value >= 10_000 ? `${numberText(value / 1000)} ms` : numberText(value);
 }
 
 /** How many times another value: two digits behind the point where they tell something. */
-export function ratio(value: number, base: number): string {
+export function ratioText(value: number, base: number): string {
   const times = value / base;
   return `${times.toFixed(times >= 10 ? 0 : 2)}x`;
 }

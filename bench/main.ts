@@ -12,6 +12,7 @@ import { buildNative } from './native/build.js';
 import { top } from './paths.js';
 import { full, quick } from './plan.js';
 import { report } from './report/report.js';
+import { say } from './say.js';
 import { readSettings, settingsText } from './settings.js';
 import { timed } from './time.js';
 import { Undo } from './undo.js';
@@ -61,7 +62,7 @@ async function measure(given: Given, undo: Undo): Promise<void> {
   const plan = given.quick ? quick : full;
   const settings = await readSettings(started, plan, process.argv.slice(2));
   say(settingsText(settings));
-  const data = new Data(given.data, join(top, 'bench/work'), given.format, say);
+  const data = new Data(given.data, join(top, 'bench/work'), given.format);
   const bench = new Bench(plan, data, await buildNative(), given.peer, undo);
   for (const number of given.only) {
     const { title, run } = workloads[number as keyof typeof workloads];
@@ -70,10 +71,6 @@ async function measure(given: Given, undo: Undo): Promise<void> {
     say(`  (${seconds.toFixed(0)} s)`);
   }
   await report(bench, settings, given.results);
-}
-
-function say(line: string): void {
-  process.stdout.write(`${line}\n`);
 }
 
 /** ^C ends the benchmark, and leaves no mount, daemon or file behind. */

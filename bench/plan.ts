@@ -7,16 +7,16 @@ import type { ProgramName, PullerName } from './workloads/start.js';
 /** How much of everything is done. */
 export interface Plan {
   readonly name: 'full' | 'quick';
+  /** How often each thing is measured. */
   readonly repetitions: number;
   /** Entries of the synthetic layer. */
   readonly entries: number;
+  /** Numbers of readers of one layer at once. */
   readonly readers: readonly number[];
   /** Numbers of readers of eight layers at once. */
   readonly readersOfEight: readonly number[];
-  /** Other engines and numbers of workers are measured. */
+  /** Whether other engines, and numbers of workers, are measured too. */
   readonly settings: boolean;
-  /** Readers with whom engines and numbers of workers are compared. */
-  readonly compared: number;
   readonly links: readonly LinkPlan[];
   /** Images whose programs are started. */
   readonly started: readonly Exclude<Tag, 'gzip'>[];
@@ -26,6 +26,7 @@ export interface Plan {
   readonly compressors: readonly CompressorName[];
   /** Repetitions of what takes the longest: downloads of everything, conversions. */
   readonly few: number;
+  /** For how long the idle daemon is watched. */
   readonly idleSeconds: number;
   /** Rounds of reading after which a daemon should be as large as before. */
   readonly rounds: number;
@@ -38,7 +39,11 @@ export interface LinkPlan {
   readonly rate: number;
 }
 
-const far: LinkPlan = { name: '20 ms, 25 MB/s', rttMs: 20, rate: 25e6 };
+/** How many readers engines and numbers of workers are compared with. */
+export const COMPARED_READERS = 8;
+
+/** The link that goals are about. */
+export const far: LinkPlan = { name: '20 ms, 25 MB/s', rttMs: 20, rate: 25e6 };
 const near: LinkPlan = { name: '5 ms, 100 MB/s', rttMs: 5, rate: 100e6 };
 
 export const full: Plan = {
@@ -48,7 +53,6 @@ export const full: Plan = {
   readers: [1, 2, 4, 8, 16],
   readersOfEight: [1, 2, 4, 8, 16],
   settings: true,
-  compared: 8,
   links: [far, near],
   started: ['estargz', 'prioritized'],
   programs: ['sh -c echo', 'python3 -c print', 'python3, large imports'],
@@ -66,7 +70,6 @@ export const quick: Plan = {
   readers: [1, 8],
   readersOfEight: [],
   settings: false,
-  compared: 8,
   links: [far],
   started: ['estargz'],
   programs: ['python3 -c print', 'python3, large imports'],

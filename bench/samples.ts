@@ -4,7 +4,7 @@
 
 export type Unit = 's' | 'us' | 'MB/s' | 'MB' | 'count' | '%' | 'MB/repetition';
 
-/** What was measured, without by whom, and how much. */
+/** What was measured: everything but who was measured, and the value. */
 export interface Question {
   /** Number of the workload. */
   readonly workload: number;
@@ -25,6 +25,7 @@ export interface Sample extends Question {
   readonly value: number;
 }
 
+/** What samples must be like; what is left out may be anything. */
 export type Wanted = Partial<Omit<Sample, 'value'>>;
 
 /** All repetitions of one measurement. */

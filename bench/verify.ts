@@ -4,6 +4,7 @@ import { compareTrees, describeTree, type Tree } from '../test/tools/tree.js';
 import type { Bench } from './bench.js';
 import type { Contender } from './machines/contenders.js';
 import type { Lower } from './machines/machine.js';
+import { say } from './say.js';
 
 /** What is known of contenders already: one layer is held against its tree once. */
 export class Verified {
@@ -23,7 +24,7 @@ export class Verified {
       if (same) good.push(contender);
     }
     const entries = this.#expected.get(lower.tree)?.size ?? 0;
-    bench.say(`  the same ${entries} entries and bytes: ${good.map(({ name }) => name).join(', ')}`);
+    say(`  the same ${entries} entries and bytes: ${good.map(({ name }) => name).join(', ')}`);
     return good;
   }
 

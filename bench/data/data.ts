@@ -15,6 +15,7 @@ import type { OutputFormat } from '../../src/main/convert/layer-end.js';
 import { run } from '../../test/tools/run.js';
 import type { Lower } from '../machines/machine.js';
 import { top } from '../paths.js';
+import { say } from '../say.js';
 import { writeFiles } from './files.js';
 import { syntheticTar } from './synthetic.js';
 
@@ -33,21 +34,19 @@ export class Data {
   readonly #debian: string;
   readonly #directory: string;
   readonly #format: OutputFormat;
-  readonly #say: (line: string) => void;
 
   /** `debian`: where scripts/debian-layer has made its layer, or will; `directory`: for all other layers. */
-  constructor(debian: string, directory: string, format: OutputFormat, say: (line: string) => void) {
+  constructor(debian: string, directory: string, format: OutputFormat) {
     this.#debian = debian;
     this.#directory = directory;
     this.#format = format;
-    this.#say = say;
     mkdirSync(directory, { recursive: true });
   }
 
   /** A Debian root file system with python3. */
   async debian(): Promise<Debian> {
     const tar = join(this.#debian, 'debian.tar');
-    if (!existsSync(join(this.#debian, 'debian.esgz'))) this.#say('* Making a Debian root file system (once)');
+    if (!existsSync(join(this.#debian, 'debian.esgz'))) say('* Making a Debian root file system (once)');
     await run(join(top, 'scripts/debian-layer'), [this.#debian]);
     const path = await this.#layer('debian', tar);
     return { tree: join(this.#debian, 'root'), tar, path, layer: `file://${path}` };
@@ -126,7 +125,7 @@ export class Data {
   async #once(name: string, make: (part: string) => Promise<void>): Promise<string> {
     const path = join(this.#directory, name);
     if (existsSync(path)) return path;
-    this.#say(`* Making ${name} (once)`);
+    say(`* Making ${name} (once)`);
     const part = `${path}.part`;
     rmSync(part, { recursive: true, force: true });
     await make(part);

@@ -21,6 +21,7 @@ export interface LimitTask {
   readonly words: SharedArrayBuffer;
 }
 
+/** The words: 1 when threads may start; the member to be taken next. */
 export const GO = 0;
 export const NEXT = 1;
 

@@ -15,7 +15,9 @@ const EARLY_MS = 0.5; // timers have whole milliseconds: so what is due sooner t
 
 /** One direction of the link: when bytes that are sent now have arrived as a whole. */
 class Lane {
+  /** When all that was sent so far has left. */
   #free = 0;
+  /** Bytes a millisecond. */
   readonly #rate: number;
   readonly #delay: number;
 
@@ -24,6 +26,7 @@ class Lane {
     this.#delay = rttMs / 2;
   }
 
+  /** When `bytes` bytes have arrived that are sent at `sent`; both in ms. */
   arrival(sent: number, bytes: number): number {
     this.#free = Math.max(sent, this.#free) + bytes / this.#rate;
     return this.#free + this.#delay;
@@ -36,7 +39,8 @@ class Pipe {
   readonly #to: Socket;
   readonly #queue: { readonly bytes: Buffer; readonly due: number }[] = [];
   readonly #onArrival: (bytes: number) => void;
-  #under = 0;
+  /** Bytes that have left `from`, and not arrived. */
+  #underWay = 0;
   #waiting = false;
 
   constructor(from: Socket, to: Socket, onArrival: (bytes: number) => void) {
@@ -48,9 +52,9 @@ class Pipe {
   /** `window`: bytes under way before the sender must wait; `earliest`: when the first byte leaves. */
   open(lane: Lane, window: number, earliest: number): void {
     this.#from.on('data', (bytes: Buffer) => {
-      this.#under += bytes.length;
+      this.#underWay += bytes.length;
       this.#push(bytes, lane.arrival(Math.max(performance.now(), earliest), bytes.length));
-      if (this.#under > window) this.#from.pause();
+      if (this.#underWay > window) this.#from.pause();
     });
     this.#from.on('end', () => this.#push(Buffer.alloc(0), lane.arrival(performance.now(), 0)));
   }
@@ -76,7 +80,7 @@ class Pipe {
 
   /** Hands a piece over; an empty one is the end. */
   #deliver(bytes: Buffer): void {
-    this.#under -= bytes.length;
+    this.#underWay -= bytes.length;
     this.#from.resume();
     this.#onArrival(bytes.length);
     if (bytes.length === 0) {
@@ -125,6 +129,7 @@ export class Link {
     return this.#exchanges;
   }
 
+  /** Forgets what went over the link so far. */
   reset(): void {
     this.received = 0;
     this.#exchanges = new Exchanges();

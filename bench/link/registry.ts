@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
 import { type Registry, startRegistry } from '../../test/tools/registry.js';
-import { type Blob, pushImage } from '../../test/tools/registry-image.js';
+import { type Blob, blobOf, pushImage } from '../../test/tools/registry-image.js';
 import type { Undo } from '../undo.js';
 
 export type Tag = 'estargz' | 'prioritized' | 'gzip';
@@ -30,27 +30,21 @@ export async function serveImages(layers: Readonly<Record<Tag, string>>, tar: st
   const stop = undo.add(() => registry.stop());
   const blob = {} as Record<Tag, string>;
   for (const [tag, path] of Object.entries(layers) as [Tag, string][]) {
-    const layer = await blobOf('application/vnd.oci.image.layer.v1.tar+gzip', path);
+    const layer = blobOf('application/vnd.oci.image.layer.v1.tar+gzip', readFileSync(path));
     await pushImage({ layers: [layer], config: configOf(await digestOf(tar)) }, imageName(registry.host, tag));
     blob[tag] = layer.digest;
   }
   return { port: registry.port, root: registry.root, blob, stop };
 }
 
+/** The digest of a file. */
 async function digestOf(path: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const piece of createReadStream(path)) hash.update(piece as Buffer);
   return `sha256:${hash.digest('hex')}`;
 }
 
-async function blobOf(mediaType: string, path: string): Promise<Blob> {
-  const bytes = readFileSync(path);
-  return { mediaType, digest: await digestOf(path), size: bytes.length, bytes };
-}
-
 function configOf(diffId: string): Blob {
   const config = { architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: [diffId] } };
-  const bytes = Buffer.from(JSON.stringify(config));
-  const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-  return { mediaType: 'application/vnd.oci.image.config.v1+json', digest, size: bytes.length, bytes };
+  return blobOf('application/vnd.oci.image.config.v1+json', Buffer.from(JSON.stringify(config)));
 }

@@ -63,7 +63,7 @@ export class Machine {
     const base = `mount-${this.#count++}`;
     const merged = this.#directory(base, 'merged');
     const upper = `upperdir=${this.#directory(base, 'upper')},workdir=${this.#directory(base, 'work')}`;
-    const lowerdir = plugin ? named(lower.layer, this.#directory(base, 'lower')) : lower.tree;
+    const lowerdir = plugin ? lowerdirOf(lower.layer, this.#directory(base, 'lower')) : lower.tree;
     const options = ['fast_ino=1', ...(plugin ? [`plugins=${plugin}`] : []), `lowerdir=${lowerdir}`];
     if (writable) options.push(upper);
     const started = performance.now();
@@ -110,7 +110,7 @@ async function end(merged: string): Promise<void> {
 }
 
 /** A layer as a lower directory. Standard base64 is what all plugins read; where it has a `/`, only base64url can do. */
-function named(layer: string, directory: string): string {
+function lowerdirOf(layer: string, directory: string): string {
   const standard = Buffer.from(layer).toString('base64');
   return `//crfs/${standard.includes('/') ? Buffer.from(layer).toString('base64url') : standard}/${directory}`;
 }

@@ -3,6 +3,7 @@
 /** What the product must reach, and whether it does. */
 
 import { extracted, product } from '../machines/contenders.js';
+import { far } from '../plan.js';
 import type { Samples, Wanted } from '../samples.js';
 
 export interface Goal {
@@ -13,18 +14,20 @@ export interface Goal {
   readonly met: boolean | undefined;
 }
 
+/** Undefined: not measured. */
 type Value = number | undefined;
 
+/** Holds what was measured against every goal. */
 export function evaluate(samples: Samples): Goal[] {
   const of = (contender: string, wanted: Wanted): Value => samples.median({ ...wanted, contender });
   const ours = (wanted: Wanted): Value => of(product.name, wanted);
   const floor = (wanted: Wanted): Value => of(extracted.name, wanted);
   const toFloor = (wanted: Wanted): Value => ratio(ours(wanted), floor(wanted));
-  const pull = { workload: 4, what: 'pull and extract', metric: 'time', link: far } as const;
+  const pull = { workload: 4, what: 'pull and extract', metric: 'time', link: far.name } as const;
   const pulled = samples.median({ ...pull, contender: 'skopeo + umoci' }) ?? least(samples, pull);
-  const started = (what: string, metric: string): Value => ours({ workload: 4, what, metric, link: far });
+  const started = (what: string, metric: string): Value => ours({ workload: 4, what, metric, link: far.name });
   const firstByte = { workload: 3, what: 'read all files, cold', files: 'small', readers: 1, layers: 1 } as const;
-  const mounts = second(samples);
+  const mounts = secondMount(samples);
   return [
     atMost('walk, first', 0.9, times, toFloor({ workload: 1, what: 'walk, first' })),
     atMost('walk, again', 0.9, times, toFloor({ workload: 1, what: 'walk, again' })),
@@ -79,13 +82,12 @@ export function evaluate(samples: Samples): Goal[] {
   ];
 }
 
-const far = '20 ms, 25 MB/s';
 const times = "x the extracted tree's time";
 const pulling = 'x pull and extract';
 const bounds = { p50: 150, p99: 1000 } as const;
 
 /** By how much the second mount of the synthetic layer takes longer than a plain one. */
-function second(samples: Samples): Value {
+function secondMount(samples: Samples): Value {
   const what = samples.rows.find((row) => /^mount of .* entries, second$/.test(row.what))?.what;
   if (what === undefined) return undefined;
   return difference(

@@ -2,7 +2,7 @@
 
 /** The results as Markdown: goals, a table per workload, charts, settings. */
 
-import { howText, ratio, shownAs } from '../format.js';
+import { howText, ratioText, valueText } from '../format.js';
 import type { Question, Samples, Summary } from '../samples.js';
 import type { Settings } from '../settings.js';
 import { workloads } from '../workloads/workloads.js';
@@ -82,7 +82,7 @@ function describe(question: Question): string[] {
 
 function cell(answer: Summary | undefined, base: Summary | undefined): string {
   if (answer === undefined) return '';
-  const value = shownAs(answer.median, answer.unit);
+  const value = valueText(answer.median, answer.unit);
   if (base === undefined || answer === base || base.median === 0) return value;
-  return `${value} (${ratio(answer.median, base.median)})`;
+  return `${value} (${ratioText(answer.median, base.median)})`;
 }

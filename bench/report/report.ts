@@ -3,6 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Bench } from '../bench.js';
+import { say } from '../say.js';
 import type { Settings } from '../settings.js';
 import { drawCharts } from './charts.js';
 import { evaluate } from './goals.js';
@@ -26,7 +27,7 @@ export async function report(bench: Bench, settings: Settings, directory: string
     charts.push({ ...chart, file });
   }
   write(`${name}.md`, markdown(samples, goals, charts, failures, settings));
-  bench.say(`\n${goalsTable(goals)}\n`);
-  for (const failure of failures) bench.say(`failed: ${failure}`);
-  bench.say(`written: ${join(directory, name)}.json, .md and ${charts.length} charts`);
+  say(`\n${goalsTable(goals)}\n`);
+  for (const failure of failures) say(`failed: ${failure}`);
+  say(`written: ${join(directory, name)}.json, .md and ${charts.length} charts`);
 }

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench } from '../bench.js';
 import { product } from '../machines/contenders.js';
 import { cpuSecondsOf, memoryOf } from '../machines/processes.js';
+import { COMPARED_READERS } from '../plan.js';
 import { readCold } from './parallel.js';
 
 const SETTLE_MS = 1000;
@@ -20,7 +21,7 @@ export async function idle(bench: Bench): Promise<void> {
     bench.record({ ...question, metric: 'memory at start', unit: 'MB' }, product.name, memoryOf(pid).resident);
     const after: number[] = [];
     for (let round = 0; round < bench.plan.rounds; round++) {
-      await readCold(bench, machine, [...small.eight, ...large.eight], bench.plan.compared);
+      await readCold(bench, machine, [...small.eight, ...large.eight], COMPARED_READERS);
       bench.discard.empty(machine.objects);
       await sleep(SETTLE_MS);
       after.push(memoryOf(pid).resident);

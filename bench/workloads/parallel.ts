@@ -12,6 +12,7 @@ import { inflateLimit } from '../limit/limit.js';
 import { type Contender, tuned } from '../machines/contenders.js';
 import type { Lower, Machine } from '../machines/machine.js';
 import { warm } from '../page-cache.js';
+import { COMPARED_READERS } from '../plan.js';
 import { type Question, quantile } from '../samples.js';
 
 type Files = 'small' | 'large';
@@ -62,7 +63,8 @@ async function compareReaders(
 
 /** Engines, numbers of workers and readahead, on one layer; and what the processors could do at best. */
 async function compareSettings(bench: Bench, files: Files, data: ParallelData): Promise<void> {
-  const { compared: readers, few } = bench.plan;
+  const { few } = bench.plan;
+  const readers = COMPARED_READERS;
   for (let turn = 0; turn < few; turn++) {
     for (const what of ['inflate', 'inflate and digest'] as const) {
       const rate = await inflateLimit(data.one.path, what !== 'inflate');

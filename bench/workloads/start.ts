@@ -14,6 +14,7 @@ import { extracted } from '../machines/contenders.js';
 import type { Machine } from '../machines/machine.js';
 import { cat } from '../page-cache.js';
 import type { LinkPlan } from '../plan.js';
+import { say } from '../say.js';
 import { timed } from '../time.js';
 
 /** What is run in the containers. */
@@ -34,7 +35,7 @@ export type ProgramName = keyof typeof programs;
 export async function start(bench: Bench): Promise<void> {
   const debian = await bench.data.debian();
   const opened = await filesOpened(bench, debian, Object.values(programs));
-  bench.say(`  ${opened.length} files are opened by the programs: they come first in the prioritized image`);
+  say(`  ${opened.length} files are opened by the programs: they come first in the prioritized image`);
   const layers = {
     estargz: debian.path,
     prioritized: await bench.data.prioritized(opened),

@@ -2,13 +2,11 @@
 
 /** Bars: how long things take, next to each other. */
 
-import { shown } from '../../format.js';
+import { numberText } from '../../format.js';
+import { COMPARED_READERS } from '../../plan.js';
 import type { Summary } from '../../samples.js';
 import type { ChartSpec } from '../charts.js';
 import { colours, type Spec } from './style.js';
-
-/** How many readers engines and numbers of workers are tried with. */
-const TUNED_READERS = 8;
 
 export function barCharts(summaries: readonly Summary[]): ChartSpec[] {
   const charts: ChartSpec[] = [];
@@ -29,10 +27,15 @@ export function barCharts(summaries: readonly Summary[]): ChartSpec[] {
   );
   const tuned = engines.some(({ contender }) => contender.startsWith('crfs-plugin, '));
   const alike = engines.filter(({ readers, layers }) => {
-    return readers === undefined || (readers === TUNED_READERS && layers === 1);
+    return readers === undefined || (readers === COMPARED_READERS && layers === 1);
   });
   const each = (tuned ? alike : []).map((row) => ({ ...row, what: row.readers ? row.contender : row.what }));
-  add('engines', 3, 'Engines and workers: 8 readers of cold 64 MB files, and the limit', groups(each, 'MB/s'));
+  add(
+    'engines',
+    3,
+    `Engines and workers: ${COMPARED_READERS} readers of cold 64 MB files, and the limit`,
+    groups(each, 'MB/s'),
+  );
   for (const link of new Set(time.flatMap((row) => row.link ?? []))) {
     const id = `start-${link.replaceAll(/[^0-9a-z]+/gi, '-').toLowerCase()}`;
     const title = `From nothing to a program's end over a link of ${link}`;
@@ -65,7 +68,7 @@ function program({ what }: Summary): string {
 /** A group of bars for each question, one bar for each who answered. */
 function groups(rows: readonly Summary[], axis: string, width = 440): Spec | undefined {
   if (rows.length === 0) return undefined;
-  const values = rows.map((row) => ({ ...row, label: shown(row.median) }));
+  const values = rows.map((row) => ({ ...row, label: numberText(row.median) }));
   const names = [...new Set(rows.map(({ contender }) => contender))];
   const whats = [...new Set(rows.map(({ what }) => what))];
   const many = whats.length < rows.length; // several bars in a group
