@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import test from 'ava';
-import { compileFuzzer, findClang, fuzzNative, native } from './targets.js';
+import { compileFuzzer, findClang, fuzzNative, native } from './native.js';
 import { fuzz, targets } from './typescript.js';
 
 const SECONDS = 4;

@@ -3,7 +3,7 @@
 /** `npm run fuzz -- --hours 1`: all targets for so long together, one after the other. Ends with 1 at the first crash. */
 
 import { parseArgs } from 'node:util';
-import { compileFuzzer, findClang, fuzzNative, native } from './targets.js';
+import { compileFuzzer, findClang, fuzzNative, native } from './native.js';
 import { fuzz, targets } from './typescript.js';
 
 const { values } = parseArgs({ options: { hours: { type: 'string', default: '1' } } });

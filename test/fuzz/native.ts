@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** The fuzz targets: what each is compiled of, or which function it calls. */
+/** The fuzz targets in C: what each is compiled of, and how libFuzzer runs it. */
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
