@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import test from 'ava';
-import { oci, rewriteConfig, rewriteIndex } from '../../src/main/convert/image/rewrite.js';
+import { layerDescriptor, oci, rewriteConfig, rewriteIndex } from '../../src/main/convert/image/rewrite.js';
+import type { LayerResult } from '../../src/main/convert/layer.js';
 import { CrfsError } from '../../src/main/errors/error.js';
 import { OCI_INDEX, parseIndex } from '../../src/main/registry/manifest.js';
 
@@ -34,6 +35,24 @@ test('of a config, all but the DiffIDs of converted layers stays', (t) => {
   const changed = rewriteConfig(Buffer.from(JSON.stringify(config)), [LAYER, { ...LAYER, diffId: undefined }], 'it');
   const rootfs = { ...config.rootfs, diff_ids: [LAYER.diffId, DIFF] };
   t.deepEqual(JSON.parse(changed.toString()), { ...config, rootfs });
+});
+
+test('annotations of a layer that say how it was laid out go when it is laid out anew', (t) => {
+  const old = {
+    ...LAYER.descriptor,
+    annotations: {
+      'containerd.io/snapshot/stargz/toc.digest': 'old',
+      'io.containers.zstd-chunked.position': 'old',
+      'io.github.containers.zstd-chunked.manifest-checksum': 'old',
+      'org.example.note': 'kept',
+    },
+  };
+  const result = { digest: DIFF, size: 2, tocDigest: DIFF, uncompressedSize: 3 } as LayerResult;
+  t.deepEqual(layerDescriptor(old, result, 'estargz', oci).annotations, {
+    'org.example.note': 'kept',
+    'containerd.io/snapshot/stargz/toc.digest': DIFF,
+    'io.containers.estargz.uncompressed-size': '3',
+  });
 });
 
 test('an index may say by null that it lists nothing', (t) => {

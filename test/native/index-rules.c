@@ -73,6 +73,8 @@ static void inodes(void) {
   REFUSED(struct crfs_dirent first = DIRENTS[0]; DIRENTS[0] = DIRENTS[1]; DIRENTS[1] = first;
           INODES[DIRENTS[0].inode].dirent = 0;
           INODES[DIRENTS[1].inode].dirent = 1, "entries of a directory are not sorted");
+  REFUSED(DIRENTS[1].path = DIRENTS[0].path; DIRENTS[1].path_length = DIRENTS[0].path_length;
+          DIRENTS[1].name_length = DIRENTS[0].name_length, "entries of a directory are not sorted");
   REFUSED(inode_of(S_IFLNK)->first = UINT64_MAX, "a symlink's target leaves the strings");
   REFUSED(INODES[HEADER->inodes.count - 1].mode = 0, "an entry's type differs from its inode's");
 }
