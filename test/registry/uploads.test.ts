@@ -9,6 +9,7 @@ import { writeBlob } from '../../src/main/images/write-blob.js';
 import { openBlob } from '../../src/main/registry/blob-source.js';
 import { OCI_MANIFEST } from '../../src/main/registry/manifest.js';
 import { type ImageWriter, openWriter } from '../../src/main/registry/writer.js';
+import { sameBytes } from '../tools/bytes.js';
 import { type Fault, type FaultProxy, type Seen, startFaultProxy } from '../tools/fault-proxy.js';
 import { PASSWORD, startRegistry, USER } from '../tools/registry.js';
 import { startKeepingRegistry } from '../tools/registry-keeping.js';
@@ -317,5 +318,5 @@ test('an upload whose place is named without a host, and at the start alone, goe
   await send(writer, digest, async function* () {
     yield bytes;
   });
-  t.deepEqual(registry.blobs.get(digest), bytes);
+  sameBytes(t, registry.blobs.get(digest) ?? Buffer.alloc(0), bytes);
 });
