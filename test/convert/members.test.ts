@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
+import type { LayerResult } from '../../src/main/convert/layer.js';
 import { engineNames } from '../../src/workers/engine-names.js';
 import { noise, text } from '../tools/content.js';
 import { writeNastyTar } from '../tools/nasty-tar.js';
@@ -11,17 +13,35 @@ import { checkChunks, gunzipLayer, type Layer, readLayer, sha256 } from '../tool
 import { tarEnd, tarEntry, writeTar } from '../tools/tar-writer.js';
 import { convert as convertWith, scratch } from './setting.js';
 
-async function nasty(t: ExecutionContext, options: Parameters<typeof convertWith>[2] = {}): Promise<Layer> {
-  const directory = scratch(t);
-  const { path } = writeNastyTar(directory);
-  const result = await convertWith(path, join(directory, 'layer'), options);
-  const layer = readLayer(join(directory, 'layer'));
+type Options = Parameters<typeof convertWith>[2];
+
+interface Made extends Layer {
+  readonly result: LayerResult;
+}
+
+const place = mkdtempSync(join(tmpdir(), 'crfs-members-'));
+test.after.always(() => rmSync(place, { recursive: true }));
+const { path: nastyTar } = writeNastyTar(place);
+const made = new Map<string, Promise<Made>>();
+
+/** The layer of the nasty tar by these options, made once for all tests. */
+async function nasty(t: ExecutionContext, options: Options = {}): Promise<Made> {
+  const key = JSON.stringify(options);
+  const layer = made.get(key) ?? makeNasty(t, join(place, `layer-${made.size}`), options);
+  made.set(key, layer);
+  return await layer;
+}
+
+async function makeNasty(t: ExecutionContext, path: string, options: Options): Promise<Made> {
+  const result = await convertWith(nastyTar, path, options);
+  const layer = readLayer(path);
   t.is(sha256(layer.blob), result.digest);
   t.is(layer.blob.length, result.size);
   t.is(layer.tocDigest, result.tocDigest);
-  t.is(sha256(gunzipLayer(layer)), result.diffId);
-  t.is(gunzipLayer(layer).length, result.uncompressedSize);
-  return layer;
+  const inflated = gunzipLayer(layer);
+  t.is(sha256(inflated), result.diffId);
+  t.is(inflated.length, result.uncompressedSize);
+  return { ...layer, result };
 }
 
 test('every chunk inflates from its own member, and every digest is right', async (t) => {
@@ -95,35 +115,27 @@ test('a sparse file of 60 parts keeps them all, as GNU tar writes it', async (t)
 });
 
 test('the blob is the same with one worker and with four', async (t) => {
-  const directory = scratch(t);
-  const { path } = writeNastyTar(directory);
-  const digests = [];
-  for (const workers of [1, 4]) {
-    digests.push(
-      (await convertWith(path, join(directory, `layer-${workers}`), { workers, minChunkSize: 5000 })).digest,
-    );
-  }
-  t.is(digests[0], digests[1]);
+  const options = { minChunkSize: 5000 };
+  const one = await nasty(t, { ...options, workers: 1 });
+  const four = await nasty(t, { ...options, workers: 4 });
+  t.deepEqual(one.result, four.result);
 });
 
 test('the blob is the same however the tar is compressed', async (t) => {
-  const directory = scratch(t);
-  const { path } = writeNastyTar(directory);
-  const tar = readFileSync(path);
-  const middle = Math.floor(tar.length / 2);
-  writeFileSync(`${path}.gz`, Buffer.concat([gzipSync(tar.subarray(0, middle)), gzipSync(tar.subarray(middle))]));
-  const plain = await convertWith(path, join(directory, 'plain'));
-  const gzipped = await convertWith(`${path}.gz`, join(directory, 'gzipped'));
-  t.deepEqual(gzipped, plain);
+  const bytes = readFileSync(nastyTar);
+  const gz = join(place, 'nasty.tar.gz');
+  const middle = Math.floor(bytes.length / 2);
+  const halves = [bytes.subarray(0, middle), bytes.subarray(middle)];
+  writeFileSync(gz, Buffer.concat(halves.map((half) => gzipSync(half, { level: 1 }))));
+  const gzipped = await convertWith(gz, join(place, 'gzipped'));
+  t.deepEqual(gzipped, (await nasty(t)).result);
 });
 
 test('a layer is converted anew from its own tar: landmark and TOC are not there twice', async (t) => {
-  const directory = scratch(t);
-  const { path } = writeNastyTar(directory);
-  const first = await convertWith(path, join(directory, 'first'), { prioritize: ['twice'] });
-  const again = await convertWith(join(directory, 'first'), join(directory, 'second'), { prioritize: ['twice'] });
+  const first = await convertWith(nastyTar, join(place, 'first'), { prioritize: ['twice'] });
+  const again = await convertWith(join(place, 'first'), join(place, 'second'), { prioritize: ['twice'] });
   t.is(again.entries, first.entries);
-  const names = readLayer(join(directory, 'second')).entries.map(({ name }) => name);
+  const names = readLayer(join(place, 'second')).entries.map(({ name }) => name);
   t.is(names.filter((name) => name.includes('landmark') || name.includes('stargz')).length, 1);
 });
 
