@@ -3,13 +3,16 @@
 /** Members that no buffer holds: they are decoded piece by piece, as far as their file goes. */
 
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import test from 'ava';
 import { engineNames } from '../../src/workers/engine-names.js';
 import { noise } from '../tools/content.js';
 import { makeLayer } from '../tools/layers.js';
 import { Machine, mountingTest } from '../tools/machine.js';
+import { once } from '../tools/once.js';
 import { type TarEntry, writeTar } from '../tools/tar-writer.js';
 
 const mounting = mountingTest();
@@ -35,20 +38,25 @@ const contents = {
   small: noise(3_000_000, 3),
 };
 
-for (const engine of engineNames) {
-  for (const chunkSize of [256 << 20, 4 << 20]) {
+const hashes = Object.entries(contents).map(([name, content]) => [name, hash(content)] as const);
+const place = mkdtempSync(join(tmpdir(), 'crfs-large-'));
+test.after.always(() => rmSync(place, { recursive: true }));
+
+for (const chunkSize of [256 << 20, 4 << 20]) {
+  const layer = once(async () => {
+    const tar = join(place, `large-${chunkSize}.tar`);
+    writeTar(
+      tar,
+      Object.entries(contents).flatMap(([name, content]) => [{ name, content }, ...behind(name)]),
+    );
+    return await makeLayer(tar, { chunkSize });
+  });
+  for (const engine of engineNames) {
     mounting(`large members read right, in chunks of ${chunkSize >> 20} MiB, by ${engine}`, async (t) => {
       const machine = new Machine({ CRFS_ENGINE: engine });
       t.teardown(() => machine.dispose());
-      const tar = join(machine.directory('tars'), 'large.tar');
-      writeTar(
-        tar,
-        Object.entries(contents).flatMap(([name, content]) => [{ name, content }, ...behind(name)]),
-      );
-      const mount = await machine.mount([await makeLayer(tar, { chunkSize })]);
-      for (const [name, content] of Object.entries(contents)) {
-        t.is(await hashOf(join(mount.merged, name)), hash(content), name);
-      }
+      const mount = await machine.mount([await layer()]);
+      for (const [name, expected] of hashes) t.is(await hashOf(join(mount.merged, name)), expected, name);
     });
   }
 }

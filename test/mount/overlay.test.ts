@@ -27,10 +27,9 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { extractTar } from '../tools/extract.js';
-import { debian, makeLayer } from '../tools/layers.js';
+import { debian } from '../tools/layers.js';
 import { Machine, mountingTest } from '../tools/machine.js';
-import { writeNastyTar } from '../tools/nasty-tar.js';
+import { nastyLayer } from '../tools/nasty-layer.js';
 import { run } from '../tools/run.js';
 import { compareTrees, describeTree, type Tree } from '../tools/tree.js';
 
@@ -161,13 +160,11 @@ function withoutNow(tree: Tree, began: bigint): Tree {
 mounting('operations on lower files do over a layer what they do over a plain directory', async (t) => {
   const machine = new Machine();
   t.teardown(() => machine.dispose());
-  const { path: tar, impliedDirectories } = writeNastyTar(machine.directory('nasty'));
-  const extracted = machine.directory('extracted');
-  await extractTar(tar, extracted);
+  const nasty = await nastyLayer();
   const began = BigInt(Date.now() - 1) * 1_000_000n;
-  const layer = await operatedOn(machine, await makeLayer(tar), began);
-  const plain = await operatedOn(machine, extracted, began);
-  const options = { ignoreMtimeOf: ['.', ...impliedDirectories] };
+  const layer = await operatedOn(machine, nasty.layer, began);
+  const plain = await operatedOn(machine, nasty.extracted, began);
+  const options = { ignoreMtimeOf: nasty.timeless };
   t.deepEqual(layer.failures, plain.failures);
   t.deepEqual(layer.failures, refused);
   // the host counts the names of a file that it has in memory, and the kernel may have had it forget some
@@ -180,8 +177,7 @@ mounting('operations on lower files do over a layer what they do over a plain di
 mounting('a write to one name of a lower file shows in all its names', async (t) => {
   const machine = new Machine();
   t.teardown(() => machine.dispose());
-  const { path } = writeNastyTar(machine.directory('nasty'));
-  const mount = await machine.mount([await makeLayer(path)], { upper: true });
+  const mount = await machine.mount([(await nastyLayer()).layer], { upper: true });
   const names = ['links/setuid', 'links/hard-to-setuid', 'links/hard-with-dot', 'links/hard-to-hard'];
   const held = names.map((name) => openSync(join(mount.merged, name), 'r')); // so that the kernel forgets none of them
   appendFileSync(join(mount.merged, 'links/hard-to-setuid'), 'more\n');

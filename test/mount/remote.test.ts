@@ -292,7 +292,7 @@ remote('a file whose bytes cannot be had gives EIO, others read, and all reads o
   const large = join(mount.merged, 'sizes/noise');
   await t.throwsAsync(readFile(large), { code: 'EIO' });
   proxy.fault = () => undefined;
-  t.is((await readFile(large)).length, 9 << 20);
+  t.is((await readFile(large)).length, 5 << 20);
 });
 
 for (const from of [0, 1]) {

@@ -71,7 +71,7 @@ remote('what was fetched stays counted when its mount is gone', async (t) => {
     return Number(/^crfs_fetched_bytes_total (\d+)$/m.exec(await body.text())?.[1]);
   };
   const before = await fetched();
-  t.true(before > 9 << 20, `${before}`);
+  t.true(before > 5 << 20, `${before}`);
   await mount.unmount();
   await until('the layer is let go', async () => (await machine.status())?.layers.length === 0);
   t.true((await fetched()) >= before);

@@ -10,13 +10,17 @@ export function noise(length: number, seed = 1): Buffer {
   return cipher.update(Buffer.alloc(length));
 }
 
+let made: Buffer = Buffer.alloc(0);
+let lines = 0;
+
 /** Lines of text: compressible, but not to nothing. */
 export function text(length: number): Buffer {
-  const lines: string[] = [];
-  for (let size = 0, line = 0; size < length; line++) {
-    const next = `${line} the quick brown fox ${line * line} jumps over the lazy dog\n`;
-    lines.push(next);
-    size += next.length;
+  while (made.length < length) {
+    const next = Array.from({ length: 10_000 }, () => {
+      const line = lines++;
+      return `${line} the quick brown fox ${line * line} jumps over the lazy dog\n`;
+    });
+    made = Buffer.concat([made, Buffer.from(next.join(''))]);
   }
-  return Buffer.from(lines.join('')).subarray(0, length);
+  return Buffer.from(made.subarray(0, length));
 }

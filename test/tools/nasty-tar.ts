@@ -86,8 +86,8 @@ function* contents(): Generator<TarEntry> {
   for (const size of [0, 1, 511, 512, 513, 4 * mebi - 1, 4 * mebi, 4 * mebi + 1]) {
     yield { name: `sizes/${size}`, mtime: time, content: text(size) };
   }
-  yield { name: 'sizes/noise', mtime: time, content: noise(9 * mebi) };
-  yield { name: 'sizes/text', mtime: time, content: text(9 * mebi) };
+  yield { name: 'sizes/noise', mtime: time, content: noise(5 * mebi) };
+  yield { name: 'sizes/text', mtime: time, content: text(5 * mebi) };
   yield { name: 'sizes/zeros', mtime: time, content: Buffer.alloc(9 * mebi) };
   yield { name: 'sizes/same-as-513', mtime: time + 1, mode: 0o600, content: text(513) };
   yield {
