@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import test from 'ava';
-import { layerDescriptor, oci, rewriteConfig, rewriteIndex } from '../../src/main/convert/image/rewrite.js';
+import { layerDescriptor, OCI, rewriteConfig, rewriteIndex } from '../../src/main/convert/image/rewrite.js';
 import type { LayerResult } from '../../src/main/convert/layer.js';
 import { CrfsError } from '../../src/main/errors/error.js';
 import { OCI_INDEX, parseIndex } from '../../src/main/registry/manifest.js';
@@ -48,7 +48,7 @@ test('annotations of a layer that say how it was laid out go when it is laid out
     },
   };
   const result = { digest: DIFF, size: 2, tocDigest: DIFF, uncompressedSize: 3 } as LayerResult;
-  t.deepEqual(layerDescriptor(old, result, 'estargz', oci).annotations, {
+  t.deepEqual(layerDescriptor(old, result, 'estargz', OCI).annotations, {
     'org.example.note': 'kept',
     'containerd.io/snapshot/stargz/toc.digest': DIFF,
     'io.containers.estargz.uncompressed-size': '3',
@@ -57,6 +57,6 @@ test('annotations of a layer that say how it was laid out go when it is laid out
 
 test('an index may say by null that it lists nothing', (t) => {
   const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: null, a: 1 }));
-  const changed = rewriteIndex(parseIndex(bytes, 'it'), new Map(), oci);
+  const changed = rewriteIndex(parseIndex(bytes, 'it'), new Map(), OCI);
   t.deepEqual(JSON.parse(changed.toString()), { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [], a: 1 });
 });

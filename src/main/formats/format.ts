@@ -23,7 +23,7 @@ export interface Layer {
   readonly codec: Codec;
   /** Where the layer's content ends: every chunk starts before it, and the last ends there. */
   readonly contentEnd: number;
-  /** The bytes of the blob that hold the TOC: to be at hand before `entries`. undefined: another blob holds it. */
+  /** The bytes of the blob that hold the TOC: they are fetched before `entries` is called. undefined: another blob holds it. */
   readonly toc: { readonly start: number; readonly end: number } | undefined;
   /**
    * Hands every entry to `add`, in the order of the layer; `elsewhere` is the blob that holds the TOC, where this one does not.

@@ -15,7 +15,7 @@ const LARGEST_RECORD_BYTES = 1 << 10;
 /** Fills record `i` of a table, all zero before, at byte `at` of the view. */
 type Fill = (view: DataView, at: number, i: number) => void;
 
-/** A file that is written once, from front to back, of tables at places that are known beforehand. */
+/** A file that is written once, from front to back: tables, each at a place that was computed before. */
 export class Output {
   readonly fd: number;
   readonly #path: string;

@@ -109,7 +109,10 @@ export function merged(before: PaxRecords, records: readonly PaxRecord[]): PaxRe
   return new Map([...before, ...records.filter(([keyword]) => keyword !== 'comment')]);
 }
 
-/** The headers of an entry written anew, for content of `size` bytes: they need no global header, no long-name entry and no sparse map. */
+/**
+ * Headers of the same meaning, for content of `size` bytes: an extended header of the entry's own, and the header `block`, changed.
+ * They need no global header, no GNU long name and no sparse map.
+ */
 export function rewrittenHeaders(
   block: Uint8Array,
   entry: Pick<TarEntry, 'records' | 'name' | 'linkName' | 'type'>,
@@ -124,7 +127,7 @@ export function rewrittenHeaders(
   return [...paxHeader(kept), changedHeader(block, typeFlag, size)];
 }
 
-/** The same entry with another name and link target, its headers written anew. */
+/** The same entry with another name and link target, and headers that say so. */
 export function renamed(entry: TarEntry, name: Buffer, linkName: Buffer): TarEntry {
   const changed = { ...entry, name, linkName };
   return { ...changed, headers: rewrittenHeaders(entry.headers.at(-1) as Uint8Array, changed, entry.size) };

@@ -13,6 +13,7 @@ import { writeBlob } from '../../images/write-blob.js';
 import type { Progress } from '../../output/progress.js';
 import { formatBytes } from '../../output/text.js';
 import { tellingIfSlow } from '../../output/waiting.js';
+import { CONFIG_LIMIT } from '../../registry/image.js';
 import { isIndex, MANIFEST_LIMIT } from '../../registry/manifest.js';
 import { choosePlatform, formatPlatform, machinePlatform, platformWarning } from '../../registry/platform.js';
 import type { Descriptor, ImageIndex, ImageManifest, Platform } from '../../registry/types.js';
@@ -24,7 +25,7 @@ import {
   familyOf,
   layerDescriptor,
   type NewLayer,
-  oci,
+  OCI,
   passedDescriptor,
   type Rewritten,
   requireLayer,
@@ -52,7 +53,6 @@ export interface ImageResult {
 
 /** Layers that are converted at the same time. */
 const LAYERS_AT_ONCE = 3;
-const configLimit = 16 * 1024 * 1024;
 
 /** Converts what `source` stands for to `destination`. Rejects with CrfsErrors, and nothing is published then. */
 export async function convertImage(
@@ -158,7 +158,7 @@ class Conversion {
   }
 
   async #config({ config }: ImageManifest): Promise<Uint8Array> {
-    return await readBlob(await this.#source.openBlob(config), config, configLimit, this.#options.signal);
+    return await readBlob(await this.#source.openBlob(config), config, CONFIG_LIMIT, this.#options.signal);
   }
 
   #warnOfPlatform(config: Uint8Array): void {
@@ -169,7 +169,7 @@ class Conversion {
   }
 
   #family(manifest: ImageManifest | ImageIndex): Family {
-    return this.#destination.ociOnly ? oci : familyOf(manifest);
+    return this.#destination.ociOnly ? OCI : familyOf(manifest);
   }
 
   #layer(layer: Descriptor, to: Family): Promise<NewLayer> {

@@ -40,14 +40,14 @@ export interface Family {
   readonly layer: string;
 }
 
-export const oci: Family = {
+export const OCI: Family = {
   manifest: OCI_MANIFEST,
   index: OCI_INDEX,
   config: OCI_CONFIG,
   layer: OCI_LAYER,
 };
 
-const docker: Family = {
+const DOCKER: Family = {
   manifest: DOCKER_MANIFEST,
   index: DOCKER_LIST,
   config: DOCKER_CONFIG,
@@ -56,7 +56,7 @@ const docker: Family = {
 
 /** The family of a manifest or an index. */
 export function familyOf({ mediaType }: { readonly mediaType: string }): Family {
-  return mediaType === oci.manifest || mediaType === oci.index ? oci : docker;
+  return mediaType === OCI.manifest || mediaType === OCI.index ? OCI : DOCKER;
 }
 
 /** What readers of layers take, whatever the layer is compressed with. */

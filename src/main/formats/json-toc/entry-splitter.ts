@@ -37,7 +37,7 @@ export class EntrySplitter {
   #key = '';
   #version: unknown;
   #entriesSeen = false;
-  /** Bytes of the text before the part at hand. */
+  /** Bytes of the text before the part that is being taken. */
   #before = 0;
   readonly #value = new JsonValue();
 
