@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { ExecutionContext } from 'ava';
-import { Deflater } from '../../src/main/convert/deflater.js';
 import { convertImage, type ImageOptions, type ImageResult } from '../../src/main/convert/image/convert-image.js';
 import { openDestination, openSource } from '../../src/main/images/open.js';
 import { silent } from '../../src/main/output/progress.js';
 import { RegistryClient } from '../../src/main/registry/client.js';
 import { checkChunks, readLayer } from '../tools/read-layer.js';
 import { history, type Layout, type Manifest } from './layout.js';
+import { deflater } from './setting.js';
 
 /** Converts from one place to another, as the command does. Where no registry takes part, no client is needed. */
 export async function convertImageBetween(
@@ -17,7 +17,6 @@ export async function convertImageBetween(
   client = new RegistryClient({ spool: '/nonexistent' }),
 ): Promise<ImageResult> {
   const { signal } = new AbortController();
-  const deflater = new Deflater({ workers: 2 });
   const source = await openSource(from, client, signal);
   try {
     const destination = await openDestination(to, client, signal);
@@ -34,7 +33,6 @@ export async function convertImageBetween(
     }
   } finally {
     await source.close();
-    await deflater.close();
   }
 }
 

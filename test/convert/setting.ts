@@ -8,6 +8,9 @@ import { Deflater, type DeflaterOptions } from '../../src/main/convert/deflater.
 import { convertFile, type FileOptions } from '../../src/main/convert/file.js';
 import type { LayerResult } from '../../src/main/convert/layer.js';
 
+/** One for all conversions of a test file: starting workers takes longer than to convert a small layer. */
+export const deflater = new Deflater({ workers: 2 });
+
 /** A directory that goes with the test. */
 export function scratch(t: ExecutionContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'crfs-convert-'));
@@ -15,16 +18,19 @@ export function scratch(t: ExecutionContext): string {
   return directory;
 }
 
-/** Converts with a pool of its own. */
+/** Converts; with workers of its own if anything is said of them. */
 export async function convert(
   source: string,
   destination: string,
   options: Partial<FileOptions> & DeflaterOptions = {},
 ): Promise<LayerResult> {
-  const deflater = new Deflater({ workers: 2, ...options });
+  const { workers, engine, level } = options;
+  const isOwn = (workers ?? engine ?? level) !== undefined;
+  if (!isOwn) return await convertFile(source, destination, { ...options, deflater });
+  const own = new Deflater({ workers: 2, ...options });
   try {
-    return await convertFile(source, destination, { ...options, deflater });
+    return await convertFile(source, destination, { ...options, deflater: own });
   } finally {
-    await deflater.close();
+    await own.close();
   }
 }

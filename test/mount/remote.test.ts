@@ -7,10 +7,10 @@ import test, { type ExecutionContext } from 'ava';
 import { extractTar } from '../tools/extract.js';
 import { type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
 import { Gate } from '../tools/gate.js';
-import { imageOf, pushTars } from '../tools/image.js';
-import { debian } from '../tools/layers.js';
+import { debianImage, imageOf, pushTars } from '../tools/image.js';
 import { Machine, until, whyNoMounts } from '../tools/machine.js';
 import { writeNastyTar } from '../tools/nasty-tar.js';
+import { once } from '../tools/once.js';
 import { missing, type Registry, startRegistry } from '../tools/registry.js';
 import { blobOf, makeImage, pushImage } from '../tools/registry-image.js';
 import { run } from '../tools/run.js';
@@ -19,6 +19,9 @@ import { compareTrees, describeTree } from '../tools/tree.js';
 import { writeWhiteoutTars } from '../tools/whiteout-tars.js';
 
 const remote = (whyNoMounts() ?? missing.length > 0) ? test.skip : test.serial;
+
+/** Made for all tests. */
+const ofDebian = once(debianImage);
 
 interface World {
   readonly machine: Machine;
@@ -92,8 +95,7 @@ remote('a layer at a URL reads as GNU tar extracts it', async (t) => {
 
 remote('podman runs a program in a mounted image, and little of it is fetched', async (t) => {
   const { machine, registry, proxy, image } = await world(t, { CRFS_BACKGROUND: 'off' });
-  const { tar } = await debian();
-  await pushTars([tar], `${registry.host}/debian:1`);
+  await pushImage(await ofDebian(), `${registry.host}/debian:1`);
   const mount = await machine.mount([image('debian:1')], { upper: true });
   const namespace = 'umount -R /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup';
   const limits = '--ulimit nofile=1024:1024 --ulimit nproc=1024:1024';
@@ -133,8 +135,9 @@ remote('with the registry gone, a tag that was seen before mounts from the cache
 
 remote('no byte is fetched twice, by 16 readers and the background download together', async (t) => {
   const { machine, registry, proxy, image } = await world(t);
-  const { tar } = await debian();
-  const { layers } = await pushTars([tar], `${registry.host}/debian:1`);
+  const debian = await ofDebian();
+  await pushImage(debian, `${registry.host}/debian:1`);
+  const [layer] = debian.layers;
   const mount = await machine.mount([image('debian:1')]);
   const gate = new Gate();
   proxy.fault = () => ({ kind: 'hold', gate, after: 1000 });
@@ -145,7 +148,7 @@ remote('no byte is fetched twice, by 16 readers and the background download toge
   gate.open();
   const tree = await reading;
   t.true(tree.size > 500);
-  t.true(proxy.sent <= (layers[0]?.size ?? 0) + 100_000, `${proxy.sent} bytes came for a layer of ${layers[0]?.size}`);
+  t.true(proxy.sent <= (layer?.size ?? 0) + 100_000, `${proxy.sent} bytes came for a layer of ${layer?.size}`);
 });
 
 remote('thirty layers are opened at the same time, not one after the other', async (t) => {

@@ -2,9 +2,13 @@
 
 /** Images of eStargz layers, made from tars, in a registry. */
 
-import { readFileSync } from 'node:fs';
-import { Deflater } from '../../src/main/convert/deflater.js';
+import { createHash } from 'node:crypto';
+import { createReadStream, readFileSync } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
 import { convertFile } from '../../src/main/convert/file.js';
+import { debian, deflater } from './layers.js';
+import { readLayer } from './read-layer.js';
 import { type Blob, blobOf, pushImage, type TestImage } from './registry-image.js';
 
 const LAYER = 'application/vnd.oci.image.layer.v1.tar+gzip';
@@ -13,7 +17,6 @@ const TOC_DIGEST = 'containerd.io/snapshot/stargz/toc.digest';
 
 /** Converts tars, the base first, to the layers of an image. */
 export async function imageOf(tars: readonly string[]): Promise<TestImage> {
-  const deflater = new Deflater();
   const layers: Blob[] = [];
   const diffs: string[] = [];
   for (const tar of tars) {
@@ -21,8 +24,21 @@ export async function imageOf(tars: readonly string[]): Promise<TestImage> {
     layers.push({ ...blobOf(LAYER, readFileSync(`${tar}.esgz`)), annotations: { [TOC_DIGEST]: tocDigest } });
     diffs.push(diffId);
   }
-  await deflater.close();
-  const config = { architecture: 'amd64', os: 'linux', config: {}, rootfs: { type: 'layers', diff_ids: diffs } };
+  return withConfig(layers, diffs);
+}
+
+/** The image of the Debian root file system. */
+export async function debianImage(): Promise<TestImage> {
+  const { layer } = await debian();
+  const { blob, tocDigest } = readLayer(layer);
+  const diffId = createHash('sha256');
+  await pipeline(createReadStream(layer), createGunzip(), diffId);
+  const annotations = { [TOC_DIGEST]: tocDigest };
+  return withConfig([{ ...blobOf(LAYER, blob), annotations }], [`sha256:${diffId.digest('hex')}`]);
+}
+
+function withConfig(layers: readonly Blob[], diffIds: readonly string[]): TestImage {
+  const config = { architecture: 'amd64', os: 'linux', config: {}, rootfs: { type: 'layers', diff_ids: diffIds } };
   return { layers, config: blobOf(CONFIG, Buffer.from(JSON.stringify(config))) };
 }
 
