@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { extractTar } from '../tools/extract.js';
 import { writeNastyTar } from '../tools/nasty-tar.js';
+import { once } from '../tools/once.js';
 import { readLayer } from '../tools/read-layer.js';
 import { run } from '../tools/run.js';
 import { writeTar } from '../tools/tar-writer.js';
@@ -17,6 +19,9 @@ if (!isRoot) console.log('skipped, needs root to extract owners and devices: the
 
 const added = ['stargz.index.json', '.no.prefetch.landmark', '.prefetch.landmark'];
 
+const place = mkdtempSync(join(tmpdir(), 'crfs-tree-'));
+test.after.always(() => rmSync(place, { recursive: true }));
+
 const conversions = {
   'as eStargz': {},
   'as legacy stargz in small chunks': { format: 'stargz', chunkSize: 100_000 },
@@ -25,19 +30,24 @@ const conversions = {
 } as const;
 
 for (const form of ['pax', 'gnu'] as const) {
+  const given = once(async () => {
+    const [path, before] = [join(place, form), join(place, `${form}-before`)];
+    for (const made of [path, before]) mkdirSync(made);
+    const nasty = writeNastyTar(path, form);
+    await extractTar(nasty.path, before);
+    return { ...nasty, tree: await describeTree(before) };
+  });
   for (const [how, options] of Object.entries(conversions)) {
     asRoot(`GNU tar extracts the same tree from a ${form} tar and from its layer: ${how}`, async (t) => {
       const directory = scratch(t);
-      const { path, impliedDirectories } = writeNastyTar(directory, form);
-      const layer = join(directory, 'layer');
-      const [before, after] = ['before', 'after'].map((name) => join(directory, name)) as [string, string];
-      for (const made of [before, after]) mkdirSync(made);
+      const { path, impliedDirectories, tree: before } = await given();
+      const [layer, after] = [join(directory, 'layer'), join(directory, 'after')];
+      mkdirSync(after);
       await convert(path, layer, options);
-      await extractTar(path, before);
       await extractTar(layer, after, added);
       const tree = await describeTree(after);
       t.true(tree.size > 100);
-      t.deepEqual(compareTrees(tree, await describeTree(before), { ignoreMtimeOf: impliedDirectories }), []);
+      t.deepEqual(compareTrees(tree, before, { ignoreMtimeOf: impliedDirectories }), []);
     });
   }
 }
