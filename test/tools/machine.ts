@@ -4,13 +4,14 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import type { Status } from '../../src/main/daemon/status.js';
+import { askDaemon } from './ask.js';
 import { run } from './run.js';
 
 /** The checkout: compiled, this file stands at dist/test/tools. */
@@ -85,6 +86,10 @@ export class Machine {
     };
   }
 
+  get #cache(): string {
+    return this.env['XDG_CACHE_HOME'] ?? '';
+  }
+
   get objects(): string {
     return join(this.root, 'cache/crfs-plugin/v2/objects');
   }
@@ -143,14 +148,15 @@ export class Machine {
     return String(await run(crfs, args, { env: this.env }));
   }
 
+  /** What `crfs status --json` prints. */
   async status(): Promise<Status | null> {
-    return JSON.parse(await this.crfs('status', '--json')) as Status | null;
+    return JSON.parse((await askDaemon(this.#cache, '/status')) ?? 'null') as Status | null;
   }
 
-  /** Unmounts everything, ends the daemon and removes all files. */
+  /** Unmounts everything, ends the daemon, if there ever was one, and removes all files. */
   async dispose(): Promise<void> {
     for (const mount of this.#mounts) await mount.unmount().catch(() => run('umount', ['-l', mount.merged]));
-    await this.crfs('stop');
+    if (existsSync(join(this.#cache, 'crfs-plugin'))) await this.crfs('stop');
     rmSync(this.root, { recursive: true, force: true });
   }
 }
