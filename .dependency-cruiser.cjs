@@ -32,7 +32,7 @@ const FOLDERS = [
   ['workers/decode', 'errors blob formats index workers'],
   ['workers/deflate', 'workers'],
   ['workers/index', 'errors formats sources index cache'],
-  ['workers/board', 'errors'],
+  ['workers/board', 'errors workers'],
   ['workers/prefetch', 'index'],
   ['workers/serve', 'errors disk index fetch workers workers/decode workers/board workers/prefetch'],
   ['workers/verify', 'errors index workers/decode workers/serve'],
@@ -47,7 +47,7 @@ const FOLDERS = [
     'main/daemon',
     'errors disk blob formats http registry sources index fetch cache workers workers/board workers/index workers/prefetch workers/serve settings version',
   ],
-  ['main/mount', 'errors daemon'],
+  ['main/mount', 'errors sources daemon'],
   [
     'main/commands',
     'errors disk blob output registry sources images cache workers settings convert inspect version daemon mount',

@@ -4,7 +4,6 @@
 
 #include "addon/addon.h"
 #include "addon/codec.h"
-#include "addon/guard.h"
 
 namespace crfs {
 
@@ -89,12 +88,10 @@ private:
     return promise;
   }
 
-  // decodeNow(input, output) -> the same, at once; null: `output` maps a file whose disk is full.
+  // decodeNow(input, output) -> the same, at once.
   Napi::Value DecodeNow(const Napi::CallbackInfo &info) {
     Span span(info[0].As<Napi::Uint8Array>(), info[1].As<Napi::Uint8Array>());
-    const char *fault = nullptr;
-    if (!GuardMapping([&] { fault = codec_->Decode(span.step); }))
-      return info.Env().Null();
+    const char *fault = codec_->Decode(span.step);
     if (fault != nullptr) {
       Napi::Error::New(info.Env(), fault).ThrowAsJavaScriptException();
       return info.Env().Undefined();

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -75,6 +76,28 @@ Napi::Value Lock(const Napi::CallbackInfo &info) {
   return ThrowErrno(info.Env(), "flock", errno);
 }
 
+// Sets a lock of this open file, not of this process, on one byte.
+Napi::Value SetByteLock(const Napi::CallbackInfo &info, int command, short type) {
+  struct flock lock = {};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = static_cast<off_t>(info[1].As<Napi::Number>().Int64Value());
+  lock.l_len = 1;
+  while (fcntl(info[0].As<Napi::Number>().Int32Value(), command, &lock) < 0)
+    if (errno != EINTR)
+      return ThrowErrno(info.Env(), "fcntl", errno);
+  return info.Env().Undefined();
+}
+
+// lockByte(fd, offset): waits until this open file has a byte of the file for itself: until unlockByte, or its closing.
+Napi::Value LockByte(const Napi::CallbackInfo &info) {
+  return SetByteLock(info, F_OFD_SETLKW, F_WRLCK);
+}
+
+Napi::Value UnlockByte(const Napi::CallbackInfo &info) {
+  return SetByteLock(info, F_OFD_SETLK, F_UNLCK);
+}
+
 class SyncWorker : public Napi::AsyncWorker {
 public:
   SyncWorker(Napi::Env env, int fd) : Napi::AsyncWorker(env), deferred_(env), fd_(fd) {}
@@ -121,6 +144,8 @@ void AddFiles(Napi::Env env, Napi::Object exports) {
   exports.Set("map", Napi::Function::New(env, Map));
   exports.Set("unmap", Napi::Function::New(env, Unmap));
   exports.Set("lock", Napi::Function::New(env, Lock));
+  exports.Set("lockByte", Napi::Function::New(env, LockByte));
+  exports.Set("unlockByte", Napi::Function::New(env, UnlockByte));
   exports.Set("syncFileSystem", Napi::Function::New(env, SyncFileSystem));
   exports.Set("trimMemory", Napi::Function::New(env, TrimMemory));
 }

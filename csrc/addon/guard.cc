@@ -7,10 +7,13 @@
 namespace crfs {
 
 thread_local sigjmp_buf *guard_target = nullptr;
+thread_local const void *guard_fault = nullptr;
 
-static void OnBusError(int signal, siginfo_t *, void *) {
-  if (guard_target != nullptr)
+static void OnBusError(int signal, siginfo_t *info, void *) {
+  if (guard_target != nullptr) {
+    guard_fault = info->si_addr;
     siglongjmp(*guard_target, 1);
+  }
   // nobody's guard: die as without us, when the faulting instruction runs again
   struct sigaction standard = {};
   standard.sa_handler = SIG_DFL;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// Writing to a mapped file raises SIGBUS where its disk is full. A guard turns that into a result.
+// A mapped file raises SIGBUS where it is written to and its disk is full, and where it is read and has become shorter,
+// or its disk fails. A guard turns that into a result.
 
 #ifndef CRFS_GUARD_H
 #define CRFS_GUARD_H
@@ -11,6 +12,8 @@
 namespace crfs {
 
 extern thread_local sigjmp_buf *guard_target; // where SIGBUS on this thread returns to; null: nowhere
+
+extern thread_local const void *guard_fault; // the address that the last one was about
 
 void InstallGuard(); // once per process
 

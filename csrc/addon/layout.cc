@@ -5,6 +5,7 @@
 
 #include "addon/addon.h"
 #include "shared/control.h"
+#include "shared/draft.h"
 #include "shared/environment.h"
 #include "shared/index.h"
 #include "shared/ring.h"
@@ -123,6 +124,14 @@ Napi::Object Layout(Napi::Env env) {
                                         {"indexUnverified", CRFS_INDEX_UNVERIFIED},
                                         {"codecGzip", CRFS_CODEC_GZIP},
                                         {"inodeDigest", CRFS_INODE_DIGEST},
+                                        {"inodeWhole", CRFS_INODE_WHOLE},
+                                        {"inodeSummed", CRFS_INODE_SUMMED},
+                                        {"chunkThere", CRFS_CHUNK_THERE},
+                                        {"draftSlack", CRFS_DRAFT_SLACK},
+                                        {"requestQuick", CRFS_REQUEST_QUICK},
+                                        {"lazyUntried", CRFS_LAZY_UNTRIED},
+                                        {"lazyWorks", CRFS_LAZY_WORKS},
+                                        {"lazyImpossible", CRFS_LAZY_IMPOSSIBLE},
                                         {"ringSize", CRFS_RING_SIZE},
                                         {"traceSize", CRFS_TRACE_SIZE},
                                         {"noInode", CRFS_NO_INODE},
@@ -156,6 +165,12 @@ Napi::Value IndexHash(const Napi::CallbackInfo &info) {
   return words;
 }
 
+// draftMap(size) -> where the map of a draft begins.
+Napi::Value DraftMap(const Napi::CallbackInfo &info) {
+  uint64_t size = static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value());
+  return Napi::Number::New(info.Env(), static_cast<double>(crfs_draft_map(size)));
+}
+
 // indexCheck(bytes) -> what is wrong with an index, or null.
 Napi::Value IndexCheck(const Napi::CallbackInfo &info) {
   Napi::Uint8Array bytes = info[0].As<Napi::Uint8Array>();
@@ -170,6 +185,7 @@ Napi::Value IndexCheck(const Napi::CallbackInfo &info) {
 
 void AddLayout(Napi::Env env, Napi::Object exports) {
   exports.Set("layout", Layout(env));
+  exports.Set("draftMap", Napi::Function::New(env, DraftMap));
   exports.Set("indexHash", Napi::Function::New(env, IndexHash));
   exports.Set("indexCheck", Napi::Function::New(env, IndexCheck));
 }

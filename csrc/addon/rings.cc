@@ -120,6 +120,12 @@ Napi::Value RingStatus(const Napi::CallbackInfo &info) {
   counter("misses", &ring->shared->misses);
   counter("errors", &ring->shared->errors);
   counter("waitedNs", &ring->shared->waited_ns);
+  counter("lazyOpens", &ring->shared->lazy_opens);
+  auto word = [&](const char *name, const uint32_t *value) {
+    status.Set(name, Napi::Number::New(env, __atomic_load_n(value, __ATOMIC_RELAXED)));
+  };
+  word("lazy", &ring->shared->lazy);
+  word("lazyError", &ring->shared->lazy_error);
   return status;
 }
 
@@ -163,12 +169,14 @@ bool TakeFrom(uint32_t number, Ring &ring, uint32_t *out) {
   uint32_t position;
   if (crfs_ring_claim(ring.shared, &ring.tail, &position, &request) == nullptr)
     return false;
-  const uint32_t words[] = {number, position, request.layer, request.inode, request.chunk_first, request.chunk_count};
+  const uint32_t words[] = {
+      number, position, request.layer, request.inode, request.chunk_first, request.chunk_count, request.flags};
   std::copy(std::begin(words), std::end(words), out);
   return true;
 }
 
-// take(out, demandOnly) -> whether a request was claimed; out: [ring, position, layer, inode, chunkFirst, chunkCount].
+// take(out, demandOnly) -> whether a request was claimed; out: [ring, position, layer, inode, chunkFirst, chunkCount,
+// flags].
 // Mounts come first and in turn, then the daemon's own rings unless demandOnly.
 Napi::Value Take(const Napi::CallbackInfo &info) {
   uint32_t *out = info[0].As<Napi::Uint32Array>().Data();
@@ -193,6 +201,24 @@ Napi::Value Take(const Napi::CallbackInfo &info) {
   return Napi::Boolean::New(info.Env(), taken);
 }
 
+// hasDemand() -> whether a request of a mount is there to be taken.
+Napi::Value HasDemand(const Napi::CallbackInfo &info) {
+  Rings &rings = All();
+  std::shared_lock lock(rings.mutex);
+  bool found = false;
+  for (auto it = rings.by_number.lower_bound(kOwnRings); it != rings.by_number.end() && !found; ++it)
+    found = crfs_ring_depth(it->second->shared, __atomic_load_n(&it->second->tail, __ATOMIC_RELAXED)) != 0;
+  return Napi::Boolean::New(info.Env(), found);
+}
+
+// progress(ring, position): whoever waits for a taken request is told that there is progress.
+Napi::Value Progress(const Napi::CallbackInfo &info) {
+  std::shared_ptr<Ring> ring = All().Find(Uint(info, 0));
+  if (ring != nullptr)
+    crfs_ring_progress(ring->shared, Uint(info, 1));
+  return info.Env().Undefined();
+}
+
 // complete(ring, position, errno): the result of a taken request. Only the first one counts.
 Napi::Value Complete(const Napi::CallbackInfo &info) {
   std::shared_ptr<Ring> ring = All().Find(Uint(info, 0));
@@ -212,6 +238,7 @@ Napi::Value Submit(const Napi::CallbackInfo &info) {
   request->inode = Uint(info, 2);
   request->chunk_first = Uint(info, 3);
   request->chunk_count = Uint(info, 4);
+  request->flags = 0;
   crfs_ring_abandon(request, position);
   crfs_ring_publish(request, position, Doorbell());
   return Napi::Boolean::New(info.Env(), true);
@@ -230,6 +257,8 @@ void AddRings(Napi::Env env, Napi::Object exports) {
   exports.Set("ringTrace", Napi::Function::New(env, RingTrace));
   exports.Set("ringOpenings", Napi::Function::New(env, RingOpenings));
   exports.Set("take", Napi::Function::New(env, Take));
+  exports.Set("hasDemand", Napi::Function::New(env, HasDemand));
+  exports.Set("progress", Napi::Function::New(env, Progress));
   exports.Set("complete", Napi::Function::New(env, Complete));
   exports.Set("submit", Napi::Function::New(env, Submit));
 }

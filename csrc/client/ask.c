@@ -14,37 +14,71 @@ static int errno_of(uint32_t result) {
   return error < CRFS_ERRNO_LIMIT ? (int)error : EIO;
 }
 
-/* A request in the ring of a daemon that is gone is simply left there: its ring serves no other daemon. */
-int crfs_ask(struct crfs_connection *connection, uint32_t number, uint32_t inode, uint32_t chunks, uint64_t deadline_ns,
-             uint64_t patience_ns) {
-  uint32_t position, result;
+static void put(struct crfs_request *request, const struct crfs_wanted *wanted, uint32_t position,
+                struct crfs_doorbell *doorbell) {
+  request->layer = wanted->number;
+  request->inode = wanted->inode;
+  request->chunk_first = wanted->first;
+  request->chunk_count = wanted->count;
+  request->flags = wanted->flags;
+  crfs_ring_publish(request, position, doorbell);
+}
+
+/* Publishes a request. Returns it, or NULL: no room in time, or nobody to ask. */
+static struct crfs_request *publish(struct crfs_connection *connection, const struct crfs_wanted *wanted,
+                                    uint32_t *position, uint64_t deadline_ns) {
   struct crfs_request *request;
-  if (crfs_doorbell_silence(connection->doorbell) >= patience_ns)
-    deadline_ns = next_look(deadline_ns);
+  while ((request = crfs_ring_reserve(connection->ring, position, next_look(deadline_ns))) == NULL)
+    if (crfs_control_is_gone(&connection->control) || crfs_now_ns() >= deadline_ns)
+      return NULL;
+  put(request, wanted, *position, connection->doorbell);
+  return request;
+}
+
+static int has_gone(const struct crfs_asker *asker) {
+  return asker != NULL && asker->has_gone(asker->self);
+}
+
+/* A request in the ring of a daemon that is gone is simply left there: its ring serves no other daemon. */
+int crfs_ask(struct crfs_connection *connection, const struct crfs_wanted *wanted, uint64_t timeout_ns,
+             uint64_t *deadline_ns) {
+  uint32_t position, result, seen = 0;
+  uint64_t deadline = *deadline_ns;
+  if (crfs_doorbell_silence(connection->doorbell) >= timeout_ns)
+    deadline = next_look(deadline);
   if (crfs_control_is_gone(&connection->control))
     return CRFS_ASK_GONE;
-  while ((request = crfs_ring_reserve(connection->ring, &position, next_look(deadline_ns))) == NULL) {
-    if (crfs_control_is_gone(&connection->control))
-      return CRFS_ASK_GONE;
-    if (crfs_now_ns() >= deadline_ns)
-      return ETIMEDOUT;
-  }
-  request->layer = number;
-  request->inode = inode;
-  request->chunk_first = 0;
-  request->chunk_count = chunks;
-  crfs_ring_publish(request, position, connection->doorbell);
+  struct crfs_request *request = publish(connection, wanted, &position, deadline);
+  if (request == NULL)
+    return crfs_control_is_gone(&connection->control) ? CRFS_ASK_GONE : ETIMEDOUT;
 
-  while ((result = crfs_ring_wait(request, position, next_look(deadline_ns))) == CRFS_PENDING) {
+  while ((result = crfs_ring_wait(request, position, next_look(deadline))) == CRFS_PENDING) {
     if (crfs_control_is_gone(&connection->control))
       return CRFS_ASK_GONE;
-    if (crfs_now_ns() < deadline_ns)
+    uint32_t progress = __atomic_load_n(&request->progress, __ATOMIC_RELAXED);
+    if (progress != seen) {
+      seen = progress;
+      deadline = crfs_now_ns() + timeout_ns;
+      *deadline_ns = deadline;
+    }
+    const int gone = has_gone(wanted->asker);
+    if (crfs_now_ns() < deadline && !gone)
       continue;
     result = crfs_ring_abandon(request, position);
     if (result == CRFS_ABANDONED)
-      return ETIMEDOUT;
+      return gone ? EINTR : ETIMEDOUT;
     break;
   }
   crfs_ring_free(connection->ring, position);
   return errno_of(result);
+}
+
+void crfs_ask_ahead(struct crfs_connection *connection, const struct crfs_wanted *wanted) {
+  uint32_t position;
+  struct crfs_request *request = crfs_ring_reserve(connection->ring, &position, 0);
+  if (request == NULL)
+    return;
+  put(request, wanted, position, connection->doorbell);
+  if (crfs_ring_abandon(request, position) != CRFS_ABANDONED)
+    crfs_ring_free(connection->ring, position);
 }

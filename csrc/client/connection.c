@@ -14,23 +14,21 @@
 
 #define RETRY_NS 20000000l
 
+static void *map_shared(int fd, size_t size) {
+  void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  return map == MAP_FAILED ? NULL : map;
+}
+
 /* Makes the ring in a memfd of a size that nobody can change any more: a mapping never loses its pages. */
 static int make_ring(struct crfs_connection *connection, struct crfs_failure *failure) {
-  int fd = memfd_create("crfs-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  if (fd < 0 || ftruncate(fd, sizeof(struct crfs_ring)) < 0 ||
-      fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
-    goto failed;
-  void *map = mmap(NULL, sizeof(struct crfs_ring), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  if (map == MAP_FAILED)
-    goto failed;
-  connection->ring = map;
+  int fd = connection->ring_fd = memfd_create("crfs-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (fd >= 0 && ftruncate(fd, sizeof(struct crfs_ring)) == 0 &&
+      fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+    connection->ring = map_shared(fd, sizeof *connection->ring);
+  if (connection->ring == NULL)
+    return crfs_fail(failure, errno, "cannot make the request ring: %s", strerror(errno));
   crfs_ring_init(connection->ring);
-  return fd;
-failed:
-  crfs_fail(failure, errno, "cannot make the request ring: %s", strerror(errno));
-  if (fd >= 0)
-    close(fd);
-  return -1;
+  return 0;
 }
 
 static int is_of_type(int fd, mode_t type, off_t size) {
@@ -39,19 +37,16 @@ static int is_of_type(int fd, mode_t type, off_t size) {
 }
 
 /* Takes over what WELCOME brought. */
-static int take_welcome(struct crfs_connection *connection, const int fds[3], struct crfs_failure *failure) {
+static int take_welcome(struct crfs_connection *connection, const int fds[4], struct crfs_failure *failure) {
+  connection->doorbell_fd = fds[0];
   connection->objects = fds[1];
-  connection->tmp = fds[2];
-  void *map = MAP_FAILED;
-  if (is_of_type(fds[0], S_IFREG, sizeof(struct crfs_doorbell)))
-    map = mmap(NULL, sizeof(struct crfs_doorbell), PROT_READ | PROT_WRITE, MAP_SHARED, fds[0], 0);
-  close(fds[0]);
-  if (map == MAP_FAILED || !is_of_type(connection->objects, S_IFDIR, 0) || !is_of_type(connection->tmp, S_IFDIR, 0)) {
-    if (map != MAP_FAILED)
-      munmap(map, sizeof(struct crfs_doorbell));
+  connection->drafts = fds[2];
+  connection->tmp = fds[3];
+  if (is_of_type(fds[0], S_IFREG, sizeof(struct crfs_doorbell)) && is_of_type(fds[1], S_IFDIR, 0) &&
+      is_of_type(fds[2], S_IFDIR, 0) && is_of_type(fds[3], S_IFDIR, 0))
+    connection->doorbell = map_shared(fds[0], sizeof *connection->doorbell);
+  if (connection->doorbell == NULL)
     return crfs_fail(failure, EPROTO, "the daemon's welcome lacks its doorbell or a directory");
-  }
-  connection->doorbell = map;
   return 0;
 }
 
@@ -61,21 +56,32 @@ static enum crfs_outcome say_hello(struct crfs_connection *connection, const str
       .message = {.type = CRFS_HELLO, .text_length = introduction->length, .hello = {.version = CRFS_CONTROL_VERSION}},
       .text = introduction->text,
       .answer = CRFS_WELCOME,
-      .answer_fds = 3,
+      .answer_fds = 4,
   };
   int fds[CRFS_CONTROL_FD_LIMIT];
-  hello.fd = make_ring(connection, failure);
-  if (hello.fd < 0)
+  if (make_ring(connection, failure) < 0)
     return CRFS_REFUSED;
+  hello.fd = connection->ring_fd;
   enum crfs_outcome outcome = crfs_control_ask(&connection->control, &hello, fds, deadline_ns, failure);
-  close(hello.fd);
   if (outcome == CRFS_ANSWERED && take_welcome(connection, fds, failure) < 0)
     return CRFS_REFUSED;
   return outcome;
 }
 
+/* A connection of nothing, held once; or NULL and errno. */
+static struct crfs_connection *make_connection(void) {
+  struct crfs_connection *connection = calloc(1, sizeof *connection);
+  if (connection == NULL)
+    return NULL;
+  connection->control.socket = connection->ring_fd = connection->doorbell_fd = -1;
+  connection->objects = connection->drafts = connection->tmp = -1;
+  connection->users = 1;
+  return connection;
+}
+
 static void close_connection(struct crfs_connection *connection) {
-  const int fds[] = {connection->control.socket, connection->objects, connection->tmp};
+  const int fds[] = {connection->control.socket, connection->ring_fd, connection->doorbell_fd,
+                     connection->objects,        connection->drafts,  connection->tmp};
   for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
     if (fds[i] >= 0)
       close(fds[i]);
@@ -84,6 +90,34 @@ static void close_connection(struct crfs_connection *connection) {
   if (connection->doorbell != NULL)
     munmap(connection->doorbell, sizeof *connection->doorbell);
   free(connection);
+}
+
+void crfs_connection_fds(const struct crfs_connection *connection, int fds[CRFS_CONNECTION_FDS]) {
+  fds[0] = connection->control.socket;
+  fds[1] = connection->ring_fd;
+  fds[2] = connection->doorbell_fd;
+  fds[3] = connection->objects;
+  fds[4] = connection->drafts;
+}
+
+struct crfs_connection *crfs_connection_copy(const int fds[CRFS_CONNECTION_FDS]) {
+  struct crfs_connection *connection = make_connection();
+  if (connection == NULL) {
+    for (int i = 0; i < CRFS_CONNECTION_FDS; i++)
+      close(fds[i]);
+    return NULL;
+  }
+  connection->control.socket = fds[0];
+  connection->ring_fd = fds[1];
+  connection->doorbell_fd = fds[2];
+  connection->objects = fds[3];
+  connection->drafts = fds[4];
+  connection->ring = map_shared(fds[1], sizeof *connection->ring);
+  connection->doorbell = map_shared(fds[2], sizeof *connection->doorbell);
+  if (connection->ring != NULL && connection->doorbell != NULL)
+    return connection;
+  close_connection(connection);
+  return NULL;
 }
 
 void crfs_connection_hold(struct crfs_connection *connection) {
@@ -99,13 +133,11 @@ void crfs_connection_release(struct crfs_connection *connection) {
 /* CRFS_GONE: nobody listens, or whoever did has ended; failure->error tells which. */
 static enum crfs_outcome connect_once(struct crfs_contact *contact, struct crfs_connection **result, int directory,
                                       uint64_t deadline_ns, struct crfs_failure *failure) {
-  struct crfs_connection *connection = calloc(1, sizeof *connection);
+  struct crfs_connection *connection = make_connection();
   if (connection == NULL) {
     crfs_fail(failure, ENOMEM, "out of memory");
     return CRFS_REFUSED;
   }
-  connection->objects = connection->tmp = connection->control.socket = -1;
-  connection->users = 1;
   enum crfs_outcome outcome = CRFS_GONE;
   if (crfs_control_connect(&connection->control, directory, failure) == 0)
     outcome = say_hello(connection, &contact->introduction, deadline_ns, failure);

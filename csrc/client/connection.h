@@ -15,15 +15,17 @@
 struct crfs_contact {
   struct crfs_introduction introduction;
   struct crfs_command command;
-  uint64_t timeout_ns; /* for somebody to listen; and for the content of a file */
+  uint64_t timeout_ns; /* for somebody to listen; and without a byte of a file's content arriving */
 };
 
 struct crfs_connection {
   struct crfs_control control;
   struct crfs_ring *ring;
   struct crfs_doorbell *doorbell;
-  int objects; /* directory of published objects */
-  int tmp;     /* directory for what lives shortly */
+  int ring_fd, doorbell_fd; /* what these two are mapped from */
+  int objects;              /* directory of published objects */
+  int drafts;               /* directory of files that are being filled: shared/draft.h */
+  int tmp;                  /* directory for what lives shortly; in a copy -1 */
   uint32_t users;
 };
 
@@ -31,6 +33,14 @@ struct crfs_connection {
  * and DEADLINE_NS. One thread at a time. Returns the connection, held once, or NULL with FAILURE. */
 struct crfs_connection *crfs_connection_open(struct crfs_contact *contact, uint64_t deadline_ns,
                                              struct crfs_failure *failure);
+
+/* What a connection is made of, but for its tmp directory: the socket, ring, doorbell, objects and drafts. */
+#define CRFS_CONNECTION_FDS 5
+void crfs_connection_fds(const struct crfs_connection *connection, int fds[CRFS_CONNECTION_FDS]);
+
+/* The same connection in another table of descriptors, from duplicates that it takes over in any case. To ask through,
+ * not to talk. Returns it, held once, or NULL and errno. */
+struct crfs_connection *crfs_connection_copy(const int fds[CRFS_CONNECTION_FDS]);
 
 /* Keeps a connection that somebody holds open until it is released once more. Any thread. */
 void crfs_connection_hold(struct crfs_connection *connection);

@@ -42,8 +42,8 @@ int crfs_control_connect(struct crfs_control *control, int directory, struct crf
   if (control->socket < 0)
     return crfs_fail(failure, errno, "cannot make a socket: %s", strerror(errno));
   setsockopt(control->socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-  /* through the descriptor: a path may be too long for sun_path */
-  snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/control.sock", directory);
+  /* through the descriptor, of this thread: a path may be too long for sun_path */
+  snprintf(address.sun_path, sizeof address.sun_path, "/proc/thread-self/fd/%d/control.sock", directory);
   int result = connect(control->socket, (const struct sockaddr *)&address, sizeof address);
   if (result < 0)
     crfs_fail(failure, errno, "cannot reach the daemon: %s; its log may tell why, or `crfs daemon --foreground`",

@@ -4,6 +4,7 @@
 
 #include "client/ask.h"
 #include "client/session.h"
+#include "client/tally.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,11 +12,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#define REPEATS 5 /* of a question that was not answered: a worker died, or the daemon */
-
-/* objects/ab/<64 hexadecimal digits>, where ab are the first two of them; and "-named" behind it, where these are not
- * the sha256 of the content: so that no content can pass for what is named otherwise. */
-static void object_name(char name[74], const struct crfs_inode *i) {
+void crfs_object_name(char name[CRFS_OBJECT_NAME], const struct crfs_inode *i) {
   static const char digits[] = "0123456789abcdef";
   const uint8_t *key = i->u.key;
   char *out = name;
@@ -29,11 +26,10 @@ static void object_name(char name[74], const struct crfs_inode *i) {
   strcpy(out, i->flags & CRFS_INODE_DIGEST ? "" : "-named");
 }
 
-/* Returns a descriptor, or -1: ENOENT for an object that is not there, or is not whole. */
-static int open_published(int objects, const struct crfs_inode *i) {
-  char name[74];
+int crfs_object_find(int objects, const struct crfs_inode *i) {
+  char name[CRFS_OBJECT_NAME];
   struct stat st;
-  object_name(name, i);
+  crfs_object_name(name, i);
   int fd = openat(objects, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == i->size))
     return fd;
@@ -50,34 +46,21 @@ static int open_empty(void) {
   return fd;
 }
 
-static void count(uint64_t *counter, uint64_t by) {
-  __atomic_fetch_add(counter, by, __ATOMIC_RELAXED);
-}
-
-static void note(struct crfs_connection *connection, uint32_t number, uint32_t inode, int error, uint64_t waited_ns) {
-  if (!crfs_trace_is_on(&connection->ring->trace))
-    return;
-  const struct crfs_opening opening = {
-      .layer = number, .inode = inode, .error = (uint32_t)error, .at_ns = crfs_now_ns(), .waited_ns = waited_ns};
-  crfs_trace_note(&connection->ring->trace, &opening);
-}
-
 /* Asks on CONNECTION, and opens what was published. Returns a descriptor, or -1 and errno: EAGAIN if asking once more
  * may help. A daemon that ended is replaced. */
-static int ask_once(struct crfs_connection *connection, const struct crfs_layer *layer, uint32_t number, uint32_t inode,
-                    uint64_t deadline_ns) {
+static int ask_once(struct crfs_connection *connection, const struct crfs_layer *layer,
+                    const struct crfs_wanted *wanted, uint64_t *deadline_ns) {
   struct crfs_session *session = layer->source->session;
-  const struct crfs_inode *i = &layer->index.inodes[inode];
   struct crfs_failure failure;
-  int error = crfs_ask(connection, number, inode, i->count, deadline_ns, session->contact.timeout_ns);
+  int error = crfs_ask(connection, wanted, session->contact.timeout_ns, deadline_ns);
   if (error == 0) {
-    int fd = open_published(connection->objects, i);
+    int fd = crfs_object_find(connection->objects, &layer->index.inodes[wanted->inode]);
     if (fd >= 0 || errno != ENOENT)
       return fd;
     error = EAGAIN;
   } else if (error == CRFS_ASK_GONE) {
     error = EAGAIN;
-    if (crfs_session_renew(session, connection, deadline_ns, &failure) < 0) {
+    if (crfs_session_renew(session, connection, *deadline_ns, &failure) < 0) {
       crfs_report(layer->source->asked, &failure);
       error = EIO;
     }
@@ -87,19 +70,19 @@ static int ask_once(struct crfs_connection *connection, const struct crfs_layer 
 }
 
 /* Asks until there is an answer, and counts what came of it. */
-static int ask_and_open(const struct crfs_layer *layer, uint32_t inode) {
+static int ask_and_open(const struct crfs_layer *layer, uint32_t inode, uint32_t flags) {
   uint64_t start = crfs_now_ns(), deadline = start + layer->source->session->contact.timeout_ns;
   for (int repeat = 0;; repeat++) {
-    uint32_t number;
-    struct crfs_connection *connection = crfs_session_acquire(layer, &number);
-    int fd = ask_once(connection, layer, number, inode, deadline);
-    int error = errno, again = fd < 0 && error == EAGAIN && repeat < REPEATS;
-    if (!again) {
+    struct crfs_wanted wanted = {.inode = inode, .count = layer->index.inodes[inode].count, .flags = flags};
+    struct crfs_connection *connection = crfs_session_acquire(layer, &wanted.number);
+    int fd = ask_once(connection, layer, &wanted, &deadline);
+    int error = errno, again = fd < 0 && error == EAGAIN && repeat < CRFS_REPEATS;
+    if (!again && (fd >= 0 || error != EINPROGRESS)) { /* else it is a lazy open, and counted as that */
       uint64_t waited = crfs_now_ns() - start;
-      count(&connection->ring->misses, 1);
-      count(&connection->ring->waited_ns, waited);
-      count(&connection->ring->errors, fd < 0);
-      note(connection, number, inode, fd < 0 ? error : 0, waited);
+      crfs_tally(&connection->ring->misses, 1);
+      crfs_tally(&connection->ring->waited_ns, waited);
+      crfs_tally(&connection->ring->errors, fd < 0);
+      crfs_tally_note(connection, wanted.number, inode, fd < 0 ? error : 0, waited);
     }
     crfs_connection_release(connection);
     if (again)
@@ -109,22 +92,21 @@ static int ask_and_open(const struct crfs_layer *layer, uint32_t inode) {
   }
 }
 
-int crfs_object_open(const struct crfs_layer *layer, uint32_t inode) {
+int crfs_object_open(const struct crfs_layer *layer, uint32_t inode, enum crfs_haste haste) {
   const struct crfs_inode *i = &layer->index.inodes[inode];
   uint32_t number;
   if (i->size == 0)
     return open_empty();
   struct crfs_connection *connection = crfs_session_acquire(layer, &number);
-  int fd = open_published(connection->objects, i), error = errno;
+  int fd = crfs_object_find(connection->objects, i), error = errno;
   if (fd >= 0) {
-    count(&connection->ring->hits, 1);
-    count(&connection->ring->hit_bytes, i->size);
-    note(connection, number, inode, 0, 0);
+    crfs_tally(&connection->ring->hits, 1);
+    crfs_tally(&connection->ring->hit_bytes, i->size);
+    crfs_tally_note(connection, number, inode, 0, 0);
   }
   crfs_connection_release(connection);
-  if (fd >= 0 || error != ENOENT) {
-    errno = error;
-    return fd;
-  }
-  return ask_and_open(layer, inode);
+  if (fd < 0 && error == ENOENT && haste != CRFS_OPEN_THERE)
+    return ask_and_open(layer, inode, haste == CRFS_OPEN_QUICK ? CRFS_REQUEST_QUICK : 0);
+  errno = error == ENOENT ? EINPROGRESS : error;
+  return fd;
 }

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define RENEWALS 3 /* in a row, when daemons end over what they are asked */
 
@@ -59,11 +60,33 @@ static int attach(struct crfs_layer *layer, const struct crfs_connection *connec
   return layer->attach == NULL ? 0 : layer->attach(layer, connection->tmp);
 }
 
+static int is_over(struct crfs_session *session, struct crfs_failure *failure) {
+  pthread_mutex_lock(&session->state);
+  int over = session->over;
+  pthread_mutex_unlock(&session->state);
+  if (over)
+    crfs_fail(failure, ECANCELED, "the mount ends");
+  return over;
+}
+
+/* With `state` held. */
+static void hang_up_if_over(const struct crfs_session *session) {
+  if (session->over && session->current != NULL)
+    shutdown(session->current->control.socket, SHUT_RDWR);
+}
+
+void crfs_session_give_up(struct crfs_session *session) {
+  pthread_mutex_lock(&session->state);
+  session->over = 1;
+  hang_up_if_over(session);
+  pthread_mutex_unlock(&session->state);
+}
+
 /* Replaces the connection of now. With `talk` held. */
 static int renew(struct crfs_session *session, uint64_t deadline_ns, struct crfs_failure *failure) {
   struct crfs_connection *fresh = NULL;
   for (int i = 0; i <= RENEWALS; i++)
-    if (replay_session(session, &fresh, deadline_ns, failure) != CRFS_GONE)
+    if (is_over(session, failure) || replay_session(session, &fresh, deadline_ns, failure) != CRFS_GONE)
       break;
   if (fresh == NULL)
     return -1;
@@ -72,6 +95,7 @@ static int renew(struct crfs_session *session, uint64_t deadline_ns, struct crfs
   session->current = fresh;
   for (struct crfs_layer *l = session->layers; l != NULL; l = l->next)
     l->number = l->later;
+  hang_up_if_over(session);
   pthread_mutex_unlock(&session->state);
   for (struct crfs_layer *l = session->layers; l != NULL; l = l->next)
     attach(l, fresh);
@@ -98,19 +122,19 @@ struct crfs_connection *crfs_session_acquire(const struct crfs_layer *layer, uin
   return connection;
 }
 
-struct crfs_connection *crfs_session_acquire_live(const struct crfs_layer *layer) {
+struct crfs_connection *crfs_session_acquire_live(const struct crfs_layer *layer, uint32_t *number) {
   struct crfs_session *session = layer->source->session;
   uint64_t deadline = crfs_now_ns() + session->contact.timeout_ns;
   for (int i = 0; i <= RENEWALS; i++) {
-    uint32_t number;
     struct crfs_failure failure;
-    struct crfs_connection *connection = crfs_session_acquire(layer, &number);
+    struct crfs_connection *connection = crfs_session_acquire(layer, number);
     if (!crfs_control_is_gone(&connection->control))
       return connection;
     int result = crfs_session_renew(session, connection, deadline, &failure);
     crfs_connection_release(connection);
     if (result < 0) {
-      crfs_report(layer->source->asked, &failure);
+      if (failure.error != ECANCELED)
+        crfs_report(layer->source->asked, &failure);
       break;
     }
   }
@@ -164,6 +188,7 @@ static void unlist(struct crfs_session *session, const struct crfs_layer *layer)
 int crfs_session_add(struct crfs_layer *layer, struct crfs_failure *failure) {
   struct crfs_session *session = layer->source->session;
   pthread_mutex_lock(&session->talk);
+  layer->ordinal = session->ordinals++;
   layer->next = session->layers;
   session->layers = layer;
   enum crfs_outcome outcome = crfs_source_open_layer(session->current, layer, UINT64_MAX, failure);

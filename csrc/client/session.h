@@ -25,9 +25,11 @@ struct crfs_session {
   pthread_mutex_t talk;
   struct crfs_source *sources;
   struct crfs_layer *layers;
-  /* Held for moments, around `current` and the layers' numbers. */
+  uint32_t ordinals; /* given out */
+  /* Held for moments, around `current`, `over` and the layers' numbers. */
   pthread_mutex_t state;
   struct crfs_connection *current; /* NULL until the first source */
+  int over;                        /* no daemon is asked any more */
 };
 
 /* Begins a session. The working directory and the environment of now are those that it will always have. Contacts
@@ -58,7 +60,10 @@ int crfs_session_renew(struct crfs_session *session, const struct crfs_connectio
 
 /* As crfs_session_acquire, but of a daemon that lives: renews the connection where it is gone. Returns NULL and errno
  * on failure: reported. */
-struct crfs_connection *crfs_session_acquire_live(const struct crfs_layer *layer);
+struct crfs_connection *crfs_session_acquire_live(const struct crfs_layer *layer, uint32_t *number);
+
+/* Has whoever waits for a daemon give up, for good: the mount ends. */
+void crfs_session_give_up(struct crfs_session *session);
 
 /* In the child of a fork that goes on with the mount: shows the daemon which process that is now. Async-signal-safe. */
 void crfs_session_show_process(const struct crfs_session *session);

@@ -2,32 +2,29 @@
 
 #include "client/start.h"
 
+#include "client/descriptors.h"
 #include "shared/ring.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define READY_FD 3
+#define STACK 65536     /* bytes for each child */
 #define PREFIX "crfs: " /* of what the command says */
 
-static void close_from(int first, int limit) {
-#ifdef SYS_close_range
-  if (syscall(SYS_close_range, first, UINT_MAX, 0) == 0)
-    return;
-#endif
-  for (int fd = first; fd < limit; fd++)
-    close(fd);
-}
+/* What sanitizers know of the stack and of the process is not true of a child. */
+#define UNWATCHED __attribute__((no_sanitize("address", "thread", "undefined")))
 
 /* Our environment without a password for this mount, which the daemon may outlive. Returns NULL without memory, or what
  * the caller frees. */
@@ -43,8 +40,30 @@ static char **daemon_environment(void) {
   return kept;
 }
 
-/* In the child of a child, possibly of a threaded process: nothing here but what may be called in a signal handler. */
-__attribute__((noreturn)) static void run_daemon(const char *command, int pipe, int limit, char *const environment[]) {
+/* Both children share the memory of this process, whose calling thread waits meanwhile, as after vfork. A fork would
+ * not do: it makes pages copy-on-write, and then what another thread of the host writes to a page that it has spliced
+ * into a pipe, as libfuse does with the headers of its answers, is not in the pipe. */
+struct children {
+  const char *command;
+  int pipe;
+  char *const *environment;
+  char stacks[2][STACK] __attribute__((aligned(16)));
+};
+
+static pid_t make_child(int (*run)(void *), struct children *children, int stack) {
+#ifdef __SANITIZE_THREAD__ /* which knows of no children that share memory */
+  (void)stack;
+  pid_t child = fork();
+  return child == 0 ? run(children) : child;
+#else
+  return clone(run, children->stacks[stack] + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, children);
+#endif
+}
+
+/* In the child of a child of a threaded process: nothing here but what may be called in a signal handler. */
+UNWATCHED static int run_daemon(void *argument) {
+  const struct children *children = argument;
+  const int pipe = children->pipe;
   static const char trouble[] = "cannot be run; is its interpreter installed?\n";
   const struct sigaction standard = {.sa_handler = SIG_DFL};
   sigset_t none;
@@ -58,32 +77,43 @@ __attribute__((noreturn)) static void run_daemon(const char *command, int pipe, 
   if (report < 0 || null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
       dup2(report, STDERR_FILENO) < 0 || dup2(report, READY_FD) < 0)
     _exit(127);
-  close_from(READY_FD + 1, limit);
+  crfs_descriptors_close(READY_FD + 1, UINT_MAX);
   umask(077);
   if (chdir("/") == 0)
-    execle(command, command, "daemon", "--ready-fd", "3", (char *)NULL, environment);
+    execle(children->command, children->command, "daemon", "--ready-fd", "3", (char *)NULL, children->environment);
   if (write(STDERR_FILENO, trouble, sizeof trouble - 1) < 0)
     _exit(126);
   _exit(127);
 }
 
+UNWATCHED static int leave_session(void *argument) {
+  setsid();
+  make_child(run_daemon, argument, 1);
+  _exit(0);
+}
+
 static int spawn(const char *command, int pipe, struct crfs_failure *failure) {
-  struct rlimit files;
-  int limit = getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < (1 << 20) ? (int)files.rlim_cur : 1 << 20;
   char **environment = daemon_environment();
   if (environment == NULL)
     return crfs_fail(failure, ENOMEM, "out of memory");
-  pid_t child = fork();
-  int error = errno;
-  if (child == 0) {
-    setsid();
-    if (fork() == 0)
-      run_daemon(command, pipe, limit, environment);
-    _exit(0);
+  struct children *children = malloc(sizeof *children);
+  sigset_t all, before;
+  pid_t child = -1;
+  int error = ENOMEM;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before); /* the host's handlers must not run in a child */
+  if (children != NULL) {
+    children->command = command;
+    children->pipe = pipe;
+    children->environment = environment;
+    child = make_child(leave_session, children, 0);
+    error = errno;
   }
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  free(children);
   free(environment);
   if (child < 0)
-    return crfs_fail(failure, error, "cannot start the daemon: fork: %s", strerror(error));
+    return crfs_fail(failure, error, "cannot start the daemon: clone: %s", strerror(error));
   while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
     ;
   return 0;

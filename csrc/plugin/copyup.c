@@ -49,10 +49,11 @@ static int copy_content(int from, int to) {
 }
 
 int crfs_copyup_file(const struct crfs_layer *layer, uint32_t inode) {
-  int object = crfs_object_open(layer, inode);
+  uint32_t number;
+  int object = crfs_object_open(layer, inode, CRFS_OPEN_WHOLE);
   if (object < 0 || layer->index.inodes[inode].xattr_count == 0)
     return object;
-  struct crfs_connection *connection = crfs_session_acquire_live(layer);
+  struct crfs_connection *connection = crfs_session_acquire_live(layer, &number);
   if (connection == NULL)
     return close_failed(object);
   int copy = crfs_scratch_file(connection->tmp);
@@ -67,7 +68,8 @@ int crfs_copyup_file(const struct crfs_layer *layer, uint32_t inode) {
 
 /* Also makes the skeleton hold the directory's parents, which the host is about to open. */
 int crfs_copyup_directory(const struct crfs_layer *layer, uint32_t inode, const char *path) {
-  struct crfs_connection *connection = crfs_session_acquire_live(layer);
+  uint32_t number;
+  struct crfs_connection *connection = crfs_session_acquire_live(layer, &number);
   if (connection == NULL)
     return -1;
   int fd = crfs_skeleton_grow(connection->tmp, path);
@@ -80,7 +82,8 @@ int crfs_copyup_directory(const struct crfs_layer *layer, uint32_t inode, const 
 }
 
 int crfs_copyup_listing(const struct crfs_layer *layer, uint32_t inode) {
-  struct crfs_connection *connection = crfs_session_acquire_live(layer);
+  uint32_t number;
+  struct crfs_connection *connection = crfs_session_acquire_live(layer, &number);
   if (connection == NULL)
     return -1;
   int fd = crfs_scratch_listing(connection->tmp, layer, inode);

@@ -90,6 +90,7 @@ int crfs_cleanup(struct ovl_layer *l) {
   if (layer == NULL)
     return 0;
   l->data_source_private_data = NULL;
+  crfs_lazy_end(crfs_plugin_lazy());
   crfs_session_remove(layer);
   crfs_mapping_drop(layer);
   free(layer);

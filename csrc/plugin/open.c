@@ -2,9 +2,9 @@
 
 #include "plugin/open.h"
 
-#include "client/object.h"
 #include "plugin/copyup.h"
 #include "plugin/metadata.h"
+#include "plugin/session.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -54,7 +54,8 @@ int crfs_openat(struct ovl_layer *l, const char *path, int flags, mode_t mode) {
   case S_IFREG:
     if ((flags & O_DIRECTORY) != 0)
       return refuse(ENOTDIR);
-    return purpose == COPY_UP ? crfs_copyup_file(layer, (uint32_t)inode) : crfs_object_open(layer, (uint32_t)inode);
+    return purpose == COPY_UP ? crfs_copyup_file(layer, (uint32_t)inode)
+                              : crfs_lazy_open(crfs_plugin_lazy(), layer, (uint32_t)inode);
   case S_IFDIR:
     return purpose == LIST ? crfs_copyup_listing(layer, (uint32_t)inode)
                            : crfs_copyup_directory(layer, (uint32_t)inode, clean.bytes);

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 static struct crfs_session session;
+static struct crfs_lazy lazy;
 static bool begun;
 
 /* In the child of a fork. The host goes into the background by one, after it has loaded the layers: the child is the
@@ -29,8 +30,13 @@ struct crfs_session *crfs_plugin_session(struct crfs_failure *failure) {
     return NULL;
   if (!watched)
     pthread_atfork(NULL, NULL, show_child);
+  crfs_lazy_begin(&lazy, &session);
   begun = watched = true;
   return &session;
+}
+
+struct crfs_lazy *crfs_plugin_lazy(void) {
+  return &lazy;
 }
 
 void crfs_plugin_session_end(void) {

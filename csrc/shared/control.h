@@ -7,8 +7,8 @@
  * held.
  *
  *   mount -> daemon                                   daemon -> mount
- *   HELLO  version, text             fd: ring         WELCOME      version    fds: doorbell, objects and tmp
- * directories OPEN   again, text               [fd: blob]       OPENED       source, layers, text: what it resolved to
+ *   HELLO  version, text             fd: ring         WELCOME      version    fds: doorbell, objects, drafts, tmp
+ *   OPEN   again, text               [fd: blob]       OPENED       source, layers, text: what it resolved to
  *   LAYER  source, place, digest                      LAYER_INDEX  number, digest    fd: index
  *                                                     ERROR        error, text: one line for a person
  *   HERE   (no answer)
@@ -20,6 +20,7 @@
  * Whose process the mount is, the daemon learns from the credentials that the kernel adds to each packet: HERE is sent
  * for these alone, by the child of a process that has forked.
  *
+ * Published objects are in `objects`, and files of several chunks that are being filled in `drafts`: shared/draft.h.
  * The tmp directory is this mount's own, on the file system of the objects: the daemon removes it, and what is left in
  * it, when the connection ends.
  *
@@ -41,9 +42,9 @@
 
 #include <stdint.h>
 
-#define CRFS_CONTROL_VERSION 4u
+#define CRFS_CONTROL_VERSION 5u
 #define CRFS_CONTROL_TEXT_LIMIT 32768u /* bytes of text in a message */
-#define CRFS_CONTROL_FD_LIMIT 3
+#define CRFS_CONTROL_FD_LIMIT 4
 #define CRFS_BUSY_INTERVAL_MS 2000
 
 enum crfs_message_type {

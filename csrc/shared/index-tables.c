@@ -30,6 +30,7 @@ static const char *check_file(const struct crfs_index_view *v, uint32_t number, 
   const struct crfs_inode *i = &v->inodes[number];
   const char *wrong;
   uint64_t covered = 0;
+  uint32_t last_digest = 0;
   if (i->size > INT64_MAX)
     return "index: size of a file out of range";
   if (!range_fits(i->first, i->count, v->header->chunks.count))
@@ -40,8 +41,11 @@ static const char *check_file(const struct crfs_index_view *v, uint32_t number, 
       return "index: chunks of a file do not follow each other";
     if ((wrong = check_chunk(v, c)) != NULL)
       return wrong;
+    last_digest = c->digest > last_digest ? c->digest : last_digest;
     covered += c->size;
   }
+  if ((i->flags & CRFS_INODE_SUMMED) != 0 && last_digest >= v->header->digests.count)
+    return "index: the digest of a file leaves its table";
   sums->filled += i->count;
   return covered == i->size ? NULL : "index: chunks of a file do not cover it";
 }

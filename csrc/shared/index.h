@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /* The index of one layer: every fact that a mount shows about the layer, in one file that is written once and mapped
- * read-only by every mount. Little-endian, version 1.
+ * read-only by every mount. Little-endian, version 2.
  *
  *   +------------------+ 0
  *   | crfs_index       |   header, 256 bytes
@@ -13,7 +13,8 @@
  *   | crfs_chunk   []  |   the chunks of one file are contiguous, and cover it from 0 to its size without a gap;
  *   |                  |   files stand in the order of their bytes in the blob
  *   +------------------+ digests.offset
- *   | uint8_t [][32]   |   sha256 of chunks, for those that have one and are not the whole file
+ *   | uint8_t [][32]   |   sha256 of chunks, for those that have one and are not the whole file; and behind those of
+ *   |                  |   one file, that of its content, if it is CRFS_INODE_SUMMED
  *   +------------------+ xattrs.offset
  *   | crfs_xattr   []  |
  *   +------------------+ slots.offset
@@ -40,7 +41,7 @@ extern "C" {
 #endif
 
 #define CRFS_INDEX_MAGIC 0x5844495346524301ull /* "\1CRFSIDX" */
-#define CRFS_INDEX_VERSION 1u
+#define CRFS_INDEX_VERSION 2u
 
 #define CRFS_NAME_LIMIT 255u        /* bytes of a name, as of NAME_MAX */
 #define CRFS_PATH_LIMIT 4095u       /* bytes of a path, as of PATH_MAX */
@@ -108,6 +109,8 @@ struct crfs_inode {
 
 /* crfs_inode.flags */
 #define CRFS_INODE_DIGEST 1u /* the key is the sha256 of the content; else it names chunk digests, or the blob */
+#define CRFS_INODE_WHOLE 2u  /* several chunks that can only be checked together: nothing is read before all of it */
+#define CRFS_INODE_SUMMED 4u /* the sha256 of the content, too, is known: behind those of its chunks in digests */
 
 struct crfs_dirent {
   uint32_t path; /* place of the full path in strings */

@@ -22,7 +22,8 @@
  * `result` is the completion word, a futex: CRFS_PENDING + lap until a worker stores CRFS_DONE + errno. A producer that
  * gives up waiting stores CRFS_ABANDONED + lap in the same way, by compare-and-swap from the pending word; whichever
  * side comes second frees the request. The lap, p / CRFS_RING_SIZE, makes it harmless to complete a request twice, or
- * long after: that is what whoever cleans up after a dead worker does.
+ * long after: that is what whoever cleans up after a dead worker does. `progress` tells a producer whether it waits for
+ * something that moves: how long it waits is counted from the last time that this word changed.
  *
  * The doorbell is one page in a memfd of the daemon, shared with all its mounts: idle workers sleep on its `rings`. The
  * daemon's main thread notes there every CRFS_BEAT_INTERVAL_MS that it lives.
@@ -56,7 +57,7 @@ extern "C" {
 #endif
 
 #define CRFS_RING_MAGIC 0x474e495253465243ull /* "CRFSRING" */
-#define CRFS_RING_VERSION 3u
+#define CRFS_RING_VERSION 4u
 #define CRFS_RING_SIZE 256u /* requests; a power of two */
 #define CRFS_BEAT_INTERVAL_MS 1000
 
@@ -67,8 +68,13 @@ struct crfs_request {
   uint32_t inode;       /* inode of the layer's index; CRFS_NO_INODE: the chunks are those of many files */
   uint32_t chunk_first; /* chunks wanted: those of the file, counted from its first; without inode, from the layer's */
   uint32_t chunk_count;
-  uint32_t reserved[10];
+  uint32_t flags;    /* CRFS_REQUEST_* */
+  uint32_t progress; /* counted up by the daemon whenever bytes for this request arrive or are filled in */
+  uint32_t reserved[8];
 };
+
+/* crfs_request.flags */
+#define CRFS_REQUEST_QUICK 1u /* whoever asks does not wait for a network: EINPROGRESS says that the bytes come */
 
 struct crfs_ring {
   uint64_t magic;
@@ -85,7 +91,11 @@ struct crfs_ring {
   uint64_t misses;    /* opens that had to ask */
   uint64_t errors;    /* opens that failed */
   uint64_t waited_ns; /* time that opens spent waiting */
-  uint8_t reserved2[3928];
+  /* how files are read before all of them is there: CRFS_LAZY_*, with the errno behind it */
+  uint32_t lazy;
+  uint32_t lazy_error;
+  uint64_t lazy_opens; /* opens that did not wait, and had their reads wait instead */
+  uint8_t reserved2[3912];
   struct crfs_request requests[CRFS_RING_SIZE];
   struct crfs_trace trace;
 };
@@ -105,6 +115,11 @@ CRFS_STATIC_ASSERT(sizeof(struct crfs_doorbell) == 4096, "layout");
 CRFS_STATIC_ASSERT((CRFS_RING_SIZE & (CRFS_RING_SIZE - 1)) == 0, "a power of two");
 
 #define CRFS_NO_INODE UINT32_MAX
+
+/* values of crfs_ring.lazy */
+#define CRFS_LAZY_UNTRIED 0u    /* nothing has been opened yet that had to be fetched */
+#define CRFS_LAZY_WORKS 1u      /* reads wait, chunk by chunk: lazy/server.h */
+#define CRFS_LAZY_IMPOSSIBLE 2u /* no private FUSE mount can be made here: opens wait, for whole files */
 
 /* values of crfs_request.result; the first two are flags above the 24 bits of a lap */
 #define CRFS_DONE 0u
@@ -199,6 +214,7 @@ static inline struct crfs_request *crfs_ring_reserve(struct crfs_ring *ring, uin
     if (lap == 0) {
       if (__atomic_compare_exchange_n(&ring->head, &p, p + 1, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
         *position = p;
+        __atomic_store_n(&r->progress, 0, __ATOMIC_RELAXED);
         __atomic_store_n(&r->result, CRFS_PENDING | crfs_ring_lap(p), __ATOMIC_RELAXED);
         return r;
       }
@@ -273,9 +289,18 @@ static inline struct crfs_request *crfs_ring_claim(struct crfs_ring *ring, uint3
       out->inode = __atomic_load_n(&r->inode, __ATOMIC_RELAXED);
       out->chunk_first = __atomic_load_n(&r->chunk_first, __ATOMIC_RELAXED);
       out->chunk_count = __atomic_load_n(&r->chunk_count, __ATOMIC_RELAXED);
+      out->flags = __atomic_load_n(&r->flags, __ATOMIC_RELAXED);
       return r;
     }
   }
+}
+
+/* Tells whoever waits for a request that there is progress. One that is told too late, of a request that was answered
+ * meanwhile, makes the next one of its place wait a little longer at the most. */
+static inline void crfs_ring_progress(struct crfs_ring *ring, uint32_t position) {
+  struct crfs_request *r = &ring->requests[position % CRFS_RING_SIZE];
+  if (__atomic_load_n(&r->result, __ATOMIC_RELAXED) == (CRFS_PENDING | crfs_ring_lap(position)))
+    __atomic_fetch_add(&r->progress, 1, __ATOMIC_RELAXED);
 }
 
 /* Completes a request with an errno, or 0, unless that was done before. */

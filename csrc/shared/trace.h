@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /* The trace of a mount: what it opened last, and how long that waited. Stands behind the requests of the mount's ring.
+ * A file that is read before all of it is there has an entry for its first read instead, and one for each that waits.
  *
  * The daemon switches it on while somebody watches, the mount notes each open then, and the daemon reads along without
  * taking anything away. Nobody waits for anybody: a reader that is slower than CRFS_TRACE_SIZE opens misses some, and
@@ -22,7 +23,7 @@ struct crfs_opening {
   uint32_t inode;     /* inode of the layer's index */
   uint32_t error;     /* errno, or 0 */
   uint64_t at_ns;     /* when it ended, by CLOCK_MONOTONIC */
-  uint64_t waited_ns; /* 0: its object was there */
+  uint64_t waited_ns; /* 0: its content was there */
 };
 
 struct crfs_trace {

@@ -76,6 +76,14 @@ export interface Layout {
       | 'indexUnverified'
       | 'codecGzip'
       | 'inodeDigest'
+      | 'inodeWhole'
+      | 'inodeSummed'
+      | 'chunkThere'
+      | 'draftSlack'
+      | 'requestQuick'
+      | 'lazyUntried'
+      | 'lazyWorks'
+      | 'lazyImpossible'
       | 'ringSize'
       | 'traceSize'
       | 'noInode'
@@ -118,7 +126,7 @@ export interface Connection {
 }
 
 /** Counters that a mount keeps in its ring. */
-export interface RingStatus {
+export interface Opens {
   /** Requests published and not yet taken. */
   readonly depth: number;
   /** Opens that found their object, and the bytes of those files. */
@@ -128,6 +136,15 @@ export interface RingStatus {
   readonly misses: number;
   readonly errors: number;
   readonly waitedNs: number;
+  /** Opens that did not wait: their reads do. */
+  readonly lazyOpens: number;
+}
+
+/** What a mount tells in its ring. */
+export interface RingStatus extends Opens {
+  /** Whether files can be read before all of them is there: `lazy…` of the layout's constants; and why not: an errno. */
+  readonly lazy: number;
+  readonly lazyError: number;
 }
 
 /**
@@ -150,16 +167,15 @@ export interface Decoder {
    * end behind what was used. Rejects with what is wrong with the stream.
    */
   decode(input: Uint8Array, output: Uint8Array): Promise<[used: number, made: number, whole: boolean]>;
-  /**
-   * The same in this thread. Throws what is wrong with the stream. Returns null where `output` maps a file that could not
-   * take the bytes, for lack of space: the decoder is of no further use then.
-   */
-  decodeNow(input: Uint8Array, output: Uint8Array): [used: number, made: number, whole: boolean] | null;
+  /** The same in this thread. Throws what is wrong with the stream. */
+  decodeNow(input: Uint8Array, output: Uint8Array): [used: number, made: number, whole: boolean];
   close(): void;
 }
 
 export interface Addon {
   readonly layout: Layout;
+  /** Where the map of a draft of `size` bytes begins: csrc/shared/draft.h. */
+  draftMap(size: number): number;
   /** The path hash as C computes it: [place, tag], both unsigned 32-bit. */
   indexHash(seed: number, path: Uint8Array): [number, number];
   /** Checks an index as the plugin does; returns the rule that it breaks, or null. */
@@ -174,10 +190,15 @@ export interface Addon {
 
   /**
    * Inflates the gzip members of `input` into `output`, until the input ends or, at the end of a member, the output is
-   * full. Returns the bytes written, or -1: the output is too small, -2: bad data, -3: `output` maps a file that could
-   * not take the bytes, for lack of space.
+   * full. Returns the bytes written, or -1: the output is too small, -2: bad data.
    */
   inflate(input: Uint8Array, output: Uint8Array): number;
+  /**
+   * Inflates the gzip members in `length` bytes of a file, from `offset` on, into `output`, which maps another file, until
+   * they end or the output is full. Returns the bytes written, or -2: bad data, -3: the other file cannot take the bytes,
+   * for lack of space, -4: the file has become shorter. Throws with `errno`.
+   */
+  inflateFile(fd: number, offset: number, length: number, output: Uint8Array): number;
 
   /** Decodes a stream of gzip members or zstd frames, whose windows may have up to 2 GiB. */
   readonly Decoder: new (
@@ -193,6 +214,12 @@ export interface Addon {
   unmap(buffer: ArrayBuffer): void;
   /** Takes the exclusive lock of a file, or returns false: another process holds it. */
   lock(fd: number): boolean;
+  /**
+   * Waits, in this thread, until this open file has a byte of the file for itself, until `unlockByte` or its closing: other
+   * open files of the same file wait for it, in this process and in others.
+   */
+  lockByte(fd: number, offset: number): void;
+  unlockByte(fd: number, offset: number): void;
   /** Resolves when all that was written to the file system of the file is on its disk. */
   syncFileSystem(fd: number): Promise<void>;
   /** Gives the system back what ended threads have freed, where the C library would keep it for later. */
@@ -214,9 +241,13 @@ export interface Addon {
   ringOpenings(ring: number, position: number, out: Float64Array): [next: number, missed: number, count: number] | null;
   /**
    * Claims the next request, of mounts first, of the daemon's own rings unless `demandOnly`. Returns false if there is
-   * none; else fills `out`: ring, position, layer, inode, first chunk, number of chunks.
+   * none; else fills `out`: ring, position, layer, inode, first chunk, number of chunks, flags.
    */
   take(out: Uint32Array, demandOnly: boolean): boolean;
+  /** Whether a mount's request is there to be taken. */
+  hasDemand(): boolean;
+  /** Tells whoever waits for a taken request that there is progress. */
+  progress(ring: number, position: number): void;
   /** The result of a taken request: 0 or an errno. */
   complete(ring: number, position: number, errno: number): void;
   /** A request of the daemon to itself; returns false if there is no room. Nobody waits for its result. */

@@ -2,6 +2,14 @@
 
 /** What the daemon's main thread and the workers that serve say to each other. */
 
+/** Chunks of a file of a layer, counted from the file's first. */
+export interface Run {
+  readonly layer: number;
+  readonly inode: number;
+  readonly first: number;
+  readonly count: number;
+}
+
 /** A layer, as the main thread makes it known to the workers. */
 export interface LayerFacts {
   readonly number: number;
@@ -21,12 +29,10 @@ export interface LayerFacts {
 /** What the main thread tells a worker. */
 export type Order = { readonly add: LayerFacts } | { readonly drop: number };
 
-/** A request that cannot be served before its file's chunks are fetched: whoever fetches them answers it. */
-export interface Want {
-  readonly layer: number;
-  readonly inode: number;
-  readonly ring: number;
-  readonly position: number;
+/** Chunks of a file, counted from its first, that are to be fetched because a mount asked for them. */
+export interface Want extends Run {
+  /** The request that waits for them: whoever fetches them answers it. */
+  readonly waiter?: { readonly ring: number; readonly position: number };
 }
 
 /** Files to fetch before somebody waits for them. */
@@ -42,6 +48,8 @@ export type Report =
   /** The worker meets with an error that it has no answer to, and ends. */
   | { readonly died: string }
   | { readonly want: Want }
+  /** Chunks of a remote layer were asked for that were here. */
+  | { readonly read: Run }
   | { readonly ahead: Ahead }
   /** Bytes of a remote blob are wrong: they are fetched again. */
   | { readonly doubt: { layer: string; path: string; message: string } }

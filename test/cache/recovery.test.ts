@@ -94,11 +94,11 @@ test('what a daemon notes when it ends is what the next boot trusts', async (t) 
   const path = place(t);
   const cache = new Cache(path);
   const { layout } = cache;
-  const store = new Store(layout.objects, layout.tmp);
+  const store = new Store(layout, 0);
   const publish = (name: string, generation: number): string => {
     const fd = store.create(0, false);
     store.write(fd, Buffer.from(name), 0);
-    store.publish(0, fd, name, generation);
+    store.publish(0, fd, { objectName: name, size: name.length, chunks: 1 }, generation);
     store.close(fd);
     return join(layout.objects, name.slice(0, 2), name);
   };

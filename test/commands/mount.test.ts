@@ -93,6 +93,25 @@ test('mount keeps changes in --upper, shows --lower below, and takes commas in p
   t.is((await invoke(machine, ['umount', '--json', 'merged'])).stdout, `{"mountpoint":"${merged}"}\n`);
 });
 
+remote('what is remote is mounted threaded=1, a local file not, and -o has the last word', async (t) => {
+  const machine = place(t);
+  const layer = await layerOf(machine, SMALL);
+  const tar = join(machine.directory('tars'), 'small.tar');
+  writeTar(tar, SMALL);
+  const { name } = await imageOf(t, [tar]);
+  const threaded = async (...args: string[]): Promise<string[]> => {
+    t.like(await invoke(machine, ['mount', ...args, 'merged']), { code: 0 });
+    const pid = (await machine.status())?.mounts.find(({ mountpoint }) => mountpoint.endsWith('/merged'))?.pid;
+    const [, options = ''] = /\0-o\0([^\0]*)/.exec(readFileSync(`/proc/${pid}/cmdline`, 'latin1')) ?? [];
+    t.is((await invoke(machine, ['umount', 'merged'])).code, 0);
+    await until('the daemon has let go of it', async () => (await machine.status())?.mounts.length === 0);
+    return options.split(',').filter((option) => option.startsWith('threaded'));
+  };
+  t.deepEqual(await threaded(name), ['threaded=1']);
+  t.deepEqual(await threaded(layer), []);
+  t.deepEqual(await threaded(name, '-o', 'threaded=0'), ['threaded=0']);
+});
+
 test('mount --foreground stays until the mount goes', async (t) => {
   const machine = place(t);
   const layer = await layerOf(machine, SMALL);

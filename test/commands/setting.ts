@@ -65,8 +65,8 @@ export async function onTerminal(
   return { code: (await ended)[0], screen: screen.toString() };
 }
 
-export function makeMachine(t: ExecutionContext): Machine {
-  const machine = new Machine();
+export function makeMachine(t: ExecutionContext, environment: Readonly<Record<string, string>> = {}): Machine {
+  const machine = new Machine(environment);
   t.teardown(() => machine.dispose());
   return machine;
 }

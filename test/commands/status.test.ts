@@ -34,7 +34,7 @@ test('status tells of which image a mount is, its layers as --layer numbers them
       (status?.usage.bytes ?? 0) > 150_000 && status?.layers.every(({ fetched }) => fetched?.present === 1) === true
     );
   });
-  const text = await machine.crfs('status');
+  const text = await machine.crfs('status', '--wait');
   for (const line of text.split('\n')) t.true(line.length <= 80 || line.includes(machine.root), line);
   const { mounts, pid, usage, opens } = (await machine.status()) as Status;
   const mount = mounts.find(({ mountpoint }) => mountpoint === merged);
@@ -64,6 +64,22 @@ test('status tells of which image a mount is, its layers as --layer numbers them
     return !after.includes(`${merged}\n`);
   });
   t.regex(after, /^opened +\d+ from the cache \([\d.]+ KiB\), \d+ waited for, 0 failed$/m, 'counts what has gone');
+});
+
+test('status --wait says of a layer that is not downloaded as a whole', async (t) => {
+  const machine = makeMachine(t, { CRFS_BACKGROUND: 'off' });
+  const tar = join(machine.directory('tars'), 'image.tar');
+  writeTar(tar, [{ name: 'noise', content: noise(3_000_000) }]);
+  const { name } = await imageOf(t, [tar]);
+  const merged = machine.directory('merged');
+  t.teardown(() => run('umount', ['-q', merged]).catch(() => undefined));
+  t.is((await invoke(machine, ['mount', name, 'merged'])).code, 0);
+  const { code, stderr } = await invoke(machine, ['status', '--wait']);
+  t.is(code, 1);
+  t.regex(
+    stderr,
+    /^crfs: \S.*: \d+% of 2\.9 MiB is here: no more of it is downloaded in the background; see the setting background\n$/,
+  );
 });
 
 test('status says of an open that failed, whoever is asked', async (t) => {

@@ -32,7 +32,9 @@ mounting('a daemon that is killed at random points does no reader any harm', asy
     descriptors(mount.host?.pid ?? 0)
       .map((path) => path.replace(/\d+/g, 'N').replace(' (deleted)', '')) // until it needs the next daemon
       .sort();
-  const before = hostDescriptors();
+  t.deepEqual(await readAll(mount.merged, known), { failed: [], wrong: [] });
+  dropObjects(machine);
+  const before = hostDescriptors(); // what serves lazy reads included
   const wanted = times(10, 200);
   const killed = new Set<number>();
   while (killed.size < wanted) {
@@ -44,7 +46,7 @@ mounting('a daemon that is killed at random points does no reader any harm', asy
   t.true(isAlive(await daemonOf(machine)));
   t.false(killed.has(await daemonOf(machine)));
   const kept = readdirSync(dirname(dirname(machine.objects))).sort();
-  t.deepEqual(kept, ['CACHEDIR.TAG', 'api.sock', 'control.sock', 'daemon.lock', 'v2']);
+  t.deepEqual(kept, ['CACHEDIR.TAG', 'api.sock', 'control.sock', 'daemon.lock', 'v3']);
   await until('no draft is left', () => temporaries(machine).length === 0);
   await until('the host has closed what it had open', () => hostDescriptors().length <= before.length);
   t.deepEqual(hostDescriptors(), before);
@@ -61,6 +63,7 @@ mounting('a host that is killed harms no other mount, and leaves nothing', async
     readdirSync(join(machine.objects, '../tmp')).filter((name) => name.startsWith('mount-'));
   t.deepEqual(await readAll(steady.merged, known), { failed: [], wrong: [] });
   const before = descriptors(daemon).length;
+  const ofSteady = staged().length;
   for (let round = 0; round < times(5, 100); round++) {
     dropObjects(machine);
     const victim = await machine.mount([known.layer], { foreground: true });
@@ -75,7 +78,7 @@ mounting('a host that is killed harms no other mount, and leaves nothing', async
   }
   await until('the daemon has let go of the mounts', async () => (await machine.status())?.mounts.length === 1);
   t.is(await daemonOf(machine), daemon);
-  await until('the daemon has removed their directories', () => staged().length === 1);
+  await until('the daemon has removed their directories', () => staged().length === ofSteady);
   await until('no descriptor is left', () => descriptors(daemon).length <= before);
 });
 
@@ -115,7 +118,7 @@ mounting('a cache that is removed under a mount is made anew, and the mount read
   const known = await knownLayer(machine, { small: 40, large: 2 });
   const mount = await machine.mount([known.layer], { upper: true });
   const cache = dirname(dirname(machine.objects));
-  for (const part of ['', 'v2/objects', 'v2/tmp', 'v2']) {
+  for (const part of ['', 'v3/objects', 'v3/tmp', 'v3']) {
     t.deepEqual(await readAll(mount.merged, known, 2), { failed: [], wrong: [] });
     rmSync(join(cache, part), { recursive: true });
     t.deepEqual(await readAll(mount.merged, known, 4), { failed: [], wrong: [] }, `after ${part || 'all'} was removed`);

@@ -92,17 +92,13 @@ mounting('no content passes for a file that is named by the digests of its chunk
   const spelled = halves.flatMap((half) => [size, createHash('sha256').update(half).digest()]);
   const forged = Buffer.concat([Buffer.from('crfs-chunks\0'), ...spelled]);
   t.is(forged.length, victim.length);
-  const layerOfOne = async (name: string, file: Buffer): Promise<string> => {
+  const layerOfOne = async (name: string, file: Buffer, chunkSize: number): Promise<string> => {
     const tar = join(machine.directory('tars'), `${name}.tar`);
     writeTar(tar, [{ name: 'file', content: file }]);
-    return await makeLayer(tar, { chunkSize: 46 });
+    return await makeLayer(tar, { chunkSize });
   };
-  const first = await layerOfOne('forged', forged);
-  const second = await layerOfOne('victim', victim);
-  editToc(second, (toc) => {
-    t.true(toc.includes(sha256(victim)));
-    return toc.replaceAll(new RegExp(`"digest"(?=:\\s*"sha256:${sha256(victim)}")`, 'g'), '"unused"');
-  });
+  const first = await layerOfOne('forged', forged, 92);
+  const second = await layerOfOne('victim', victim, 46);
   const [forging, honest] = [await machine.mount([first]), await machine.mount([second])];
   t.deepEqual(await readFile(join(forging.merged, 'file')), forged);
   t.deepEqual(await readFile(join(honest.merged, 'file')), victim);

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { engineNames } from '../../src/workers/engine-names.js';
@@ -87,6 +87,31 @@ for (const engine of engineNames) {
     });
   }
 }
+
+mounting(
+  'a disk that gets full in the middle of a file ends its reader there, and others read on once there is room',
+  async (t) => {
+    const { machine, cache } = await small(t, 'size=8M', { CRFS_READAHEAD: '0' });
+    const content = noise(16 << 20);
+    const tar = join(machine.directory('tars'), 'large.tar');
+    writeTar(tar, [{ name: 'large', content }]);
+    const mount = await machine.mount([await makeLayer(tar, { chunkSize: 1 << 20 })]);
+    const file = await open(join(mount.merged, 'large'));
+    t.teardown(() => file.close());
+    const bytes = Buffer.alloc(content.length);
+    let at = 0;
+    const read = async (): Promise<void> => {
+      while (at < bytes.length) at += (await file.read(bytes, at, 1 << 16, at)).bytesRead;
+    };
+    await t.throwsAsync(read, { code: 'ENOSPC' });
+    t.true(at > 1 << 20, 'what there was room for reads');
+    t.true(bytes.subarray(0, at).equals(content.subarray(0, at)));
+    await run('mount', ['-o', 'remount,mode=700,size=80M', cache]);
+    await read();
+    t.true(bytes.equals(content), 'the same descriptor reads on');
+    t.true((await readFile(join(mount.merged, 'large'))).equals(content));
+  },
+);
 
 mounting(
   'with a read-only cache a mount is refused in one line, and mounts again once it can be written',

@@ -93,9 +93,17 @@ export async function readAll(merged: string, { digests }: Known, readers = READ
 
 /** Empties the cache of contents, so that everything has to be filled anew. */
 export function dropObjects(machine: Machine): void {
-  for (const two of readdirSync(machine.objects)) {
-    for (const name of readdirSync(join(machine.objects, two)))
-      rmSync(join(machine.objects, two, name), { force: true });
+  removeFiles(machine.objects);
+}
+
+/** Takes their names from all files that are half filled. */
+export function dropDrafts(machine: Machine): void {
+  removeFiles(join(machine.objects, '../drafts'));
+}
+
+function removeFiles(directory: string): void {
+  for (const two of readdirSync(directory)) {
+    for (const name of readdirSync(join(directory, two))) rmSync(join(directory, two, name), { force: true });
   }
 }
 

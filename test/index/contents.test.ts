@@ -167,7 +167,8 @@ test("an object is named by the file's digest", async (t) => {
   const inode = index.find('a');
   t.is(index.key(inode), hex('hello'));
   t.deepEqual(Buffer.from(index.keyBytes(inode)), bytesOf('hello'));
-  t.true(index.hasDigest(inode));
+  t.deepEqual(index.fileDigest(inode), index.keyBytes(inode));
+  t.is(index.objectName(inode), hex('hello'));
   t.is(index.chunkDigest(index.chunkFirst(inode)), null);
   t.false(index.unverified);
 });
@@ -181,36 +182,45 @@ test('equal digests of a file and its only chunk are one', async (t) => {
 test('without a digest of the file, that of its only chunk names the object', async (t) => {
   const { index } = await indexOf(t, [reg('a', 5, 100, { chunkDigest: sha256('hello'), chunkSize: 5 })]);
   t.is(index.key(index.find('a')), hex('hello'));
-  t.true(index.hasDigest(index.find('a')));
+  t.is(index.objectName(index.find('a')), hex('hello'));
   t.is(index.chunkDigest(0), null);
 });
 
-test('without a digest of the file, those of all its chunks and their sizes name the object', async (t) => {
-  const { index } = await indexOf(t, [
-    reg('a', 15, 100, { chunkSize: 10, chunkDigest: sha256('1') }),
-    chunk(200, 10, { chunkDigest: sha256('2') }),
-  ]);
-  const sizes = [Buffer.alloc(8), Buffer.alloc(8)];
-  sizes[0]?.writeBigUInt64LE(10n);
-  sizes[1]?.writeBigUInt64LE(5n);
-  const key = createHash('sha256')
-    .update('crfs-chunks\0')
-    .update(sizes[0] as Buffer)
-    .update(bytesOf('1'))
-    .update(sizes[1] as Buffer)
-    .update(bytesOf('2'));
-  t.is(index.key(index.find('a')), key.digest('hex'));
-  t.false(index.hasDigest(index.find('a')));
-  t.false(index.unverified);
-  t.deepEqual(Buffer.from(index.chunkDigest(1) ?? []), bytesOf('2'));
-});
+for (const [what, digest, whole] of [
+  ['without a digest of the file', {}, null],
+  ['whatever the digest of the file', D, hex('whole')],
+] as const) {
+  test(`${what}, those of all its chunks and their sizes name the object`, async (t) => {
+    const { index } = await indexOf(t, [
+      reg('a', 15, 100, { ...digest, chunkSize: 10, chunkDigest: sha256('1') }),
+      chunk(200, 10, { chunkDigest: sha256('2') }),
+    ]);
+    const sizes = [Buffer.alloc(8), Buffer.alloc(8)];
+    sizes[0]?.writeBigUInt64LE(10n);
+    sizes[1]?.writeBigUInt64LE(5n);
+    const key = createHash('sha256')
+      .update('crfs-chunks\0')
+      .update(sizes[0] as Buffer)
+      .update(bytesOf('1'))
+      .update(sizes[1] as Buffer)
+      .update(bytesOf('2'));
+    const inode = index.find('a');
+    const fileDigest = index.fileDigest(inode);
+    t.is(index.objectName(inode), `${key.digest('hex')}-named`);
+    t.is(fileDigest && Buffer.from(fileDigest).toString('hex'), whole);
+    t.false(index.isCheckedWhole(inode));
+    t.false(index.unverified);
+    t.deepEqual(Buffer.from(index.chunkDigest(1) ?? []), bytesOf('2'));
+  });
+}
 
-test('a file of several chunks with a digest of its own keeps those of its chunks', async (t) => {
+test('a file of several chunks, one of them without a digest, is checked whole by its own', async (t) => {
   const { index } = await indexOf(t, [
     reg('a', 15, 100, { ...D, chunkSize: 10, chunkDigest: sha256('1') }),
     chunk(200, 10),
   ]);
-  t.is(index.key(index.find('a')), hex('whole'));
+  t.is(index.objectName(index.find('a')), hex('whole'));
+  t.true(index.isCheckedWhole(index.find('a')));
   t.deepEqual(Buffer.from(index.chunkDigest(0) ?? []), bytesOf('1'));
   t.is(index.chunkDigest(1), null);
   t.false(index.unverified);
@@ -223,7 +233,7 @@ test('an empty file is named by the digest of no bytes, told or not', async (t) 
   ]);
   for (const path of ['a', 'b']) {
     t.is(index.key(index.find(path)), hex(''));
-    t.true(index.hasDigest(index.find(path)));
+    t.is(index.objectName(index.find(path)), hex(''));
     t.is(index.chunkCount(index.find(path)), 0);
   }
   t.false(index.unverified);
@@ -244,7 +254,8 @@ for (const [what, entries] of [
     const two = await indexBlob(t, await blobOf(json), 'two');
     t.true(one.index.unverified);
     t.true(one.summary.unverified);
-    t.false(one.index.hasDigest(one.index.find('a')));
+    t.is(one.index.fileDigest(one.index.find('a')), null);
+    t.false(one.index.isCheckedWhole(one.index.find('a')));
     t.is(one.index.key(1), again.index.key(1));
     t.not(one.index.key(1), two.index.key(1));
     t.is(one.index.key(2), two.index.key(2));

@@ -4,7 +4,7 @@
 
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, truncateSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import type { ExecutionContext } from 'ava';
@@ -71,10 +71,11 @@ function editToc(layer: string, edit: (toc: string) => string): void {
   writeFileSync(layer, Buffer.concat([bytes.subarray(0, at), edited, bytes.subarray(-51)]));
 }
 
-/** Changes one bit of the first member of a file. */
-function damage(layer: string, file: string): void {
+/** Changes one bit of a member of a file, the first one unless told. */
+function damage(layer: string, file: string, member = 0): void {
   const bytes = readFileSync(layer);
-  const [, offset] = new RegExp(`"name":"${file}".*?"offset":(\\d+)`).exec(readToc(bytes).toc) ?? [];
+  const entries = readToc(bytes).toc.matchAll(new RegExp(`"name":"${file}".*?"offset":(\\d+)`, 'g'));
+  const offset = [...entries][member]?.[1];
   const place = Number(offset) + 20_000;
   bytes.writeUInt8(bytes.readUInt8(place) ^ 1, place);
   writeFileSync(layer, bytes);
@@ -88,8 +89,10 @@ for (const damaged of ['small', 'large'] as const) {
     for (let round = 1; round <= 2; round++) {
       t.deepEqual(readAll(merged), { ...allRight, [damaged]: 'EIO' });
       const status = await machine.status();
-      t.is((status?.counters.errors ?? 0) + (status?.counters.digestErrors ?? 0), round);
-      t.is(status?.mounts[0]?.ring?.errors, round);
+      const { counters, opens } = status ?? {};
+      const failed = (counters?.errors ?? 0) + (counters?.digestErrors ?? 0);
+      t.true(failed >= round, 'the kernel asks for a page again before it gives up on it');
+      t.true((opens?.errors ?? 0) >= round, 'as many, but for reads that waited together, or were not counted yet');
     }
     const line = machine.log.split('\n').find((logged) => logged.includes('cannot serve')) ?? '{}';
     t.like(JSON.parse(line), { layer, path: damaged });
@@ -98,10 +101,21 @@ for (const damaged of ['small', 'large'] as const) {
 
 const sha256 = (content: Uint8Array): string => createHash('sha256').update(content).digest('hex');
 
+/** The name of the object of a file in chunks of 4 MiB. */
+function nameOfChunks(content: Buffer): string {
+  const hash = createHash('sha256').update('crfs-chunks\0');
+  for (let at = 0; at < content.length; at += 4 << 20) {
+    const chunk = content.subarray(at, at + (4 << 20));
+    const size = Buffer.alloc(8);
+    size.writeBigUInt64LE(BigInt(chunk.length));
+    hash.update(size).update(createHash('sha256').update(chunk).digest());
+  }
+  return `${hash.digest('hex')}-named`;
+}
+
 const wrongDigests: Readonly<Record<string, readonly [file: string, part: Buffer]>> = {
   'a file': ['small', contents['small'] as Buffer],
-  'a file in several chunks': ['large', contents['large'] as Buffer],
-  'a chunk, where its file has none,': ['large', (contents['large'] as Buffer).subarray(4 << 20, 8 << 20)],
+  'a chunk': ['large', (contents['large'] as Buffer).subarray(4 << 20, 8 << 20)],
 };
 
 for (const [what, [file, part]] of Object.entries(wrongDigests)) {
@@ -110,24 +124,47 @@ for (const [what, [file, part]] of Object.entries(wrongDigests)) {
     const digest = sha256(part);
     editToc(layer, (toc) => {
       t.true(toc.includes(digest));
-      const wrong = toc.replaceAll(
+      return toc.replaceAll(
         digest,
         digest.replace(/^./, (digit) => (digit === '0' ? '1' : '0')),
       );
-      const whole = sha256(contents[file] as Buffer);
-      const own = new RegExp(`"digest"(?=:\\s*"sha256:${whole}")`, 'g');
-      return whole === digest ? wrong : wrong.replaceAll(own, '"unused"');
     });
     const { merged } = await machine.mount([layer]);
     for (let round = 1; round <= 2; round++) {
       t.deepEqual(readAll(merged), { ...allRight, [file]: 'EIO' });
-      t.like((await machine.status())?.counters, { errors: 0, digestErrors: round });
+      const { errors, digestErrors } = (await machine.status())?.counters ?? {};
+      t.is(errors, 0);
+      t.true((digestErrors ?? 0) >= round);
       t.is(objectsOf(machine).length, 3, 'what is wrong is not kept');
       t.deepEqual(temporaries(machine), [], 'nor what was filled of it');
     }
     const line = machine.log.split('\n').find((logged) => logged.includes('cannot serve')) ?? '{}';
     t.like(JSON.parse(line), { layer, path: file, code: 'CRFS_DIGEST' });
   });
+}
+
+for (const chunk of [0, 1, 2]) {
+  mounting(
+    `of a file that has one digest for all its chunks nothing is shown if one is wrong: number ${chunk}`,
+    async (t) => {
+      const { machine, layer } = await prepare(t);
+      editToc(layer, (toc) => toc.replaceAll('"chunkDigest"', '"noChunkHash"'));
+      damage(layer, 'large', chunk);
+      const { merged } = await machine.mount([layer], { options: ['fast_ino=1', 'threaded=1'] });
+      const read = (at: number): string => {
+        const bytes = Buffer.alloc(4096);
+        const fd = openSync(join(merged, 'large'), 'r');
+        try {
+          readSync(fd, bytes, 0, bytes.length, at);
+          return bytes.equals((contents['large'] as Buffer).subarray(at, at + bytes.length)) ? 'right' : 'wrong';
+        } finally {
+          closeSync(fd);
+        }
+      };
+      for (const at of [0, 5 << 20, 8_900_000]) t.throws(() => read(at), { code: 'EIO' }, String(at));
+      t.deepEqual(readAll(merged), { ...allRight, large: 'EIO' });
+    },
+  );
 }
 
 mounting('a layer file that is cut while it is mounted fails what was cut off', async (t) => {
@@ -147,7 +184,7 @@ mounting('a file that two layers have is filled once', async (t) => {
   t.is((await machine.status())?.counters.objects, 1);
   t.deepEqual(
     objectsOf(machine).map((path) => basename(path)),
-    [sha256(contents['large'] as Buffer)],
+    [nameOfChunks(contents['large'] as Buffer)],
   );
 });
 

@@ -144,8 +144,8 @@ function operate(directory: string): string[] {
 }
 
 /** What all operations leave behind over a lower directory: in the merged view, and in the upper directory. */
-async function operatedOn(machine: Machine, lower: string, began: bigint) {
-  const mount = await machine.mount([lower], { upper: true });
+async function operatedOn(machine: Machine, lower: string, threaded: string, began: bigint) {
+  const mount = await machine.mount([lower], { upper: true, options: ['fast_ino=1', threaded] });
   const failures = operate(mount.merged);
   const merged = withoutNow(await describeTree(mount.merged), began);
   await mount.unmount();
@@ -157,22 +157,26 @@ function withoutNow(tree: Tree, began: bigint): Tree {
   return new Map([...tree].map(([path, entry]) => [path, entry.mtime >= began ? { ...entry, mtime: began } : entry]));
 }
 
-mounting('operations on lower files do over a layer what they do over a plain directory', async (t) => {
-  const machine = new Machine();
-  t.teardown(() => machine.dispose());
-  const nasty = await nastyLayer();
-  const began = BigInt(Date.now() - 1) * 1_000_000n;
-  const layer = await operatedOn(machine, nasty.layer, began);
-  const plain = await operatedOn(machine, nasty.extracted, began);
-  const options = { ignoreMtimeOf: nasty.timeless };
-  t.deepEqual(layer.failures, plain.failures);
-  t.deepEqual(layer.failures, refused);
-  // the host counts the names of a file that it has in memory, and the kernel may have had it forget some
-  const differences = compareTrees(layer.merged, plain.merged, options).filter((line) => !line.includes(': nlink is '));
-  t.deepEqual(differences, []);
-  t.deepEqual(compareTrees(layer.upper, plain.upper, options), []);
-  t.true(layer.upper.size > 40);
-});
+for (const threaded of ['threaded=0', 'threaded=1']) {
+  mounting(`operations on lower files do over a layer what they do over a plain directory, ${threaded}`, async (t) => {
+    const machine = new Machine();
+    t.teardown(() => machine.dispose());
+    const nasty = await nastyLayer();
+    const began = BigInt(Date.now() - 1) * 1_000_000n;
+    const layer = await operatedOn(machine, nasty.layer, threaded, began);
+    const plain = await operatedOn(machine, nasty.extracted, threaded, began);
+    const options = { ignoreMtimeOf: nasty.timeless };
+    t.deepEqual(layer.failures, plain.failures);
+    t.deepEqual(layer.failures, refused);
+    // the host counts the names of a file that it has in memory, and the kernel may have had it forget some
+    const differences = compareTrees(layer.merged, plain.merged, options).filter(
+      (line) => !line.includes(': nlink is '),
+    );
+    t.deepEqual(differences, []);
+    t.deepEqual(compareTrees(layer.upper, plain.upper, options), []);
+    t.true(layer.upper.size > 40);
+  });
+}
 
 mounting('a write to one name of a lower file shows in all its names', async (t) => {
   const machine = new Machine();
@@ -191,7 +195,7 @@ mounting('a write to one name of a lower file shows in all its names', async (t)
 mounting('programs run in a root file system that is a layer, and write to it', async (t) => {
   const machine = new Machine();
   t.teardown(() => machine.dispose());
-  const mount = await machine.mount([(await debian()).layer], { upper: true });
+  const mount = await machine.mount([(await debian()).layer], { upper: true, options: ['fast_ino=1', 'threaded=1'] });
   const program =
     'import sqlite3, ssl, json; open("/etc/hostname", "w").write("written\\n"); print(json.dumps([6 * 7]))';
   t.is(String(await run('chroot', [mount.merged, 'python3', '-c', program])), '[42]\n');

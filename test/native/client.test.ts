@@ -41,25 +41,38 @@ for (const { fault, daemons } of [
   });
 }
 
-test('what front ends share has no variables of its own', async (t) => {
-  const symbols = await symbolsOf('csrc/client');
-  t.true(symbols.some(({ name, type }) => name === 'crfs_session_begin' && type === 'T'));
-  t.deepEqual(
-    symbols.filter(({ type }) => !'TtRrUw'.includes(type)),
-    [],
-  );
+test('whoever asks waits as long as bytes arrive, and no longer', async (t) => {
+  const ask = await compile({ name: 'ask', sources: await parts.client(), watch: 'address' });
+  const outcome = await outcomeOf(ask, []);
+  t.is(outcome.stderr, '');
+  t.regex(outcome.stdout, /^checks [1-9]\d*\n$/);
+  t.is(outcome.code, 0);
 });
 
-test('what front ends share uses no front end', async (t) => {
-  const paths = [...(await filesIn('csrc/client', '.c')), ...(await filesIn('csrc/client', '.h'))];
-  t.true(paths.length > 20);
-  for (const path of paths) {
-    const text = await readFile(join(import.meta.dirname, '../../..', path), 'utf8');
-    const folders = [...text.matchAll(/#include "(\w+)\//g)].map(([, folder = '']) => folder);
+for (const { directory, entry, uses } of [
+  { directory: 'csrc/client', entry: 'crfs_session_begin', uses: ['client', 'shared'] },
+  { directory: 'csrc/lazy', entry: 'crfs_lazy_open', uses: ['client', 'lazy', 'shared'] },
+]) {
+  test(`what front ends share has no variables of its own: ${directory}`, async (t) => {
+    const symbols = await symbolsOf(directory);
+    t.true(symbols.some(({ name, type }) => name === entry && type === 'T'));
     t.deepEqual(
-      folders.filter((folder) => folder !== 'client' && folder !== 'shared'),
+      symbols.filter(({ type }) => !'TtRrUw'.includes(type)),
       [],
-      path,
     );
-  }
-});
+  });
+
+  test(`what front ends share uses no front end: ${directory}`, async (t) => {
+    const paths = [...(await filesIn(directory, '.c')), ...(await filesIn(directory, '.h'))];
+    t.true(paths.length > 10);
+    for (const path of paths) {
+      const text = await readFile(join(import.meta.dirname, '../../..', path), 'utf8');
+      const folders = [...text.matchAll(/#include "(\w+)\//g)].map(([, folder = '']) => folder);
+      t.deepEqual(
+        folders.filter((folder) => !uses.includes(folder)),
+        [],
+        path,
+      );
+    }
+  });
+}

@@ -21,9 +21,10 @@ const index = ['csrc/shared/index-tables.c', 'csrc/shared/index.c', 'csrc/shared
 /** The sources that test programs are made of, beside their own. */
 export const parts = {
   index,
-  daemon: [...index, 'test/native/fake-daemon-answers.c'],
+  daemon: [...index, ...['answers', 'files', 'requests'].map((part) => `test/native/fake-daemon-${part}.c`)],
   client: async (): Promise<string[]> => [...index, ...(await filesIn('csrc/client', '.c'))],
-  plugin: async (): Promise<string[]> => [...(await parts.client()), ...(await filesIn('csrc/plugin', '.c'))],
+  lazy: async (): Promise<string[]> => [...(await parts.client()), ...(await filesIn('csrc/lazy', '.c'))],
+  plugin: async (): Promise<string[]> => [...(await parts.lazy()), ...(await filesIn('csrc/plugin', '.c'))],
   host: async (): Promise<string[]> => [...(await parts.plugin()), 'test/native/host.c'],
 } as const;
 
@@ -42,10 +43,11 @@ export interface Symbol {
 /** Compiles the sources of a folder as the build does. Resolves to the symbols of all, variables of functions included. */
 export async function symbolsOf(directory: string): Promise<Symbol[]> {
   const symbols: Symbol[] = [];
+  const cflags = await fuse('--cflags');
   for (const source of await filesIn(directory, '.c')) {
     const object = join(root, 'dist/native', source.replaceAll('/', '-').replace(/c$/, 'o'));
     await mkdir(join(root, 'dist/native'), { recursive: true });
-    const options = ['-std=gnu11', '-O2', '-fno-pie', '-D_GNU_SOURCE', '-Icsrc', '-c', '-o', object, source];
+    const options = ['-std=gnu11', '-O2', '-fno-pie', '-D_GNU_SOURCE', '-Icsrc', ...cflags, '-c', '-o', object, source];
     await run(process.env['CC'] ?? 'gcc', options, { cwd: root });
     const listed = (await run('nm', [object])).toString();
     for (const [, type = '', name = ''] of listed.matchAll(/^[\da-f ]{16} (\w) (\S+)$/gm)) symbols.push({ name, type });
@@ -59,6 +61,11 @@ export interface Program {
   readonly watch: Watch;
 }
 
+/** What a compiler is told of libfuse. */
+async function fuse(what: '--cflags' | '--libs'): Promise<string[]> {
+  return (await run('pkg-config', [what, 'fuse3'])).toString().trim().split(/ +/);
+}
+
 let compiled = 0;
 
 /** Compiles test/native/NAME.c with other SOURCES, warnings being errors. Resolves to the program's path. */
@@ -67,12 +74,14 @@ export async function compile(program: Program): Promise<string> {
   const path = join(directory, `${program.name}.${program.watch}`);
   await mkdir(directory, { recursive: true });
   const options = ['-std=gnu11', '-g', '-Wall', '-Wextra', '-Werror', '-D_GNU_SOURCE', '-D_FILE_OFFSET_BITS=64'];
-  const include = ['-Icsrc', '-Itest', '-pthread'];
+  const include = ['-Icsrc', '-Itest', '-pthread', ...(await fuse('--cflags'))];
+  const lazy = program.sources.some((source) => source.startsWith('csrc/lazy/'));
+  const libraries = ['-ldl', ...(lazy ? await fuse('--libs') : [])];
   const sources = [`test/native/${program.name}.c`, ...program.sources];
   const unfinished = `${path}.${process.pid}.${compiled++}`; // others may be running the program, or compiling it too
   await run(
     process.env['CC'] ?? 'gcc',
-    [...options, ...flags[program.watch], ...include, '-o', unfinished, ...sources, '-ldl'],
+    [...options, ...flags[program.watch], ...include, '-o', unfinished, ...sources, ...libraries],
     {
       cwd: root,
     },

@@ -2,7 +2,6 @@
 
 #include "native/fake-daemon.h"
 #include "native/packet.h"
-#include "native/sample.h"
 #include "shared/control.h"
 
 #include <fcntl.h>
@@ -26,12 +25,12 @@ static void welcome(struct mount *m, int ring_fd) {
   snprintf(name, sizeof name, "tmp/%d.%d", fake.generation, m->socket);
   mkdirat(fake.root, name, 0700);
   int fds[] = {fake.bell_fd, openat(fake.root, "objects", O_RDONLY | O_DIRECTORY),
-               openat(fake.root, name, O_RDONLY | O_DIRECTORY), 0};
-  int count = fault("few-descriptors") ? 2 : fault("many-descriptors") ? 4 : 3;
+               openat(fake.root, "drafts", O_RDONLY | O_DIRECTORY), openat(fake.root, name, O_RDONLY | O_DIRECTORY), 0};
+  int count = fault("few-descriptors") ? 3 : fault("many-descriptors") ? 5 : 4;
   const struct crfs_message message = {.type = CRFS_WELCOME, .welcome = {.version = CRFS_CONTROL_VERSION}};
   answer(m->socket, message, "", fds, count);
-  close(fds[1]);
-  close(fds[2]);
+  for (int i = 1; i < 4; i++)
+    close(fds[i]);
 }
 
 static void refuse(struct mount *m, uint32_t error, const char *why) {
@@ -106,48 +105,4 @@ int converse(struct mount *m) {
   if (fd >= 0)
     close(fd);
   return 1;
-}
-
-static void publish_object(uint32_t number) {
-  const struct crfs_inode *i =
-      (const struct crfs_inode *)((const char *)fake.sample + fake.sample->inodes.offset) + number;
-  char name[68];
-  sample_object_name(name, i->u.key);
-  int objects = openat(fake.root, "objects", O_RDONLY | O_DIRECTORY);
-  name[2] = '\0';
-  mkdirat(objects, name, 0700);
-  name[2] = '/';
-  unsigned char *bytes = malloc(i->size);
-  for (uint64_t at = 0; at < i->size; at++)
-    bytes[at] = sample_byte(number, at);
-  int fd = openat(objects, "new", O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  need(write(fd, bytes, i->size) == (ssize_t)i->size && renameat(objects, "new", objects, name) == 0, "object");
-  free(bytes);
-  close(fd);
-  close(objects);
-}
-
-void serve(struct mount *m) {
-  static int requests;
-  struct crfs_request out;
-  uint32_t position;
-  while (m->ring != NULL && crfs_ring_claim(m->ring, &m->tail, &position, &out) != NULL) {
-    int number = requests++;
-    if (fault("die"))
-      exit(0);
-    if (fault("die-later") && number == 2)
-      exit(0);
-    if (fault("silent"))
-      continue;
-    uint32_t error = out.layer / 100 != (uint32_t)fake.generation ? EBADF : 0;
-    if (fault("eio"))
-      error = EIO;
-    if ((fault("again") && number < 3) || fault("always-again"))
-      error = EAGAIN;
-    if (fault("nonsense"))
-      error = 1u << 20;
-    if (error == 0 && !fault("lie"))
-      publish_object(out.inode);
-    crfs_ring_complete(m->ring, position, error);
-  }
 }

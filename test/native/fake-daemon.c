@@ -3,7 +3,9 @@
 /* A daemon that serves the sample, and can be told to fail. Runs as `fake-daemon daemon --ready-fd 3`, with
  *
  *   FAKE_ROOT   a directory for its objects, and for `starts`, which counts by its size how often one came up
- *   FAKE        what it does wrong: "first-..." only the first daemon does. */
+ *   FAKE        what it does wrong: "first-..." only the first daemon does.
+ *
+ * When it holds a request up, it makes FAKE_ROOT/held, and answers once there is a FAKE_ROOT/gate. */
 
 #include "native/fake-daemon.h"
 #include "native/sample.h"
@@ -65,6 +67,7 @@ static void prepare(void) {
   need(write(starts, "+", 1) == 1 && fstat(starts, &st) == 0, "starts");
   fake.generation = (int)st.st_size;
   mkdirat(fake.root, "objects", 0700);
+  mkdirat(fake.root, "drafts", 0700);
   mkdirat(fake.root, "tmp", 0700);
   size_t size = sample_index(bytes);
   fake.sample = (const struct crfs_index *)bytes;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* The two parts of the fake daemon: the process (fake-daemon.c), and what it answers to mounts (fake-daemon-answers.c).
- */
+/* The parts of the fake daemon: the process (fake-daemon.c), what it answers to mounts (fake-daemon-answers.c) and to
+ * their requests (fake-daemon-requests.c), and the files that it fills (fake-daemon-files.c). */
 
 #ifndef CRFS_TEST_FAKE_DAEMON_H
 #define CRFS_TEST_FAKE_DAEMON_H
@@ -34,7 +34,10 @@ int fault(const char *name);
 /* Answers one packet of a mount. Returns 0 once the mount is gone. */
 int converse(struct mount *m);
 
-/* Serves all requests in a mount's ring. */
+/* Serves all requests in a mount's ring, and those that were held up, of whichever mount, once the gate is open. */
 void serve(struct mount *m);
+
+/* Fills chunks of a file of the sample in: in its draft, which becomes the object with the last of them. */
+void fill(uint32_t inode, uint32_t first, uint32_t count);
 
 #endif

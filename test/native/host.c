@@ -80,3 +80,10 @@ void read_all_files(void) {
     if (S_ISREG(sample_files[i].mode) && sample_files[i].size > 0)
       read_file(sample_files[i].path);
 }
+
+int descriptors(void) {
+  int count = 0;
+  for (int fd = 0; fd < 256; fd++)
+    count += fcntl(fd, F_GETFD) >= 0;
+  return count;
+}

@@ -9,6 +9,7 @@
 #include "plugin/host.h"
 
 #define LAYERS 2
+#define COPY_UP (O_RDONLY | O_NONBLOCK) /* how the host opens what it copies up */
 
 /* What plugin_load returned, and the layers that it filled. */
 extern struct data_source *ds;
@@ -30,5 +31,8 @@ void check_content(int fd, const char *path);
 
 void read_file(const char *path);
 void read_all_files(void);
+
+/* How many descriptors are open. */
+int descriptors(void);
 
 #endif

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import anyTest, { type TestFn } from 'ava';
-import { compile, type Outcome, outcomeOf, parts } from './compile.js';
+import { compile, parts } from './compile.js';
+import { type Given, mounted } from './mounted.js';
 
 interface Programs {
   readonly daemon: string;
-  readonly mount: string;
+  readonly program: string;
   /** The same for ThreadSanitizer; takes long to make, and few tests want it. */
   readonly threaded: () => Promise<string>;
 }
@@ -20,45 +21,10 @@ test.before(async (t) => {
   let threaded: Promise<string> | undefined;
   t.context = {
     daemon: await compile({ name: 'fake-daemon', sources: parts.daemon, watch: 'none' }),
-    mount: await compile({ name: 'mount', sources: host, watch: 'address' }),
+    program: await compile({ name: 'mount', sources: host, watch: 'address' }),
     threaded: () => (threaded ??= compile({ name: 'mount', sources: host, watch: 'thread' })),
   };
 });
-
-interface Given {
-  readonly fault?: string;
-  readonly program?: string;
-  /** What is mounted; a file that exists by default. */
-  readonly asked?: (root: string) => string;
-  readonly env?: (root: string) => NodeJS.ProcessEnv;
-}
-
-/** Runs a scenario of mount.c in a world of its own. Resolves to what came of it, and how many daemons it started. */
-async function mounted(
-  programs: Programs,
-  scenario: string,
-  given: Given = {},
-): Promise<Outcome & { readonly daemons: number; readonly root: string }> {
-  const root = await mkdtemp(join(tmpdir(), 'crfs-mount-'));
-  const blob = join(root, 'blob');
-  await mkdir(join(root, 'cache'));
-  await writeFile(blob, 'compressed');
-  const outcome = await outcomeOf(
-    given.program ?? programs.mount,
-    [scenario, Buffer.from(given.asked?.(root) ?? blob, 'latin1').toString('base64url')],
-    {
-      XDG_CACHE_HOME: join(root, 'cache'),
-      FAKE_ROOT: root,
-      FAKE: given.fault ?? '',
-      CRFS_PLUGIN_DAEMON: programs.daemon,
-      CRFS_CREDS: 'name:password',
-      ...given.env?.(root),
-    },
-  );
-  const daemons = await readFile(join(root, 'starts'), 'utf8').catch(() => '');
-  await rm(root, { recursive: true, force: true });
-  return { ...outcome, daemons: daemons.length, root };
-}
 
 interface Reading {
   readonly title: string;
@@ -215,7 +181,7 @@ for (const place of places) {
     const command = join(prefix, place.command);
     await mkdir(dirname(program), { recursive: true });
     await mkdir(dirname(command), { recursive: true });
-    await copyFile(t.context.mount, program);
+    await copyFile(t.context.program, program);
     await copyFile(t.context.daemon, command);
     const outcome = await mounted(t.context, 'read', { program, env: () => ({ CRFS_PLUGIN_DAEMON: undefined }) });
     t.is(outcome.stderr, '');

@@ -57,7 +57,7 @@ static void read_file(const struct mount *m, const char *path) {
   int32_t inode = crfs_lookup(&m->counted.layer, path, NULL);
   CHECK(inode > 0);
   crfs_attributes(&m->counted.layer, (uint32_t)inode, &st);
-  int fd = crfs_object_open(&m->counted.layer, (uint32_t)inode);
+  int fd = crfs_object_open(&m->counted.layer, (uint32_t)inode, CRFS_OPEN_WHOLE);
   CHECK(fd >= 0);
   for (off_t at = 0; at < st.st_size; at++) {
     unsigned char byte;
@@ -90,7 +90,8 @@ int main(int argc, char **argv) {
     begin(&mounts[i], mountpoints[i], argv[1]);
   CHECK(mounts[0].session.current != mounts[1].session.current);
   read_all_files(&mounts[0]);
-  struct crfs_connection *second = crfs_session_acquire_live(&mounts[1].counted.layer);
+  uint32_t number;
+  struct crfs_connection *second = crfs_session_acquire_live(&mounts[1].counted.layer, &number);
   CHECK(second != NULL && mounts[1].counted.attached == daemons);
   end(&mounts[0]);
   CHECK(!crfs_control_is_gone(&second->control));

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { convertFile } from '../../src/main/convert/file.js';
+import { convertFile, type FileOptions } from '../../src/main/convert/file.js';
 import { debian, deflater } from './layers.js';
 import { readLayer } from './read-layer.js';
 import { type Blob, blobOf, pushImage, type TestImage } from './registry-image.js';
@@ -16,11 +16,11 @@ const CONFIG = 'application/vnd.oci.image.config.v1+json';
 const TOC_DIGEST = 'containerd.io/snapshot/stargz/toc.digest';
 
 /** Converts tars, the base first, to the layers of an image. */
-export async function imageOf(tars: readonly string[]): Promise<TestImage> {
+export async function imageOf(tars: readonly string[], options: Partial<FileOptions> = {}): Promise<TestImage> {
   const layers: Blob[] = [];
   const diffs: string[] = [];
   for (const tar of tars) {
-    const { tocDigest, diffId } = await convertFile(tar, `${tar}.esgz`, { deflater });
+    const { tocDigest, diffId } = await convertFile(tar, `${tar}.esgz`, { ...options, deflater });
     layers.push({ ...blobOf(LAYER, readFileSync(`${tar}.esgz`)), annotations: { [TOC_DIGEST]: tocDigest } });
     diffs.push(diffId);
   }

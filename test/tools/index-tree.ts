@@ -52,7 +52,7 @@ function entryOf(index: IndexReader, inode: number): TreeEntry {
     xattrs: Object.fromEntries(xattrs) as Record<string, string>,
     ...(type === 'char' || type === 'block' ? { rdev: makedev(index.major(inode), index.minor(inode)) } : {}),
     ...(type === 'symlink' ? { target: latin1(index.target(inode)) } : {}),
-    ...(type === 'file' ? { sha256: index.key(inode) } : {}),
+    ...(type === 'file' ? { sha256: Buffer.from(index.fileDigest(inode) ?? []).toString('hex') } : {}),
   };
 }
 

@@ -11,6 +11,7 @@ import { isMainThread } from 'node:worker_threads';
 
 interface Inflates {
   inflate(input: Uint8Array, output: Uint8Array): number;
+  inflateFile(fd: number, offset: number, length: number, output: Uint8Array): number;
 }
 
 const gate = process.env['INFLATE_GATE'] ?? '';
@@ -19,10 +20,18 @@ const POLL_MS = 5;
 if (!isMainThread && gate !== '') {
   const addon = createRequire(import.meta.url)('../../../build/Release/crfs_addon.node') as Inflates;
   const inflate = addon.inflate.bind(addon);
+  const inflateFile = addon.inflateFile.bind(addon);
   const word = new Int32Array(new SharedArrayBuffer(4));
-  addon.inflate = (input, output) => {
+  const pass = (): void => {
     if (existsSync(gate)) appendFileSync(`${gate}.arrivals`, '.');
     while (existsSync(gate)) Atomics.wait(word, 0, 0, POLL_MS);
-    return inflate(input, output);
+  };
+  addon.inflate = (...given) => {
+    pass();
+    return inflate(...given);
+  };
+  addon.inflateFile = (...given) => {
+    pass();
+    return inflateFile(...given);
   };
 }

@@ -91,7 +91,7 @@ export class Machine {
   }
 
   get objects(): string {
-    return join(this.root, 'cache/crfs-plugin/v2/objects');
+    return join(this.root, 'cache/crfs-plugin/v3/objects');
   }
 
   /** What the daemons have logged so far. */

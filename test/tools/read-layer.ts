@@ -3,7 +3,7 @@
 /** Reads a whole layer the plain way, with zlib alone: what tests hold the converter against. */
 
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 
 export interface LayerEntry {
@@ -34,6 +34,8 @@ export interface Layer {
 }
 
 const blockSize = 512;
+/** Bytes of the longer of the two forms; the other one ends the same way. */
+const FOOTER = 51;
 
 export function sha256(bytes: Uint8Array): string {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
@@ -42,17 +44,43 @@ export function sha256(bytes: Uint8Array): string {
 /** Takes a layer with a footer of either form apart. */
 export function readLayer(path: string): Layer {
   const blob = readFileSync(path);
-  const tail = blob.toString('hex', blob.length - 51);
+  const tocOffset = tocOffsetOf(blob, path);
+  return { blob, ...parseToc(blob.subarray(tocOffset), tocOffset, path) };
+}
+
+/** The same without the blob, which may be larger than memory. */
+export function readToc(path: string): Omit<Layer, 'blob'> {
+  const fd = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(fd);
+    const bytes = (from: number): Buffer => {
+      const part = Buffer.alloc(size - from);
+      readSync(fd, part, 0, part.length, from);
+      return part;
+    };
+    const tocOffset = tocOffsetOf(bytes(size - FOOTER), path);
+    return parseToc(bytes(tocOffset), tocOffset, path);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** `end`: bytes that the layer ends with. */
+function tocOffsetOf(end: Buffer, path: string): number {
+  const tail = end.toString('hex', end.length - FOOTER);
   const digits = /1f8b08040000000000ff(?:1600|1a0053471600)([0-9a-f]{32})53544152475a010000ffff0{16}$/.exec(tail);
   if (!digits) throw new Error(`${path} has no footer`);
-  const tocOffset = Number.parseInt(Buffer.from(digits[1] ?? '', 'hex').toString('latin1'), 16);
-  const tar = gunzipSync(blob.subarray(tocOffset));
+  return Number.parseInt(Buffer.from(digits[1] ?? '', 'hex').toString('latin1'), 16);
+}
+
+function parseToc(compressed: Buffer, tocOffset: number, path: string): Omit<Layer, 'blob'> {
+  const tar = gunzipSync(compressed);
   if (tar.toString('latin1', 0, 18) !== 'stargz.index.json\0') throw new Error(`${path} has no TOC`);
   const size = Number.parseInt(tar.toString('latin1', 124, 135), 8);
   const json = tar.subarray(blockSize, blockSize + size);
   const toc = JSON.parse(json.toString()) as { version: number; entries: LayerEntry[] };
   if (toc.version !== 1) throw new Error(`${path} has a TOC of version ${toc.version}`);
-  return { blob, tocOffset, tocDigest: sha256(json), entries: toc.entries };
+  return { tocOffset, tocDigest: sha256(json), entries: toc.entries };
 }
 
 /** What a plain gunzip makes of the layer. */

@@ -34,8 +34,7 @@ test('what is published while a worker looks for work in vain is not slept throu
     board: board.buffer,
     port: new MessageChannel().port1,
     engine: 'libdeflate',
-    objects: place,
-    tmp: place,
+    directories: { objects: place, drafts: place, tmp: place },
     readahead: 0,
   });
   t.is(waits.length, 1);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { randomBytes } from 'node:crypto';
+import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { GZIP } from '../../src/main/formats/codec.js';
 import { addon } from '../../src/native/addon.js';
 import type { Decoder } from '../../src/workers/decode/decoder.js';
@@ -111,4 +114,39 @@ test('libdeflate needs no other engine for a member that fills its room, whateve
   for (const rest of [gzipSync('second'), Buffer.from('no member')]) {
     t.is(addon.inflate(Buffer.concat([gzipSync('first'), rest]), Buffer.alloc(5)), 5);
   }
+});
+
+/** A file of these bytes, behind 70,000 others, open. */
+function fileOf(t: ExecutionContext, bytes: Buffer): { fd: number; offset: number } {
+  const directory = mkdtempSync(join(tmpdir(), 'crfs-engines-'));
+  const before = 70_000;
+  writeFileSync(join(directory, 'file'), Buffer.concat([Buffer.alloc(before), bytes]));
+  const fd = openSync(join(directory, 'file'), 'r+');
+  t.teardown(() => {
+    closeSync(fd);
+    rmSync(directory, { recursive: true });
+  });
+  return { fd, offset: before };
+}
+
+test('members are inflated out of a file, also where the room ends in the middle of one', (t) => {
+  const input = Buffer.concat([gzipSync('first, '), gzipSync(contents.text)]);
+  const { fd, offset } = fileOf(t, input);
+  const all = Buffer.concat([Buffer.from('first, '), contents.text]);
+  for (const room of [7, 1000, all.length, all.length + 10]) {
+    const output = Buffer.alloc(room);
+    const length = Math.min(room, all.length);
+    t.is(addon.inflateFile(fd, offset, input.length, output), length);
+    t.deepEqual(output.subarray(0, length), all.subarray(0, length));
+  }
+});
+
+test('what is no member, or was cut off, is told apart in a file', (t) => {
+  const input = gzipSync(contents.noise);
+  const { fd, offset } = fileOf(t, input);
+  const output = Buffer.alloc(contents.noise.length);
+  t.is(addon.inflateFile(fd, offset + 1, input.length - 1, output), -2);
+  ftruncateSync(fd, offset);
+  t.is(addon.inflateFile(fd, offset, input.length, output), -4);
+  t.throws(() => addon.inflateFile(-1, 0, input.length, output), { message: /mmap/ });
 });

@@ -47,7 +47,7 @@ export class Cache {
   readonly #objectsInode: number;
   #synced: number;
 
-  /** Opens the cache, whose lock the caller holds. Removes drafts, and what a crash of the machine may have damaged. */
+  /** Opens the cache, whose lock the caller holds. Removes what a crash of the machine may have damaged. */
   constructor(cacheDirectory: string) {
     this.layout = new CacheLayout(cacheDirectory);
     const { root, tmp } = this.layout;
@@ -128,12 +128,14 @@ function parseObject(path: string): Partial<Record<keyof Synced, unknown>> {
 }
 
 /**
- * Whether the machine's end may have taken content from a file that was published in a later generation than this.
+ * Whether the machine's end may have taken content from a file that was published in a later generation than this, or
+ * from a draft.
  * Records and manifests are too short to be there in part, and are no JSON then. Blobs are checked wherever they are read,
  * and fetched again where they are wrong, but for a TOC that is kept elsewhere: its digest is that of its index alone.
  */
 function isDoubtful(kind: Kind, path: string, generation: number): boolean {
   if (kind === 'blobs') return isToc(blobOfBlocks(path) ?? path);
+  if (kind === 'drafts') return true;
   if (kind !== 'objects' && kind !== 'index') return false;
   const published = statSync(path).mtimeMs / 1000;
   return published < 1 || published > generation;

@@ -26,12 +26,13 @@ export async function* cacheFiles(layout: CacheLayout): AsyncGenerator<CacheFile
   }
 }
 
-/** The directories that files are in: objects are spread over many. None, of a cache that no daemon has made yet. */
+/** The directories that files are in: objects and drafts are spread over many. None, of a cache that no daemon has made yet. */
 export function directoriesOf(layout: CacheLayout): { readonly kind: Kind; readonly path: string }[] {
   if (!existsSync(layout.objects)) return [];
   return kinds.flatMap((kind: Kind) => {
     const top = layout.directory(kind);
-    const paths = kind === 'objects' ? readdirSync(top).map((two) => join(top, two)) : [top];
+    const isSpread = kind === 'objects' || kind === 'drafts';
+    const paths = isSpread ? readdirSync(top).map((two) => join(top, two)) : [top];
     return paths.map((path) => ({ kind, path }));
   });
 }

@@ -48,7 +48,7 @@ export async function trim(layout: CacheLayout, limit: number, pinned?: Readonly
   for await (const file of cacheFiles(layout)) {
     left += file.bytes;
     const wanted = pinned && (pinned.has(file.path) || file.used >= fresh);
-    if (file.kind === 'objects' || !wanted) removable.push(file);
+    if (file.kind === 'objects' || file.kind === 'drafts' || !wanted) removable.push(file);
     else needed += file.bytes;
   }
   removable.sort((a, b) => a.used - b.used);

@@ -32,7 +32,14 @@ interface Expected {
  */
 export async function verifyCache(layout: CacheLayout): Promise<Verified> {
   const removed: { path: string; why: string }[] = [];
-  const files: Record<Kind, CacheFile[]> = { objects: [], index: [], records: [], blobs: [], manifests: [] };
+  const files: Record<Kind, CacheFile[]> = {
+    objects: [],
+    drafts: [],
+    index: [],
+    records: [],
+    blobs: [],
+    manifests: [],
+  };
   for await (const file of cacheFiles(layout)) files[file.kind].push(file);
   let checked = 0;
   const judge = async (file: CacheFile, why: string | undefined): Promise<void> => {
@@ -90,8 +97,11 @@ async function checkIndex(
 
 function expectedOf(index: IndexReader, inode: number): Expected {
   const size = index.size(inode);
-  if (index.hasDigest(inode)) return { size, chunks: [{ offset: 0, size, digest: index.key(inode) }] };
   const first = index.chunkFirst(inode);
+  const ofFile = index.fileDigest(inode);
+  if (ofFile && (index.chunkCount(inode) === 1 || index.isCheckedWhole(inode))) {
+    return { size, chunks: [{ offset: 0, size, digest: Buffer.from(ofFile).toString('hex') }] };
+  }
   const chunks = Array.from({ length: index.chunkCount(inode) }, (_, n) => {
     const digest = index.chunkDigest(first + n);
     return {

@@ -59,7 +59,11 @@ export function addMount(program: Command): void {
     .option('--upper <dir>', 'where changes are kept; without it, the mount is read-only')
     .option('--work <dir>', 'an empty directory on the file system of --upper, that fuse-overlayfs works in')
     .option('--lower <dir>', 'a directory below the layers; may be given again, for one below that', collect)
-    .option('-o, --option <options>', 'further options of fuse-overlayfs (default: fast_ino=1)', collect)
+    .option(
+      '-o, --option <options>',
+      'further options of fuse-overlayfs (default: fast_ino=1, and threaded=1 for what is remote)',
+      collect,
+    )
     .option(...platformOption);
   addRegistryOptions(command)
     .option('-f, --foreground', 'stay until it is unmounted')

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { askDaemon } from '../daemon/ask.js';
 import { linkOf } from '../daemon/processes.js';
 import type { Status } from '../daemon/status.js';
+import { CrfsError } from '../errors/error.js';
 import { escapeLine, escapeName } from '../output/terminal.js';
 import { cutTo, formatBytes, formatTable } from '../output/text.js';
 import { tellingIfSlow } from '../output/waiting.js';
@@ -13,9 +15,11 @@ Layers are numbered as --layer counts those of an image: 1 is the base.
 
 Examples:
   crfs status
-  crfs status --json | jq '.mounts[].mountpoint'`;
+  crfs status --json | jq '.mounts[].mountpoint'
+  crfs status --wait && echo 'the registry may go'`;
 
 const NAME_COLUMNS = 24;
+const ASK_EVERY_MS = 200;
 
 /** `crfs status` */
 export function addStatus(program: Command): void {
@@ -23,13 +27,40 @@ export function addStatus(program: Command): void {
     .command('status')
     .description('show the daemon, its mounts, their layers and what they opened')
     .option('--json', 'print JSON; null if no daemon runs')
+    .option('--wait', 'first wait until all layers of mounts have been downloaded')
     .addHelpText('after', HELP)
-    .action(async ({ json }: { json?: boolean }) => {
-      const answer = await tellingIfSlow('waiting for the daemon to answer', askDaemon('GET', '/status'));
+    .action(async ({ json, wait }: { json?: boolean; wait?: boolean }) => {
+      const answer = wait
+        ? await tellingIfSlow('waiting until all layers have been downloaded', downloaded())
+        : await tellingIfSlow('waiting for the daemon to answer', askDaemon('GET', '/status'));
       if (json) process.stdout.write(`${answer ?? 'null'}\n`);
       else if (answer === undefined) process.stdout.write('No daemon runs: a mount starts one when it needs it.\n');
       else process.stdout.write(render(JSON.parse(answer) as Status));
     });
+}
+
+/** The daemon's answer once no layer is being downloaded. Throws CRFS_NOT_FOUND if one is not here as a whole then. */
+async function downloaded(): Promise<string | undefined> {
+  for (;;) {
+    const answer = await askDaemon('GET', '/status');
+    const layers = answer === undefined ? [] : (JSON.parse(answer) as Status).layers;
+    if (!layers.some(({ fetched }) => fetched?.download === 'under way')) {
+      const lacking = layers.find(({ fetched }) => fetched !== null && fetched.present < 1);
+      if (lacking?.fetched) throw incomplete(lacking.name, lacking.fetched);
+      return answer;
+    }
+    await sleep(ASK_EVERY_MS);
+  }
+}
+
+function incomplete(name: string, fetched: NonNullable<Status['layers'][number]['fetched']>): CrfsError {
+  const why = {
+    'no room': 'the cache has no room for more of it; see the setting max-size',
+    failed: 'its download failed; the log says why',
+    ended: 'no more of it is downloaded in the background; see the setting background',
+    'under way': '',
+  }[fetched.download];
+  return new CrfsError('CRFS_NOT_FOUND', `${name}: ${describeDownload(fetched)} is here: ${why}`);
 }
 
 function render(status: Status): string {
@@ -54,13 +85,16 @@ function describeUsage({ bytes, pinned, limit }: Status['usage']): string {
 }
 
 function renderMount(mount: Status['mounts'][number], all: Status['layers']): string {
-  const { mountpoint, pid, since, mountNamespace, configurations, layers, ring } = mount;
+  const { mountpoint, pid, since, mountNamespace, configurations, layers, ring, wholeFiles } = mount;
   const namespace = mountNamespace ?? linkOf(pid, 'ns/mnt'); // a daemon in a user namespace does not see all of them
   const elsewhere = namespace !== undefined && namespace !== linkOf('self', 'ns/mnt');
   const lines = [
     ...configurations.map(escapeLine),
     `pid ${pid}, since ${timeOf(since)}${elsewhere ? ', in another mount namespace' : ''}`,
     ...(ring === null ? [] : [`opened ${describeOpens(ring)}`]),
+    ...((wholeFiles ?? null) === null
+      ? []
+      : [`reads wait for whole files: it cannot have a FUSE mount of its own (${wholeFiles})`]),
   ];
   const rows = layers.map((number, place) => [
     String(place + 1),
@@ -81,9 +115,9 @@ function describeDownload({ present, size }: NonNullable<Status['layers'][number
   return `${Math.floor(present * 100)}% of ${formatBytes(size)}`;
 }
 
-function describeOpens({ hits, hitBytes, misses, errors, depth }: Status['opens']): string {
+function describeOpens({ hits, hitBytes, misses, lazyOpens, errors, depth }: Status['opens']): string {
   const waiting = depth === 0 ? '' : `, ${depth} waiting`;
-  return `${hits} from the cache (${formatBytes(hitBytes)}), ${misses} waited for, ${errors} failed${waiting}`;
+  return `${hits} from the cache (${formatBytes(hitBytes)}), ${misses + lazyOpens} waited for, ${errors} failed${waiting}`;
 }
 
 function files(count: number): string {

@@ -152,14 +152,14 @@ export class Crew {
     this.#ports.set(worker, port1);
     port1.on('message', (report: Report) => this.#onReport(worker, report));
     for (const layer of this.#layers.values()) port1.postMessage({ add: layer } satisfies Order);
+    const { objects, drafts, tmp } = this.#layout;
     const task: WorkerTask = {
       worker,
       workers: this.#settings.workers,
       board: this.board.buffer,
       port: port2,
       engine: this.#settings.engine,
-      objects: this.#layout.objects,
-      tmp: this.#layout.tmp,
+      directories: { objects, drafts, tmp },
       readahead: this.#settings.readahead,
     };
     const signal = this.#watchStart(worker);
@@ -206,6 +206,10 @@ export class Crew {
     }
     if ('want' in report) {
       void this.#supply.want(report.want);
+      return;
+    }
+    if ('read' in report) {
+      this.#supply.follow(report.read);
       return;
     }
     if ('ahead' in report) {

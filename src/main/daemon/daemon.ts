@@ -43,6 +43,7 @@ export class Daemon {
   readonly #clients: Clients;
   readonly #tracer: Tracer;
   readonly #objectsFd: number;
+  readonly #draftsFd: number;
   readonly #started = new Date();
   readonly #sessions = new Set<Session>();
   readonly #upkeep: Upkeep;
@@ -67,6 +68,8 @@ export class Daemon {
     const { layout } = this.#cache;
     this.#objectsFd = openSync(layout.objects, constants.O_RDONLY | constants.O_DIRECTORY);
     undo.add(() => closeSync(this.#objectsFd));
+    this.#draftsFd = openSync(layout.drafts, constants.O_RDONLY | constants.O_DIRECTORY);
+    undo.add(() => closeSync(this.#draftsFd));
     this.#indexer = new Indexer(layout, settings['index-memory']);
     this.#layers = new OpenLayers(settings, layout, this.#indexer, log);
     this.#upkeep = new Upkeep(this.#cache, this.#layers, settings['max-size'], log);
@@ -171,7 +174,7 @@ export class Daemon {
         restarts: this.#layers.crew.restarts,
       },
       mounts: [...this.#sessions].map(describeMount),
-      layers: this.#layers.list().map(describeLayer),
+      layers: this.#layers.list().map((layer) => describeLayer(layer, this.#layers.supply)),
       opens: [...this.#sessions].map(({ ring }) => ring ?? NO_OPENS).reduce(addOpens, this.#opensBefore),
       counters: this.#layers.crew.board.counters.all(),
     };
@@ -198,6 +201,7 @@ export class Daemon {
       clients: this.#clients,
       layers: this.#layers,
       objectsFd: this.#objectsFd,
+      draftsFd: this.#draftsFd,
       layout: this.#cache.layout,
       log: this.#log,
       ended: (ended) => {

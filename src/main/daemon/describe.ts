@@ -2,7 +2,10 @@
 
 /** Mounts and layers of the daemon as its status shows them. */
 
+import { addon } from '../../native/addon.js';
+import { errorName } from '../errors/name.js';
 import type { Remote } from '../fetch/layer-blob.js';
+import type { Supply } from '../fetch/supply.js';
 import { shownConfiguration } from '../sources/configuration.js';
 import type { OpenLayer } from './open-layers.js';
 import { linkOf } from './processes.js';
@@ -20,10 +23,13 @@ export function describeMount({ mountpoint, pid, since, asked, layers, ring }: S
     configurations: asked.map(shownConfiguration),
     layers: layers.map((layer) => layer.number),
     ring,
+    wholeFiles: ring?.lazy === addon.layout.constants.lazyImpossible ? errorName(ring.lazyError) : null,
   };
 }
 
-export function describeLayer({ number, name, record, pinned, blob, users }: OpenLayer): LayerStatus {
+/** `supply`: what downloads the layer. */
+export function describeLayer(layer: OpenLayer, supply: Supply): LayerStatus {
+  const { number, name, record, pinned, blob, users } = layer;
   return {
     number,
     name,
@@ -33,7 +39,7 @@ export function describeLayer({ number, name, record, pinned, blob, users }: Ope
     files: record.files,
     contentSize: record.contentSize,
     verified: verifiedBy(record.unverified, pinned),
-    fetched: blob.remote ? describeRemote(blob.remote) : null,
+    fetched: blob.remote ? { ...describeRemote(blob.remote), download: supply.download(number) } : null,
     mounts: users,
   };
 }
@@ -43,7 +49,12 @@ function verifiedBy(unverified: boolean, pinned: boolean): string {
   return pinned ? 'the digests of its manifest' : 'the digests of its TOC';
 }
 
-function describeRemote({ fetcher, blocks, link, file }: Remote): NonNullable<LayerStatus['fetched']> {
+function describeRemote({
+  fetcher,
+  blocks,
+  link,
+  file,
+}: Remote): Omit<NonNullable<LayerStatus['fetched']>, 'download'> {
   const { bytes, requests } = fetcher;
   return { bytes, requests, size: file.size, present: blocks.present / Math.max(1, blocks.count), ...link.describe() };
 }

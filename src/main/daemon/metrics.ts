@@ -13,11 +13,12 @@ type Metric = readonly [name: string, type: 'counter' | 'gauge', help: string, v
 export function renderMetrics(status: Status, fetched: { readonly bytes: number; readonly requests: number }): string {
   const { counters, workers, mounts, layers, memory, opens, usage: cache } = status;
   const { user, system } = process.cpuUsage();
+  const waited = opens.misses + opens.lazyOpens;
   const metrics: readonly Metric[] = [
     ['crfs_mounts', 'gauge', 'Mounts that are served.', mounts.length],
     ['crfs_layers', 'gauge', 'Layers that mounts use.', layers.length],
-    ['crfs_opens_total', 'counter', 'Opens of files with content.', opens.hits + opens.misses],
-    ['crfs_opens_waited_total', 'counter', 'Opens that had to wait for content.', opens.misses],
+    ['crfs_opens_total', 'counter', 'Opens of files with content.', opens.hits + waited],
+    ['crfs_opens_waited_total', 'counter', 'Opens that had to wait for content, or whose reads do.', waited],
     ['crfs_opens_failed_total', 'counter', 'Opens that failed.', opens.errors],
     ['crfs_open_wait_seconds_total', 'counter', 'Time that opens waited.', opens.waitedNs / 1e9],
     ['crfs_requests_total', 'counter', 'Requests of mounts that workers took.', counters.requests],

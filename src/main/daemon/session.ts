@@ -25,6 +25,7 @@ export interface SessionContext {
   readonly clients: Clients;
   readonly layers: OpenLayers;
   readonly objectsFd: number;
+  readonly draftsFd: number;
   readonly layout: CacheLayout;
   readonly log: Logger;
   /** Called once, when the mount has gone and all that it held is released. */
@@ -186,7 +187,8 @@ export class Session {
     this.#staging = this.#context.layout.staging(this.#ring);
     mkdirSync(this.#staging, { mode: 0o700 });
     const staging = openSync(this.#staging, constants.O_RDONLY | constants.O_DIRECTORY);
-    this.#send({ kind: 'welcome', version: controlVersion }, [addon.doorbellFd(), this.#context.objectsFd, staging]);
+    const fds = [addon.doorbellFd(), this.#context.objectsFd, this.#context.draftsFd, staging];
+    this.#send({ kind: 'welcome', version: controlVersion }, fds);
     closeSync(staging);
   }
 

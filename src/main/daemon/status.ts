@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import type { RingStatus } from '../../native/addon.js';
+import type { Opens, RingStatus } from '../../native/addon.js';
 import type { Counter } from '../../workers/board/counters.js';
 import type { EngineName } from '../../workers/engine-names.js';
+import type { Download } from '../fetch/supply.js';
 import type { CacheUsage } from './upkeep.js';
 
 /** What `crfs status --json` prints. */
@@ -45,6 +46,11 @@ export interface Status {
     /** Numbers of `layers` below: the base first, as `--layer` counts those of an image. */
     readonly layers: readonly number[];
     readonly ring: RingStatus | null;
+    /**
+     * Why its reads wait for whole files, and not just for what they touch: what making a FUSE mount of its own failed with,
+     * such as `EPERM`. null: they do not, as far as it has tried.
+     */
+    readonly wholeFiles: string | null;
   }[];
   readonly layers: readonly {
     readonly number: number;
@@ -62,12 +68,14 @@ export interface Status {
       readonly requests: number;
       readonly size: number;
       readonly present: number;
+      /** What has become of downloading it in the background: `background` says how much of it that is. */
+      readonly download: Download;
       readonly roundTripMs: number | null;
       readonly bytesPerSecond: number | null;
     } | null;
   }[];
   /** Of all mounts since the daemon started, those that have gone included. */
-  readonly opens: RingStatus;
+  readonly opens: Opens;
   /** Since the daemon started. */
   readonly counters: Readonly<Record<Counter, number>>;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { getSystemErrorName } from 'node:util';
 import { addon } from '../../native/addon.js';
+import { errorName } from '../errors/name.js';
 import type { Fetched } from '../fetch/supply.js';
 import type { OpenLayers } from './open-layers.js';
 
@@ -105,7 +105,7 @@ export class Tracer {
       waitedMs: waited / 1e6,
       fetchedMs,
       for: waited === 0 ? 'nothing' : fetchedMs > 0 ? 'fetch' : 'inflate',
-      error: errno === 0 ? null : nameOf(errno),
+      error: errno === 0 ? null : errorName(errno),
     };
   }
 
@@ -121,8 +121,4 @@ export class Tracer {
 
 function monotonicMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
-}
-
-function nameOf(errno: number): string {
-  return errno < 4096 ? getSystemErrorName(-errno) : String(errno);
 }

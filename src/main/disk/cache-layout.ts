@@ -5,10 +5,10 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Raised whenever a reader of the old layout would misunderstand the new one; docs/architecture.md describes it. */
-const LAYOUT_VERSION = 'v2';
+const LAYOUT_VERSION = 'v3';
 
 /** What whole files of the cache are, each kind in a directory of its name. */
-export const kinds = ['objects', 'index', 'records', 'blobs', 'manifests'] as const;
+export const kinds = ['objects', 'drafts', 'index', 'records', 'blobs', 'manifests'] as const;
 export type Kind = (typeof kinds)[number];
 
 /**
@@ -42,6 +42,11 @@ export class CacheLayout {
   /** Contents of files: see `objectPath`. */
   get objects(): string {
     return this.directory('objects');
+  }
+
+  /** Files of several chunks that are being filled, by the names of their objects: csrc/shared/draft.h. */
+  get drafts(): string {
+    return this.directory('drafts');
   }
 
   /** What is not whole yet; emptied when a daemon starts. */
@@ -93,7 +98,7 @@ export class CacheLayout {
   }
 }
 
-/** The object `name`, in a directory that is made when it is first needed. csrc/client/object.c opens it by the same rule. */
+/** The object `name`, or its draft, in a directory that is made when it is first needed. csrc/client/object.c opens it by the same rule. */
 export function objectPath(objects: string, name: string): string {
   return `${objects}/${name.slice(0, 2)}/${name}`;
 }

@@ -25,9 +25,17 @@ export interface BackgroundWork {
 }
 
 /**
- * Downloads a blob behind its readers, a piece after the other, each as large as the link makes it natural: so a reader
- * that comes in between waits for one piece at the most. Resolves when all is there, the signal aborts, or there is no
- * room: to false in this case. Rejects with what the source rejects with.
+ * Pieces under way at a time: while one waits for its first byte, the other has the link. With more, readers that come in
+ * between would wait longer.
+ */
+const PIECES = 2;
+/** Once so much of a blob was asked for by readers, all of it will be: the rest is fetched without regard to them. */
+const ENOUGH_ASKED = 0.5;
+
+/**
+ * Downloads a blob behind its readers, in pieces, each as large as the link makes it natural: so a reader that comes in
+ * between waits for a few of these at the most. Resolves when all is there, the signal aborts, or there is no room: to
+ * false in this case. Rejects with what the source rejects with.
  */
 export async function download(work: BackgroundWork): Promise<boolean> {
   const { file } = work;
@@ -37,22 +45,30 @@ export async function download(work: BackgroundWork): Promise<boolean> {
 
 /** The bytes [0, end). Returns false if there was no room for them. */
 async function downloadRange(work: BackgroundWork, end: number, quietly: boolean): Promise<boolean> {
-  const { file, signal, traffic } = work;
-  for (let at = 0; at < end && !signal.aborted; ) {
-    if (file.blocks.has(Math.floor(at / BLOCK))) at = (Math.floor(at / BLOCK) + 1) * BLOCK;
-    else if (!work.hasRoom()) return false;
-    else at = await traffic.inTurn(() => downloadPiece(work, at, end, quietly));
+  const { file, signal, traffic, link, rate } = work;
+  const pieces = new Set<Promise<void>>();
+  const most = rate > 0 ? 1 : PIECES;
+  let at = 0;
+  while (at < end && !signal.aborted) {
+    if (file.blocks.has(Math.floor(at / BLOCK))) {
+      at = (Math.floor(at / BLOCK) + 1) * BLOCK;
+      continue;
+    }
+    if (!work.hasRoom()) break;
+    const [from, to] = [at, Math.min(end, at + link.unit)];
+    const piece = traffic.inTurn(() => downloadPiece(work, from, to, quietly)).finally(() => pieces.delete(piece));
+    pieces.add(piece);
+    at = to;
+    if (pieces.size >= most) await Promise.race(pieces);
   }
-  return true;
+  await Promise.all(pieces);
+  return at >= end || signal.aborted;
 }
 
-/** Returns the end of the piece. */
-async function downloadPiece(work: BackgroundWork, at: number, end: number, quietly: boolean): Promise<number> {
-  const { fetcher, link, rate, signal, traffic } = work;
-  if (quietly) await traffic.quiet(signal);
+async function downloadPiece(work: BackgroundWork, at: number, end: number, quietly: boolean): Promise<void> {
+  const { fetcher, file, rate, signal, traffic } = work;
+  if (quietly && fetcher.demanded < file.size * ENOUGH_ASKED) await traffic.quiet(signal);
   const began = performance.now();
-  const piece = Math.min(end, at + link.unit);
-  if (!signal.aborted) await fetcher.prefetch(at, piece);
-  if (rate > 0) await sleep(Math.max(0, ((piece - at) / rate) * 1000 - (performance.now() - began)));
-  return piece;
+  if (!signal.aborted) await fetcher.prefetch(at, end);
+  if (rate > 0) await sleep(Math.max(0, ((end - at) / rate) * 1000 - (performance.now() - began)));
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { StreamSource } from '../blob/source.js';
+import { AheadRanges } from './ahead.js';
 import type { BlobFile } from './blob-file.js';
 import { BLOCK } from './blocks.js';
 import type { Link } from './link.js';
@@ -11,6 +12,10 @@ const NEAR_UNITS = 4;
 /** Where demands come near each other, each fetches twice as much as the one before, up to so many units. */
 const MOST_UNITS = 4;
 const DEMANDS_REMEMBERED = 64;
+/** Nothing is fetched ahead while so many requests are under way: whoever needs something else waits behind them. */
+const MOST_AHEAD = 3;
+/** So many blocks at a time are told of as they arrive. */
+const ARRIVAL = (1 << 20) / BLOCK;
 
 /** One request on the wire: the blocks [first, end), which arrive in order. */
 interface Flight {
@@ -18,10 +23,18 @@ interface Flight {
   readonly end: number;
   /** The next block to arrive. */
   next: number;
+  /** Up to here it was told that they have arrived. */
+  told: number;
   /** Called for each block that arrives, and when the flight ends. */
   readonly watchers: Set<() => void>;
   ended: boolean;
   error: unknown;
+}
+
+/** How bytes are brought in that a reader waits for. */
+export interface Need {
+  readonly alone?: boolean;
+  readonly onProgress?: () => void;
 }
 
 /** Told the bytes [offset, end) of a blob that have just been stored. */
@@ -32,11 +45,14 @@ export class Fetcher {
   /** Bytes that came over the network, and requests that brought them. */
   bytes = 0;
   requests = 0;
+  /** Bytes that readers waited for, in whole blocks. */
+  demanded = 0;
   readonly #source: StreamSource;
   readonly #file: BlobFile;
   readonly #link: Link;
   readonly #arrived: Arrival;
   readonly #flights = new Set<Flight>();
+  readonly #ahead = new AheadRanges();
   readonly #abort = new AbortController();
   readonly #traffic: Traffic;
   /** The first blocks of what was demanded of late, and had to be fetched. */
@@ -56,25 +72,33 @@ export class Fetcher {
   }
 
   /**
-   * Resolves when the bytes [offset, end) are in the file. Asks for more than that, on both sides along the blob, as the
-   * link makes it cheap. Rejects with what the source rejects with; what had arrived by then stays.
+   * Resolves when the bytes [offset, end) are in the file, for which a reader waits. Unless told to bring them `alone`, it
+   * asks for more than that, on both sides along the blob, as the link makes it cheap. `onProgress` is called whenever
+   * some of them arrive. Rejects with what the source rejects with; what had arrived by then stays.
    */
-  async need(offset: number, end: number): Promise<void> {
+  async need(offset: number, end: number, { alone = false, onProgress }: Need = {}): Promise<void> {
     const first = Math.floor(offset / BLOCK);
     const last = Math.ceil(end / BLOCK);
+    this.demanded += (last - first) * BLOCK;
     await this.#traffic.demand(async () => {
       let absent = first;
       while (absent < last && !this.#absent(absent)) absent++;
-      const [behind, ahead] = absent < last ? this.#widened(first, last) : [first, last];
+      const [behind, ahead] = absent < last && !alone ? this.#widened(first, last) : [first, last];
       if (behind < first) setImmediate(() => this.#ask(behind, first)); // behind what is waited for
       if (ahead > last) this.#ask(first, ahead);
-      await this.#bring(first, last);
+      await this.#bring(first, last, onProgress);
     });
   }
 
-  /** The same for these bytes, and no others. */
+  /** Resolves when these bytes are in the file, for which nobody waits. */
   async prefetch(offset: number, end: number): Promise<void> {
     await this.#bring(Math.floor(offset / BLOCK), Math.ceil(end / BLOCK));
+  }
+
+  /** A reader goes on to these bytes, and no others: they are brought in behind what is waited for. */
+  ahead(reader: number, offset: number, end: number): void {
+    this.#ahead.set(reader, Math.floor(offset / BLOCK), Math.ceil(end / BLOCK));
+    this.#goAhead();
   }
 
   /** Ends what is under way. */
@@ -105,7 +129,7 @@ export class Fetcher {
   }
 
   /** Resolves when the blocks [first, end) are there. */
-  async #bring(first: number, end: number): Promise<void> {
+  async #bring(first: number, end: number, onProgress?: () => void): Promise<void> {
     const { blocks } = this.#file;
     this.#ask(first, end);
     for (let block = first; block < end; block++) {
@@ -114,6 +138,7 @@ export class Fetcher {
         if (flight === undefined) this.#ask(block, end);
         else {
           await arrival(flight);
+          onProgress?.();
           if (flight.error !== undefined && !blocks.has(block)) throw flight.error;
         }
       }
@@ -129,6 +154,15 @@ export class Fetcher {
     }
   }
 
+  #goAhead(): void {
+    const piece = Math.ceil(this.#link.piece / BLOCK);
+    while (this.#flights.size < MOST_AHEAD) {
+      const range = this.#ahead.take(piece, (block) => this.#absent(block));
+      if (range === undefined) return;
+      void this.#fly(range.first, range.end);
+    }
+  }
+
   #absent(block: number): boolean {
     return block >= 0 && block < this.#file.blocks.count && !this.#file.blocks.has(block) && !this.#flightOf(block);
   }
@@ -139,18 +173,34 @@ export class Fetcher {
   }
 
   async #fly(first: number, end: number): Promise<void> {
-    const flight: Flight = { first, end, next: first, watchers: new Set(), ended: false, error: undefined };
+    const flight: Flight = {
+      first,
+      end,
+      next: first,
+      told: first,
+      watchers: new Set(),
+      ended: false,
+      error: undefined,
+    };
     this.#flights.add(flight);
     this.requests++;
     try {
       await this.#receive(flight);
     } catch (error) {
       flight.error = error ?? new Error('a fetch failed');
+      this.#ahead.clear();
     }
     this.#flights.delete(flight);
     flight.ended = true;
     notify(flight);
-    if (flight.next > first) this.#arrived(first * BLOCK, Math.min(flight.next * BLOCK, this.#file.size));
+    this.#tellArrived(flight);
+    this.#goAhead();
+  }
+
+  #tellArrived(flight: Flight): void {
+    const { told, next } = flight;
+    flight.told = next;
+    if (next > told) this.#arrived(told * BLOCK, Math.min(next * BLOCK, this.#file.size));
   }
 
   /** Tells the source which bytes are fetched again because they were wrong. */
@@ -185,6 +235,7 @@ export class Fetcher {
         filled = 0;
         flight.next++;
         notify(flight);
+        if (flight.next - flight.told >= ARRIVAL) this.#tellArrived(flight);
       }
     }
     const ended = performance.now();

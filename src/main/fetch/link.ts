@@ -4,6 +4,9 @@ const LEAST = 256 << 10;
 const MOST = 8 << 20;
 const FIRST = 512 << 10;
 const MEASURABLE = 128 << 10;
+const LEAST_PIECE = 1 << 20;
+const MOST_PIECE = 4 << 20;
+const PIECE_MS = 40;
 const WINDOW = 16; // measurements that count
 
 /**
@@ -27,6 +30,12 @@ export class Link {
   get unit(): number {
     if (this.#rates.length === 0) return FIRST;
     return Math.round(Math.min(MOST, Math.max(LEAST, Math.min(...this.#waits) * median(this.#rates))));
+  }
+
+  /** Bytes to ask for at once of many that follow each other: whoever comes in between waits for a few of these. */
+  get piece(): number {
+    if (this.#rates.length === 0) return LEAST_PIECE;
+    return Math.round(Math.min(MOST_PIECE, Math.max(LEAST_PIECE, PIECE_MS * median(this.#rates))));
   }
 
   /** Milliseconds, and bytes a second, where they are known. */

@@ -2,14 +2,20 @@
 
 import { constants } from 'node:os';
 import { addon } from '../../native/addon.js';
-import type { Ahead, Want } from '../../workers/messages.js';
+import type { Ahead, Run, Want } from '../../workers/messages.js';
 import { isNoSpace } from '../errors/no-space.js';
 import type { IndexReader } from '../index/reader.js';
 import { download } from './background.js';
 import { BLOCK } from './blocks.js';
 import type { Arrival } from './fetcher.js';
 import type { LayerBlob, Remote } from './layer-blob.js';
+import { Streams } from './streams.js';
 import { Traffic } from './traffic.js';
+
+/** A reader's window grows from this to this: bytes, or units of the link. */
+const LEAST_WINDOW = 4 << 20;
+const LONGEST_WINDOW = 16 << 20;
+const LONGEST_WINDOW_UNITS = 8;
 
 /** A layer whose blob is fetched as it is needed. */
 export interface SuppliedLayer {
@@ -19,6 +25,15 @@ export interface SuppliedLayer {
   readonly index: IndexReader;
   readonly tocOffset: number;
   readonly remote: Remote;
+}
+
+/** A download in the background: it goes on, has brought what it was to bring, found no room in the cache, or failed. */
+export type Download = 'under way' | 'ended' | 'no room' | 'failed';
+
+interface Supplied extends SuppliedLayer {
+  /** Ends its download. */
+  readonly background: AbortController;
+  download: Download;
 }
 
 /** A request that waited for the network. */
@@ -42,10 +57,11 @@ export interface SupplyOptions {
 /** The remote half of a read: brings the bytes of layers into their files, on demand, ahead of it, and in the background. */
 export class Supply {
   readonly #options: SupplyOptions;
-  readonly #layers = new Map<number, SuppliedLayer & { readonly background: AbortController }>();
+  readonly #layers = new Map<number, Supplied>();
   /** Those of layers that are being opened or closed among them. */
   readonly #blobs = new Set<LayerBlob>();
   readonly #traffic = new Traffic();
+  readonly #streams = new Streams();
   #closed = { bytes: 0, requests: 0 };
   /** Told of each request that had to wait for the network, while somebody wants to know. */
   onFetched: ((fetched: Fetched) => void) | undefined;
@@ -82,8 +98,14 @@ export class Supply {
   /** Supplies a layer from now on, and begins to download it behind its readers. */
   add(layer: SuppliedLayer): void {
     const background = new AbortController();
-    this.#layers.set(layer.number, { ...layer, background });
-    void this.#download(layer, background.signal);
+    const supplied: Supplied = { ...layer, background, download: 'under way' };
+    this.#layers.set(layer.number, supplied);
+    void this.#download(supplied);
+  }
+
+  /** What has become of downloading a layer in the background. */
+  download(number: number): Download {
+    return this.#layers.get(number)?.download ?? 'ended';
   }
 
   remove(number: number): void {
@@ -92,19 +114,48 @@ export class Supply {
   }
 
   /** Fetches the chunks that a request waits for, and has it asked again. */
-  async want({ layer: number, inode, ring, position }: Want): Promise<void> {
+  async want({ waiter, ...run }: Want): Promise<void> {
+    const { layer: number, inode } = run;
     const layer = this.#layers.get(number);
     const path = layer?.index.path(inode);
-    const ranges = layer ? rangesOf(layer, inode) : [];
     const started = performance.now();
+    const onProgress = (): void => waiter && addon.progress(waiter.ring, waiter.position);
+    const answer = (errno: number): void => waiter && addon.complete(waiter.ring, waiter.position, errno);
     try {
-      for (const [offset, end] of ranges) await layer?.remote.fetcher.need(offset, end);
-      this.onFetched?.({ ring, layer: number, inode, ms: performance.now() - started });
-      addon.complete(ring, position, constants.errno.EAGAIN);
+      if (layer) await this.#fetch(layer, run, onProgress);
+      if (waiter) this.onFetched?.({ ring: waiter.ring, layer: number, inode, ms: performance.now() - started });
+      answer(constants.errno.EAGAIN);
     } catch (error) {
       this.#options.warn({ layer: layer?.name, path }, `cannot fetch ${path}: ${(error as Error).message}`);
-      addon.complete(ring, position, isNoSpace(error) ? constants.errno.ENOSPC : constants.errno.EIO);
+      answer(isNoSpace(error) ? constants.errno.ENOSPC : constants.errno.EIO);
     }
+  }
+
+  /** Chunks of a file of a remote layer were read: fetches those that its reader goes on to. */
+  follow({ layer: number, inode, first, count }: Run): void {
+    const layer = this.#layers.get(number);
+    if (layer === undefined) return;
+    const { index, tocOffset, remote } = layer;
+    const ofFile = index.chunkFirst(inode);
+    const next = ofFile + first + count;
+    const most = Math.max(LONGEST_WINDOW, LONGEST_WINDOW_UNITS * remote.link.unit);
+    const key = `${number} ${inode}`;
+    const window = this.#streams.read(key, first, first + count, { least: LEAST_WINDOW, most });
+    if (next >= ofFile + index.chunkCount(inode)) return;
+    const fileEnd = Math.min(index.chunkEnd(ofFile + index.chunkCount(inode) - 1), tocOffset);
+    const from = index.chunkOffset(next);
+    const end = Math.min(fileEnd, from + window);
+    this.#streams.reach(key, index.chunkAt(end) - ofFile);
+    remote.fetcher.ahead(inode, from, end);
+  }
+
+  /** A file whose chunks are read one by one comes by these alone; of another one, also what lies around it. */
+  async #fetch(layer: SuppliedLayer, run: Run, onProgress: () => void): Promise<void> {
+    const { fetcher } = layer.remote;
+    const alone = layer.index.chunkCount(run.inode) > run.count;
+    const fetching = rangesOf(layer, run).map(([offset, end]) => fetcher.need(offset, end, { alone, onProgress }));
+    if (alone) this.follow(run); // behind what is waited for
+    await Promise.all(fetching);
   }
 
   /** Fetches files that somebody is about to ask for. Should it fail, whoever asks is told why. */
@@ -112,7 +163,8 @@ export class Supply {
     for (const { layer: number, inode } of files) {
       const layer = this.#layers.get(number);
       if (layer === undefined) continue;
-      for (const [offset, end] of rangesOf(layer, inode)) {
+      const all = { first: 0, count: layer.index.chunkCount(inode) };
+      for (const [offset, end] of rangesOf(layer, { inode, ...all })) {
         this.#traffic.demand(() => layer.remote.fetcher.prefetch(offset, end)).catch(() => undefined);
       }
     }
@@ -122,7 +174,7 @@ export class Supply {
   #fillArrived(number: number, offset: number, end: number): void {
     const layer = this.#layers.get(number);
     if (layer === undefined) return;
-    const first = layer.index.chunkAt(offset);
+    const first = Math.max(0, layer.index.chunkAt(offset) - 1); // one whose beginning came before
     const count = layer.index.chunkAt(end) - first;
     if (count > 0) addon.submit(addon.ownRings.readahead, number, addon.layout.constants.noInode, first, count);
   }
@@ -134,7 +186,9 @@ export class Supply {
     return present < this.#options.limit();
   }
 
-  async #download({ name, index, remote }: SuppliedLayer, signal: AbortSignal): Promise<void> {
+  async #download(layer: Supplied): Promise<void> {
+    const { name, index, remote } = layer;
+    const { signal } = layer.background;
     const { all, rate, warn } = this.#options;
     try {
       const traffic = this.#traffic;
@@ -142,17 +196,19 @@ export class Supply {
       const hasRoom = (): boolean => this.#hasRoom();
       const done = await download({ ...remote, traffic, prefetchEnd: index.prefetchEnd, all, rate, hasRoom, signal });
       if (!done) warn({ layer: name }, 'background download ended: the cache has no room for more of it');
+      layer.download = done ? 'ended' : 'no room';
     } catch (error) {
       if (!signal.aborted) warn({ layer: name }, `background download ended: ${(error as Error).message}`);
+      layer.download = 'failed';
     }
   }
 }
 
-/** Where the chunks of a file lie in the blob: one range where they lie together. */
-function rangesOf({ index, tocOffset }: SuppliedLayer, inode: number): [offset: number, end: number][] {
+/** Where chunks of a file lie in the blob: one range where they lie together. */
+function rangesOf({ index, tocOffset }: SuppliedLayer, run: Omit<Run, 'layer'>): [offset: number, end: number][] {
   const ranges: [number, number][] = [];
-  const first = index.chunkFirst(inode);
-  for (let chunk = first; chunk < first + index.chunkCount(inode); chunk++) {
+  const first = index.chunkFirst(run.inode) + run.first;
+  for (let chunk = first; chunk < first + run.count; chunk++) {
     const offset = index.chunkOffset(chunk);
     const end = Math.min(index.chunkEnd(chunk), tocOffset);
     const last = ranges.at(-1);

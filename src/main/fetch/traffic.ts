@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import pLimit from 'p-limit';
 
 const POLL_MS = 20;
+/** Pieces that nobody waits for. */
+const AT_A_TIME = 2;
 const QUIET_MS = 200; // after the last demand: the next one often follows at once
 
 /** Gives what is waited for precedence over what is not, on a network that all layers share. */
 export class Traffic {
   #demands = 0;
   #lastDemand = Number.NEGATIVE_INFINITY;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = pLimit(AT_A_TIME);
 
   /** Fetches what somebody waits for. */
   async demand<T>(fetch: () => Promise<T>): Promise<T> {
@@ -29,10 +32,8 @@ export class Traffic {
     }
   }
 
-  /** Fetches what nobody waits for, one piece after the other, whatever layers they are of. */
+  /** Fetches what nobody waits for, a few pieces at a time, whatever layers they are of. */
   async inTurn<T>(fetch: () => Promise<T>): Promise<T> {
-    const piece = this.#turn.then(fetch);
-    this.#turn = piece.catch(() => undefined);
-    return await piece;
+    return await this.#turns(fetch);
   }
 }

@@ -45,9 +45,15 @@ export class ChunkColumns {
 
   /** `digest`: a sha256 in hex. */
   setDigest(chunk: number, digest: string): void {
+    this.addDigest(digest);
+    this.digest.at[chunk] = this.digestCount;
+  }
+
+  /** Adds a digest behind all others. */
+  addDigest(digest: string): void {
     this.digests.reserve((this.digestCount + 1) * DIGEST_BYTES);
     this.digests.at.set(Buffer.from(digest, 'hex'), this.digestCount * DIGEST_BYTES);
-    this.digest.at[chunk] = ++this.digestCount;
+    this.digestCount++;
   }
 
   /** The 32 bytes of the digest of a chunk that has one. */

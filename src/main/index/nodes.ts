@@ -16,6 +16,10 @@ export const KEY_WORDS = 8;
 export const KEY_IS_DIGEST = 1;
 /** A bit of `flags`: taken out of the tree, by a later entry of the same path or as a needless whiteout; hardlinks may still keep it. */
 export const DETACHED = 2;
+/** A regular file of several chunks that cannot be checked one by one, but only all together. */
+export const CHECKED_WHOLE = 4;
+/** A regular file of several chunks whose content has a digest beside theirs: right behind them. */
+export const SUMMED = 8;
 
 /**
  * What the TOC told about each path, a column per field. Node 0 is the root; a directory's number is below those of

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { EMPTY_HEX } from '../blob/digest.js';
 import { LayerFault, quote } from '../formats/fault.js';
 import type { ChunkColumns } from './chunk-columns.js';
-import { KEY_IS_DIGEST, KEY_WORDS, type Nodes } from './nodes.js';
+import { CHECKED_WHOLE, KEY_IS_DIGEST, KEY_WORDS, type Nodes, SUMMED } from './nodes.js';
 
 /** What the TOC tells of a regular file. */
 export interface RegularFile {
@@ -16,8 +16,9 @@ export interface RegularFile {
 }
 
 /**
- * Names the objects of regular files. By the sha256 of the content where the TOC tells it; else by the digests of all
- * chunks; else, with nothing to check the bytes against, by the place in this very blob, so that no two blobs share it.
+ * Names the objects of regular files. A file of one chunk by the sha256 of its content; one of several by the digests of
+ * all of them, so that each can be checked by itself, or else, where the TOC lacks one of these, by the sha256 of the
+ * content; and with nothing to check the bytes against, by the place in this very blob, so that no two blobs share it.
  */
 export class ObjectKeys {
   unverified = false;
@@ -51,12 +52,16 @@ export class ObjectKeys {
     }
     if (file.size === 0) {
       this.#setDigest(file, EMPTY_HEX);
+    } else if (!this.#chunks.digest.at.subarray(first, end).includes(0)) {
+      this.#setKey(file, this.#digestOfChunks(first, end));
+      if (file.digest === '') return;
+      this.#chunks.addDigest(file.digest);
+      this.#setFlag(file, SUMMED);
     } else if (file.digest !== '') {
       this.#setDigest(file, file.digest);
-    } else if (this.#chunks.digest.at.subarray(first, end).includes(0)) {
-      this.#setUnverified(file, first);
+      this.#setFlag(file, CHECKED_WHOLE);
     } else {
-      this.#setKey(file, this.#digestOfChunks(first, end));
+      this.#setUnverified(file, first);
     }
   }
 
@@ -71,9 +76,13 @@ export class ObjectKeys {
   }
 
   #setDigest(file: RegularFile, digest: string): void {
-    const flags = this.#nodes.flags.at;
-    flags[file.node] = (flags[file.node] as number) | KEY_IS_DIGEST;
+    this.#setFlag(file, KEY_IS_DIGEST);
     this.#setKey(file, digest);
+  }
+
+  #setFlag(file: RegularFile, flag: number): void {
+    const flags = this.#nodes.flags.at;
+    flags[file.node] = (flags[file.node] as number) | flag;
   }
 
   #setUnverified(file: RegularFile, first: number): void {

@@ -11,7 +11,7 @@ import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './modes.js';
 import { NameTable } from './name-table.js';
 
 const { index: HEADER, inode: INODE, chunk: CHUNK, xattr: XATTR, table: TABLE } = addon.layout;
-const { indexUnverified, inodeDigest } = addon.layout.constants;
+const { indexUnverified, inodeDigest, inodeWhole, inodeSummed } = addon.layout.constants;
 
 const DIGEST_BYTES = 32;
 
@@ -144,13 +144,29 @@ export class IndexReader {
     const at = this.#inode(n) + INODE.key;
     return this.#bytes.subarray(at, at + DIGEST_BYTES);
   }
-  /** Whether a regular file's key is the sha256 of its content. */
-  hasDigest(n: number): boolean {
-    return (this.#u32(this.#inode(n) + INODE.flags) & inodeDigest) !== 0;
+  /** The sha256 of a regular file's content, as a view of its 32 bytes; null: the TOC does not tell it. */
+  fileDigest(n: number): Uint8Array | null {
+    const flags = this.#inodeFlags(n);
+    if ((flags & inodeDigest) !== 0) return this.keyBytes(n);
+    return (flags & inodeSummed) !== 0 ? this.#digest(this.#lastDigest(n) + 1) : null;
+  }
+  #lastDigest(n: number): number {
+    const first = this.chunkFirst(n);
+    let last = 0;
+    for (let c = first; c < first + this.chunkCount(n); c++) last = Math.max(last, this.#digestNumber(c));
+    return last;
+  }
+  /** Whether a regular file of several chunks can be checked only when all of them are there. */
+  isCheckedWhole(n: number): boolean {
+    return (this.#inodeFlags(n) & inodeWhole) !== 0;
+  }
+  #inodeFlags(n: number): number {
+    return this.#u32(this.#inode(n) + INODE.flags);
   }
   /** The name of a regular file's object: two namespaces, so that no content can pass for what is not named by its own. */
   objectName(n: number): string {
-    return this.hasDigest(n) ? this.key(n) : `${this.key(n)}-named`;
+    const isDigest = (this.#inodeFlags(n) & inodeDigest) !== 0;
+    return isDigest ? this.key(n) : `${this.key(n)}-named`;
   }
   /** A regular file's first chunk. */
   chunkFirst(n: number): number {
@@ -199,9 +215,16 @@ export class IndexReader {
   }
   /** A view of the sha256 of the chunk's content; null: it has none of its own, see crfs_chunk.digest. */
   chunkDigest(c: number): Uint8Array | null {
-    const digest = this.#u32(this.#chunk(c) + CHUNK.digest);
-    const at = this.#digests + (digest - 1) * DIGEST_BYTES;
-    return digest === 0 ? null : this.#bytes.subarray(at, at + DIGEST_BYTES);
+    const number = this.#digestNumber(c);
+    return number === 0 ? null : this.#digest(number);
+  }
+  /** 1 + index into digests; 0: none. */
+  #digestNumber(c: number): number {
+    return this.#u32(this.#chunk(c) + CHUNK.digest);
+  }
+  #digest(number: number): Uint8Array {
+    const at = this.#digests + (number - 1) * DIGEST_BYTES;
+    return this.#bytes.subarray(at, at + DIGEST_BYTES);
   }
 
   /** The inode at a clean path ('' is the root), or -1. */

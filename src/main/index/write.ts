@@ -7,14 +7,14 @@ import type { Codec } from '../formats/codec.js';
 import type { ChunkTable } from './chunk-table.js';
 import type { LayerTree } from './layer-tree.js';
 import { S_IFLNK, S_IFMT, S_IFREG } from './modes.js';
-import { KEY_IS_DIGEST, KEY_WORDS } from './nodes.js';
+import { CHECKED_WHOLE, KEY_IS_DIGEST, KEY_WORDS, SUMMED } from './nodes.js';
 import { fileOf, type Numbering } from './numbering.js';
 import type { Output } from './output.js';
 import type { Slots } from './slots.js';
 
 const { layout } = addon;
 const { index: HEADER, inode: INODE, dirent: DIRENT, chunk: CHUNK, xattr: XATTR, slot: SLOT, table: TABLE } = layout;
-const { indexVersion, indexUnverified, inodeDigest } = layout.constants;
+const { indexVersion, indexUnverified, inodeDigest, inodeWhole, inodeSummed } = layout.constants;
 
 const DIGEST_BYTES = 32;
 const UNTIL_TOC = 2n ** 64n - 1n;
@@ -128,7 +128,7 @@ function writeInodes(output: Output, { offset, count }: Table, { layer, numberin
       view.setUint32(at + INODE.count, nodes.length.at[node] as number, true);
     }
     if (format === S_IFREG) {
-      view.setUint32(at + INODE.flags, (nodes.flags.at[node] as number) & KEY_IS_DIGEST ? inodeDigest : 0, true);
+      view.setUint32(at + INODE.flags, inodeFlags(nodes.flags.at[node] as number), true);
       for (let word = 0; word < KEY_WORDS; word++) {
         view.setUint32(at + INODE.key + word * 4, nodes.key.at[node * KEY_WORDS + word] as number, true);
       }
@@ -185,6 +185,15 @@ function writeSlots(output: Output, { offset, count }: Table, { slots }: IndexPa
       view.setUint32(at + SLOT.dirent, dirent, true);
     }
   });
+}
+
+/** What csrc/shared/index.h calls CRFS_INODE_*. */
+function inodeFlags(flags: number): number {
+  return (
+    (flags & KEY_IS_DIGEST ? inodeDigest : 0) |
+    (flags & CHECKED_WHOLE ? inodeWhole : 0) |
+    (flags & SUMMED ? inodeSummed : 0)
+  );
 }
 
 /** A non-negative integer below 2^53 as u64. */

@@ -36,21 +36,22 @@ export function isVerifiable({ layer: { index }, inode }: Part): boolean {
 export async function* contentOf({ layer, inode }: Part, workspace: Workspace): AsyncGenerator<Uint8Array> {
   const { index } = layer;
   const units = unitsOf(index, inode);
-  const whole = units.length > 1 && index.hasDigest(inode) ? createHash('sha256') : undefined;
+  const ofFile = units.length > 1 ? index.fileDigest(inode) : null;
+  const whole = ofFile && createHash('sha256');
   for (const unit of units) {
     for await (const piece of checked(layer, unit, workspace)) {
       whole?.update(piece);
       yield piece;
     }
   }
-  if (whole !== undefined) compareDigest(whole.digest(), index.keyBytes(inode), `${layer.name}: the file`);
+  if (whole && ofFile) compareDigest(whole.digest(), ofFile, `${layer.name}: the file`);
 }
 
 function unitsOf(index: IndexReader, inode: number): Unit[] {
   const first = index.chunkFirst(inode);
   const count = index.chunkCount(inode);
   const chunks = Array.from({ length: count }, (_, i) => first + i);
-  const ofFile = index.hasDigest(inode) ? index.keyBytes(inode) : undefined;
+  const ofFile = index.fileDigest(inode) ?? undefined;
   if (ofFile !== undefined && chunks.some((chunk) => index.chunkDigest(chunk) === null)) {
     return [{ first, end: first + count, size: index.size(inode), digest: ofFile, what: 'the file' }];
   }

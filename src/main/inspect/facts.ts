@@ -93,23 +93,24 @@ export function allFactsOf(node: Node): AllFacts {
   const file = index.isFile(inode);
   const first = file ? index.chunkFirst(inode) : 0;
   const count = file ? index.chunkCount(inode) : 0;
+  const ofFile = file ? index.fileDigest(inode) : null;
   return {
     ...factsOf(node),
     inode,
     xattrs: Object.fromEntries(
       index.xattrs(inode).map(({ name: key, value }) => [key, Buffer.from(value).toString('base64')]),
     ),
-    digest: file && index.hasDigest(inode) ? `sha256:${index.key(inode)}` : null,
+    digest: ofFile && named(ofFile),
     chunks: Array.from({ length: count }, (_, i) => {
       const chunk = first + i;
-      const own = index.chunkDigest(chunk) ?? (count === 1 && index.hasDigest(inode) ? index.keyBytes(inode) : null);
+      const own = index.chunkDigest(chunk) ?? (count === 1 ? ofFile : null);
       return {
         fileOffset: index.chunkFileOffset(chunk),
         size: index.chunkSize(chunk),
         offset: index.chunkOffset(chunk),
         end: Math.min(index.chunkEnd(chunk), tocOffset),
         innerOffset: index.chunkInner(chunk),
-        digest: own && `sha256:${Buffer.from(own).toString('hex')}`,
+        digest: own && named(own),
       };
     }),
     layerName: name,
@@ -139,4 +140,8 @@ export function modeText(mode: number): string {
 function timeOf(seconds: number, nanoseconds: number): string {
   const whole = new Date(seconds * 1000).toISOString().slice(0, -'.000Z'.length);
   return `${whole}.${String(nanoseconds).padStart(9, '0')}Z`;
+}
+
+function named(digest: Uint8Array): string {
+  return `sha256:${Buffer.from(digest).toString('hex')}`;
 }

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mountedAt } from '../daemon/mountinfo.js';
 import { CrfsError } from '../errors/error.js';
+import { placeOf } from '../sources/place.js';
 import { checkHost, findPlugin, HOST } from './host.js';
 import { joinOptions, listedDirectory, lowerLayers, realDirectory } from './lowerdir.js';
 import { Said } from './said.js';
@@ -120,12 +121,14 @@ async function mountOptions(request: MountRequest, mountpoint: string): Promise<
     throw new CrfsError('CRFS_USAGE', `the mountpoint ${JSON.stringify(mountpoint)}: ${why}`);
   }
   const [upper, work] = changes;
+  const isLocal = placeOf(configuration).kind === 'file'; // nobody waits for a network while another one reads
   const made = [
     `plugins=${listedPlugin()}`,
     `lowerdir=${[lowerLayers(configuration, '/'), ...lower].join(':')}`,
     ...(upper === undefined ? [] : [`upperdir=${upper}`]),
     ...(work === undefined ? [] : [`workdir=${work}`]),
     ...(names.includes('fast_ino') ? [] : ['fast_ino=1']),
+    ...(names.includes('threaded') || isLocal ? [] : ['threaded=1']),
   ];
   return [joinOptions(made), ...options].join(',');
 }

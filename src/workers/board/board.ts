@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import type { Run } from '../messages.js';
 import { Counters } from './counters.js';
 import { type JobFacts, Jobs } from './jobs.js';
 import { SharedLock } from './lock.js';
@@ -19,10 +20,11 @@ const LOCK_PATIENCE_MS = 1000;
  * The board: memory that all workers of a daemon share, where a worker posts the file that it fills, so that
  * the others help with its chunks, and so that one file that many ask for is filled once.
  *
- * A job is one file of one layer being filled: created by the worker that took the first request for it, open to helpers
- * while it has unclaimed chunks, finished by the worker that leaves it last. Requests for the same file meanwhile join as
- * waiters. A file of another layer is another job even where both say that their content is the same: one of them may be
- * wrong, and must not answer for the other.
+ * A job is a run of chunks of one file of one layer being filled: created by the worker that took the first request for it,
+ * open to helpers while it has unclaimed chunks, finished by the worker that leaves it last. Requests for the same chunks
+ * meanwhile join as waiters. Runs may overlap: whoever comes second to a chunk finds it there. A file of another layer is
+ * another job even where both say that their content is the same: one of them may be wrong, and must not answer for the
+ * other.
  *
  * Everything is guarded by one lock, held for a few words' worth of work; chunks are claimed without it. A worker can die
  * between any two instructions. So whatever it owes stands on the board at any time: the request that it took, the job
@@ -133,15 +135,15 @@ export class Board {
   }
 
   /**
-   * Joins the job that fills a file of a layer, or creates it with this worker in it. The request that the worker took, if
+   * Joins the job that fills chunks of a file, or creates it with this worker in it. The request that the worker took, if
    * any, becomes one of its waiters.
    * Returns the job and whether it was created; a job of -1: there is no room for another waiter.
    */
-  join(worker: number, layer: number, inode: number, chunks: number): { job: number; created: boolean } {
+  join(worker: number, run: Run): { job: number; created: boolean } {
     return this.#lock.hold(() => {
-      const known = this.#jobs.find(layer, inode);
+      const known = this.#jobs.find(run);
       if (known >= 0) return { job: this.#wait(worker, known) ? known : -1, created: false };
-      const job = this.#jobs.prepare(layer, inode, chunks, this.generation);
+      const job = this.#jobs.prepare(run, this.generation);
       if (!this.#wait(worker, job)) return { job: -1, created: false };
       this.#jobs.open(job);
       this.#rows.setJob(worker, job);
@@ -181,6 +183,11 @@ export class Board {
   /** The next chunk of the job that nobody works on, counted from the file's first; -1: there is none. */
   claim(job: number): number {
     return this.#jobs.claim(job);
+  }
+
+  /** Requests that wait for a job that the worker is in. */
+  waiting(job: number): Waiter[] {
+    return this.#lock.hold(() => this.#waiters.list(this.#jobs.waiters(job)));
   }
 
   /** Nothing is left to do in a job: its object is there. */

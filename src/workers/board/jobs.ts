@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import type { Run } from '../messages.js';
 import { WordRows } from './word-rows.js';
 
 const JOB_STATE = 0;
 const JOB_LAYER = 1;
 const JOB_INODE = 2;
-const JOB_CHUNKS = 3;
+const JOB_CHUNKS = 3; // of the file, from JOB_FIRST on
 const JOB_NEXT = 4; // chunks claimed so far; may run past JOB_CHUNKS
 const JOB_ERROR = 5; // errno of the first failure
 const JOB_ACTIVE = 6; // workers on it
@@ -13,16 +14,15 @@ const JOB_SHARED = 7; // 1: open to helpers
 const JOB_WAITERS = 8; // list of waiters
 const JOB_GENERATION = 9; // the one in which it was created
 const JOB_FINAL = 10; // 1: what it reads is not fetched again, however wrong
-const JOB_WORDS = 11;
+const JOB_FIRST = 11; // counted from the file's first
+const JOB_WORDS = 12;
 
 const FREE = 0;
 const OPEN = 1;
 const FINISHING = 2;
 
 /** What a worker knows of a job that it is in. */
-export interface JobFacts {
-  readonly layer: number;
-  readonly inode: number;
+export interface JobFacts extends Run {
   /** errno of the first failure, or 0. */
   readonly error: number;
   readonly generation: number;
@@ -31,7 +31,7 @@ export interface JobFacts {
 }
 
 /**
- * The rows of jobs: files that are being filled, told by their numbers. Chunks are claimed, and failures noted, by anybody
+ * The rows of jobs: runs of chunks of files that are being filled, told by their numbers. Chunks are claimed, and failures noted, by anybody
  * in the job at any time; all else is done under the board's lock.
  */
 export class Jobs {
@@ -62,23 +62,26 @@ export class Jobs {
     return oldest;
   }
 
-  /** The job that fills a file of a layer; -1: none does. */
-  find(layer: number, inode: number): number {
+  /** A job that fills chunks of a file of a layer, these among them; -1: none does. */
+  find({ layer, inode, first, count }: Run): number {
     for (let job = 0; job < this.#rows.count; job++) {
       const isOfFile = this.#rows.load(job, JOB_LAYER) === layer && this.#rows.load(job, JOB_INODE) === inode;
-      if (isOfFile && this.#state(job) !== FREE) return job;
+      if (!isOfFile || this.#state(job) === FREE) continue;
+      const begin = this.#rows.load(job, JOB_FIRST);
+      if (begin <= first && first + count <= begin + this.#rows.load(job, JOB_CHUNKS)) return job;
     }
     return -1;
   }
 
   /** Writes a free row, with one worker in it. It stays free until it is opened. */
-  prepare(layer: number, inode: number, chunks: number, generation: number): number {
+  prepare({ layer, inode, first, count }: Run, generation: number): number {
     let job = 0;
     while (this.#state(job) !== FREE) job++; // a worker is in one job, and there are rows for two
     this.#rows.clear(job);
     this.#rows.store(job, JOB_LAYER, layer);
     this.#rows.store(job, JOB_INODE, inode);
-    this.#rows.store(job, JOB_CHUNKS, chunks);
+    this.#rows.store(job, JOB_FIRST, first);
+    this.#rows.store(job, JOB_CHUNKS, count);
     this.#rows.store(job, JOB_ACTIVE, 1);
     this.#rows.store(job, JOB_GENERATION, generation);
     return job;
@@ -111,6 +114,8 @@ export class Jobs {
     return {
       layer: this.#rows.load(job, JOB_LAYER),
       inode: this.#rows.load(job, JOB_INODE),
+      first: this.#rows.load(job, JOB_FIRST),
+      count: this.#rows.load(job, JOB_CHUNKS),
       error: this.#rows.load(job, JOB_ERROR),
       generation: this.#rows.load(job, JOB_GENERATION),
       isFinal: this.#rows.load(job, JOB_FINAL) !== 0,
@@ -121,7 +126,7 @@ export class Jobs {
   claim(job: number): number {
     if (!this.#hasUnclaimed(job)) return -1;
     const chunk = this.#rows.add(job, JOB_NEXT, 1);
-    return chunk < this.#rows.load(job, JOB_CHUNKS) ? chunk : -1;
+    return chunk < this.#rows.load(job, JOB_CHUNKS) ? this.#rows.load(job, JOB_FIRST) + chunk : -1;
   }
 
   /** Leaves nothing to claim. */

@@ -6,7 +6,7 @@ const WORKER_JOB = 0; // 1 + job; 0: none
 const WORKER_ANSWERING = 1; // list of waiters of a job that it has ended
 const WORKER_AHEAD = 2; // 1: it fills what nobody waits for
 const WORKER_REQUEST = 3; // what `take` of the addon fills in, ring and position first
-const WORKER_WORDS = 9;
+const WORKER_WORDS = 10;
 const NO_RING = -1;
 
 /** What each worker owes: written by itself, and read by whoever reclaims it when it has died. */

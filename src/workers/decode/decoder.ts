@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { CrfsError } from '../../main/errors/error.js';
+
 /**
  * One way to decode members: the parts of a blob that can be decoded each by itself, such as gzip members. All decoders
  * of one codec yield the same bytes, and the same errors.
  */
 export interface Decoder {
-  /** Whether `decode` may write to the mapping of a file: only native code can stand the SIGBUS of a full disk. */
-  readonly isGuarded: boolean;
-
   /**
    * Decodes the members of `input` into `output`, until the input ends or the output is full. Returns the bytes written.
-   * Throws CRFS_BAD_LAYER for data that is no member or breaks its checksum, and CRFS_NO_SPACE where `output` maps a file
-   * that cannot take the bytes.
+   * Throws CRFS_BAD_LAYER for data that is no member or breaks its checksum.
    */
   decode(input: Uint8Array, output: Uint8Array): number;
+
+  /**
+   * The same, from `length` bytes of a file into the mapping of another one, where there is a way to: only native code can
+   * stand the SIGBUS of a full disk, or of a file that was cut short. Throws CRFS_NO_SPACE too.
+   */
+  decodeFile?(fd: number, offset: number, length: number, mapping: Uint8Array): number;
 
   /** Begins to decode, piece by piece, a member that is too large for memory. */
   begin(): Decoding;
@@ -28,4 +32,8 @@ export interface Decoding {
   step(input: Uint8Array, output: Uint8Array): [used: number, made: number];
   /** To be called at the end, wherever that is. */
   close(): void;
+}
+
+export function blobCut(): CrfsError {
+  return new CrfsError('CRFS_BAD_LAYER', 'the blob has become shorter than its TOC says');
 }

@@ -4,13 +4,15 @@ import { readSync } from 'node:fs';
 import { Window } from '../../main/blob/window.js';
 import { CrfsError } from '../../main/errors/error.js';
 import type { IndexReader } from '../../main/index/reader.js';
-import type { Decoder } from './decoder.js';
+import { blobCut, type Decoder } from './decoder.js';
 
 /**
  * Members of up to this many bytes, compressed or not, are decoded in one go; larger ones piece by piece. Buffers have
  * this size as soon as a piece is too small: pages that are not touched take no memory.
  */
 export const WHOLE_LIMIT = 8 << 20;
+/** Chunks of up to this many bytes, compressed or not, are decoded in one go where no buffer is needed for it. */
+const MAP_LIMIT = 256 << 20;
 const PIECE = 1 << 20;
 /** A member goes on behind a file's content, with padding and the headers of what follows: room for the usual. */
 export const SLACK = 64 << 10;
@@ -73,16 +75,25 @@ export class MemberReader {
 
   /** Whether there is a way to decode a chunk straight into the mapped object. */
   maps(layer: StoredLayer, chunk: number): boolean {
-    return this.#decoder(layer).isGuarded && layer.index.chunkInner(chunk) === 0 && this.fits(layer, chunk);
+    const { index } = layer;
+    return (
+      this.#decoder(layer).decodeFile !== undefined &&
+      index.chunkInner(chunk) === 0 &&
+      index.chunkSize(chunk) <= MAP_LIMIT &&
+      memberEnd(layer, chunk) - index.chunkOffset(chunk) <= MAP_LIMIT
+    );
   }
 
   /**
-   * Decodes a chunk that starts its member into a mapping, which may be longer than the chunk: that is faster where the
-   * member goes on behind the chunk.
+   * Decodes a chunk that `maps` into a mapping, which may be longer than the chunk: that is faster where the member goes on
+   * behind the chunk.
    */
   contentInto(layer: StoredLayer, chunk: number, mapping: Uint8Array): void {
-    const written = this.#decoder(layer).decode(this.#compressed(layer, chunk), mapping);
-    if (written < layer.index.chunkSize(chunk)) throw tooShort(layer.index.chunkOffset(chunk));
+    const offset = layer.index.chunkOffset(chunk);
+    const length = memberEnd(layer, chunk) - offset;
+    const written = this.#decoder(layer).decodeFile?.(layer.blobFd, offset, length, mapping) ?? 0;
+    this.#onRead(length);
+    if (written < layer.index.chunkSize(chunk)) throw tooShort(offset);
   }
 
   /** Hands out the content of a chunk of any size, in pieces: in memory that does not grow with it. */
@@ -129,7 +140,7 @@ export class MemberReader {
     if (this.#input.length < length) this.#input = Buffer.allocUnsafeSlow(WHOLE_LIMIT);
     for (let done = 0; done < length; ) {
       const read = readSync(layer.blobFd, this.#input, done, length - done, offset + done);
-      if (read === 0) throw new CrfsError('CRFS_BAD_LAYER', 'the blob has become shorter than its TOC says');
+      if (read === 0) throw blobCut();
       done += read;
     }
     this.#onRead(length);

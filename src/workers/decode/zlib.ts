@@ -6,7 +6,6 @@ import { badMember, Gunzip, gunzip } from './gunzip.js';
 
 /** The zlib that Node carries. */
 export const zlib: Decoder = {
-  isGuarded: false,
   decode(input, output) {
     try {
       const content = gunzipSync(input, { maxOutputLength: output.length, chunkSize: Math.max(64, output.length) });

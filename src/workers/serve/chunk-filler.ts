@@ -11,7 +11,7 @@ const MAP_FROM = 256 << 10;
 /** A multiple of the size of a page, on every machine. */
 const MAP_ALIGNMENT = 64 << 10;
 
-/** Brings the content of chunks into the drafts of their files, checked. */
+/** Brings the content of chunks into the files of jobs and into drafts, checked. */
 export class ChunkFiller {
   readonly #store: Store;
   readonly #members: MemberReader;
@@ -70,16 +70,10 @@ export class ChunkFiller {
   }
 }
 
-/**
- * Holds a chunk against its digest. Where the file has one of its own, that is checked at the end, and this chunk's not:
- * one hash for each byte. Consumes `content` in any case.
- */
-function check(filling: Filling, chunk: number, content: Uint8Array | Iterable<Uint8Array>): void {
-  const { layer, chunks, running } = filling;
+/** Holds a chunk against its digest, where it has one, or is all of a file that has. Consumes `content` in any case. */
+function check({ layer, inode, chunks }: Filling, chunk: number, content: Uint8Array | Iterable<Uint8Array>): void {
   const only = chunks === 1;
-  const digest = layer.index.chunkDigest(chunk) ?? (only ? filling.digest : undefined);
-  if (running) running.add(chunk - filling.first, content);
-  else if (digest)
-    checkDigest(content, digest, only ? 'the content' : `the chunk at ${layer.index.chunkFileOffset(chunk)}`);
+  const digest = layer.index.chunkDigest(chunk) ?? (only ? layer.index.fileDigest(inode) : null);
+  if (digest) checkDigest(content, digest, only ? 'the content' : `the chunk at ${layer.index.chunkFileOffset(chunk)}`);
   else if (!(content instanceof Uint8Array)) for (const _ of content);
 }

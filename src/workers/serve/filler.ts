@@ -5,12 +5,13 @@ import { checkDigest } from '../../main/index/check-digest.js';
 import { addon } from '../../native/addon.js';
 import type { Board } from '../board/board.js';
 import { type MemberReader, SLACK } from '../decode/member-reader.js';
-import type { Report } from '../messages.js';
+import type { Report, Run } from '../messages.js';
 import { missingLibraries } from '../prefetch/libraries.js';
 import { ChunkFiller } from './chunk-filler.js';
 import { describeFault, isOfBytes } from './fault.js';
+import { fileContent } from './file-content.js';
 import { Filling } from './filling.js';
-import { fileContent } from './running-digest.js';
+import { type Request, wantedOf } from './request.js';
 import type { ServedLayer } from './served-layer.js';
 import type { ServedLayers } from './served-layers.js';
 import type { Store } from './store.js';
@@ -28,7 +29,7 @@ interface Read {
 
 const NOTHING: Read = { first: 0, count: 0, isFinal: true };
 
-const { EAGAIN, EINVAL } = constants.errno;
+const { EAGAIN, EINPROGRESS, EINVAL } = constants.errno;
 
 export interface FillerParts {
   /** The worker's number, and how many there may be. */
@@ -71,99 +72,152 @@ export class Filler {
     return failed;
   }
 
-  /** Sees to a request that this worker took: fills its file, joins those who do, or has its chunks fetched first. */
-  serve(ring: number, position: number, layer: ServedLayer | undefined, inode: number): void {
+  /** Sees to a request that this worker took: fills its chunks, joins those who do, or has them fetched first. */
+  serve({ ring, position, run, isQuick }: Request, layer: ServedLayer | undefined): void {
     this.#board.counters.add('requests', 1);
-    if (!layer?.hasContent(inode)) addon.complete(ring, position, EINVAL);
-    else if (!layer.has(inode) && !this.#store.has(layer.index.objectName(inode), layer.index.size(inode))) {
-      this.#report({ want: { layer: layer.number, inode, ring, position } });
-    } else if (this.fill(layer, inode) === 'full') addon.complete(ring, position, EAGAIN);
+    const wanted = layer && wantedOf(layer, run);
+    if (layer === undefined || wanted === undefined) addon.complete(ring, position, EINVAL);
+    else if (this.#isHere(layer, wanted)) {
+      if (layer.isRemote && layer.isChunked(run.inode)) this.#report({ read: wanted });
+      if (this.fill(layer, wanted) === 'full') addon.complete(ring, position, EAGAIN);
+    } else {
+      if (isQuick) addon.complete(ring, position, EINPROGRESS);
+      this.#report({ want: { ...wanted, ...(isQuick ? {} : { waiter: { ring, position } }) } });
+    }
     this.#board.answered(this.#worker);
   }
 
   /**
-   * Fills the object of a file unless it is there. Requests that wait for it are answered.
+   * Fills chunks of a file, unless they are there. The request that this worker took, if any, is answered then.
    * Returns 'joined' if others are at it already, and 'full' if the board has no room to wait.
    */
-  fill(layer: ServedLayer, inode: number): 'filled' | 'joined' | 'full' {
-    const { job, created } = this.#board.join(this.#worker, layer.number, inode, layer.index.chunkCount(inode));
+  fill(layer: ServedLayer, run: Run): 'filled' | 'joined' | 'full' {
+    const { job, created } = this.#board.join(this.#worker, run);
     if (job < 0) return 'full';
     if (!created) return 'joined';
-    const filling = new Filling(job, layer, inode);
-    const { first, chunks, objectName, size } = filling;
-    if (layer.isFinal(first, chunks)) this.#board.markFinal(job);
+    const filling = new Filling(job, layer, run);
+    const { inode, first, count, objectName, size } = filling;
+    if (layer.isFinal(first, count)) this.#board.markFinal(job);
     this.#attempt(filling, () => {
       if (this.#store.has(objectName, size)) this.#board.cancel(job);
-      else filling.fd = this.#store.create(job, chunks > 1);
-      if (filling.fd < 0 || chunks === 1) return;
-      this.#store.resize(filling.fd, size + SLACK);
+      else if (layer.isChunked(inode)) this.#openDraft(filling);
+      else filling.fd = this.#store.create(job, count > 1);
+      if (filling.fd < 0 || count === 1) return;
+      if (!filling.draft) this.#store.resize(filling.fd, size + SLACK);
       this.#board.share(job);
-      addon.doorbellRing(Math.min(chunks, this.#workers) - 1);
+      addon.doorbellRing(Math.min(count, this.#workers) - 1);
     });
     this.#work(filling);
     return 'filled';
+  }
+
+  /** Fills a chunk of the layer that nobody waits for, as far as its bytes are here, and it is of use by itself. */
+  fillAhead(layer: ServedLayer, chunk: number): void {
+    const inode = layer.index.chunkInode(chunk);
+    if (!layer.hasChunks(chunk, 1) || layer.index.isCheckedWhole(inode)) return;
+    this.fill(layer, { layer: layer.number, inode, first: chunk - layer.index.chunkFirst(inode), count: 1 });
   }
 
   /** Helps with a file that another worker has begun. Returns false if there is none. */
   help(): boolean {
     const job = this.#board.help(this.#worker);
     if (job < 0) return false;
-    const { layer: number, inode } = this.#board.describe(job);
-    const layer = this.#layers.get(number);
+    const facts = this.#board.describe(job);
+    const layer = this.#layers.get(facts.layer);
     if (layer === undefined) {
       this.#board.fail(job, EAGAIN); // its mount is gone
       if (this.#board.leave(this.#worker, job)) this.#end(job, -1);
       return true;
     }
-    const filling = new Filling(job, layer, inode);
+    const filling = new Filling(job, layer, facts);
     this.#attempt(filling, () => {
-      filling.fd = this.#store.open(job);
+      if (layer.isChunked(facts.inode)) this.#openDraft(filling);
+      else filling.fd = this.#store.open(job);
     });
     this.#work(filling);
     return true;
   }
 
-  /** Fills chunks until none is unclaimed. Whoever leaves last ends the job. */
+  #openDraft(filling: Filling): void {
+    filling.draft = this.#store.openDraft(filling);
+    filling.fd = filling.draft.fd;
+  }
+
+  /** Whether all that a request needs is in the cache: the object, or what of the blob it is made of. */
+  #isHere(layer: ServedLayer, { inode, first, count }: Run): boolean {
+    const { index } = layer;
+    return (
+      layer.hasChunks(index.chunkFirst(inode) + first, count) ||
+      this.#store.has(index.objectName(inode), index.size(inode))
+    );
+  }
+
+  /** Fills chunks until none is unclaimed, or somebody waits for something else. Whoever leaves last ends the job. */
   #work(filling: Filling): void {
-    const { job, layer, first } = filling;
+    const { job, layer } = filling;
+    const first = layer.index.chunkFirst(filling.inode);
     for (let n = this.#board.claim(job); n >= 0; n = this.#board.claim(job)) {
-      const chunk = first + n;
-      const step = (): void => {
-        this.#chunks.fill(filling, chunk);
-        this.#board.counters.add('inflatedBytes', layer.index.chunkSize(chunk));
-      };
-      this.#attempt(filling, step, { first: chunk, count: 1, isFinal: layer.isFinal(chunk, 1) });
+      this.#attempt(filling, () => this.#fillChunk(filling, n), {
+        first: first + n,
+        count: 1,
+        isFinal: layer.isFinal(first + n, 1),
+      });
+      if (filling.count === 1) continue;
+      for (const { ring, position } of this.#board.waiting(job)) addon.progress(ring, position);
+      if (addon.hasDemand()) break;
     }
     if (this.#board.leave(this.#worker, job)) this.#finish(filling);
     else if (filling.fd >= 0) this.#store.close(filling.fd);
   }
 
+  /** Fills the nth chunk of a file. */
+  #fillChunk(filling: Filling, n: number): void {
+    const { layer, inode, draft } = filling;
+    const chunk = layer.index.chunkFirst(inode) + n;
+    const fill = (): void => {
+      this.#chunks.fill(filling, chunk);
+      this.#board.counters.add('inflatedBytes', layer.index.chunkSize(chunk));
+    };
+    if (draft) draft.fillOnce(n, fill);
+    else fill();
+  }
+
   #finish(filling: Filling): void {
-    const { job, first, chunks, running, fd } = filling;
+    const { job, layer, inode, first, count, fd } = filling;
     const { error, isFinal } = this.#board.describe(job);
+    const isChecked = layer.index.isCheckedWhole(inode); // by its digest, which all chunks have a part in
     if (error === 0 && fd >= 0) {
-      this.#attempt(filling, () => this.#publish(filling), running ? { first, count: chunks, isFinal } : NOTHING);
+      this.#attempt(filling, () => this.#publish(filling), isChecked ? { first, count, isFinal } : NOTHING);
     }
     this.#end(job, fd);
   }
 
-  /** Makes a draft whose chunks are all there the object, if it is what its file's digest says. */
+  /** Makes what is whole the object, if it is what its file's digest says. */
   #publish(filling: Filling): void {
-    const { job, layer, fd, chunks, size, digest, running } = filling;
-    if (running && digest) {
-      if (running.covers(chunks)) running.check(digest, 'the content');
-      else checkDigest(fileContent(fd, size), digest, 'the content');
+    const { job, layer, inode, fd, draft, size } = filling;
+    const { generation } = this.#board.describe(job);
+    if (draft) {
+      draft.publishOnce(() => {
+        this.#store.publishDraft(draft, filling, generation);
+        this.#count(size);
+      });
+    } else {
+      const digest = layer.index.isCheckedWhole(inode) && layer.index.fileDigest(inode);
+      if (digest) checkDigest(fileContent(fd, size), digest, 'the content');
+      this.#store.publish(job, fd, filling, generation);
+      this.#count(size);
     }
-    if (chunks > 1) this.#store.unshare(fd, size);
-    this.#store.publish(job, fd, filling.objectName, this.#board.describe(job).generation);
-    this.#board.counters.add('objects', 1);
-    this.#board.counters.add('objectBytes', size);
     if (!layer.isRemote || !this.#board.demanded(job)) return;
     const ahead = missingLibraries(fd, this.#layers.remoteFrom(layer));
     if (ahead.length > 0) this.#report({ ahead });
   }
 
-  /** Answers all who wait for a job; what it has filled, unless it is published, goes. */
+  #count(size: number): void {
+    this.#board.counters.add('objects', 1);
+    this.#board.counters.add('objectBytes', size);
+  }
+
+  /** Answers all who wait for a job; what it has filled by itself, unless it is published, goes. */
   #end(job: number, fd: number): void {
     const { error } = this.#board.describe(job);
     if (fd >= 0) this.#store.close(fd);

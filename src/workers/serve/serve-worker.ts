@@ -11,7 +11,7 @@ import type { Report } from '../messages.js';
 import { Readahead } from '../prefetch/readahead.js';
 import { Filler } from './filler.js';
 import { ServedLayers } from './served-layers.js';
-import { Store } from './store.js';
+import { Store, type StoreDirectories } from './store.js';
 
 /** What a worker of the daemon is started with. */
 export interface WorkerTask {
@@ -21,9 +21,7 @@ export interface WorkerTask {
   readonly board: SharedArrayBuffer;
   readonly port: MessagePort;
   readonly engine: EngineName;
-  /** Directories of the cache. */
-  readonly objects: string;
-  readonly tmp: string;
+  readonly directories: StoreDirectories;
   /** Bytes of a blob to fill around what was asked for. */
   readonly readahead: number;
 }
@@ -35,6 +33,7 @@ const LAYER = 2;
 const INODE = 3;
 const CHUNK_FIRST = 4;
 const CHUNK_COUNT = 5;
+const FLAGS = 6;
 
 /** So many looks for work in vain, a second apart, and a worker ends: the next one costs less than its memory. */
 const IDLE_LOOKS = 10;
@@ -43,7 +42,7 @@ const IDLE_LOOKS = 10;
 export default async function serve(task: WorkerTask): Promise<void> {
   const board = new Board(task.workers, task.board);
   const layers = new ServedLayers(task.port);
-  const store = new Store(task.objects, task.tmp);
+  const store = new Store(task.directories, task.worker);
   const members = new MemberReader(
     (codec) => decoderOf(codec, task.engine),
     (bytes) => board.counters.add('readBytes', bytes),
@@ -75,9 +74,10 @@ export default async function serve(task: WorkerTask): Promise<void> {
   const serveMount = (): void => {
     busy();
     const layer = layers.get(word(LAYER));
-    const inode = word(INODE);
-    filler.serve(word(RING), word(POSITION), layer, inode);
-    if (layer?.hasContent(inode)) readahead.follow(layer, layer.index.chunkFirst(inode));
+    const run = { layer: word(LAYER), inode: word(INODE), first: word(CHUNK_FIRST), count: word(CHUNK_COUNT) };
+    const isQuick = (word(FLAGS) & addon.layout.constants.requestQuick) !== 0;
+    filler.serve({ ring: word(RING), position: word(POSITION), run, isQuick }, layer);
+    if (layer?.hasContent(run.inode)) readahead.follow(layer, layer.index.chunkFirst(run.inode) + run.first);
   };
 
   const serveNextMount = (): boolean => {
@@ -86,7 +86,7 @@ export default async function serve(task: WorkerTask): Promise<void> {
     return taken;
   };
 
-  /** Fills the files of a range of chunks; mounts go first, between one file and the next. */
+  /** Fills a range of chunks; mounts go first, between one and the next. */
   const serveRange = (): void => {
     const number = word(LAYER);
     const first = word(CHUNK_FIRST);
@@ -97,8 +97,7 @@ export default async function serve(task: WorkerTask): Promise<void> {
       layers.update();
       const layer = layers.get(number);
       if (layer === undefined) return;
-      const inode = layer.index.chunkInode(chunk);
-      if (layer.index.chunkCount(inode) === 1 && layer.has(inode)) filler.fill(layer, inode);
+      filler.fillAhead(layer, chunk);
       while (serveNextMount() || help());
     }
   };

@@ -40,9 +40,18 @@ export class ServedLayer implements StoredLayer {
 
   /** Whether the chunks of a file can be read from the blob's file now. */
   has(inode: number): boolean {
+    return this.hasChunks(this.index.chunkFirst(inode), this.index.chunkCount(inode));
+  }
+
+  /** Whether these chunks of the layer can. */
+  hasChunks(first: number, count: number): boolean {
     const blocks = this.#blocks;
-    const { index } = this;
-    return !blocks || this.#ranges(index.chunkFirst(inode), index.chunkCount(inode)).every((r) => blocks.covers(...r));
+    return !blocks || this.#ranges(first, count).every((range) => blocks.covers(...range));
+  }
+
+  /** Whether the chunks of a file are filled, and read, one by one. */
+  isChunked(inode: number): boolean {
+    return this.index.chunkCount(inode) > 1 && !this.index.isCheckedWhole(inode);
   }
 
   /** The bytes of some chunks are wrong. Returns whether to ask for them again: they are fetched anew then. */

@@ -4,8 +4,10 @@ import {
   closeSync,
   constants,
   fchmodSync,
+  fstatSync,
   ftruncateSync,
   futimesSync,
+  linkSync,
   mkdirSync,
   openSync,
   renameSync,
@@ -15,44 +17,71 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { jobDraft, objectPath } from '../../main/disk/cache-layout.js';
+import { Draft, draftLength } from './draft.js';
 
 const CREATE = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const READ_ONLY = 0o400;
 const WRITABLE = 0o600;
 
-/** Where objects come to be: half-filled files in one directory, renamed into another when they are whole. */
-export class Store {
-  readonly #objects: string;
-  readonly #tmp: string;
+/** Directories of the cache: csrc/shared/draft.h tells what drafts are. */
+export interface StoreDirectories {
+  readonly objects: string;
+  readonly drafts: string;
+  readonly tmp: string;
+}
 
-  constructor(objects: string, tmp: string) {
-    this.#objects = objects;
-    this.#tmp = tmp;
+/** The object that a file becomes. */
+export interface ObjectFacts {
+  readonly objectName: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Chunks of the file. */
+  readonly chunks: number;
+}
+
+/**
+ * Where objects come to be. What nothing is read of before it is whole is filled in a file of its job's own, and files
+ * whose chunks are read one by one in a draft that has the object's name; either is renamed when it is whole.
+ */
+export class Store {
+  readonly #directories: StoreDirectories;
+  readonly #worker: number;
+
+  /** `worker`: the number of the worker that uses it. */
+  constructor(directories: StoreDirectories, worker: number) {
+    this.#directories = directories;
+    this.#worker = worker;
   }
 
   /** Whether the object `name` is there, and whole. */
   has(name: string, size: number): boolean {
-    return statSync(this.#path(name), { throwIfNoEntry: false })?.size === size;
+    return statSync(this.#object(name), { throwIfNoEntry: false })?.size === size;
   }
 
   /** A new file for a job, which others can open if it is `shared`. Returns its descriptor. */
   create(job: number, shared: boolean): number {
-    const mode = shared ? WRITABLE : READ_ONLY;
-    const draft = this.#draft(job);
-    return within(draft, () => {
-      try {
-        return openSync(draft, CREATE, mode);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      }
-      rmSync(draft); // a worker died over it
-      return openSync(draft, CREATE, mode);
-    });
+    return createAnew(this.#ofJob(job), shared ? WRITABLE : READ_ONLY);
   }
 
   /** A descriptor of one's own on the file of a job. */
   open(job: number): number {
-    return openSync(this.#draft(job), constants.O_RDWR | constants.O_NOFOLLOW);
+    return openSync(this.#ofJob(job), constants.O_RDWR | constants.O_NOFOLLOW);
+  }
+
+  /** The draft of an object, made if there is none: it has its full length as soon as it has its name. */
+  openDraft({ objectName, size, chunks }: ObjectFacts): Draft {
+    const path = this.#draft(objectName);
+    const length = draftLength(size, chunks);
+    for (;;) {
+      const fd = openIfThere(path);
+      if (fd !== undefined) {
+        const found = fstatSync(fd).size;
+        if (found === length || found === size) return new Draft(fd, size, chunks);
+        closeSync(fd);
+        rmSync(path, { force: true }); // no draft of ours
+      }
+      this.#makeDraft(path, length);
+    }
   }
 
   /** Makes a file this long, without taking space for it. */
@@ -66,17 +95,18 @@ export class Store {
     }
   }
 
-  /** Gives a file that was shared, and made longer than what it holds, its length and mode. */
-  unshare(fd: number, size: number): void {
-    ftruncateSync(fd, size);
-    fchmodSync(fd, READ_ONLY);
+  /** Makes the whole and checked file of a job, open at `fd`, the object `name` of a generation. */
+  publish(job: number, fd: number, { objectName, size, chunks }: ObjectFacts, generation: number): void {
+    if (chunks > 1) ftruncateSync(fd, size);
+    this.#publish(this.#ofJob(job), fd, objectName, generation);
+    if (chunks > 1) fchmodSync(fd, READ_ONLY);
   }
 
-  /** Makes the whole and checked file of a job, open at `fd`, the object `name`, and notes its generation. */
-  publish(job: number, fd: number, name: string, generation: number): void {
-    const object = this.#path(name);
-    futimesSync(fd, Date.now() / 1000, generation);
-    within(object, () => renameSync(this.#draft(job), object));
+  /** The same for a draft. */
+  publishDraft(draft: Draft, { objectName, size }: ObjectFacts, generation: number): void {
+    ftruncateSync(draft.fd, size);
+    this.#publish(this.#draft(objectName), draft.fd, objectName, generation);
+    fchmodSync(draft.fd, READ_ONLY); // not before: until it is renamed, others open it to fill it
   }
 
   close(fd: number): void {
@@ -85,15 +115,61 @@ export class Store {
 
   /** Throws the file of a job away. */
   discard(job: number): void {
-    rmSync(this.#draft(job), { force: true });
+    rmSync(this.#ofJob(job), { force: true });
   }
 
-  #path(name: string): string {
-    return objectPath(this.#objects, name);
+  #publish(path: string, fd: number, name: string, generation: number): void {
+    const object = this.#object(name);
+    futimesSync(fd, Date.now() / 1000, generation);
+    within(object, () => renameSync(path, object));
   }
 
-  #draft(job: number): string {
-    return jobDraft(this.#tmp, job);
+  #makeDraft(path: string, length: number): void {
+    const fresh = `${this.#directories.tmp}/draft-${this.#worker}`;
+    const fd = createAnew(fresh, WRITABLE);
+    try {
+      ftruncateSync(fd, length);
+      within(path, () => linkSync(fresh, path));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error; // another worker was faster
+    } finally {
+      closeSync(fd);
+      rmSync(fresh, { force: true });
+    }
+  }
+
+  #object(name: string): string {
+    return objectPath(this.#directories.objects, name);
+  }
+
+  #draft(name: string): string {
+    return objectPath(this.#directories.drafts, name);
+  }
+
+  #ofJob(job: number): string {
+    return jobDraft(this.#directories.tmp, job);
+  }
+}
+
+/** Creates a file, in place of what a worker has left that died over it. */
+function createAnew(path: string, mode: number): number {
+  return within(path, () => {
+    try {
+      return openSync(path, CREATE, mode);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    rmSync(path);
+    return openSync(path, CREATE, mode);
+  });
+}
+
+function openIfThere(path: string): number | undefined {
+  try {
+    return openSync(path, constants.O_RDWR | constants.O_NOFOLLOW);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
 }
 

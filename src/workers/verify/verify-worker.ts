@@ -10,7 +10,7 @@ import { IndexReader } from '../../main/index/reader.js';
 import { addon } from '../../native/addon.js';
 import { decoderOf } from '../decode/decoders.js';
 import { MemberReader, type StoredLayer } from '../decode/member-reader.js';
-import { fileContent } from '../serve/running-digest.js';
+import { fileContent } from '../serve/file-content.js';
 
 const PIECE = 1 << 20;
 
@@ -96,7 +96,8 @@ export function chunks({ first, end, ...facts }: ChunksTask): FileProblem[] {
 function checkFile(members: MemberReader, layer: StoredLayer, inode: number): void {
   const { index } = layer;
   const content = checkedContent(members, layer, inode);
-  if (index.hasDigest(inode)) checkDigest(content, index.keyBytes(inode), 'the content');
+  const digest = index.fileDigest(inode);
+  if (digest) checkDigest(content, digest, 'the content');
   else for (const _ of content);
 }
 

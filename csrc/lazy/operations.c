@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "lazy/operations.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define FOR_EVER 4e9 /* seconds: a layer never changes */
+
+void crfs_lazy_name(char name[CRFS_LAZY_NAME], const struct crfs_layer *layer, uint32_t inode) {
+  snprintf(name, CRFS_LAZY_NAME, "%u.%u", layer->ordinal, inode);
+}
+
+/* Numbers of the mount's own inodes: the ordinal of the layer + 1, and 32 bits of inode. */
+static fuse_ino_t number_of(const struct crfs_layer *layer, uint32_t inode) {
+  return ((fuse_ino_t)layer->ordinal + 1) << 32 | inode;
+}
+
+static struct crfs_files *files_of(fuse_req_t request) {
+  return fuse_req_userdata(request);
+}
+
+static const struct crfs_layer *layer_of(fuse_req_t request, uint32_t ordinal) {
+  const struct crfs_layer *layer = files_of(request)->loan->session->layers;
+  while (layer != NULL && layer->ordinal != ordinal)
+    layer = layer->next;
+  return layer;
+}
+
+static struct stat attributes(const struct crfs_layer *layer, uint32_t inode) {
+  return (struct stat){
+      .st_ino = number_of(layer, inode),
+      .st_mode = S_IFREG | 0500,
+      .st_nlink = 1,
+      .st_uid = geteuid(),
+      .st_gid = getegid(),
+      .st_size = (off_t)layer->index.inodes[inode].size,
+      .st_blksize = 4096,
+  };
+}
+
+static void lookup(fuse_req_t request, fuse_ino_t parent, const char *name) {
+  uint32_t ordinal, inode;
+  char proper[CRFS_LAZY_NAME];
+  const struct crfs_layer *layer = NULL;
+  if (parent == FUSE_ROOT_ID && sscanf(name, "%u.%u", &ordinal, &inode) == 2)
+    layer = layer_of(request, ordinal);
+  if (layer == NULL || inode >= layer->index.header->inodes.count || crfs_type(layer, (int32_t)inode) != S_IFREG) {
+    fuse_reply_err(request, ENOENT);
+    return;
+  }
+  crfs_lazy_name(proper, layer, inode);
+  struct fuse_entry_param entry = {.ino = number_of(layer, inode),
+                                   .attr = attributes(layer, inode),
+                                   .attr_timeout = FOR_EVER,
+                                   .entry_timeout = FOR_EVER};
+  if (strcmp(name, proper) == 0)
+    fuse_reply_entry(request, &entry);
+  else
+    fuse_reply_err(request, ENOENT);
+}
+
+static void getattr(fuse_req_t request, fuse_ino_t number, struct fuse_file_info *info) {
+  struct stat st = {.st_ino = number, .st_mode = S_IFDIR | 0500, .st_nlink = 1, .st_uid = geteuid()};
+  (void)info;
+  if (number != FUSE_ROOT_ID)
+    st = attributes(layer_of(request, (uint32_t)(number >> 32) - 1), (uint32_t)number);
+  fuse_reply_attr(request, &st, FOR_EVER);
+}
+
+/* Past the page cache, so that one read of the host's is one read here. From pages, a read that fails in its middle
+ * would yield the bytes before that; libfuse hands these on as they are, and to the kernel a read that is short is the
+ * end of the file. */
+static void open_file(fuse_req_t request, fuse_ino_t number, struct fuse_file_info *info) {
+  struct crfs_files *files = files_of(request);
+  const struct crfs_layer *layer = layer_of(request, (uint32_t)(number >> 32) - 1);
+  info->direct_io = 1;
+  if (crfs_file_open(files, layer, (uint32_t)number, &info->fh) < 0)
+    fuse_reply_err(request, ENOMEM);
+  else if (fuse_reply_open(request, info) != 0) /* whoever wanted it was interrupted */
+    crfs_file_close(files, info->fh);
+}
+
+/* All of it, or an error: not what a descriptor may yield in part, as above. */
+static void reply_content(fuse_req_t request, const struct crfs_content *content, off_t offset, size_t size) {
+  struct crfs_buffers *buffers = &files_of(request)->buffers;
+  char *bytes = size > CRFS_BUFFER_SIZE ? NULL : crfs_buffer_take(buffers);
+  ssize_t got = bytes == NULL ? 0 : pread(content->fd, bytes, size, offset);
+  if (got == (ssize_t)size)
+    fuse_reply_buf(request, bytes, size);
+  else
+    fuse_reply_err(request, got < 0 ? errno : EIO);
+  if (bytes != NULL)
+    crfs_buffer_give(buffers, bytes);
+}
+
+/* Whether another process that reads got a signal: until it is answered, it is not even killed. A thread of this one
+ * waits: it may have been woken by what nobody handles, such as the end of a child; and ends with its server. */
+static int is_interrupted(void *request) {
+  pid_t reader = fuse_req_ctx(request)->pid;
+  return fuse_req_interrupted(request) && reader != 0 && syscall(SYS_tgkill, getpid(), reader, 0) < 0;
+}
+
+static void read_file(fuse_req_t request, fuse_ino_t number, size_t size, off_t offset, struct fuse_file_info *info) {
+  struct crfs_file *file = crfs_file_hold(files_of(request), info->fh);
+  struct crfs_content *content = NULL;
+  const uint64_t at = (uint64_t)offset, end = crfs_file_size(file);
+  const struct crfs_asker asker = {.has_gone = is_interrupted, .self = request};
+  int error = 0;
+  (void)number;
+  if (at >= end)
+    size = 0;
+  else if (size > end - at)
+    size = end - at;
+  if (size > 0)
+    error = crfs_file_take(file, at, size, &asker, &content);
+  if (error != 0)
+    fuse_reply_err(request, error);
+  else if (size == 0)
+    fuse_reply_buf(request, NULL, 0);
+  else
+    reply_content(request, content, offset, size);
+  if (content != NULL)
+    crfs_content_release(content);
+  crfs_file_release(file);
+}
+
+static void release(fuse_req_t request, fuse_ino_t number, struct fuse_file_info *info) {
+  (void)number;
+  crfs_file_close(files_of(request), info->fh);
+  fuse_reply_err(request, 0);
+}
+
+static void init(void *files, struct fuse_conn_info *connection) {
+  (void)files;
+  connection->want &= ~(unsigned)(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_SPLICE_READ);
+  if (connection->max_write > CRFS_BUFFER_SIZE) /* which reads go by, too */
+    connection->max_write = CRFS_BUFFER_SIZE;
+}
+
+struct fuse_session *crfs_operations_begin(struct crfs_files *files, int device) {
+  static const struct fuse_lowlevel_ops operations = {
+      .init = init,
+      .lookup = lookup,
+      .getattr = getattr,
+      .open = open_file,
+      .read = read_file,
+      .release = release,
+  };
+  char place[32], name[] = "crfs", *words[] = {name, NULL};
+  struct fuse_args arguments = FUSE_ARGS_INIT(1, words);
+  struct fuse_session *fuse = fuse_session_new(&arguments, &operations, sizeof operations, files);
+  fuse_opt_free_args(&arguments);
+  if (fuse == NULL)
+    return NULL;
+  snprintf(place, sizeof place, "/dev/fd/%d", device);
+  if (fuse_session_mount(fuse, place) == 0)
+    return fuse;
+  fuse_session_destroy(fuse);
+  return NULL;
+}

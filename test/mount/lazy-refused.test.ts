@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Where a host may not have a FUSE mount beside its own, files are read as a whole, and `crfs status` says why. */
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Status } from '../../src/main/daemon/status.js';
+import { noise } from '../tools/content.js';
+import { makeLayer } from '../tools/layers.js';
+import { Machine, mountingTest, top } from '../tools/machine.js';
+import { run } from '../tools/run.js';
+import { writeTar } from '../tools/tar-writer.js';
+
+const mounting = mountingTest();
+
+const refusals: Readonly<Record<string, string>> = { device: 'EACCES', fsopen: 'EPERM' };
+
+for (const [refused, error] of Object.entries(refusals)) {
+  mounting(
+    `without a FUSE mount of its own a mount reads whole files, and tells so: ${refused} is refused`,
+    async (t) => {
+      const machine = new Machine({ CRFS_READAHEAD: '0' });
+      t.teardown(() => machine.dispose());
+      const files = { large: noise(9 << 20), small: noise(30_000, 2) };
+      const tar = join(machine.directory('tars'), 'layer.tar');
+      writeTar(
+        tar,
+        Object.entries(files).map(([name, content]) => ({ name, content })),
+      );
+      const layer = await makeLayer(tar);
+      const shim = join(machine.root, 'refused.so');
+      const source = join(top, 'test/mount/refused.c');
+      const options = ['-std=gnu11', '-Wall', '-Wextra', '-Werror', '-D_GNU_SOURCE', '-shared', '-fPIC'];
+      await run(process.env['CC'] ?? 'gcc', [...options, '-o', shim, source, '-ldl']);
+      const through = ['env', `LD_PRELOAD=${shim}`, `REFUSED=${refused}`];
+      const { merged } = await machine.mount([layer], { through });
+      const text = /reads wait for whole files: .*\((\w+)\)/;
+      const told = async () => {
+        const [mount] = ((await machine.status()) as Status).mounts;
+        return { json: mount?.wholeFiles, text: text.exec(await machine.crfs('status'))?.[1] };
+      };
+      t.deepEqual(await told(), { json: null, text: undefined }, 'nothing was tried yet');
+      t.true((await readFile(join(merged, 'small'))).equals(files.small));
+      t.true((await readFile(join(merged, 'large'))).equals(files.large));
+      t.deepEqual(await told(), { json: error, text: error });
+      const status = await machine.status();
+      t.like(status?.opens, { lazyOpens: 0, errors: 0 });
+      t.is(status?.counters.objects, 2);
+      const able = await machine.mount([layer]);
+      t.true((await readFile(join(able.merged, 'large'))).equals(files.large));
+      t.is((await machine.status())?.mounts.at(-1)?.wholeFiles, null);
+    },
+  );
+}
