@@ -26,6 +26,8 @@ export interface Plan {
   readonly compressors: readonly CompressorName[];
   /** Repetitions of what takes the longest: downloads of everything, conversions. */
   readonly few: number;
+  /** Bytes of the large files that are read in part, and from end to end. */
+  readonly large: { readonly part: number; readonly whole: number };
   /** For how long the idle daemon is watched. */
   readonly idleSeconds: number;
   /** Rounds of reading after which a daemon should be as large as before. */
@@ -44,6 +46,8 @@ export const COMPARED_READERS = 8;
 
 /** The link that goals are about. */
 export const far: LinkPlan = { name: '20 ms, 25 MB/s', rttMs: 20, rate: 25e6 };
+/** One within a building. */
+export const nearest: LinkPlan = { name: '1 ms, 200 MB/s', rttMs: 1, rate: 200e6 };
 const near: LinkPlan = { name: '5 ms, 100 MB/s', rttMs: 5, rate: 100e6 };
 
 export const full: Plan = {
@@ -59,6 +63,7 @@ export const full: Plan = {
   pullers: ['skopeo + umoci', 'curl + tar'],
   compressors: ['gzip', 'pigz'],
   few: 3,
+  large: { part: 4 * 2 ** 30, whole: 2 ** 30 },
   idleSeconds: 60,
   rounds: 20,
 };
@@ -76,6 +81,7 @@ export const quick: Plan = {
   pullers: ['skopeo + umoci'],
   compressors: ['pigz'],
   few: 1,
+  large: { part: 2 ** 29, whole: 2 ** 28 },
   idleSeconds: 3,
   rounds: 1,
 };

@@ -50,6 +50,12 @@ export class Samples {
     return values.length === 0 ? undefined : median(values);
   }
 
+  /** The least of what matches, or undefined: nothing does. */
+  least(wanted: Wanted): number | undefined {
+    const values = this.rows.filter((row) => matches(row, wanted)).map(({ value }) => value);
+    return values.length === 0 ? undefined : Math.min(...values);
+  }
+
   /** One line per measurement, in the order of their first repetitions. */
   summaries(): Summary[] {
     const groups = new Map<string, Sample[]>();

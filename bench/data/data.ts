@@ -16,7 +16,9 @@ import { run } from '../../test/tools/run.js';
 import type { Lower } from '../machines/machine.js';
 import { top } from '../paths.js';
 import { say } from '../say.js';
+import { chunksOf, type FileChunk } from './chunks.js';
 import { writeFiles } from './files.js';
+import { writeLarge } from './large.js';
 import { syntheticTar } from './synthetic.js';
 
 export interface Debian extends Lower {
@@ -28,6 +30,12 @@ export interface Debian extends Lower {
 export interface ParallelData {
   readonly one: Lower & { readonly path: string };
   readonly eight: readonly Lower[];
+}
+
+/** A layer with a large file, and where the chunks of that are. */
+export interface Large extends Lower {
+  readonly path: string;
+  readonly chunks: readonly FileChunk[];
 }
 
 export class Data {
@@ -94,6 +102,15 @@ export class Data {
       eight.push({ tree: part, layer: `file://${await this.#layer(`${files}-${n}`, part)}` });
     }
     return { one: { tree, layer: `file://${path}`, path }, eight };
+  }
+
+  /** A layer with one large file of so many bytes, and small ones: bench/data/large.ts. */
+  async large(size: number): Promise<Large> {
+    const { tar } = await this.debian();
+    const name = `large-${size / 2 ** 20}`;
+    const tree = await this.#once(name, (part) => writeLarge(part, tar, size));
+    const path = await this.#layer(name, tree);
+    return { tree, layer: `file://${path}`, path, chunks: chunksOf(path, 'large') };
   }
 
   get #suffix(): string {

@@ -3,10 +3,13 @@
 /** A registry with the images that are started and pulled. */
 
 import { createHash } from 'node:crypto';
-import { createReadStream, readFileSync } from 'node:fs';
+import { createReadStream, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Registry, startRegistry } from '../../test/tools/registry.js';
 import { type Blob, blobOf, pushImage } from '../../test/tools/registry-image.js';
 import type { Undo } from '../undo.js';
+
+const REPOSITORY = 'large';
 
 export type Tag = 'estargz' | 'prioritized' | 'gzip';
 
@@ -42,6 +45,34 @@ async function digestOf(path: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const piece of createReadStream(path)) hash.update(piece as Buffer);
   return `sha256:${hash.digest('hex')}`;
+}
+
+/**
+ * Starts a registry with blobs that lie at these paths, none of them copied. Resolves to its port, and where each of them is
+ * on it.
+ */
+export async function serveBlobs(
+  paths: readonly string[],
+  undo: Undo,
+): Promise<{ readonly port: number; readonly places: readonly string[]; stop(): Promise<void> }> {
+  const registry = await startRegistry();
+  const stop = undo.add(() => registry.stop());
+  const places: string[] = [];
+  for (const path of paths) {
+    const digest = await digestOf(path);
+    place(registry.root, path, digest.slice('sha256:'.length));
+    places.push(`/v2/${REPOSITORY}/blobs/${digest}`);
+  }
+  return { port: registry.port, places, stop };
+}
+
+/** Puts a blob where the registry keeps those that were pushed. */
+function place(root: string, path: string, digest: string): void {
+  const blobs = join(root, 'docker/registry/v2/blobs/sha256', digest.slice(0, 2), digest);
+  const link = join(root, 'docker/registry/v2/repositories', REPOSITORY, '_layers/sha256', digest);
+  for (const directory of [blobs, link]) mkdirSync(directory, { recursive: true });
+  symlinkSync(path, join(blobs, 'data'));
+  writeFileSync(join(link, 'link'), `sha256:${digest}`);
 }
 
 function configOf(diffId: string): Blob {

@@ -54,11 +54,14 @@ export class Machine {
 
   /** Where our daemon keeps the contents of files. */
   get objects(): string {
-    return join(this.#root, 'cache/crfs-plugin/v2/objects');
+    return join(this.#root, 'cache/crfs-plugin/v3/objects');
   }
 
-  /** Mounts one lower directory; `writable`: with an upper directory, as a container has it. */
-  async mount(lower: Lower, { writable = false } = {}): Promise<Mount> {
+  /**
+   * Mounts one lower directory; `writable`: with an upper directory, as a container has it; `threaded`: by a fuse-overlayfs
+   * that answers several requests at a time, as it does not by itself.
+   */
+  async mount(lower: Lower, { writable = false, threaded = false } = {}): Promise<Mount> {
     const { plugin } = this.contender;
     const base = `mount-${this.#count++}`;
     const merged = this.#directory(base, 'merged');
@@ -66,6 +69,7 @@ export class Machine {
     const lowerdir = plugin ? lowerdirOf(lower.layer, this.#directory(base, 'lower')) : lower.tree;
     const options = ['fast_ino=1', ...(plugin ? [`plugins=${plugin}`] : []), `lowerdir=${lowerdir}`];
     if (writable) options.push(upper);
+    if (threaded) options.push('threaded=1');
     const started = performance.now();
     const mounting = run('fuse-overlayfs', ['-o', options.join(','), merged], { env: this.#env });
     const unmount = this.#undo.add(async () => {

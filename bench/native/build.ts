@@ -10,6 +10,7 @@ import { top } from '../paths.js';
 export interface Native {
   /** Paths of the programs. */
   readonly reader: string;
+  readonly ranges: string;
   readonly usage: string;
 }
 
@@ -22,5 +23,5 @@ export async function buildNative(): Promise<Native> {
     await run('cc', ['-O2', '-D_GNU_SOURCE', '-o', program, join(top, 'bench/native', `${name}.c`)]);
     return program;
   };
-  return { reader: await build('reader'), usage: await build('usage') };
+  return { reader: await build('reader'), ranges: await build('ranges'), usage: await build('usage') };
 }

@@ -3,6 +3,7 @@
 import type { Bench } from '../bench.js';
 import { convert } from './convert.js';
 import { idle } from './idle.js';
+import { large } from './large.js';
 import { parallel } from './parallel.js';
 import { read } from './read.js';
 import { start } from './start.js';
@@ -20,4 +21,5 @@ export const workloads = {
   4: { title: 'Container start over a link', run: start },
   5: { title: 'Convert', run: convert },
   6: { title: 'What the daemon costs', run: idle },
+  7: { title: 'Large files over a link', run: large },
 } as const satisfies Record<number, Workload>;
