@@ -91,13 +91,15 @@ mounting(
     const path = join(mount.merged, 'large');
     const gate = new Gate();
     t.teardown(() => gate.open());
-    proxy.fault = upTo((chunks('large')[3]?.from ?? 0) + BLOCK, gate);
+    const cut = (chunks('large')[3]?.from ?? 0) + BLOCK;
+    proxy.fault = (seen) =>
+      seen.path.includes('/blobs/') ? { kind: 'reset', after: bytesBefore(cut, seen), gate } : undefined;
     const reading = readFile(path);
     await until('the file is half there', () => gate.arrivals > 0);
     await registry.stop();
     gate.open();
-    proxy.fault = () => undefined;
     await t.throwsAsync(reading, { code: 'EIO' });
+    proxy.fault = () => undefined;
     const file = await open(path);
     t.teardown(() => file.close());
     const start = Buffer.alloc(2 * MIB);

@@ -157,6 +157,7 @@ export class Machine {
   async dispose(): Promise<void> {
     for (const mount of this.#mounts) await mount.unmount().catch(() => run('umount', ['-l', mount.merged]));
     if (existsSync(join(this.#cache, 'crfs-plugin'))) await this.crfs('stop');
-    rmSync(this.root, { recursive: true, force: true });
+    // a daemon that was about to start makes its directories, and finds them gone
+    rmSync(this.root, { recursive: true, force: true, maxRetries: 100, retryDelay: 100 });
   }
 }

@@ -27,6 +27,9 @@ export interface SuppliedLayer {
   readonly remote: Remote;
 }
 
+/** Chunks of a file mostly lie together. Where they do not, a request asks for so many ranges of the blob at a time. */
+const RANGES_AT_ONCE = 16;
+
 /** A download in the background: it goes on, has brought what it was to bring, found no room in the cache, or failed. */
 export type Download = 'under way' | 'ended' | 'no room' | 'failed';
 
@@ -153,9 +156,13 @@ export class Supply {
   async #fetch(layer: SuppliedLayer, run: Run, onProgress: () => void): Promise<void> {
     const { fetcher } = layer.remote;
     const alone = layer.index.chunkCount(run.inode) > run.count;
-    const fetching = rangesOf(layer, run).map(([offset, end]) => fetcher.need(offset, end, { alone, onProgress }));
-    if (alone) this.follow(run); // behind what is waited for
-    await Promise.all(fetching);
+    const ranges = rangesOf(layer, run);
+    for (let at = 0; at < ranges.length; at += RANGES_AT_ONCE) {
+      const some = ranges.slice(at, at + RANGES_AT_ONCE);
+      const fetching = some.map(([offset, end]) => fetcher.need(offset, end, { alone, onProgress }));
+      if (alone && at === 0) this.follow(run); // behind what is waited for
+      await Promise.all(fetching);
+    }
   }
 
   /** Fetches files that somebody is about to ask for. Should it fail, whoever asks is told why. */
