@@ -11,7 +11,10 @@ import { missing } from '../tools/registry.js';
 import { MIB, remoteLayer, THREADED } from '../tools/remote-layer.js';
 import { run } from '../tools/run.js';
 
-const mounting = mountingTest(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
+/** It has been seen to end in ETIMEDOUT, once in some twenty runs: a search for what is left, not yet a promise. */
+const isWanted = process.env['CRFS_TEST_LONG'] === '1';
+const lacking = missing.length > 0 ? `no ${missing.join(', no ')}` : undefined;
+const mounting = mountingTest(whyNoMounts() ?? lacking ?? (isWanted ? undefined : 'run with CRFS_TEST_LONG=1'));
 
 /** Reads pieces of files in a directory, past the page cache and not, and holds them against those of another one. */
 const READER = `
