@@ -11,7 +11,7 @@ import { missing } from '../tools/registry.js';
 import { MIB, remoteLayer, THREADED } from '../tools/remote-layer.js';
 import { run } from '../tools/run.js';
 
-/** It has been seen to end in ETIMEDOUT, once in some twenty runs: a search for what is left, not yet a promise. */
+/** It has been seen to end in ETIMEDOUT, once in ten runs: a search for what is left, not yet a promise. */
 const isWanted = process.env['CRFS_TEST_LONG'] === '1';
 const lacking = missing.length > 0 ? `no ${missing.join(', no ')}` : undefined;
 const mounting = mountingTest(whyNoMounts() ?? lacking ?? (isWanted ? undefined : 'run with CRFS_TEST_LONG=1'));
