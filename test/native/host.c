@@ -16,7 +16,8 @@ struct data_source *ds;
 struct ovl_layer l[LAYERS];
 static const char *opaque;
 
-void host_begin(const char *named) {
+/* Begins as a process from which no daemon may inherit anything: other descriptors, a blocked and an ignored signal. */
+static void begin(const char *named) {
   char session[16];
   sigset_t signals;
   opaque = named;
@@ -27,6 +28,20 @@ void host_begin(const char *named) {
   sigprocmask(SIG_BLOCK, &signals, NULL);
   signal(SIGUSR1, SIG_IGN);
   CHECK(fcntl(2, F_DUPFD, 40) >= 0);
+}
+
+int host_run(int argc, char **argv, const struct scenario *scenarios, size_t count) {
+  int runs = 0;
+  CHECK(argc == 3);
+  begin(argv[2]);
+  for (size_t i = 0; i < count; i++)
+    if (strcmp(argv[1], scenarios[i].name) == 0) {
+      scenarios[i].run();
+      runs++;
+    }
+  CHECK(runs == 1);
+  printf("checks %lu\n", checks);
+  return 0;
 }
 
 int host_load(void) {

@@ -8,6 +8,8 @@
 
 #include "plugin/host.h"
 
+#include <stddef.h>
+
 #define LAYERS 2
 #define COPY_UP (O_RDONLY | O_NONBLOCK) /* how the host opens what it copies up */
 
@@ -15,9 +17,15 @@
 extern struct data_source *ds;
 extern struct ovl_layer l[LAYERS];
 
-/* Begins as a process from which no daemon may inherit anything: other descriptors, a blocked and an ignored signal.
- * OPAQUE, base64, names the blob that is loaded. */
-void host_begin(const char *opaque);
+/* A part of a test program, which runs in a process of its own. */
+struct scenario {
+  const char *name;
+  void (*run)(void);
+};
+
+/* What main does: runs the scenario whose name ARGV[1] is, for the blob that ARGV[2] names, in base64. Returns the exit
+ * code. */
+int host_run(int argc, char **argv, const struct scenario *scenarios, size_t count);
 
 /* Loads the plugin and its layers. Returns 0, or -1 if the plugin refuses. */
 int host_load(void);

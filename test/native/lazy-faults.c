@@ -117,10 +117,7 @@ static void without_a_mount_opens_wait(void) {
   CHECK(descriptors() == before);
 }
 
-static const struct {
-  const char *name;
-  void (*run)(void);
-} scenarios[] = {
+static const struct scenario scenarios[] = {
     {"reader-killed", a_reader_that_waits_can_be_killed},
     {"host-killed", a_host_whose_reader_waits_can_be_killed},
     {"ends", a_mount_ends_while_a_reader_waits},
@@ -131,15 +128,5 @@ static const struct {
 };
 
 int main(int argc, char **argv) {
-  int runs = 0;
-  CHECK(argc == 3);
-  host_begin(argv[2]);
-  for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++)
-    if (strcmp(argv[1], scenarios[i].name) == 0) {
-      scenarios[i].run();
-      runs++;
-    }
-  CHECK(runs == 1);
-  printf("checks %lu\n", checks);
-  return 0;
+  return host_run(argc, argv, scenarios, sizeof scenarios / sizeof scenarios[0]);
 }

@@ -137,10 +137,7 @@ static void reads_all(void) {
   host_unload();
 }
 
-static const struct {
-  const char *name;
-  void (*run)(void);
-} scenarios[] = {
+static const struct scenario scenarios[] = {
     {"all", reads_all},
     {"chunk", an_open_does_not_wait_and_a_read_waits_for_its_chunk},
     {"no-further", a_read_touches_no_further_chunk},
@@ -151,15 +148,5 @@ static const struct {
 };
 
 int main(int argc, char **argv) {
-  int runs = 0;
-  CHECK(argc == 3);
-  host_begin(argv[2]);
-  for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++)
-    if (strcmp(argv[1], scenarios[i].name) == 0) {
-      scenarios[i].run();
-      runs++;
-    }
-  CHECK(runs == 1);
-  printf("checks %lu\n", checks);
-  return 0;
+  return host_run(argc, argv, scenarios, sizeof scenarios / sizeof scenarios[0]);
 }

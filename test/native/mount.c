@@ -202,10 +202,7 @@ static void the_mount_fails(void) {
   CHECK(host_load() == -1);
 }
 
-static const struct {
-  const char *name;
-  void (*run)(void);
-} scenarios[] = {
+static const struct scenario scenarios[] = {
     {"read", reads_and_leaves_nothing_open},
     {"cut", objects_that_were_cut_short_are_asked_for_again},
     {"fork", reads_after_the_host_has_forked},
@@ -220,15 +217,5 @@ static const struct {
 };
 
 int main(int argc, char **argv) {
-  int runs = 0;
-  CHECK(argc == 3);
-  host_begin(argv[2]);
-  for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++)
-    if (strcmp(argv[1], scenarios[i].name) == 0) {
-      scenarios[i].run();
-      runs++;
-    }
-  CHECK(runs == 1);
-  printf("checks %lu\n", checks);
-  return 0;
+  return host_run(argc, argv, scenarios, sizeof scenarios / sizeof scenarios[0]);
 }

@@ -31,20 +31,12 @@ export function refuseWithoutEffect(command: Command, written: string): void {
 export function refuseWithoutEffectOnEnds(command: Command, source: string, destination: string): void {
   const [from, to] = [source, destination].map((end) => REGISTRIES.includes(kindOf(end)));
   const reach = ['Authfile', 'Creds', 'TlsVerify', 'CertDir'];
-  if (!from)
-    refuse(
-      command,
-      reach.map((name) => `src${name}`),
-      'registries',
-      source,
-    );
-  if (!to)
-    refuse(
-      command,
-      reach.map((name) => `dest${name}`),
-      'registries',
-      destination,
-    );
+  const refuseReach = (side: string, end: string): void => {
+    const names = reach.map((name) => `${side}${name}`);
+    refuse(command, names, 'registries', end);
+  };
+  if (!from) refuseReach('src', source);
+  if (!to) refuseReach('dest', destination);
   if (!from && !to) refuse(command, ['authfile'], 'registries', `${source} and ${destination}`);
 }
 
