@@ -26,9 +26,10 @@ crfs-plugin.so: build/.built
 	cp build/Release/crfs-plugin.so $@.new
 	mv $@.new $@
 
-dist/.built: $(typescript) node_modules/.package-lock.json
+dist/.built: $(typescript) scripts/bundle.mjs node_modules/.package-lock.json
 	rm -rf dist
 	npx tsc
+	node scripts/bundle.mjs
 	touch $@
 
 demo: all
@@ -65,7 +66,7 @@ install-files:
 	install -m 755 bin/crfs $(runtime)/bin/crfs
 	install -m 644 package.json package-lock.json .npmrc LICENSE $(runtime)
 	install -m 644 build/Release/crfs_addon.node $(runtime)/build/Release
-	cp -R dist/src $(runtime)/dist/src
+	cp -R dist/bundle $(runtime)/dist/bundle
 	cp -R node_modules $(runtime)/node_modules
 	cd $(runtime) && npm prune --omit=dev --no-progress && rm -rf package-lock.json .npmrc node_modules/.cache
 	find $(runtime)/node_modules -mindepth 1 -type d -empty -delete

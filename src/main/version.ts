@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { readFileSync } from 'node:fs';
+import { home } from '../native/home.js';
 
-const manifest = new URL('../../../package.json', import.meta.url); // this file, compiled, stands at dist/src/main
-
-export const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };
+export const { version } = JSON.parse(readFileSync(new URL('package.json', home), 'utf8')) as { version: string };

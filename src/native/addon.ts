@@ -3,6 +3,8 @@
 /** The native addon: what it exports, typed. Built by binding.gyp from csrc/addon. */
 
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { home } from './home.js';
 
 type Offsets<Names extends string> = Readonly<Record<Names | 'bytes', number>>;
 
@@ -276,5 +278,4 @@ export interface Addon {
 
 const require = createRequire(import.meta.url);
 
-/** The addon stands at build/Release of the package; this file, compiled, at dist/src/native. */
-export const addon = require('../../../build/Release/crfs_addon.node') as Addon;
+export const addon = require(fileURLToPath(new URL('build/Release/crfs_addon.node', home))) as Addon;

@@ -125,7 +125,7 @@ mountingTest()('a command that is not built is told from one that may not be rea
   const machine = makeMachine(t);
   chmodSync(machine.root, 0o755);
   const place = join(machine.root, 'installed');
-  for (const part of ['bin', 'dist/src/main']) machine.directory(`installed/${part}`);
+  for (const part of ['bin', 'dist/bundle/main']) machine.directory(`installed/${part}`);
   const copy = join(place, 'bin/crfs');
   copyFileSync(join(top, 'bin/crfs'), copy);
   const told = async (): Promise<string> => {
@@ -133,10 +133,10 @@ mountingTest()('a command that is not built is told from one that may not be rea
     return (await t.throwsAsync(run('setpriv', nobody)))?.message.replace(/^.* ended with 1: /, '') ?? '';
   };
   t.is(await told(), `crfs: it is not built: run make in ${place}`);
-  writeFileSync(join(place, 'dist/src/main/cli.js'), '', { mode: 0o600 });
-  t.is(await told(), `crfs: ${place}/dist/src/main/cli.js: permission denied`);
-  chmodSync(join(place, 'dist/src'), 0o700);
-  t.is(await told(), `crfs: ${place}/dist/src: permission denied`);
+  writeFileSync(join(place, 'dist/bundle/main/cli.js'), '', { mode: 0o600 });
+  t.is(await told(), `crfs: ${place}/dist/bundle/main/cli.js: permission denied`);
+  chmodSync(join(place, 'dist/bundle'), 0o700);
+  t.is(await told(), `crfs: ${place}/dist/bundle: permission denied`);
 });
 
 test('a machine has no daemon after looking into layers', async (t) => {

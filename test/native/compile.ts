@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { spawn } from 'node:child_process';
-import { mkdir, readdir, rename } from 'node:fs/promises';
+import { mkdir, readdir, rename, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import pLimit from 'p-limit';
+import { once } from '../tools/once.js';
 import { run } from '../tools/run.js';
 
 const root = join(import.meta.dirname, '../../..');
@@ -45,11 +48,10 @@ export async function symbolsOf(directory: string): Promise<Symbol[]> {
   const symbols: Symbol[] = [];
   const cflags = await fuse('--cflags');
   for (const source of await filesIn(directory, '.c')) {
-    const object = join(root, 'dist/native', source.replaceAll('/', '-').replace(/c$/, 'o'));
-    await mkdir(join(root, 'dist/native'), { recursive: true });
-    const options = ['-std=gnu11', '-O2', '-fno-pie', '-D_GNU_SOURCE', '-Icsrc', ...cflags, '-c', '-o', object, source];
-    await run(process.env['CC'] ?? 'gcc', options, { cwd: root });
-    const listed = (await run('nm', [object])).toString();
+    const path = join(objects, `${source.replaceAll('/', '-')}.built.o`);
+    await mkdir(objects, { recursive: true });
+    await make(path, ['-std=gnu11', '-O2', '-fno-pie', '-D_GNU_SOURCE', '-Icsrc', ...cflags, '-c', source]);
+    const listed = (await run('nm', [path])).toString();
     for (const [, type = '', name = ''] of listed.matchAll(/^[\da-f ]{16} (\w) (\S+)$/gm)) symbols.push({ name, type });
   }
   return symbols;
@@ -66,28 +68,45 @@ async function fuse(what: '--cflags' | '--libs'): Promise<string[]> {
   return (await run('pkg-config', [what, 'fuse3'])).toString().trim().split(/ +/);
 }
 
-let compiled = 0;
+const OPTIONS = ['-std=gnu11', '-g', '-Wall', '-Wextra', '-Werror', '-D_GNU_SOURCE', '-D_FILE_OFFSET_BITS=64'];
+const COMPILERS = pLimit(availableParallelism());
+const objects = join(root, 'dist/native');
+let written = 0;
 
-/** Compiles test/native/NAME.c with other SOURCES, warnings being errors. Resolves to the program's path. */
-export async function compile(program: Program): Promise<string> {
-  const directory = join(root, 'dist/native');
-  const path = join(directory, `${program.name}.${program.watch}`);
-  await mkdir(directory, { recursive: true });
-  const options = ['-std=gnu11', '-g', '-Wall', '-Wextra', '-Werror', '-D_GNU_SOURCE', '-D_FILE_OFFSET_BITS=64'];
-  const include = ['-Icsrc', '-Itest', '-pthread', ...(await fuse('--cflags'))];
-  const lazy = program.sources.some((source) => source.startsWith('csrc/lazy/'));
-  const libraries = ['-ldl', ...(lazy ? await fuse('--libs') : [])];
-  const sources = [`test/native/${program.name}.c`, ...program.sources];
-  const unfinished = `${path}.${process.pid}.${compiled++}`; // others may be running the program, or compiling it too
-  await run(
-    process.env['CC'] ?? 'gcc',
-    [...options, ...flags[program.watch], ...include, '-o', unfinished, ...sources, ...libraries],
-    {
-      cwd: root,
-    },
-  );
+/** Has the compiler write a file: under another name first, as others may be using it, or making it too. */
+async function make(path: string, args: readonly string[]): Promise<string> {
+  const unfinished = `${path}.${process.pid}.${written++}`;
+  await COMPILERS(() => run(process.env['CC'] ?? 'gcc', [...args, '-o', unfinished], { cwd: root }));
   await rename(unfinished, path);
   return path;
+}
+
+/** When any of the sources or headers was last changed: milliseconds. */
+const newestSource = once(async () => {
+  const changed = ['csrc', 'test/native'].map(async (directory) => {
+    const names = await readdir(join(root, directory), { recursive: true });
+    const sources = names.filter((name) => /\.[ch]$/.test(name));
+    return await Promise.all(sources.map(async (name) => (await stat(join(root, directory, name))).mtimeMs));
+  });
+  return Math.max(...(await Promise.all(changed)).flat());
+});
+
+/** Compiles one source, unless that was done before, be it for another program. Resolves to the object's path. */
+async function object(source: string, watch: Watch): Promise<string> {
+  const path = join(objects, `${source.replaceAll('/', '-')}.${watch}.o`);
+  const made = await stat(path).catch(() => undefined);
+  if (made && made.mtimeMs > (await newestSource())) return path;
+  const include = ['-Icsrc', '-Itest', '-pthread', ...(await fuse('--cflags'))];
+  return await make(path, [...OPTIONS, ...flags[watch], ...include, '-c', source]);
+}
+
+/** Compiles test/native/NAME.c with other SOURCES, warnings being errors. Resolves to the program's path. */
+export async function compile({ name, sources, watch }: Program): Promise<string> {
+  await mkdir(objects, { recursive: true });
+  const parts = await Promise.all([`test/native/${name}.c`, ...sources].map((source) => object(source, watch)));
+  const lazy = sources.some((source) => source.startsWith('csrc/lazy/'));
+  const libraries = ['-ldl', ...(lazy ? await fuse('--libs') : [])];
+  return await make(join(objects, `${name}.${watch}`), [...flags[watch], '-pthread', ...parts, ...libraries]);
 }
 
 export interface Outcome {

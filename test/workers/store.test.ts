@@ -97,6 +97,7 @@ test('workers fill one draft, each chunk once, and the one that finds it whole p
   t.is(published, 1);
   t.true(mine.has(0), 'what is published is all there');
   theirs.close();
+  t.true(mine.isPublished(draft('abcd')));
   mine.publishOnce(() => t.fail('it is published'));
   mine.close();
   t.deepEqual(readFileSync(object('abcd')), CONTENT);
@@ -139,6 +140,15 @@ test('a draft that has lost its name is not published, and what is no draft give
   t.false(existsSync(object('abcd')));
   store.openDraft(TWO).close();
   truncateSync(draft('abcd'), 3);
+  const fresh = store.openDraft(TWO);
+  t.false(fresh.has(0));
+  fresh.close();
+});
+
+test('a draft whose daemon died as it made it the object gives way to another one', (t) => {
+  const { store, draft } = place(t);
+  store.openDraft(TWO).close();
+  truncateSync(draft('abcd'), CONTENT.length);
   const fresh = store.openDraft(TWO);
   t.false(fresh.has(0));
   fresh.close();

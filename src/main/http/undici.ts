@@ -5,13 +5,11 @@
  * every first start of a container waits for it: this part takes 25 ms.
  */
 
-import { createRequire } from 'node:module';
-import type undici from 'undici';
+import api from 'undici/lib/api/index.js';
+import Dispatcher from 'undici/lib/dispatcher/dispatcher.js';
 
-const require = createRequire(import.meta.url);
-const { prototype } = require('undici/lib/dispatcher/dispatcher.js') as typeof undici.Dispatcher;
-Object.assign(prototype, require('undici/lib/api/index.js')); // as its index.js does
+Object.assign(Dispatcher.prototype, api); // as its index.js does
 
-export const Client = require('undici/lib/dispatcher/client.js') as typeof undici.Client;
-export const Agent = require('undici/lib/dispatcher/agent.js') as typeof undici.Agent;
-export const ProxyAgent = require('undici/lib/dispatcher/proxy-agent.js') as typeof undici.ProxyAgent;
+export { default as Agent } from 'undici/lib/dispatcher/agent.js';
+export { default as Client } from 'undici/lib/dispatcher/client.js';
+export { default as ProxyAgent } from 'undici/lib/dispatcher/proxy-agent.js';

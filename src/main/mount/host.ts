@@ -6,6 +6,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { home } from '../../native/home.js';
 import { CrfsError } from '../errors/error.js';
 
 export const HOST = 'fuse-overlayfs';
@@ -41,7 +42,6 @@ async function hostVersion(): Promise<string> {
  * Throws CRFS_NOT_FOUND.
  */
 export function findPlugin(): string {
-  const home = new URL('../../../..', import.meta.url); // this file, compiled, stands at dist/src/main/mount
   const places = ['crfs-plugin.so', '../../libexec/fuse-overlayfs/crfs-plugin.so'];
   const paths = places.map((place) => fileURLToPath(new URL(place, home)));
   const found = paths.find((path) => existsSync(path));

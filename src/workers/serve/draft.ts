@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { closeSync, fstatSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, readSync, statSync, writeSync } from 'node:fs';
 import { addon } from '../../native/addon.js';
 
 const { chunkThere } = addon.layout.constants;
@@ -49,6 +49,17 @@ export class Draft {
     addon.lockByte(this.fd, this.#map + this.#chunks);
     const { nlink, size } = fstatSync(this.fd);
     if (nlink > 0 && size === this.#map + this.#chunks) publish();
+  }
+
+  /**
+   * Whether a draft without a map, opened at `path`, has become the object. Waits for whoever is about to make it that; if
+   * nobody is, keeps others from it until it is closed.
+   */
+  isPublished(path: string): boolean {
+    addon.lockByte(this.fd, this.#map + this.#chunks);
+    if (statSync(path, { throwIfNoEntry: false })?.ino === fstatSync(this.fd).ino) return false;
+    addon.unlockByte(this.fd, this.#map + this.#chunks);
+    return true;
   }
 
   close(): void {

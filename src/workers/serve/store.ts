@@ -76,9 +76,10 @@ export class Store {
       const fd = openIfThere(path);
       if (fd !== undefined) {
         const found = fstatSync(fd).size;
-        if (found === length || found === size) return new Draft(fd, size, chunks);
+        const draft = new Draft(fd, size, chunks);
+        if (found === length || (found === size && draft.isPublished(path))) return draft;
+        rmSync(path, { force: true }); // no draft of ours, or one whose daemon died over publishing it
         closeSync(fd);
-        rmSync(path, { force: true }); // no draft of ours
       }
       this.#makeDraft(path, length);
     }
