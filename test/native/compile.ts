@@ -103,10 +103,10 @@ async function object(source: string, watch: Watch): Promise<string> {
 /** Compiles test/native/NAME.c with other SOURCES, warnings being errors. Resolves to the program's path. */
 export async function compile({ name, sources, watch }: Program): Promise<string> {
   await mkdir(objects, { recursive: true });
-  const parts = await Promise.all([`test/native/${name}.c`, ...sources].map((source) => object(source, watch)));
+  const made = await Promise.all([`test/native/${name}.c`, ...sources].map((source) => object(source, watch)));
   const lazy = sources.some((source) => source.startsWith('csrc/lazy/'));
   const libraries = ['-ldl', ...(lazy ? await fuse('--libs') : [])];
-  return await make(join(objects, `${name}.${watch}`), [...flags[watch], '-pthread', ...parts, ...libraries]);
+  return await make(join(objects, `${name}.${watch}`), [...flags[watch], '-pthread', ...made, ...libraries]);
 }
 
 export interface Outcome {
