@@ -2,10 +2,11 @@
 
 /** Archives in the forms that docker and GNU tar have written them in. */
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { CrfsError } from '../../src/main/errors/error.js';
+import { ociArchiveDestination } from '../../src/main/images/archive-destination.js';
 import { convertImageBetween as convert } from '../convert/image-setting.js';
 import { Layout } from '../convert/layout.js';
 import { scratch } from '../convert/setting.js';
@@ -108,3 +109,16 @@ for (const form of [['gnu'], ['pax', '0.0'], ['pax', '0.1'], ['pax', '1.0']] as 
     t.deepEqual(to.manifest('t'), to.manifest('u'));
   });
 }
+
+const mounting = process.geteuid?.() === 0 ? test : test.skip;
+
+mounting('an archive that cannot be begun on a full disk leaves nothing behind', async (t) => {
+  const disk = scratch(t);
+  await run('mount', ['-t', 'tmpfs', '-o', 'nr_inodes=2', 'none', disk]);
+  try {
+    await t.throwsAsync(ociArchiveDestination(join(disk, 'image.tar'), undefined), { code: 'CRFS_NO_SPACE' });
+    t.deepEqual(readdirSync(disk), []);
+  } finally {
+    await run('umount', [disk]);
+  }
+});

@@ -42,8 +42,12 @@ async function archiveDestination(
   const directory = await mkdtemp(`${path}.`).catch((error: NodeJS.ErrnoException) => {
     throw new CrfsError('CRFS_USAGE', `cannot write ${path}: ${reasonOf(error)}`, { cause: error });
   });
+  const close = async (): Promise<void> => await rm(directory, { recursive: true, force: true });
   const root = join(directory, 'layout');
-  const layout = await layoutAt(root);
+  const layout = await layoutAt(root).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
   return {
     name: path,
     ociOnly: true,
@@ -57,7 +61,7 @@ async function archiveDestination(
       if (dockerManifest && !isIndex(manifest)) await writeFile(join(root, MANIFEST_FILE), dockerManifest(manifest));
       await packDirectory(root, path);
     },
-    close: () => rm(directory, { recursive: true, force: true }),
+    close,
   };
 }
 
