@@ -129,3 +129,16 @@ test('a list without an end, or with a line that can be no path, is refused', (t
   const endless = '/dev/zero has more than 16777216 bytes: not a list of paths';
   t.throws(() => readPatterns('/dev/zero'), { code: 'CRFS_USAGE', message: endless });
 });
+
+test('a hardlink to the directory that it stands for stays where it says nothing', async (t) => {
+  const directory = scratch(t);
+  const tar = join(directory, 'tree.tar');
+  writeTar(tar, [
+    { name: 'made/a', content: 'a' },
+    { name: 'made', type: '1', linkname: './made' },
+    { name: 'made/b', content: 'b' },
+  ]);
+  await convert(tar, join(directory, 'layer'), { prioritize: ['made', 'made/b'] });
+  const tree = await describeLayer(join(directory, 'layer'), directory);
+  t.deepEqual([...tree.keys()].sort(), ['.', 'made', 'made/a', 'made/b']);
+});

@@ -10,7 +10,7 @@
 import type { Spool } from '../blob/spool.js';
 import { TarReader } from '../tar/reader.js';
 import { isAdded } from './landmark.js';
-import { addTo, type Place, type Survey } from './survey.js';
+import { addTo, isLinkToItself, type Place, type Survey } from './survey.js';
 
 /** The places of the entries that come first, in the order in which they are written. */
 export async function arrange(spool: Spool, survey: Survey): Promise<Place[]> {
@@ -101,14 +101,14 @@ function parents(path: string): string[] {
   return parts.map((_, depth) => (depth === 0 ? '.' : parts.slice(0, depth).join('/')));
 }
 
-/** The entries of the tar that are wanted, but for those that a conversion has added. */
+/** The entries of the tar that are wanted, but for those that a conversion has added, and those that say nothing. */
 async function find(spool: Spool, survey: Survey, isWanted: (place: Place) => boolean): Promise<Place[]> {
   const places: Place[] = [];
   const reader = new TarReader(spool.read());
   for (let entry = await reader.next(); entry; entry = await reader.next()) {
     if (isAdded(entry)) continue;
     const place = survey.placeOf(entry, reader.globals);
-    if (isWanted(place)) places.push(place);
+    if (!isLinkToItself(place) && isWanted(place)) places.push(place);
   }
   return places;
 }

@@ -52,7 +52,8 @@ export class Survey {
     const written = landingAsWritten(entry);
     if (written.path !== path || written.target !== target) this.#landings.set(entry.start, { path, target });
     const rank = this.#matcher.rank(path);
-    if (rank !== undefined) this.matched.push({ start: entry.start, path, target, globals, rank });
+    const match = { start: entry.start, path, target, globals };
+    if (rank !== undefined && !isLinkToItself(match)) this.matched.push({ ...match, rank });
   }
 
   /** No entry follows. */
@@ -71,6 +72,11 @@ export class Survey {
   isMoved(entry: TarEntry): boolean {
     return this.#landings.has(entry.start);
   }
+}
+
+/** Whether an entry is a hardlink to what is there already: where that was not yet, it would be something else. */
+export function isLinkToItself({ path, target }: Place): boolean {
+  return path === target;
 }
 
 /** Adds to the list under a key. */
