@@ -59,23 +59,24 @@ install: all
 	umask 022 && $(MAKE) --no-print-directory install-files
 
 install-files:
-	install -d $(plugins)
-	install -m 755 crfs-plugin.so $(plugins)/crfs-plugin.so
-	rm -rf $(runtime)
-	install -d $(runtime)/bin $(runtime)/build/Release $(runtime)/dist $(bin)
-	install -m 755 bin/crfs $(runtime)/bin/crfs
-	install -m 644 package.json package-lock.json .npmrc LICENSE $(runtime)
-	install -m 644 build/Release/crfs_addon.node $(runtime)/build/Release
-	cp -R dist/bundle $(runtime)/dist/bundle
-	cp -R node_modules $(runtime)/node_modules
-	cd $(runtime) && npm prune --omit=dev --no-progress && rm -rf package-lock.json .npmrc node_modules/.cache
-	find $(runtime)/node_modules -mindepth 1 -type d -empty -delete
-	chmod -R u=rwX,go=rX $(runtime)
-	ln -sfn ../lib/crfs-plugin/bin/crfs $(bin)/crfs
+	install -d "$(plugins)"
+	install -m 755 crfs-plugin.so "$(plugins)/crfs-plugin.so"
+	rm -rf "$(runtime)"
+	install -d "$(runtime)/bin" "$(runtime)/build/Release" "$(runtime)/dist" "$(bin)"
+	install -m 755 bin/crfs "$(runtime)/bin/crfs"
+	install -m 644 package.json package-lock.json .npmrc LICENSE "$(runtime)"
+	install -m 644 build/Release/crfs_addon.node "$(runtime)/build/Release"
+	cp -R dist/bundle "$(runtime)/dist/bundle"
+	cp -R node_modules "$(runtime)/node_modules"
+	cd "$(runtime)" && npm prune --omit=dev --no-progress && \
+	  rm -rf package-lock.json .npmrc node_modules/.cache node_modules/typescript node_modules/@typescript
+	find "$(runtime)/node_modules" -mindepth 1 -type d -empty -delete
+	chmod -R u=rwX,go=rX "$(runtime)"
+	ln -sfn ../lib/crfs-plugin/bin/crfs "$(bin)/crfs"
 
 uninstall:
-	rm -f $(plugins)/crfs-plugin.so $(bin)/crfs
-	rm -rf $(runtime)
+	rm -f "$(plugins)/crfs-plugin.so" "$(bin)/crfs"
+	rm -rf "$(runtime)"
 
 clean:
 	rm -rf build dist crfs-plugin.so

@@ -3,14 +3,11 @@
 // Joins what tsc has checked: the program, each of its workers, and what they share, to a few files in dist/bundle. A
 // process that reads a hundred files instead takes twice as long to start.
 
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { basename } from 'node:path';
 import { build } from 'esbuild';
 
-const workers = readdirSync('src/workers', { recursive: true }).filter((name) => name.endsWith('-worker.ts'));
-
-rmSync('dist/bundle', { recursive: true, force: true });
-await build({
-  entryPoints: ['src/main/cli.ts', ...workers.map((name) => `src/workers/${name}`)],
+const common = {
   outbase: 'src',
   outdir: 'dist/bundle',
   chunkNames: 'main/shared/[name]-[hash]', // as deep as src/main/*/*.ts, from where workers are named
@@ -24,4 +21,29 @@ await build({
     js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
   },
   logLevel: 'warning',
+};
+
+rmSync('dist/bundle', { recursive: true, force: true });
+const workers = readdirSync('src/workers', { recursive: true }).filter((name) => name.endsWith('-worker.ts'));
+const { metafile } = await build({
+  ...common,
+  entryPoints: workers.map((name) => `src/workers/${name}`),
+  entryNames: '[dir]/[name]-[hash]',
+  metafile: true,
 });
+const hashed = new Map(
+  Object.entries(metafile.outputs).flatMap(([path, { entryPoint }]) => {
+    return entryPoint ? [[basename(entryPoint, '.ts'), basename(path, '.js')]] : [];
+  }),
+);
+
+/** A daemon starts no worker of another version, which may have been installed meanwhile: that has another name. */
+const naming = {
+  name: 'naming of workers',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /src\/main\/.*\.ts$/ }, ({ path }) => {
+      const rename = (_all, name, end) => `/${hashed.get(name)}${end}`;
+      return { loader: 'ts', contents: readFileSync(path, 'utf8').replace(/\/(\w+-worker)(\.js')/g, rename) };
+    }),
+};
+await build({ ...common, entryPoints: ['src/main/cli.ts'], plugins: [naming] });

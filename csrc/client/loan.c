@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define RENEWALS 3 /* in a row, when daemons end as soon as they are borrowed */
 
@@ -14,7 +15,13 @@ union fd_space {
   char bytes[CMSG_SPACE(CRFS_CONNECTION_FDS * sizeof(int))];
 };
 
-/* Sends the numbers of all layers with the descriptors of CONNECTION. */
+/* Sends that there is nothing to lend. */
+static void send_nothing(int socket) {
+  send(socket, "", 1, MSG_NOSIGNAL);
+}
+
+/* Sends the numbers of all layers with the descriptors of CONNECTION; or nothing, where the system has no room for
+ * them. */
 static void send_loan(int socket, uint32_t *numbers, size_t count, const struct crfs_connection *connection) {
   union fd_space space = {0};
   struct iovec part = {numbers, count * sizeof *numbers};
@@ -28,7 +35,7 @@ static void send_loan(int socket, uint32_t *numbers, size_t count, const struct 
   rights->cmsg_len = CMSG_LEN(sizeof fds);
   memcpy(CMSG_DATA(rights), fds, sizeof fds);
   if (sendmsg(socket, &packet, MSG_NOSIGNAL) < 0)
-    return; /* nobody waits for it any more */
+    send_nothing(socket);
 }
 
 /* Lends what there is now: the connection and the numbers are of the same daemon. */
@@ -36,7 +43,7 @@ static void lend(struct crfs_session *session, int socket) {
   uint32_t number, *numbers = calloc(session->ordinals, sizeof *numbers);
   struct crfs_connection *live = numbers == NULL ? NULL : crfs_session_acquire_live(session->layers, &number);
   if (live == NULL) {
-    send(socket, "", 1, MSG_NOSIGNAL);
+    send_nothing(socket);
     free(numbers);
     return;
   }
@@ -93,10 +100,14 @@ static struct crfs_connection *receive_loan(const struct crfs_loan *loan, uint32
     got = recvmsg(loan->socket, &packet, MSG_CMSG_CLOEXEC);
   while (got < 0 && errno == EINTR);
   const struct cmsghdr *rights = got < 0 ? NULL : CMSG_FIRSTHDR(&packet);
-  if (got != (ssize_t)size || rights == NULL || rights->cmsg_len != CMSG_LEN(sizeof fds))
-    return NULL;
-  memcpy(fds, CMSG_DATA(rights), sizeof fds);
-  return crfs_connection_copy(fds);
+  size_t count = rights == NULL ? 0 : (rights->cmsg_len - CMSG_LEN(0)) / sizeof *fds;
+  if (count > 0)
+    memcpy(fds, CMSG_DATA(rights), count * sizeof *fds);
+  if (got == (ssize_t)size && count == CRFS_CONNECTION_FDS)
+    return crfs_connection_copy(fds);
+  while (count > 0) /* what came of them, where there was no room for all */
+    close(fds[--count]);
+  return NULL;
 }
 
 /* Borrows the connection that is to take the place of DEAD, unless somebody did already. Returns 0, or -1. */

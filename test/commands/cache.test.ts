@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { mountingTest } from '../tools/machine.js';
 import { invoke, layerOf, makeMachine, SMALL } from './setting.js';
 
@@ -14,6 +16,31 @@ test('crfs cache finds nothing where there is no cache yet', async (t) => {
   t.regex(await run('du'), /^0 KIND .*\nobjects +0 +0 B\n/);
   t.is(await run('verify'), '0 Checked 0 files; 0 were bad.\n');
   for (const command of ['gc', 'clear']) t.is(await run(command), '0 Removed 0 files of 0 B; 0 B are left.\n');
+});
+
+test('what mounts may need is not removed before a daemon knows of them', async (t) => {
+  const machine = makeMachine(t);
+  const layer = await layerOf(machine, SMALL);
+  const merged = machine.directory('merged');
+  const told = async (...args: string[]): Promise<string> => {
+    const { stdout, stderr } = await invoke(machine, args);
+    return `${stdout}${stderr}`;
+  };
+  await told('mount', layer, merged);
+  t.is(await told('stop'), 'The daemon has ended; 1 mount stays, and starts another one when read.\n');
+  const waits = new RegExp(
+    `\\n\\nMounted, and not read since their daemon ended:\\nMOUNTPOINT +PID\\n${merged} +\\d+\\n$`,
+  );
+  t.regex(await told('status'), waits);
+  t.regex(await told('trace', merged), /: .*merged was not read since its daemon ended: /);
+  for (const command of ['gc', 'clear']) t.regex(await told('cache', command), /merged" may need what would go: /);
+  readFileSync(join(merged, 'bin/tool'));
+  t.regex(await told('status'), /^daemon .*\n  LAYER/s);
+  t.notRegex(await told('status'), waits);
+  t.regex(await told('cache', 'clear'), /^Removed /);
+  t.is(await told('umount', merged), `${merged}: unmounted\n`);
+  t.is(await told('stop'), 'The daemon has ended.\n');
+  t.is(await told('stop'), 'No daemon runs.\n');
 });
 
 test('crfs cache clear without a daemon leaves nothing, however fresh', async (t) => {

@@ -23,6 +23,6 @@ test('stop ends when another daemon answers than the one that was asked to end',
   t.teardown(() => daemons.close());
   daemons.listen(join(machine.root, 'cache/crfs-plugin/api.sock'));
   await once(daemons, 'listening');
-  t.deepEqual(await invoke(machine, ['stop']), { code: 0, stdout: '', stderr: '' });
+  t.deepEqual(await invoke(machine, ['stop']), { code: 0, stdout: 'The daemon has ended.\n', stderr: '' });
   t.is(asked, 1);
 });

@@ -13,7 +13,7 @@ import { noise } from '../tools/content.js';
 import { startFaultProxy } from '../tools/fault-proxy.js';
 import { Gate } from '../tools/gate.js';
 import { makeLayer } from '../tools/layers.js';
-import { crfs, Machine, mountingTest, until } from '../tools/machine.js';
+import { crfs, Machine, mountingTest, stop, until } from '../tools/machine.js';
 import { startOrigin } from '../tools/origin.js';
 import { run } from '../tools/run.js';
 import { writeTar } from '../tools/tar-writer.js';
@@ -144,7 +144,7 @@ mounting('more opens than a trace can follow are counted', async (t) => {
   readFileSync(join(mount.merged, 'first'));
   const { lines, child } = await trace(t, machine, [mount.merged, '--json']);
   const daemon = (await machine.status())?.pid ?? 0;
-  process.kill(daemon, 'SIGSTOP');
+  await stop(daemon);
   for (let n = 0; n < 5000; n++) readFileSync(join(mount.merged, 'first'));
   process.kill(daemon, 'SIGCONT');
   await until('each is told or counted', () => countIn(lines) === 5000);
@@ -157,7 +157,7 @@ mounting('a trace that nobody reads keeps no daemon from ending', async (t) => {
   const mount = await machine.mount([layer]);
   readFileSync(join(mount.merged, 'first'));
   const { child } = await trace(t, machine, [mount.merged, '--json']);
-  child.kill('SIGSTOP');
+  await stop(Number(child.pid));
   const { lines } = await trace(t, machine, [mount.merged, '--json']);
   for (let n = 1; n <= 5000; n++) {
     readFileSync(join(mount.merged, 'first'));

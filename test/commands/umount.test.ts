@@ -8,7 +8,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { argumentsOf, processes } from '../../src/main/mount/processes.js';
-import { crfs, type Machine, mountingTest, until } from '../tools/machine.js';
+import { crfs, type Machine, mountingTest, stop, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
 import { invoke, layerOf, makeMachine, SMALL } from './setting.js';
 
@@ -75,7 +75,7 @@ test('a mount whose host was killed is told of, and taken away', async (t) => {
 test('a mount whose host is held up is taken away all the same', async (t) => {
   const { machine, merged } = await mounted(t);
   const host = hostOf(merged);
-  process.kill(host, 'SIGSTOP');
+  await stop(host);
   t.teardown(() => process.kill(host, 'SIGCONT'));
   t.is((await invoke(machine, ['umount', 'merged'])).stdout, `${merged}: unmounted\n`);
   t.deepEqual(readdirSync(merged), []);

@@ -56,7 +56,7 @@ const cases: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
   'a short text': [Buffer.from('hello\n'), /only 6 bytes/],
   'a text': [text(10_000), /not a tar/],
   'a tar cut within a file': [good.subarray(0, 100_000), /ends in the middle of "file"/],
-  'a tar cut within padding': [good.subarray(0, 512 + 300_010), /ends in the middle of "file"/],
+  'a tar cut within padding': [good.subarray(0, 512 + 300_010), /before its end is marked/],
   'a tar cut between two files': [tarEntry(file), /before its end is marked/],
   'a tar cut within a header': [good.subarray(0, 512 + 300_032 + 100), /before its end is marked/],
   'a header with a flipped bit': [flipped(good, 10), /checksum/],

@@ -8,7 +8,7 @@ import { gzipSync } from 'node:zlib';
 import test from 'ava';
 import { CrfsError } from '../../src/main/errors/error.js';
 import { silent } from '../../src/main/output/progress.js';
-import { readLayer } from '../tools/read-layer.js';
+import { checkChunks, readLayer } from '../tools/read-layer.js';
 import { run } from '../tools/run.js';
 import { tarEnd, tarEntry } from '../tools/tar-writer.js';
 import { convertImageBetween as convert } from './image-setting.js';
@@ -41,6 +41,16 @@ for (const [what, layers] of [
     t.deepEqual((await convert(`oci:${directory}/from`, `oci:${directory}/to:t`)).layers, []);
   });
 }
+
+test('the last file of a layer may lack its padding, and the end of its tar its mark', async (t) => {
+  const directory = scratch(t);
+  const layout = new Layout(join(directory, 'from'));
+  layout.index({ one: imageOfBlobs(layout, [gzipSync(tar.subarray(0, 512 + 'hello'.length))]) });
+  const { layers } = await convert(`oci:${directory}/from`, `oci:${directory}/to:t`);
+  const layer = readLayer(new Layout(join(directory, 'to')).path(layers[0]?.digest ?? ''));
+  t.deepEqual(checkChunks(layer), []);
+  t.deepEqual(layer.entries.map(({ name }) => name).sort(), ['.no.prefetch.landmark', 'f']);
+});
 
 for (const [what, blob] of [
   ['0 bytes', Buffer.alloc(0)],

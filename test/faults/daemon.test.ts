@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Machine, mountingTest, until } from '../tools/machine.js';
+import { Machine, mountingTest, stop, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
 import {
   daemonOf,
@@ -88,7 +88,7 @@ mounting('a daemon that is stopped is given up within the bound by all who wait,
   const known = await knownLayer(machine, { small: READERS, large: 0 });
   const mount = await machine.mount([known.layer]);
   const daemon = await daemonOf(machine);
-  process.kill(daemon, 'SIGSTOP');
+  await stop(daemon);
   const started = Date.now();
   const files = [...known.digests.keys()];
   const outcomes = await Promise.all(

@@ -14,6 +14,7 @@ import { Fetcher } from '../../src/main/fetch/fetcher.js';
 import { Link } from '../../src/main/fetch/link.js';
 import { Traffic } from '../../src/main/fetch/traffic.js';
 import { sameBytes } from '../tools/bytes.js';
+import { until } from '../tools/machine.js';
 
 const BLOCKS = 40;
 const content = randomBytes(BLOCKS * BLOCK - 1234);
@@ -262,23 +263,30 @@ test('what lies on both sides comes along, and more of it where demands come nea
 });
 
 test('what can wait does not begin before it is quiet, and goes two at a time', async (t) => {
-  const traffic = new Traffic();
+  const [traffic, other] = [new Traffic(), new Traffic()];
   const order: string[] = [];
   const gate = new EventEmitter();
   const demand = traffic.demand(() => once(gate, 'open'));
   const { signal } = new AbortController();
   const begun = new Set<number>();
+  const ends = once(gate, 'end');
   const background = [1, 2, 3].map((n) =>
     traffic.inTurn(async () => {
       await traffic.quiet(signal);
       order.push('begins');
-      if (begun.add(n).size === 2) gate.emit('two');
-      if (begun.size < 2) await once(gate, 'two');
+      begun.add(n);
+      await ends;
       order.push('ends');
     }),
   );
   order.push('demand ends');
   gate.emit('open');
+  await until('two have begun', () => begun.size > 1);
+  for (let round = 0; round < 2; round++) {
+    await other.demand(async () => undefined);
+    await other.quiet(signal); // a third would have begun by then
+  }
+  gate.emit('end');
   await Promise.all([demand, ...background]);
   t.deepEqual(order.slice(0, 4), ['demand ends', 'begins', 'begins', 'ends']);
   t.deepEqual(order.slice(4).sort(), ['begins', 'ends', 'ends']);

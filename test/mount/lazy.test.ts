@@ -8,7 +8,7 @@ import { noise } from '../tools/content.js';
 import { Gate } from '../tools/gate.js';
 import { mountingTest, until, whyNoMounts } from '../tools/machine.js';
 import { missing } from '../tools/registry.js';
-import { draftsOf, MIB, onlyThese, remoteLayer } from '../tools/remote-layer.js';
+import { draftsOf, MIB, onlyThese, remoteLayer, THREADED } from '../tools/remote-layer.js';
 import { run } from '../tools/run.js';
 
 const mounting = mountingTest(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
@@ -75,6 +75,21 @@ mounting('more readers than the host has threads all read in the end, and so doe
   gate.open();
   await Promise.all(readings);
 });
+
+for (const workers of [1, 2]) {
+  mounting(`many requests of several chunks at once are all served: ${workers} workers`, async (t) => {
+    const files = new Map(Array.from({ length: 6 }, (_, n) => [`large-${n}`, noise(4 * MIB, n)]));
+    const settings = { CRFS_WORKERS: String(workers) };
+    const layer = await remoteLayer(t, Object.fromEntries(files), { chunkSize: 64 << 10, settings, options: THREADED });
+    const readings = [...files, ...files].map(([name, content]) => {
+      const dd = ['bs=1M', 'iflag=direct', 'status=none', `if=${join(layer.mount.merged, name)}`];
+      return run('dd', dd).then((bytes) => t.true(bytes.equals(content), name));
+    });
+    await Promise.all(readings);
+    t.is((await layer.machine.status())?.opens.errors, 0);
+    t.notRegex(layer.machine.log, /worker died|daemon fails/);
+  });
+}
 
 const PYTHON = {
   mapped: 'import mmap; data = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ); out.write(data[::-1][::-1])',

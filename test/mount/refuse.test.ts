@@ -37,7 +37,8 @@ async function prepare(t: ExecutionContext, settings: Record<string, string> = {
   return { machine, layer, files, lower: machine.directory('lower') };
 }
 
-const notStargz = 'is no stargz layer: no footer at its end; `crfs stargzify` converts layers and images';
+const notStargz =
+  'is no stargz layer, or was cut short: no footer at its end; `crfs stargzify` converts layers and images';
 const notRegular = 'not a regular file; give the path of a stargz or eStargz layer';
 const notOpen = (why: string): string => `cannot open it: ${why}; give the path of a layer file that you may read`;
 const notBase64 = "no base64 of a text; use base64url, which holds no '/' that would end it early";

@@ -4,7 +4,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -60,6 +60,15 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
   for (const end = Date.now() + PATIENCE_MS; !(await holds()); await sleep(20)) {
     if (Date.now() > end) throw new Error(`within ${PATIENCE_MS} ms it did not come about that ${what}`);
   }
+}
+
+/** Stops a process; resolves when none of its threads does anything any more. */
+export async function stop(pid: number): Promise<void> {
+  process.kill(pid, 'SIGSTOP');
+  const threads = `/proc/${pid}/task`;
+  await until(`all threads of ${pid} are stopped`, () =>
+    readdirSync(threads).every((thread) => /^State:\s+T/m.test(readFileSync(`${threads}/${thread}/status`, 'utf8'))),
+  );
 }
 
 /** A layer file as fuse-overlayfs names it. */

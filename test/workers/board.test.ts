@@ -120,6 +120,28 @@ test('nobody finishes a job that has unclaimed chunks', (t) => {
   t.true(board.leave(1, job));
 });
 
+test('workers leave no more jobs unfinished than there are workers', (t) => {
+  const board = new Board(2);
+  const begun: number[] = [];
+  const mayLeave = [0, 1, 0, 1].map((worker, n) => {
+    take(board, worker, 2, n);
+    const { job, created } = board.join(worker, run(1, n, 4));
+    t.true(created);
+    begun.push(job);
+    board.share(job);
+    board.claim(job);
+    const may = board.mayLeave();
+    t.false(board.leave(worker, job));
+    return may;
+  });
+  t.deepEqual(mayLeave, [true, true, false, false]);
+  t.deepEqual(begun, [0, 1, 2, 3]);
+  take(board, 0, 2, 9);
+  t.deepEqual(board.join(0, run(1, 9, 4)), { job: -1, created: false }, 'there is no room for more');
+  t.is(board.busy, 4);
+  t.deepEqual(board.reclaim(0, 11), [{ ring: 2, position: 9 }]);
+});
+
 test('the first failure of a job is its error, and ends it', (t) => {
   const board = new Board(1);
   const { job } = board.join(0, run(5, 6, 9));

@@ -6,8 +6,10 @@ import { sizeLimit, type Trimmed, trim } from '../cache/trim.js';
 import { verifyCache } from '../cache/verify.js';
 import { askDaemon } from '../daemon/ask.js';
 import { lockDaemon } from '../daemon/lock.js';
+import type { Status } from '../daemon/status.js';
 import { CacheLayout, kinds } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
+import { mountsWithoutDaemon } from '../mount/hosts.js';
 import { formatBytes, formatTable } from '../output/text.js';
 import { tellingIfSlow } from '../output/waiting.js';
 import { cacheDirectory } from '../settings/directories.js';
@@ -62,8 +64,18 @@ async function du(layout: CacheLayout): Promise<[object, string]> {
   ];
 }
 
-/** The daemon does it, since it knows what mounts use; without one there are none, and none starts while this runs. */
+/** The daemon does it, since it knows what mounts use; without one, none starts while this runs. */
 async function trimTo(layout: CacheLayout, limit: number): Promise<Trimmed> {
+  const status = await askDaemon('GET', '/status');
+  const known = status === undefined ? [] : (JSON.parse(status) as Status).mounts.map(({ pid }) => pid);
+  const [unknown] = mountsWithoutDaemon(cacheDirectory(), known);
+  if (unknown !== undefined) {
+    const place = JSON.stringify(unknown.mountpoint);
+    throw new CrfsError(
+      'CRFS_USAGE',
+      `${place} may need what would go: it was not read since its daemon ended; read in it, or unmount it`,
+    );
+  }
   const answer = await askDaemon('POST', `/cache/trim?to=${limit}`, TRIMS_WITHIN_MS);
   if (answer !== undefined) return JSON.parse(answer) as Trimmed;
   if (!lockDaemon()) throw new CrfsError('CRFS_UNREACHABLE', 'a daemon is just starting: try again');

@@ -161,10 +161,14 @@ async function convertOneLayer(
 ): Promise<LayerResult> {
   const why = whyNoFile(destination);
   if (why !== undefined) throw new CrfsError('CRFS_USAGE', `${source} is a single layer, and goes to a file: ${why}`);
-  const size = source === '-' ? undefined : statSync(source, { throwIfNoEntry: false })?.size;
+  const from = source === '-' ? undefined : statSync(source, { throwIfNoEntry: false });
+  const there = statSync(destination, { throwIfNoEntry: false });
+  if (from && from.ino === there?.ino && from.dev === there.dev) {
+    throw new CrfsError('CRFS_USAGE', `${source} and ${destination} are one file, and the tar would be lost`);
+  }
   let step: Step | undefined;
   const onProgress = (read: number): void => {
-    step ??= progress.start(`${source}: converting`, size);
+    step ??= progress.start(`${source}: converting`, from?.size);
     step.advance(read);
   };
   const result = await convertFile(source, destination, { ...options, signal, onProgress });

@@ -6,9 +6,11 @@ import { askDaemon } from '../daemon/ask.js';
 import { linkOf } from '../daemon/processes.js';
 import type { Status } from '../daemon/status.js';
 import { CrfsError } from '../errors/error.js';
+import { mountsWithoutDaemon } from '../mount/hosts.js';
 import { escapeLine, escapeName } from '../output/terminal.js';
 import { cutTo, formatBytes, formatTable } from '../output/text.js';
 import { tellingIfSlow } from '../output/waiting.js';
+import { cacheDirectory } from '../settings/directories.js';
 
 const HELP = `
 Layers are numbered as --layer counts those of an image: 1 is the base.
@@ -34,8 +36,7 @@ export function addStatus(program: Command): void {
         ? await tellingIfSlow('waiting until all layers have been downloaded', downloaded())
         : await tellingIfSlow('waiting for the daemon to answer', askDaemon('GET', '/status'));
       if (json) process.stdout.write(`${answer ?? 'null'}\n`);
-      else if (answer === undefined) process.stdout.write('No daemon runs: a mount starts one when it needs it.\n');
-      else process.stdout.write(render(JSON.parse(answer) as Status));
+      else process.stdout.write(answer === undefined ? renderNone() : render(JSON.parse(answer) as Status));
     });
 }
 
@@ -63,6 +64,18 @@ function incomplete(name: string, fetched: NonNullable<Status['layers'][number][
   return new CrfsError('CRFS_NOT_FOUND', `${name}: ${describeDownload(fetched)} is here: ${why}`);
 }
 
+function renderNone(): string {
+  return `No daemon runs: a mount starts one when it needs it.\n${renderWaiting([])}`;
+}
+
+/** The mounts that no daemon knows yet, which `known` has the PIDs of. */
+function renderWaiting(known: readonly number[]): string {
+  const waiting = mountsWithoutDaemon(cacheDirectory(), known);
+  if (waiting.length === 0) return '';
+  const rows = waiting.map(({ pid, mountpoint }) => [escapeLine(mountpoint), String(pid)]);
+  return `\nMounted, and not read since their daemon ended:\n${formatTable([['MOUNTPOINT', 'PID'], ...rows])}`;
+}
+
 function render(status: Status): string {
   const { workers, counters, opens, mounts } = status;
   const daemon = formatTable([
@@ -76,7 +89,8 @@ function render(status: Status): string {
     ['', escapeLine(status.cache)],
     ['log', escapeLine(status.log)],
   ]);
-  return [daemon, ...mounts.map((mount) => renderMount(mount, status.layers))].join('\n');
+  const known = mounts.map((mount) => renderMount(mount, status.layers));
+  return `${[daemon, ...known].join('\n')}${renderWaiting(mounts.map(({ pid }) => pid))}`;
 }
 
 function describeUsage({ bytes, pinned, limit }: Status['usage']): string {

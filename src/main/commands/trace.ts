@@ -8,9 +8,11 @@ import type { Command } from 'commander';
 import { followDaemon } from '../daemon/ask.js';
 import type { Opening, Traced } from '../daemon/tracer.js';
 import { CrfsError } from '../errors/error.js';
+import { mountsWithoutDaemon } from '../mount/hosts.js';
 import { mountpointOf } from '../mount/umount.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
 import { tellingIfSlow } from '../output/waiting.js';
+import { cacheDirectory } from '../settings/directories.js';
 
 const HELP = `
 A line for each open of a regular file that has content: when it ended, how
@@ -56,6 +58,12 @@ async function follow(merged: string, signal: AbortSignal): Promise<AsyncIterabl
     if (typeof trace === 'object') return trace;
   }
   statSync(merged); // throws if there is nothing, or if what served it has ended
+  if (mountsWithoutDaemon(cacheDirectory()).some(({ mountpoint }) => places.has(mountpoint))) {
+    throw new CrfsError(
+      'CRFS_NOT_FOUND',
+      `${merged} was not read since its daemon ended: read in it, and trace it then`,
+    );
+  }
   throw new CrfsError('CRFS_NOT_FOUND', `${merged} is no mount of a layer: \`crfs status\` lists those that there are`);
 }
 

@@ -169,11 +169,9 @@ export class Crew {
   /** A pool whose threads cannot start (no memory, no processes left) says nothing: then another daemon has to try. */
   #watchStart(worker: number): AbortSignal {
     this.#started(worker);
-    const fail = (): never => {
-      throw new CrfsError('CRFS_INTERNAL', `worker ${worker} does not start`);
-    };
+    const late = (): void => this.#doWithout(worker, new CrfsError('CRFS_INTERNAL', `worker ${worker} does not start`));
     const giveUp = new AbortController();
-    this.#starting.set(worker, { late: setTimeout(fail, START_WITHIN_MS).unref(), giveUp });
+    this.#starting.set(worker, { late: setTimeout(late, START_WITHIN_MS).unref(), giveUp });
     return giveUp.signal;
   }
 
@@ -182,11 +180,18 @@ export class Crew {
     this.#starting.delete(worker);
   }
 
-  /** A thread has ended before it took its task, for lack of descriptors or memory: where others serve, they do without it. */
+  /** A thread has ended before it took its task, for lack of descriptors or memory. */
   #onStartFailure(error: Error): void {
-    const [worker, { giveUp } = {}] = [...this.#starting].at(-1) ?? [];
-    if (worker === undefined || this.#starting.size === this.#runs.size) throw error;
+    const worker = [...this.#starting.keys()].at(-1);
+    if (worker === undefined) throw error;
+    this.#doWithout(worker, error);
+  }
+
+  /** A worker does not start: where others serve, they do without it. */
+  #doWithout(worker: number, error: Error): void {
+    if (this.#starting.size === this.#runs.size) throw error;
     this.#log.warn({ worker, error: String(error) }, 'a worker does not start, and is done without');
+    const giveUp = this.#starting.get(worker)?.giveUp;
     this.#started(worker);
     giveUp?.abort();
   }

@@ -16,6 +16,6 @@ export async function recognise(blob: BlobSource): Promise<Layer> {
   }
   throw new CrfsError(
     'CRFS_NOT_STARGZ',
-    `${blob.name}: is no stargz layer: no footer at its end; \`crfs stargzify\` converts layers and images`,
+    `${blob.name}: is no stargz layer, or was cut short: no footer at its end; \`crfs stargzify\` converts layers and images`,
   );
 }

@@ -87,7 +87,7 @@ export function failure(error: unknown, asked: string, host: string): CrfsError 
   if (NO_TLS.has(code)) {
     return new CrfsError(
       'CRFS_UNREACHABLE',
-      `${asked}: ${host} does not speak TLS; mark it insecure in registries.conf if that is right`,
+      `${asked}: ${host} does not speak TLS: if that is right, mark a registry insecure in registries.conf, and write http:// for a URL`,
       {
         cause: error,
       },

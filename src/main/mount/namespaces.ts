@@ -2,11 +2,11 @@
 
 /** Mounts of this user in other mount namespaces: those of `podman unshare` and `unshare -m`. */
 
-import { statSync } from 'node:fs';
 import { askDaemon } from '../daemon/ask.js';
-import { linkOf, look } from '../daemon/processes.js';
+import { linkOf } from '../daemon/processes.js';
 import type { Status } from '../daemon/status.js';
 import { HOST } from './host.js';
+import { isOurs } from './hosts.js';
 import { argumentsOf, processes } from './processes.js';
 
 /** The process that serves a mount at this path in another mount namespace; undefined: there is none. */
@@ -19,10 +19,6 @@ export async function hostElsewhere(mountpoint: string): Promise<number | undefi
   if (host !== undefined) return host.pid;
   const { mounts } = JSON.parse((await askDaemon('GET', '/status')) ?? '{"mounts":[]}') as Pick<Status, 'mounts'>;
   return mounts.find((one) => one.mountpoint === mountpoint && isElsewhere(one.mountNamespace))?.pid;
-}
-
-function isOurs(pid: number): boolean {
-  return look(() => statSync(`/proc/${pid}`).uid) === process.geteuid?.();
 }
 
 /** The command that runs another one in the namespaces of a process, as its user. */

@@ -162,10 +162,10 @@ export class TarReader {
 
   /** Passes over what was not read of the last entry, and its padding. */
   async #skipContent(): Promise<void> {
-    this.#stored += this.#padding;
-    this.#padding = 0;
     while (this.#stored > 0) await this.#take(this.#stored);
     this.#stored = 0;
+    await this.#bytes.exactly(this.#padding); // there may be none behind the last entry: what is there is whole
+    this.#padding = 0;
   }
 
   /** Reads what follows a tar's end: padding. Only at its end does a compressed stream tell whether it is whole. */

@@ -42,7 +42,7 @@ export class Board {
 
   /** For `workers` workers; `buffer` is another thread's board of the same size, or none to make a new one. */
   constructor(workers: number, buffer?: SharedArrayBuffer) {
-    const jobs = 2 * workers; // a worker is in one job, and may be about to create its next
+    const jobs = 2 * workers; // see mayLeave
     const waiterBase = HEADER_WORDS + Jobs.words(jobs);
     const rowBase = waiterBase + Waiters.words;
     const words = rowBase + WorkerRows.words(workers);
@@ -137,14 +137,14 @@ export class Board {
   /**
    * Joins the job that fills chunks of a file, or creates it with this worker in it. The request that the worker took, if
    * any, becomes one of its waiters.
-   * Returns the job and whether it was created; a job of -1: there is no room for another waiter.
+   * Returns the job and whether it was created; a job of -1: there is no room for another job or waiter.
    */
   join(worker: number, run: Run): { job: number; created: boolean } {
     return this.#lock.hold(() => {
       const known = this.#jobs.find(run);
       if (known >= 0) return { job: this.#wait(worker, known) ? known : -1, created: false };
       const job = this.#jobs.prepare(run, this.generation);
-      if (!this.#wait(worker, job)) return { job: -1, created: false };
+      if (job < 0 || !this.#wait(worker, job)) return { job: -1, created: false };
       this.#jobs.open(job);
       this.#rows.setJob(worker, job);
       return { job, created: true };
@@ -198,6 +198,14 @@ export class Board {
   /** The job fails with this errno, unless it already has. */
   fail(job: number, errno: number): void {
     this.#jobs.fail(job, errno);
+  }
+
+  /**
+   * Whether a worker may leave a job that has chunks to claim, to begin another one. Such jobs are as many as there are
+   * workers at the most, and so are those with workers in them: there are rows for both.
+   */
+  mayLeave(): boolean {
+    return this.#lock.hold(() => this.#jobs.busy <= this.#rows.count);
   }
 
   /** Leaves a job. Returns true to the last one, who stays in it and must finish it. */

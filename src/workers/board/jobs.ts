@@ -73,10 +73,11 @@ export class Jobs {
     return -1;
   }
 
-  /** Writes a free row, with one worker in it. It stays free until it is opened. */
+  /** Writes a free row, with one worker in it; -1: there is none. It stays free until it is opened. */
   prepare({ layer, inode, first, count }: Run, generation: number): number {
     let job = 0;
-    while (this.#state(job) !== FREE) job++; // a worker is in one job, and there are rows for two
+    while (job < this.#rows.count && this.#state(job) !== FREE) job++;
+    if (job === this.#rows.count) return -1;
     this.#rows.clear(job);
     this.#rows.store(job, JOB_LAYER, layer);
     this.#rows.store(job, JOB_INODE, inode);

@@ -164,7 +164,7 @@ export class Filler {
       });
       if (filling.count === 1) continue;
       for (const { ring, position } of this.#board.waiting(job)) addon.progress(ring, position);
-      if (addon.hasDemand()) break;
+      if (addon.hasDemand() && this.#board.mayLeave()) break;
     }
     if (this.#board.leave(this.#worker, job)) this.#finish(filling);
     else if (filling.fd >= 0) this.#store.close(filling.fd);
