@@ -38,12 +38,15 @@ const hashed = new Map(
 );
 
 /** A daemon starts no worker of another version, which may have been installed meanwhile: that has another name. */
+function namingWorkers(source) {
+  return source.replace(/\/(\w+-worker)(\.js')/g, (_all, name, end) => `/${hashed.get(name)}${end}`);
+}
+
 const naming = {
   name: 'naming of workers',
   setup: ({ onLoad }) =>
     onLoad({ filter: /src\/main\/.*\.ts$/ }, ({ path }) => {
-      const rename = (_all, name, end) => `/${hashed.get(name)}${end}`;
-      return { loader: 'ts', contents: readFileSync(path, 'utf8').replace(/\/(\w+-worker)(\.js')/g, rename) };
+      return { loader: 'ts', contents: namingWorkers(readFileSync(path, 'utf8')) };
     }),
 };
 await build({ ...common, entryPoints: ['src/main/cli.ts'], plugins: [naming] });
