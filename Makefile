@@ -58,20 +58,25 @@ bench: all
 install: all
 	umask 022 && $(MAKE) --no-print-directory install-files
 
+# made beside the one that is there, which daemons may be started from meanwhile
+install-files: fresh = $(runtime).new
 install-files:
-	install -d "$(plugins)"
-	install -m 755 crfs-plugin.so "$(plugins)/crfs-plugin.so"
-	rm -rf "$(runtime)"
-	install -d "$(runtime)/bin" "$(runtime)/build/Release" "$(runtime)/dist" "$(bin)"
-	install -m 755 bin/crfs "$(runtime)/bin/crfs"
-	install -m 644 package.json package-lock.json .npmrc LICENSE "$(runtime)"
-	install -m 644 build/Release/crfs_addon.node "$(runtime)/build/Release"
-	cp -R dist/bundle "$(runtime)/dist/bundle"
-	cp -R node_modules "$(runtime)/node_modules"
-	cd "$(runtime)" && npm prune --omit=dev --no-progress && \
+	install -d "$(plugins)" "$(bin)"
+	rm -rf "$(fresh)" "$(runtime).old"
+	install -d "$(fresh)/bin" "$(fresh)/build/Release" "$(fresh)/dist"
+	install -m 755 bin/crfs "$(fresh)/bin/crfs"
+	install -m 644 package.json package-lock.json .npmrc LICENSE "$(fresh)"
+	install -m 644 build/Release/crfs_addon.node "$(fresh)/build/Release"
+	cp -R dist/bundle "$(fresh)/dist/bundle"
+	cp -R node_modules "$(fresh)/node_modules"
+	cd "$(fresh)" && npm prune --omit=dev --no-progress && \
 	  rm -rf package-lock.json .npmrc node_modules/.cache node_modules/typescript node_modules/@typescript
-	find "$(runtime)/node_modules" -mindepth 1 -type d -empty -delete
-	chmod -R u=rwX,go=rX "$(runtime)"
+	find "$(fresh)/node_modules" -mindepth 1 -type d -empty -delete
+	chmod -R u=rwX,go=rX "$(fresh)"
+	[ ! -e "$(runtime)" ] || mv "$(runtime)" "$(runtime).old"
+	mv "$(fresh)" "$(runtime)"
+	rm -rf "$(runtime).old"
+	install -m 755 crfs-plugin.so "$(plugins)/crfs-plugin.so"
 	ln -sfn ../lib/crfs-plugin/bin/crfs "$(bin)/crfs"
 
 uninstall:
