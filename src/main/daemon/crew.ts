@@ -14,11 +14,11 @@ import { CrfsError } from '../errors/error.js';
 import type { Supply } from '../fetch/supply.js';
 import type { Settings } from '../settings/options.js';
 import { ThreadRoom } from './descriptors.js';
+import { Starting } from './starting.js';
 
 /** By then the thread of a worker that has ended is gone. */
 const TRIM_AFTER_MS = 2000;
 const RESTART_PAUSE_MS = 100;
-const START_WITHIN_MS = 30_000;
 const LOOK_AGAIN_MS = 5000;
 
 /**
@@ -34,7 +34,7 @@ export class Crew {
   readonly #log: Logger;
   #pool: Piscina | undefined;
   readonly #ports = new Map<number, MessagePort>();
-  readonly #starting = new Map<number, { readonly late: NodeJS.Timeout; readonly giveUp: AbortController }>();
+  readonly #starting = new Starting();
   #trimming: NodeJS.Timeout | undefined;
   /** By the worker's number. */
   readonly #runs = new Map<number, Promise<void>>();
@@ -87,7 +87,7 @@ export class Crew {
 
   /** Ends the workers, after the requests that they have in hand. */
   async stop(): Promise<void> {
-    for (const { late } of this.#starting.values()) clearTimeout(late);
+    this.#starting.endAll();
     this.#wakeToStop();
     await Promise.all(this.#runs.values());
     clearTimeout(this.#trimming);
@@ -162,43 +162,28 @@ export class Crew {
       directories: { objects, drafts, tmp },
       readahead: this.#settings.readahead,
     };
-    const signal = this.#watchStart(worker);
-    await pool.run(task, { transferList: [port2], signal });
-  }
-
-  /** A pool whose threads cannot start (no memory, no processes left) says nothing: then another daemon has to try. */
-  #watchStart(worker: number): AbortSignal {
-    this.#started(worker);
     const late = (): void => this.#doWithout(worker, new CrfsError('CRFS_INTERNAL', `worker ${worker} does not start`));
-    const giveUp = new AbortController();
-    this.#starting.set(worker, { late: setTimeout(late, START_WITHIN_MS).unref(), giveUp });
-    return giveUp.signal;
-  }
-
-  #started(worker: number): void {
-    clearTimeout(this.#starting.get(worker)?.late);
-    this.#starting.delete(worker);
+    const signal = this.#starting.begin(worker, late);
+    await pool.run(task, { transferList: [port2], signal });
   }
 
   /** A thread has ended before it took its task, for lack of descriptors or memory. */
   #onStartFailure(error: Error): void {
-    const worker = [...this.#starting.keys()].at(-1);
+    const worker = this.#starting.last;
     if (worker === undefined) throw error;
     this.#doWithout(worker, error);
   }
 
-  /** A worker does not start: where others serve, they do without it. */
+  /** A worker does not start: where others serve, they do without it; else another daemon has to try. */
   #doWithout(worker: number, error: Error): void {
-    if (this.#starting.size === this.#runs.size) throw error;
+    if (this.#starting.count === this.#runs.size) throw error;
     this.#log.warn({ worker, error: String(error) }, 'a worker does not start, and is done without');
-    const giveUp = this.#starting.get(worker)?.giveUp;
-    this.#started(worker);
-    giveUp?.abort();
+    this.#starting.giveUp(worker);
   }
 
   #onReport(worker: number, report: Report): void {
     if ('serves' in report) {
-      this.#started(worker);
+      this.#starting.end(worker);
       return;
     }
     if ('short' in report) {
