@@ -83,7 +83,7 @@ async function asUser(machine: Machine, script: string): Promise<string> {
   chmodSync(machine.directory('run'), 0o700);
   const bind = `for f in passwd group subuid subgid; do mount --bind ${etc}/$f /etc/$f; done`;
   const become = ['setpriv', '--reuid', `${uid}`, '--regid', `${uid}`, '--clear-groups'];
-  const end = `trap 'crfs stop; podman system migrate' EXIT`;
+  const end = `trap 'crfs stop >/dev/null; podman system migrate' EXIT`;
   return await inNamespace(machine, bind, [...become, 'sh', '-ec', `${end}\n${script}`]);
 }
 

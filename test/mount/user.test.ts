@@ -79,7 +79,7 @@ for (const many of [false, true]) {
       const write = many ? 'echo more >>etc/of-another; chown 7:8 etc/text; rmdir home' : 'echo more >>etc/text';
       const script = `
         fuse-overlayfs -o ${options} merged
-        trap 'cd ..; umount merged; ${crfs} stop' EXIT
+        trap 'cd ..; umount merged; ${crfs} stop >/dev/null' EXIT
         cd merged
         ${look(many)}
         ${crfs} status --json >../status
