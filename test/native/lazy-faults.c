@@ -14,6 +14,8 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 static void a_reader_that_waits_can_be_killed(void) {
@@ -90,6 +92,23 @@ static void reads_time_out(void) {
   reads_fail(ETIMEDOUT);
 }
 
+static int no_room; /* for the descriptors of a connection, on their way from one table to another */
+
+/* In place of libc's. */
+ssize_t sendmsg(int socket, const struct msghdr *packet, int flags) {
+  const struct cmsghdr *rights = CMSG_FIRSTHDR(packet);
+  if (!no_room || rights == NULL || rights->cmsg_len != CMSG_LEN(CRFS_CONNECTION_FDS * sizeof(int)))
+    return syscall(SYS_sendmsg, socket, packet, flags);
+  errno = ETOOMANYREFS;
+  return -1;
+}
+
+static void reads_fail_while_nothing_can_be_lent(void) {
+  alarm(60); /* rather than wait for ever */
+  no_room = 1;
+  reads_fail(EIO);
+}
+
 /* As in a sandbox that keeps mounts away. */
 static void forbid_fsopen(void) {
   struct sock_filter code[] = {
@@ -125,6 +144,7 @@ static const struct scenario scenarios[] = {
     {"eio", reads_end_in_eio},
     {"enospc", reads_find_no_space},
     {"timeout", reads_time_out},
+    {"no-loan", reads_fail_while_nothing_can_be_lent},
 };
 
 int main(int argc, char **argv) {

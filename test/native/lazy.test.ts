@@ -54,6 +54,7 @@ const troubles: readonly Reading[] = [
   { title: 'a worker that fills nothing in ends reads in an error', scenario: 'eio', fault: 'lie' },
   { title: 'an answer that is no errno ends reads in an error', scenario: 'eio', fault: 'nonsense' },
   { title: 'a full disk is told to readers', scenario: 'enospc', fault: 'enospc' },
+  { title: 'where no connection can be lent reads end in an error', scenario: 'no-loan' },
   {
     title: 'a read of which no byte arrives ends after CRFS_TIMEOUT',
     scenario: 'timeout',
