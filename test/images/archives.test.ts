@@ -10,6 +10,7 @@ import { ociArchiveDestination } from '../../src/main/images/archive-destination
 import { convertImageBetween as convert } from '../convert/image-setting.js';
 import { Layout } from '../convert/layout.js';
 import { scratch } from '../convert/setting.js';
+import { mountingTest } from '../tools/machine.js';
 import { sha256 } from '../tools/read-layer.js';
 import { run } from '../tools/run.js';
 import { type TarEntry, tarEnd, tarEntry } from '../tools/tar-writer.js';
@@ -110,7 +111,7 @@ for (const form of [['gnu'], ['pax', '0.0'], ['pax', '0.1'], ['pax', '1.0']] as 
   });
 }
 
-const mounting = process.geteuid?.() === 0 ? test : test.skip;
+const mounting = mountingTest();
 
 mounting('an archive that cannot be begun on a full disk leaves nothing behind', async (t) => {
   const disk = scratch(t);

@@ -46,7 +46,7 @@ export interface Symbol {
 /** Compiles the sources of a folder as the build does. Resolves to the symbols of all, variables of functions included. */
 export async function symbolsOf(directory: string): Promise<Symbol[]> {
   const symbols: Symbol[] = [];
-  const cflags = await fuse('--cflags');
+  const cflags = await fuse.cflags();
   for (const source of await filesIn(directory, '.c')) {
     const path = join(objects, `${source.replaceAll('/', '-')}.built.o`);
     await mkdir(objects, { recursive: true });
@@ -64,8 +64,13 @@ export interface Program {
 }
 
 /** What a compiler is told of libfuse. */
-async function fuse(what: '--cflags' | '--libs'): Promise<string[]> {
-  return (await run('pkg-config', [what, 'fuse3'])).toString().trim().split(/ +/);
+const fuse = {
+  cflags: once(() => packageFlags('--cflags')),
+  libs: once(() => packageFlags('--libs')),
+};
+
+async function packageFlags(which: string): Promise<string[]> {
+  return (await run('pkg-config', [which, 'fuse3'])).toString().trim().split(/ +/);
 }
 
 const OPTIONS = ['-std=gnu11', '-g', '-Wall', '-Wextra', '-Werror', '-D_GNU_SOURCE', '-D_FILE_OFFSET_BITS=64'];
@@ -96,7 +101,7 @@ async function object(source: string, watch: Watch): Promise<string> {
   const path = join(objects, `${source.replaceAll('/', '-')}.${watch}.o`);
   const made = await stat(path).catch(() => undefined);
   if (made && made.mtimeMs > (await newestSource())) return path;
-  const include = ['-Icsrc', '-Itest', '-pthread', ...(await fuse('--cflags'))];
+  const include = ['-Icsrc', '-Itest', '-pthread', ...(await fuse.cflags())];
   return await make(path, [...OPTIONS, ...flags[watch], ...include, '-c', source]);
 }
 
@@ -105,7 +110,7 @@ export async function compile({ name, sources, watch }: Program): Promise<string
   await mkdir(objects, { recursive: true });
   const made = await Promise.all([`test/native/${name}.c`, ...sources].map((source) => object(source, watch)));
   const lazy = sources.some((source) => source.startsWith('csrc/lazy/'));
-  const libraries = ['-ldl', ...(lazy ? await fuse('--libs') : [])];
+  const libraries = ['-ldl', ...(lazy ? await fuse.libs() : [])];
   return await make(join(objects, `${name}.${watch}`), [...flags[watch], '-pthread', ...made, ...libraries]);
 }
 

@@ -87,7 +87,7 @@ export class Crew {
 
   /** Ends the workers, after the requests that they have in hand. */
   async stop(): Promise<void> {
-    this.#starting.endAll();
+    this.#starting.waitNoMore();
     this.#wakeToStop();
     await Promise.all(this.#runs.values());
     clearTimeout(this.#trimming);

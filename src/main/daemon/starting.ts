@@ -36,8 +36,8 @@ export class Starting {
     giveUp?.abort();
   }
 
-  /** Nobody waits for any of them. */
-  endAll(): void {
-    for (const worker of this.#workers.keys()) this.end(worker);
+  /** None of them is late any more, as all is about to end. */
+  waitNoMore(): void {
+    for (const { late } of this.#workers.values()) clearTimeout(late);
   }
 }
