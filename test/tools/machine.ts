@@ -55,6 +55,17 @@ export function mountingTest(why: string | undefined = whyNoMounts()): typeof te
   return test.skip;
 }
 
+/** Removes a directory. Returns whether it has gone, wholly: nothing was made in it meanwhile, or is mounted there. */
+function isRemoved(directory: string): boolean {
+  try {
+    rmSync(directory, { recursive: true, force: true });
+    return true;
+  } catch (error) {
+    if (['EBUSY', 'ENOTEMPTY'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+    throw error;
+  }
+}
+
 /** Waits, with bounded patience, until something is so. `what` names it. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
   for (const end = Date.now() + PATIENCE_MS; !(await holds()); await sleep(20)) {
@@ -165,8 +176,10 @@ export class Machine {
   /** Unmounts everything, ends the daemon, if there ever was one, and removes all files. */
   async dispose(): Promise<void> {
     for (const mount of this.#mounts) await mount.unmount().catch(() => run('umount', ['-l', mount.merged]));
-    if (existsSync(join(this.#cache, 'crfs-plugin'))) await this.crfs('stop');
-    // a daemon that was about to start makes its directories, and finds them gone
-    rmSync(this.root, { recursive: true, force: true, maxRetries: 100, retryDelay: 100 });
+    // a host that was about to end may have started one more daemon, which makes its directories meanwhile
+    await until('the directories of a test are gone', async () => {
+      if (existsSync(join(this.#cache, 'crfs-plugin'))) await this.crfs('stop');
+      return isRemoved(this.root);
+    });
   }
 }
