@@ -2,7 +2,8 @@
 
 /** A read waits for the chunks that it touches, and for nothing else; whatever reads, the bytes are right. */
 
-import { readFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { noise } from '../tools/content.js';
 import { Gate } from '../tools/gate.js';
@@ -74,6 +75,23 @@ mounting('more readers than the host has threads all read in the end, and so doe
   await until('many of them wait', () => gate.arrivals >= READERS);
   gate.open();
   await Promise.all(readings);
+});
+
+mounting('a reader that goes on from chunk to chunk, all of which are there, has the next ones fetched', async (t) => {
+  const large = noise(24 * MIB);
+  const layer = await remoteLayer(t, { large });
+  const { proxy, mount, chunks } = layer;
+  const gate = new Gate(); // so that the file stays a draft, which tells what is there
+  t.teardown(() => gate.open());
+  proxy.fault = onlyThese(gate, { from: 0, end: chunks('large')[19]?.end ?? 0 });
+  const file = await open(join(mount.merged, 'large'), constants.O_RDONLY | constants.O_DIRECT);
+  t.teardown(() => file.close());
+  for (let chunk = 0; chunk < 16; chunk++) {
+    if (chunk >= 2)
+      await until(`chunk ${chunk} is there before its reader`, () => draftsOf(layer, 24)[0]?.[chunk] === true);
+    const { buffer } = await file.read(Buffer.alloc(4096), 0, 4096, chunk * MIB);
+    t.true(buffer.equals(large.subarray(chunk * MIB, chunk * MIB + 4096)));
+  }
 });
 
 for (const workers of [1, 2]) {
