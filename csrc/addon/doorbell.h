@@ -3,7 +3,7 @@
 #ifndef CRFS_ADDON_DOORBELL_H
 #define CRFS_ADDON_DOORBELL_H
 
-#include "shared/ring.h"
+#include "shared/doorbell.h"
 
 namespace crfs {
 

@@ -240,7 +240,7 @@ Napi::Value Submit(const Napi::CallbackInfo &info) {
   request->chunk_count = Uint(info, 4);
   request->flags = 0;
   crfs_ring_abandon(request, position);
-  crfs_ring_publish(request, position, Doorbell());
+  crfs_ring_publish(ring->shared, position, Doorbell());
   return Napi::Boolean::New(info.Env(), true);
 }
 

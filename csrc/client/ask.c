@@ -14,14 +14,14 @@ static int errno_of(uint32_t result) {
   return error < CRFS_ERRNO_LIMIT ? (int)error : EIO;
 }
 
-static void put(struct crfs_request *request, const struct crfs_wanted *wanted, uint32_t position,
-                struct crfs_doorbell *doorbell) {
+static void put(struct crfs_connection *connection, const struct crfs_wanted *wanted, struct crfs_request *request,
+                uint32_t position) {
   request->layer = wanted->number;
   request->inode = wanted->inode;
   request->chunk_first = wanted->first;
   request->chunk_count = wanted->count;
   request->flags = wanted->flags;
-  crfs_ring_publish(request, position, doorbell);
+  crfs_ring_publish(connection->ring, position, connection->doorbell);
 }
 
 /* Publishes a request. Returns it, or NULL: no room in time, or nobody to ask. */
@@ -31,7 +31,7 @@ static struct crfs_request *publish(struct crfs_connection *connection, const st
   while ((request = crfs_ring_reserve(connection->ring, position, next_look(deadline_ns))) == NULL)
     if (crfs_control_is_gone(&connection->control) || crfs_now_ns() >= deadline_ns)
       return NULL;
-  put(request, wanted, *position, connection->doorbell);
+  put(connection, wanted, request, *position);
   return request;
 }
 
@@ -78,7 +78,7 @@ void crfs_ask_ahead(struct crfs_connection *connection, const struct crfs_wanted
   struct crfs_request *request = crfs_ring_reserve(connection->ring, &position, 0);
   if (request == NULL)
     return;
-  put(request, wanted, position, connection->doorbell);
+  put(connection, wanted, request, position);
   if (crfs_ring_abandon(request, position) != CRFS_ABANDONED)
     crfs_ring_free(connection->ring, position);
 }

@@ -42,7 +42,7 @@
 
 #include <stdint.h>
 
-#define CRFS_CONTROL_VERSION 5u
+#define CRFS_CONTROL_VERSION 6u
 #define CRFS_CONTROL_TEXT_LIMIT 32768u /* bytes of text in a message */
 #define CRFS_CONTROL_FD_LIMIT 4
 #define CRFS_BUSY_INTERVAL_MS 2000

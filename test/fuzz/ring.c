@@ -18,8 +18,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (size >= sizeof tail) {
     memcpy(&tail, data, sizeof tail);
     size_t rest = size - sizeof tail;
-    /* the header counts for little: most of what comes goes into the requests */
-    memcpy(ring->requests, data + sizeof tail, rest < sizeof ring->requests ? rest : sizeof ring->requests);
+    /* the header counts for little: what comes goes into the queue, and into the requests behind it */
+    const size_t room = sizeof *ring - offsetof(struct crfs_ring, queue);
+    memcpy(ring->queue, data + sizeof tail, rest < room ? rest : room);
   }
   unsigned claims = 0;
   for (struct crfs_request *r; (r = crfs_ring_claim(ring, &tail, &position, &out)) != NULL; claims++) {

@@ -159,7 +159,7 @@ static void scribble(void) {
   request->inode = number();
   request->chunk_first = number();
   request->chunk_count = number();
-  crfs_ring_publish(request, position, doorbell);
+  crfs_ring_publish(ring, position, doorbell);
 }
 
 static void take_descriptors(struct msghdr *packet, uint32_t type) {

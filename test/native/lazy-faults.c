@@ -28,7 +28,7 @@ static void a_reader_that_waits_can_be_killed(void) {
     char byte;
     _exit(pread(fd, &byte, 1, THIRD) < 0);
   }
-  wait_until_held();
+  wait_until_held(1);
   CHECK(kill(reader, SIGKILL) == 0 && waitpid(reader, &status, 0) == reader && WIFSIGNALED(status));
   open_gate();
   check_content(fd, BIG);
@@ -47,7 +47,7 @@ static void a_host_whose_reader_waits_can_be_killed(void) {
     pread(fd, &byte, 1, THIRD);
     _exit(0);
   }
-  wait_until_held();
+  wait_until_held(1);
   CHECK(kill(host, SIGKILL) == 0 && waitpid(host, &status, 0) == host && WIFSIGNALED(status));
 }
 
@@ -63,7 +63,7 @@ static void a_mount_ends_while_a_reader_waits(void) {
   CHECK(host_load() == 0);
   int fd = open_lazily(BIG);
   CHECK(pthread_create(&waits, NULL, fail_to_read_third, &fd) == 0);
-  wait_until_held();
+  wait_until_held(1);
   host_unload();
   CHECK(pthread_join(waits, NULL) == 0);
   CHECK_ERRNO(pread(fd, &byte, 1, 0), ENOTCONN);

@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -48,9 +49,10 @@ static inline void open_gate(void) {
   close(open(in_root("gate"), O_WRONLY | O_CREAT, 0600));
 }
 
-/* Until the daemon holds a request up. */
-static inline void wait_until_held(void) {
-  while (access(in_root("held"), F_OK) != 0)
+/* Until the daemon holds so many requests up. */
+static inline void wait_until_held(int count) {
+  struct stat st;
+  while (stat(in_root("held"), &st) < 0 || st.st_size < count)
     poll(NULL, 0, 1);
 }
 

@@ -11,6 +11,8 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
+#define CROWD 100 /* readers that wait at a time */
+
 static void *read_third(void *fd) {
   check_chunk(*(int *)fd, THIRD);
   return NULL;
@@ -34,7 +36,7 @@ static void an_open_does_not_wait_and_a_read_waits_for_its_chunk(void) {
   CHECK(host_load() == 0);
   int fd = open_lazily(BIG);
   CHECK(pthread_create(&waits, NULL, read_third, &fd) == 0);
-  wait_until_held();
+  wait_until_held(1);
   for (int i = 0; i < 16; i++)
     CHECK(pthread_create(&threads[i], NULL, read_all_but_the_third, NULL) == 0);
   for (int i = 0; i < 16; i++)
@@ -49,6 +51,38 @@ static void an_open_does_not_wait_and_a_read_waits_for_its_chunk(void) {
   close(fd);
   host_unload();
   CHECK(descriptors() == before);
+}
+
+static void *open_and_read_third(void *unused) {
+  int fd = open_lazily(BIG);
+  (void)unused;
+  check_chunk(fd, THIRD);
+  close(fd);
+  return NULL;
+}
+
+static void check_first_byte(int fd, const char *path) {
+  unsigned char byte;
+  CHECK(pread(fd, &byte, 1, 0) == 1 && byte == sample_byte(inode_of(path), 0));
+}
+
+static void many_wait_and_others_read(void) {
+  pthread_t crowd[CROWD];
+  alarm(240); /* rather than wait for ever */
+  CHECK(host_load() == 0);
+  int there = open_lazily("bin/sh");
+  check_first_byte(there, "bin/sh");
+  for (int i = 0; i < CROWD; i++)
+    CHECK(pthread_create(&crowd[i], NULL, open_and_read_third, NULL) == 0);
+  wait_until_held(CROWD);
+  check_first_byte(there, "bin/sh");
+  read_file("etc/passwd"); /* its chunks are asked for */
+  open_gate();
+  for (int i = 0; i < CROWD; i++)
+    CHECK(pthread_join(crowd[i], NULL) == 0);
+  close(there);
+  read_all_files();
+  host_unload();
 }
 
 static void the_name_of(char name[80], const char *directory, const char *path) {
@@ -140,6 +174,7 @@ static void reads_all(void) {
 static const struct scenario scenarios[] = {
     {"all", reads_all},
     {"chunk", an_open_does_not_wait_and_a_read_waits_for_its_chunk},
+    {"crowd", many_wait_and_others_read},
     {"no-further", a_read_touches_no_further_chunk},
     {"unlinked", a_draft_that_loses_its_name_is_replaced},
     {"published", a_file_is_published_while_it_is_read},

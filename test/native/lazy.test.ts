@@ -37,6 +37,7 @@ interface Reading {
 const readings: readonly Reading[] = [
   { title: 'files of several chunks are opened lazily until they are whole', scenario: 'all' },
   { title: 'an open does not wait, and a read waits for its chunk alone', scenario: 'chunk', fault: 'hold-third' },
+  { title: 'while a hundred readers wait others read', scenario: 'crowd', fault: 'hold-third' },
   { title: 'a read touches no chunk but its own', scenario: 'no-further' },
   { title: 'a draft that loses its name under a reader is replaced', scenario: 'unlinked' },
   { title: 'a file can be published under a reader', scenario: 'published' },
@@ -85,6 +86,7 @@ for (const { scenario, fault = '' } of [
   { scenario: 'all' },
   { scenario: 'all', fault: 'again' },
   { scenario: 'chunk', fault: 'hold-third' },
+  { scenario: 'crowd', fault: 'hold-third' },
   { scenario: 'unlinked' },
   { scenario: 'published' },
 ]) {

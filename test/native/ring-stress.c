@@ -64,7 +64,7 @@ static void produce_one(uint32_t number) {
   r->inode = number;
   r->chunk_first = 0;
   r->chunk_count = 1;
-  crfs_ring_publish(r, position, &s->bell);
+  crfs_ring_publish(&s->ring, position, &s->bell);
   if (gives_up(number)) {
     result = crfs_ring_abandon(r, position);
     if (result == CRFS_ABANDONED) {
@@ -167,8 +167,12 @@ int main(int argc, char **argv) {
     CHECK(s->seen[i] == 1);
   CHECK(s->answered + s->abandoned == requests && s->overslept == 0);
   CHECK(s->ring.waiters == 0 && s->bell.sleepers == 0);
-  for (uint32_t i = 0; i < CRFS_RING_SIZE; i++) /* nothing leaked: each request waits for its next lap */
-    CHECK(s->ring.requests[(requests + i) % CRFS_RING_SIZE].turn == requests + i);
+  uint32_t laps = 0;
+  for (uint32_t i = 0; i < CRFS_RING_SIZE; i++) { /* nothing leaked: each request waits for its next lap */
+    CHECK(s->ring.requests[i].turn % CRFS_RING_SIZE == i);
+    laps += crfs_ring_lap(s->ring.requests[i].turn);
+  }
+  CHECK(laps == requests && s->ring.head == requests);
   printf("served %u answered %u abandoned %u late %u\n", s->served, s->answered, s->abandoned, s->late);
   return 0;
 }

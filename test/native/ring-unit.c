@@ -20,7 +20,7 @@ static void start_at(uint32_t position) {
   /* as after so many requests */
   ring.head = tail = position;
   for (uint32_t i = 0; i < CRFS_RING_SIZE; i++)
-    ring.requests[(position + i) % CRFS_RING_SIZE].turn = position + i;
+    ring.requests[(position + i) % CRFS_RING_SIZE].turn = position + i; /* free */
 }
 
 static struct crfs_request *publish(uint32_t inode, uint32_t *position) {
@@ -30,7 +30,7 @@ static struct crfs_request *publish(uint32_t inode, uint32_t *position) {
   r->inode = inode;
   r->chunk_first = inode + 2;
   r->chunk_count = inode + 3;
-  crfs_ring_publish(r, *position, &bell);
+  crfs_ring_publish(&ring, *position, &bell);
   return r;
 }
 
@@ -65,10 +65,28 @@ static void what_is_reserved_but_not_published_cannot_be_claimed(void) {
   uint32_t first, second, theirs;
   start_at(0);
   struct crfs_request *r = crfs_ring_reserve(&ring, &first, SOON);
-  publish(2, &second);
   CHECK(claim(&theirs, &out) == NULL);
-  crfs_ring_publish(r, first, &bell);
-  CHECK(claim(&theirs, &out) == r && claim(&theirs, &out) != NULL && theirs == second);
+  CHECK(publish(2, &second) != r);
+  CHECK(claim(&theirs, &out) != NULL && theirs == second && claim(&theirs, &out) == NULL);
+  crfs_ring_publish(&ring, first, &bell);
+  CHECK(claim(&theirs, &out) == r && theirs == first);
+}
+
+static void requests_go_by_one_that_waits_for_its_answer(void) {
+  struct crfs_request out;
+  uint32_t waiting, mine, theirs;
+  start_at(0);
+  struct crfs_request *first = publish(0, &waiting);
+  CHECK(claim(&theirs, &out) == first);
+  for (uint32_t i = 1; i < 3 * CRFS_RING_SIZE; i++) {
+    struct crfs_request *r = publish(i, &mine);
+    CHECK(r != first && claim(&theirs, &out) == r && theirs == mine && out.inode == i);
+    crfs_ring_complete(&ring, theirs, 0);
+    crfs_ring_free(&ring, mine);
+  }
+  CHECK(crfs_ring_wait(first, waiting, SOON) == CRFS_PENDING);
+  crfs_ring_complete(&ring, waiting, EIO);
+  CHECK(crfs_ring_wait(first, waiting, SOON) == CRFS_DONE + EIO);
 }
 
 static void a_full_ring_refuses_in_time_and_takes_again(void) {
@@ -161,10 +179,11 @@ static void the_doorbell_wakes_a_sleeper_and_remembers_a_ring(void) {
   sleep_on_the_bell(&count); /* rung since: returns at once */
 }
 
-static void a_turn_that_makes_no_sense_is_given_up_in_time(void) {
+static void turns_that_make_no_sense_are_given_up_in_time(void) {
   uint32_t position;
   start_at(0);
-  ring.requests[0].turn = 7;
+  for (uint32_t i = 0; i < CRFS_RING_SIZE; i++)
+    ring.requests[i].turn = i + 7;
   CHECK(crfs_ring_reserve(&ring, &position, SOON) == NULL);
 }
 
@@ -215,12 +234,13 @@ int main(void) {
   a_new_ring_says_what_it_is();
   a_request_is_claimed_and_answered_once();
   what_is_reserved_but_not_published_cannot_be_claimed();
+  requests_go_by_one_that_waits_for_its_answer();
   a_full_ring_refuses_in_time_and_takes_again();
   an_abandoned_request_is_freed_by_whoever_comes_second();
   a_request_that_is_answered_twice_keeps_its_first_answer();
   positions_wrap_around();
   the_doorbell_wakes_a_sleeper_and_remembers_a_ring();
-  a_turn_that_makes_no_sense_is_given_up_in_time();
+  turns_that_make_no_sense_are_given_up_in_time();
   a_trace_is_read_once_in_order();
   what_a_trace_overwrote_is_counted();
   an_unfinished_opening_holds_the_trace_up();
