@@ -4,13 +4,14 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 plugins = $(DESTDIR)$(PREFIX)/libexec/fuse-overlayfs
+libexec = $(DESTDIR)$(PREFIX)/libexec/crfs-plugin
 runtime = $(DESTDIR)$(PREFIX)/lib/crfs-plugin
 bin = $(DESTDIR)$(PREFIX)/bin
 
 native = binding.gyp $(shell find csrc -type f)
 typescript = tsconfig.json $(shell find src test bench -name '*.ts' 2>/dev/null)
 
-all: crfs-plugin.so dist/.built
+all: crfs-plugin.so crfs-lower dist/.built
 
 # what the build needs from the system and from npm
 node_modules/.package-lock.json: package-lock.json scripts/system-packages
@@ -24,6 +25,10 @@ build/.built: $(native) node_modules/.package-lock.json
 
 crfs-plugin.so: build/.built
 	cp build/Release/crfs-plugin.so $@.new
+	mv $@.new $@
+
+crfs-lower: build/.built
+	cp build/Release/crfs-lower $@.new
 	mv $@.new $@
 
 dist/.built: $(typescript) scripts/bundle.mjs node_modules/.package-lock.json
@@ -61,7 +66,7 @@ install: all
 # made beside the one that is there, which daemons may be started from meanwhile
 install-files: fresh = $(runtime).new
 install-files:
-	install -d "$(plugins)" "$(bin)"
+	install -d "$(plugins)" "$(libexec)" "$(bin)"
 	rm -rf "$(fresh)" "$(runtime).old"
 	install -d "$(fresh)/bin" "$(fresh)/build/Release" "$(fresh)/dist"
 	install -m 755 bin/crfs "$(fresh)/bin/crfs"
@@ -77,13 +82,14 @@ install-files:
 	mv "$(fresh)" "$(runtime)"
 	rm -rf "$(runtime).old"
 	install -m 755 crfs-plugin.so "$(plugins)/crfs-plugin.so"
+	install -m 755 crfs-lower "$(libexec)/crfs-lower"
 	ln -sfn ../lib/crfs-plugin/bin/crfs "$(bin)/crfs"
 
 uninstall:
 	rm -f "$(plugins)/crfs-plugin.so" "$(bin)/crfs"
-	rm -rf "$(runtime)"
+	rm -rf "$(runtime)" "$(libexec)"
 
 clean:
-	rm -rf build dist crfs-plugin.so
+	rm -rf build dist crfs-plugin.so crfs-lower
 
 .PHONY: all demo test test-repeat sanitize bench install install-files uninstall clean

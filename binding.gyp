@@ -90,6 +90,48 @@
       "libraries": ["-ldl", "-lpthread", "<!@(pkg-config --libs fuse3)"],
       "include_dirs": ["<!@(pkg-config --cflags-only-I fuse3 | sed 's/-I//g')"],
       "include_dirs!": ["<(node_root_dir)/include/node"]
+    },
+    {
+      "target_name": "crfs-lower",
+      "type": "executable",
+      "sources": [
+        "csrc/client/ask.c",
+        "csrc/client/attributes.c",
+        "csrc/client/command.c",
+        "csrc/client/connection.c",
+        "csrc/client/control.c",
+        "csrc/client/descriptors.c",
+        "csrc/client/introduction.c",
+        "csrc/client/mapping.c",
+        "csrc/client/object.c",
+        "csrc/client/report.c",
+        "csrc/client/runtime.c",
+        "csrc/client/session.c",
+        "csrc/client/source.c",
+        "csrc/client/start.c",
+        "csrc/client/tally.c",
+        "csrc/client/timeout.c",
+        "csrc/lazy/buffers.c",
+        "csrc/lazy/content.c",
+        "csrc/lazy/file.c",
+        "csrc/lazy/mount.c",
+        "csrc/lower/handover.c",
+        "csrc/lower/main.c",
+        "csrc/lower/namespace.c",
+        "csrc/lower/operations.c",
+        "csrc/lower/overlay.c",
+        "csrc/lower/recent.c",
+        "csrc/lower/server.c",
+        "csrc/lower/tree.c",
+        "csrc/shared/index-tables.c",
+        "csrc/shared/index.c",
+        "csrc/shared/parts.c"
+      ],
+      "cflags_c": ["-std=gnu11"],
+      "defines": ["FUSE_USE_VERSION=<!(pkg-config --atleast-version=3.12 fuse3 && echo 312 || echo 35)"],
+      "libraries": ["-ldl", "-lpthread", "<!@(pkg-config --libs fuse3)"],
+      "include_dirs": ["<!@(pkg-config --cflags-only-I fuse3 | sed 's/-I//g')"],
+      "include_dirs!": ["<(node_root_dir)/include/node"]
     }
   ]
 }

@@ -48,8 +48,8 @@ int crfs_command_find(struct crfs_command *command, struct crfs_failure *failure
     return take_wanted(command, wanted, failure);
   if (dladdr(command->near, &own) == 0 || realpath(own.dli_fname, place) == NULL || !cut(place, NULL))
     return crfs_fail(failure, ENOENT, "cannot tell where crfs-plugin is; set " VARIABLE " to the path of crfs");
-  if (take(command, place, "bin/crfs") ||
-      (cut(place, "fuse-overlayfs") && cut(place, "libexec") && take(command, place, "lib/crfs-plugin/bin/crfs")))
+  if (take(command, place, "bin/crfs") || ((cut(place, "fuse-overlayfs") || cut(place, "crfs-plugin")) &&
+                                           cut(place, "libexec") && take(command, place, "lib/crfs-plugin/bin/crfs")))
     return 0;
   return crfs_fail(failure, ENOENT, "found no crfs command next to %.800s; set " VARIABLE " to its path",
                    own.dli_fname);

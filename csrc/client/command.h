@@ -15,8 +15,8 @@ struct crfs_command {
 };
 
 /* Finds it, unless that was done: $CRFS_PLUGIN_DAEMON; or bin/crfs beside the object file that `near` lies in; or
- * PREFIX/lib/crfs-plugin/bin/crfs where that file is in PREFIX/libexec/fuse-overlayfs. Returns 0, or -1 with FAILURE.
- * Relative paths count from the working directory of now. */
+ * PREFIX/lib/crfs-plugin/bin/crfs where that file is in PREFIX/libexec/fuse-overlayfs or PREFIX/libexec/crfs-plugin.
+ * Returns 0, or -1 with FAILURE. Relative paths count from the working directory of now. */
 int crfs_command_find(struct crfs_command *command, struct crfs_failure *failure);
 
 #endif

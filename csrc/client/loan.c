@@ -134,7 +134,8 @@ static int borrow(struct crfs_loan *loan, const struct crfs_connection *dead) {
   return result;
 }
 
-struct crfs_connection *crfs_loan_hold(struct crfs_loan *loan, const struct crfs_layer *layer, uint32_t *number) {
+static struct crfs_connection *hold(void *self, const struct crfs_layer *layer, uint32_t *number) {
+  struct crfs_loan *loan = self;
   pthread_mutex_lock(&loan->state);
   struct crfs_connection *connection = loan->current;
   if (connection != NULL)
@@ -144,9 +145,10 @@ struct crfs_connection *crfs_loan_hold(struct crfs_loan *loan, const struct crfs
   return connection;
 }
 
-struct crfs_connection *crfs_loan_acquire(struct crfs_loan *loan, const struct crfs_layer *layer, uint32_t *number) {
+static struct crfs_connection *acquire(void *self, const struct crfs_layer *layer, uint32_t *number) {
+  struct crfs_loan *loan = self;
   for (int i = 0; i <= RENEWALS; i++) {
-    struct crfs_connection *connection = crfs_loan_hold(loan, layer, number);
+    struct crfs_connection *connection = hold(loan, layer, number);
     if (connection != NULL && !crfs_control_is_gone(&connection->control))
       return connection;
     int result = borrow(loan, connection);
@@ -157,4 +159,8 @@ struct crfs_connection *crfs_loan_acquire(struct crfs_loan *loan, const struct c
   }
   errno = EIO;
   return NULL;
+}
+
+struct crfs_channel crfs_loan_channel(struct crfs_loan *loan) {
+  return (struct crfs_channel){.session = loan->session, .self = loan, .acquire = acquire, .hold = hold};
 }

@@ -6,6 +6,7 @@
 #ifndef CRFS_CLIENT_LOAN_H
 #define CRFS_CLIENT_LOAN_H
 
+#include "client/channel.h"
 #include "client/session.h"
 
 struct crfs_loan {
@@ -25,12 +26,7 @@ void crfs_loan_lend(struct crfs_session *session, int socket);
 int crfs_loan_begin(struct crfs_loan *loan, struct crfs_session *session, int socket);
 void crfs_loan_end(struct crfs_loan *loan);
 
-/* The connection of now, of a daemon that may have ended, and the number by which that knew LAYER; or NULL: none was
- * needed yet. Waits for nobody. */
-struct crfs_connection *crfs_loan_hold(struct crfs_loan *loan, const struct crfs_layer *layer, uint32_t *number);
-
-/* The connection of a daemon that lives, and the number by which that knows LAYER; for crfs_connection_release. Returns
- * NULL and errno: no daemon can be had, which whoever lends has reported. Any thread of the borrowers' table. */
-struct crfs_connection *crfs_loan_acquire(struct crfs_loan *loan, const struct crfs_layer *layer, uint32_t *number);
+/* Borrows whenever the daemon of now is gone: for all threads of the borrowers' table. */
+struct crfs_channel crfs_loan_channel(struct crfs_loan *loan);
 
 #endif

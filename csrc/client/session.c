@@ -142,6 +142,20 @@ struct crfs_connection *crfs_session_acquire_live(const struct crfs_layer *layer
   return NULL;
 }
 
+static struct crfs_connection *acquire_live(void *self, const struct crfs_layer *layer, uint32_t *number) {
+  (void)self;
+  return crfs_session_acquire_live(layer, number);
+}
+
+static struct crfs_connection *acquire(void *self, const struct crfs_layer *layer, uint32_t *number) {
+  (void)self;
+  return crfs_session_acquire(layer, number);
+}
+
+struct crfs_channel crfs_session_channel(struct crfs_session *session) {
+  return (struct crfs_channel){.session = session, .acquire = acquire_live, .hold = acquire};
+}
+
 /* Whether what was put into a list is open, by OUTCOME: at once, or by the next daemon where this one is gone, since
  * renewing the connection opens all that is in the lists. */
 static int is_open(struct crfs_session *session, enum crfs_outcome outcome, struct crfs_failure *failure) {

@@ -7,6 +7,7 @@
 #ifndef CRFS_CLIENT_SESSION_H
 #define CRFS_CLIENT_SESSION_H
 
+#include "client/channel.h"
 #include "client/connection.h"
 #include "client/layer.h"
 
@@ -61,6 +62,9 @@ int crfs_session_renew(struct crfs_session *session, const struct crfs_connectio
 /* As crfs_session_acquire, but of a daemon that lives: renews the connection where it is gone. Returns NULL and errno
  * on failure: reported. */
 struct crfs_connection *crfs_session_acquire_live(const struct crfs_layer *layer, uint32_t *number);
+
+/* Both of the above, for threads that share the session's descriptors. */
+struct crfs_channel crfs_session_channel(struct crfs_session *session);
 
 /* Has whoever waits for a daemon give up, for good: the mount ends. */
 void crfs_session_give_up(struct crfs_session *session);

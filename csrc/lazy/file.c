@@ -3,6 +3,7 @@
 #include "lazy/file.h"
 
 #include "client/object.h"
+#include "client/session.h"
 #include "client/tally.h"
 
 #include <errno.h>
@@ -10,7 +11,7 @@
 #include <string.h>
 
 struct crfs_file {
-  struct crfs_loan *loan;
+  const struct crfs_channel *channel;
   const struct crfs_layer *layer;
   uint32_t inode;
   uint32_t users;
@@ -19,8 +20,8 @@ struct crfs_file {
   uint32_t next;                /* the chunk behind those that were read last */
 };
 
-void crfs_files_begin(struct crfs_files *files, struct crfs_loan *loan) {
-  files->loan = loan;
+void crfs_files_begin(struct crfs_files *files, struct crfs_channel channel) {
+  files->channel = channel;
   files->slots = NULL;
   files->count = 0;
   crfs_buffers_begin(&files->buffers);
@@ -52,12 +53,19 @@ static ssize_t find_slot(struct crfs_files *files) {
   return (ssize_t)handle;
 }
 
-int crfs_file_open(struct crfs_files *files, const struct crfs_layer *layer, uint32_t inode, uint64_t *handle) {
+struct crfs_file *crfs_file_make(const struct crfs_channel *channel, const struct crfs_layer *layer, uint32_t inode) {
   struct crfs_file *file = malloc(sizeof *file);
   if (file == NULL)
-    return -1;
-  *file = (struct crfs_file){.loan = files->loan, .layer = layer, .inode = inode, .users = 1, .next = UINT32_MAX};
+    return NULL;
+  *file = (struct crfs_file){.channel = channel, .layer = layer, .inode = inode, .users = 1, .next = UINT32_MAX};
   pthread_mutex_init(&file->lock, NULL);
+  return file;
+}
+
+int crfs_file_open(struct crfs_files *files, const struct crfs_layer *layer, uint32_t inode, uint64_t *handle) {
+  struct crfs_file *file = crfs_file_make(&files->channel, layer, inode);
+  if (file == NULL)
+    return -1;
   pthread_mutex_lock(&files->lock);
   ssize_t slot = find_slot(files);
   if (slot >= 0)
@@ -69,10 +77,14 @@ int crfs_file_open(struct crfs_files *files, const struct crfs_layer *layer, uin
   return slot < 0 ? -1 : 0;
 }
 
+void crfs_file_keep(struct crfs_file *file) {
+  __atomic_fetch_add(&file->users, 1, __ATOMIC_RELAXED);
+}
+
 struct crfs_file *crfs_file_hold(struct crfs_files *files, uint64_t handle) {
   pthread_mutex_lock(&files->lock);
   struct crfs_file *file = files->slots[handle];
-  __atomic_fetch_add(&file->users, 1, __ATOMIC_RELAXED);
+  crfs_file_keep(file);
   pthread_mutex_unlock(&files->lock);
   return file;
 }
@@ -164,7 +176,7 @@ static int ask(const struct crfs_file *file, struct crfs_connection *connection,
                                       .first = wanted.first,
                                       .count = wanted.end - wanted.first,
                                       .asker = attempt->asker};
-  int error = crfs_ask(connection, &request, file->loan->session->contact.timeout_ns, &attempt->deadline_ns);
+  int error = crfs_ask(connection, &request, file->channel->session->contact.timeout_ns, &attempt->deadline_ns);
   if (error == CRFS_ASK_GONE || error == EAGAIN)
     return EAGAIN;
   uint64_t waited = crfs_now_ns() - attempt->start_ns;
@@ -182,7 +194,7 @@ static int try_once(struct crfs_file *file, struct attempt *attempt, int round, 
   int error;
   if ((*content = find(file, &wanted, &error)) != NULL)
     return 0;
-  struct crfs_connection *connection = crfs_loan_acquire(file->loan, file->layer, &number);
+  struct crfs_connection *connection = file->channel->acquire(file->channel->self, file->layer, &number);
   if (connection == NULL)
     return EIO;
   if (round > 0 || error != 0) {
@@ -206,7 +218,7 @@ static void go_on(struct crfs_file *file, const struct crfs_range *wanted, const
   if (wanted->end <= next || wanted->first + 1 < next || wanted->first > next || wanted->end == inode_of(file)->count ||
       __atomic_load_n(&content->whole, __ATOMIC_RELAXED))
     return;
-  struct crfs_connection *connection = crfs_loan_hold(file->loan, file->layer, &number);
+  struct crfs_connection *connection = file->channel->hold(file->channel->self, file->layer, &number);
   if (connection == NULL)
     return;
   const struct crfs_wanted ahead = {
@@ -223,7 +235,7 @@ int crfs_file_take(struct crfs_file *file, uint64_t offset, uint64_t size, const
       .wanted = {.first = chunk_of(file, offset), .end = chunk_of(file, offset + size - 1) + 1},
       .asker = asker,
       .start_ns = now,
-      .deadline_ns = now + file->loan->session->contact.timeout_ns,
+      .deadline_ns = now + file->channel->session->contact.timeout_ns,
   };
   for (int round = 0; round <= CRFS_REPEATS; round++) {
     int error = try_once(file, &attempt, round, content);

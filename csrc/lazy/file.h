@@ -6,7 +6,7 @@
 #define CRFS_LAZY_FILE_H
 
 #include "client/ask.h"
-#include "client/loan.h"
+#include "client/channel.h"
 #include "lazy/buffers.h"
 #include "lazy/content.h"
 
@@ -15,15 +15,18 @@ struct crfs_file;
 
 /* All that are open, by their handles. */
 struct crfs_files {
-  struct crfs_loan *loan;      /* that chunks are asked for by */
+  struct crfs_channel channel; /* that chunks are asked for by */
   struct crfs_buffers buffers; /* that their bytes pass through */
   pthread_mutex_t lock;        /* around what follows */
   struct crfs_file **slots;
   size_t count; /* of slots; a free one is NULL */
 };
 
-void crfs_files_begin(struct crfs_files *files, struct crfs_loan *loan);
+void crfs_files_begin(struct crfs_files *files, struct crfs_channel channel);
 void crfs_files_end(struct crfs_files *files); /* closes what is left; nothing is held any more */
+
+/* One of INODE, a regular file that is not empty, held once, that asks by CHANNEL. Returns NULL without memory. */
+struct crfs_file *crfs_file_make(const struct crfs_channel *channel, const struct crfs_layer *layer, uint32_t inode);
 
 /* Opens INODE, a regular file that is not empty. Returns 0 with *HANDLE, or -1 without memory. */
 int crfs_file_open(struct crfs_files *files, const struct crfs_layer *layer, uint32_t inode, uint64_t *handle);
@@ -31,6 +34,7 @@ void crfs_file_close(struct crfs_files *files, uint64_t handle);
 
 /* The open file of HANDLE, held until it is released. */
 struct crfs_file *crfs_file_hold(struct crfs_files *files, uint64_t handle);
+void crfs_file_keep(struct crfs_file *file); /* holds it once more */
 void crfs_file_release(struct crfs_file *file);
 
 /* The size of the file, in bytes. */

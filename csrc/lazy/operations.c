@@ -2,6 +2,8 @@
 
 #include "lazy/operations.h"
 
+#include "client/session.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -25,7 +27,7 @@ static struct crfs_files *files_of(fuse_req_t request) {
 }
 
 static const struct crfs_layer *layer_of(fuse_req_t request, uint32_t ordinal) {
-  const struct crfs_layer *layer = files_of(request)->loan->session->layers;
+  const struct crfs_layer *layer = files_of(request)->channel.session->layers;
   while (layer != NULL && layer->ordinal != ordinal)
     layer = layer->next;
   return layer;

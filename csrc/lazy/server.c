@@ -2,6 +2,8 @@
 
 #include "lazy/server.h"
 
+#include "client/loan.h"
+#include "lazy/file.h"
 #include "lazy/mount.h"
 #include "lazy/operations.h"
 #include "lazy/table.h"
@@ -116,7 +118,7 @@ static int set_up(struct crfs_server *server) {
     return errno;
   if (crfs_loan_begin(&server->loan, server->session, server->theirs) < 0)
     return ENOMEM;
-  crfs_files_begin(&server->files, &server->loan);
+  crfs_files_begin(&server->files, crfs_loan_channel(&server->loan));
   server->fuse = crfs_operations_begin(&server->files, server->device);
   pthread_mutex_lock(&server->turn);
   int error = server->fuse == NULL ? ENOMEM : grow(server);

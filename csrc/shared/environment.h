@@ -31,6 +31,9 @@ static const char *const crfs_environment_names[] = {
     "CRFS_CERT_DIR",
     "CRFS_POLICY",
     "CRFS_INSECURE_POLICY",
+    /* of the mount, for `crfs status`: by which driver, and why; and the mount namespace that it is in */
+    "CRFS_MOUNT_DRIVER",
+    "CRFS_MOUNT_NAMESPACE",
     /* for credential helpers: to be found, and to find what they keep */
     "PATH",
     "DBUS_SESSION_BUS_ADDRESS",

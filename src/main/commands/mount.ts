@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { statSync } from 'node:fs';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { askDaemon } from '../daemon/ask.js';
 import { look } from '../daemon/processes.js';
 import type { Status } from '../daemon/status.js';
 import { CrfsError } from '../errors/error.js';
 import { Interrupted, Interruption } from '../errors/interrupted.js';
 import { Workspace } from '../inspect/workspace.js';
-import { freeMountpoint, type MountRequest, mountLayers } from '../mount/mount.js';
+import { DRIVERS, type Driver } from '../mount/driver.js';
+import { freeMountpoint, mountLayers } from '../mount/mount.js';
+import type { MountRequest } from '../mount/request.js';
 import { unmountLayers } from '../mount/umount.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
 import { formatBytes } from '../output/text.js';
@@ -20,6 +22,7 @@ import { addRegistryOptions, environmentFor, type RegistryGiven } from './regist
 import { configurationHelp, platformOption } from './view-options.js';
 
 interface Given extends RegistryGiven {
+  driver: Driver | 'auto';
   upper?: string;
   work?: string;
   lower?: string[];
@@ -34,6 +37,10 @@ interface Report {
   readonly configuration: string;
   readonly mountpoint: string;
   readonly readOnly: boolean;
+  /** What mounts it: the kernel's overlay, or fuse-overlayfs. */
+  readonly driver: Driver;
+  /** Why it is not the other one; null: that was not looked for. */
+  readonly why: string | null;
   /** What the daemon serves there, the base first; null if it does not tell. */
   readonly layers: Status['layers'] | null;
 }
@@ -53,16 +60,21 @@ Examples:
 export function addMount(program: Command): void {
   const command = program
     .command('mount')
-    .description('mount an image or a layer with fuse-overlayfs, without pulling it')
+    .description('mount an image or a layer, without pulling it')
     .argument('<config>', configurationHelp)
     .argument('<merged>', 'the directory to mount at')
     .option('--upper <dir>', 'where changes are kept; without it, the mount is read-only')
-    .option('--work <dir>', 'an empty directory on the file system of --upper, that fuse-overlayfs works in')
+    .option('--work <dir>', 'an empty directory on the file system of --upper, that changes are prepared in')
     .option('--lower <dir>', 'a directory below the layers; may be given again, for one below that', collect)
     .option(
       '-o, --option <options>',
-      'further options of fuse-overlayfs (default: fast_ino=1, and threaded=1 for what is remote)',
+      'further options, as the driver takes them (fuse-overlayfs: fast_ino=1, and threaded=1 for what is remote)',
       collect,
+    )
+    .addOption(
+      new Option('--driver <driver>', "by what to mount: the kernel's overlay where that can be, else fuse-overlayfs")
+        .choices(['auto', ...DRIVERS])
+        .default('auto'),
     )
     .option(...platformOption);
   addRegistryOptions(command)
@@ -77,7 +89,7 @@ function collect(value: string, before: readonly string[] = []): string[] {
 }
 
 async function mount(written: string, merged: string, given: Given, command: Command): Promise<void> {
-  const { upper, work, lower = [], option: options = [], foreground = false } = given;
+  const { driver: wanted, upper, work, lower = [], option: options = [], foreground = false } = given;
   checkOrder(written, merged);
   refuseWithoutEffect(command, written);
   freeMountpoint(merged); // what is wrong with it is told before anybody is asked for the image
@@ -86,12 +98,13 @@ async function mount(written: string, merged: string, given: Given, command: Com
   const shown = shownConfiguration(configuration);
   const { signal } = new Interruption();
   try {
-    const request = { configuration, merged, upper, work, lower, options, environment, foreground, signal };
-    const { mountpoint, ended } = await tellingIfSlow(`mounting ${shown}`, mountLayers(request));
+    const directories = { merged, upper, work, lower };
+    const request = { configuration, driver: wanted, ...directories, options, environment, foreground, signal };
+    const { mountpoint, driver, why, ended } = await tellingIfSlow(`mounting ${shown}`, mountLayers(request));
     const layers = await tellingIfSlow('asking the daemon what it serves', layersAt(mountpoint, signal));
     if (signal.aborted && !ended) await unmountLayers(mountpoint, true);
     if (!ended) signal.throwIfAborted();
-    const report: Report = { configuration: shown, mountpoint, readOnly: upper === undefined, layers };
+    const report: Report = { configuration: shown, mountpoint, readOnly: upper === undefined, driver, why, layers };
     process.stdout.write(given.json ? `${toJson(report)}\n` : render(report));
     if (ended && !(await ended)) process.exitCode = 1;
   } catch (error) {
@@ -139,13 +152,18 @@ async function layersAt(mountpoint: string, signal: AbortSignal): Promise<Report
   return layers.filter(({ number }) => numbers.includes(number));
 }
 
-function render({ configuration, mountpoint, readOnly, layers }: Report): string {
-  const access = readOnly ? 'read-only' : 'read-write';
+function render({ configuration, mountpoint, readOnly, driver, why, layers }: Report): string {
+  const access = `${readOnly ? 'read-only' : 'read-write'}, by ${driver}`;
   const what = `${escapeName(mountpoint)}: ${escapeLine(configuration)}`;
   if (layers === null) return `${what}, ${access}; the daemon does not tell more\n`;
   const size = layers.reduce((sum, { contentSize }) => sum + contentSize, 0);
   const count = layers.length === 1 ? '1 layer' : `${layers.length} layers`;
   const first = `${what}, ${count}, ${formatBytes(size)}, ${access}\n`;
   const doubtful = layers.filter(({ verified }) => verified.startsWith('nothing'));
-  return first + doubtful.map(({ name, verified }) => `  ${escapeLine(name)}: verified by ${verified}\n`).join('');
+  const otherwise = why === null ? '' : `  ${escapeLine(why)}\n`;
+  return (
+    first +
+    otherwise +
+    doubtful.map(({ name, verified }) => `  ${escapeLine(name)}: verified by ${verified}\n`).join('')
+  );
 }

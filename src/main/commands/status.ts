@@ -99,12 +99,13 @@ function describeUsage({ bytes, pinned, limit }: Status['usage']): string {
 }
 
 function renderMount(mount: Status['mounts'][number], all: Status['layers']): string {
-  const { mountpoint, pid, since, mountNamespace, configurations, layers, ring, wholeFiles } = mount;
+  const { mountpoint, pid, since, driver, why, mountNamespace, configurations, layers, ring, wholeFiles } = mount;
   const namespace = mountNamespace ?? linkOf(pid, 'ns/mnt'); // a daemon in a user namespace does not see all of them
   const elsewhere = namespace !== undefined && namespace !== linkOf('self', 'ns/mnt');
   const lines = [
     ...configurations.map(escapeLine),
-    `pid ${pid}, since ${timeOf(since)}${elsewhere ? ', in another mount namespace' : ''}`,
+    `by ${driver}, pid ${pid}, since ${timeOf(since)}${elsewhere ? ', in another mount namespace' : ''}`,
+    ...((why ?? null) === null ? [] : [escapeLine(why as string)]),
     ...(ring === null ? [] : [`opened ${describeOpens(ring)}`]),
     ...((wholeFiles ?? null) === null
       ? []

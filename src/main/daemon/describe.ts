@@ -12,13 +12,19 @@ import { linkOf } from './processes.js';
 import type { Session } from './session.js';
 import type { Status } from './status.js';
 
+const HOST = 'fuse-overlayfs';
+
 type LayerStatus = Status['layers'][number];
 
-export function describeMount({ mountpoint, pid, since, asked, layers, ring }: Session): Status['mounts'][number] {
+export function describeMount(session: Session): Status['mounts'][number] {
+  const { mountpoint, pid, since, asked, layers, ring } = session;
+  const [driver, why] = /^(\S+?)(?:: (.*))?$/s.exec(session.driver ?? HOST)?.slice(1) ?? [];
   return {
     mountpoint,
     pid,
-    mountNamespace: linkOf(pid, 'ns/mnt') ?? null,
+    driver: driver === 'overlay' ? 'overlay' : HOST,
+    why: why ?? null,
+    mountNamespace: session.mountNamespace ?? linkOf(pid, 'ns/mnt') ?? null,
     since: since.toISOString(),
     configurations: asked.map(shownConfiguration),
     layers: layers.map((layer) => layer.number),

@@ -7,6 +7,10 @@ import { addon } from '../../native/addon.js';
 export interface Introduction {
   /** Where the host mounts; `?` if it does not say. */
   readonly mountpoint: string;
+  /** By which driver it is mounted, and why not by the other one; undefined: the plugin was used by itself. */
+  readonly driver: string | undefined;
+  /** The mount namespace that it is in, `mnt:[…]`; undefined: that of the process. */
+  readonly mountNamespace: string | undefined;
   /** The mount's own environment, as far as the daemon goes by it. Paths are absolute. */
   readonly env: Readonly<Record<string, string>>;
 }
@@ -30,5 +34,6 @@ export function parseIntroduction(text: string): Introduction {
     const [, name = '', value = ''] = /^(\w+)=(.*)$/s.exec(part) ?? [];
     if (NAMES.has(name)) env[name] = PATHS.has(name) && value !== '' ? resolve(directory, value) : value;
   }
-  return { mountpoint: place.startsWith('/') ? resolve(place) : '?', env };
+  const { CRFS_MOUNT_DRIVER: driver, CRFS_MOUNT_NAMESPACE: mountNamespace, ...rest } = env;
+  return { mountpoint: place.startsWith('/') ? resolve(place) : '?', driver, mountNamespace, env: rest };
 }

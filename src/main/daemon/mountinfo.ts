@@ -7,6 +7,8 @@ export interface MountPoint {
   readonly path: string;
   /** Of the file system: `ext4`, `fuse.fuse-overlayfs`. */
   readonly type: string;
+  /** What was mounted, as whoever did it calls it. */
+  readonly source: string;
 }
 
 /** All mounts that a process sees, later ones over earlier ones. Throws what the system says of a process that has ended. */
@@ -15,13 +17,14 @@ export function mountsOf(pid: number | 'self' = 'self'): MountPoint[] {
   return lines.map((line) => {
     // proc(5): ID parent major:minor root mountpoint options [optional...] - type source options
     const fields = line.split(' ');
-    return { path: unescape(fields[4] ?? ''), type: fields[fields.indexOf('-', 6) + 1] ?? '' };
+    const [type = '', source = ''] = fields.slice(fields.indexOf('-', 6) + 1);
+    return { path: unescape(fields[4] ?? ''), type, source: unescape(source) };
   });
 }
 
-/** The type of the file system that is mounted at an absolute path, the last one there; undefined: nothing is. */
-export function mountedAt(path: string): string | undefined {
-  return mountsOf().findLast((mount) => mount.path === path)?.type;
+/** What is mounted at an absolute path, the last one there; undefined: nothing is. */
+export function mountedAt(path: string): MountPoint | undefined {
+  return mountsOf().findLast((mount) => mount.path === path);
 }
 
 /** The kernel writes space, tab, newline and backslash as octal numbers. */

@@ -46,6 +46,9 @@ type Asked<Kind> = Extract<Question, { kind: Kind }>;
 export class Session {
   /** As the mount tells it. */
   mountpoint = '?';
+  /** As the mount told of itself: introduction.ts. */
+  driver: string | undefined;
+  mountNamespace: string | undefined;
   readonly since = new Date();
   /** Resolves when the mount has gone and all that it held is released. */
   readonly ended: Promise<void>;
@@ -181,8 +184,10 @@ export class Session {
     }
     if (this.#ring !== undefined || files[0] === undefined) throw new CrfsError('CRFS_USAGE', 'a mount has one ring');
     this.#ring = addon.ringAttach(files[0].fd);
-    const { mountpoint, env } = parseIntroduction(text);
+    const { mountpoint, driver, mountNamespace, env } = parseIntroduction(text);
     this.mountpoint = mountpoint;
+    this.driver = driver;
+    this.mountNamespace = mountNamespace;
     this.#lease = this.#context.clients.lease(env);
     this.#staging = this.#context.layout.staging(this.#ring);
     mkdirSync(this.#staging, { mode: 0o700 });

@@ -33,8 +33,12 @@ export interface Status {
   readonly mounts: readonly {
     /** Absolute, as whoever mounted sees it; `?` where that is not known. */
     readonly mountpoint: string;
-    /** The process that serves the mount: fuse-overlayfs. */
+    /** The process that serves the mount: crfs-lower, or fuse-overlayfs. */
     readonly pid: number;
+    /** What mounts it: the kernel's overlay, or fuse-overlayfs. */
+    readonly driver: 'overlay' | 'fuse-overlayfs';
+    /** Why it is not the other driver; null: that was not looked for. */
+    readonly why: string | null;
     /**
      * Where the mountpoint is to be seen: `mnt:[…]`, as readlink tells of /proc/PID/ns/mnt. Another than one's own: the
      * mount is in another namespace. null: it may not be looked at.

@@ -3,11 +3,9 @@
 /** fuse-overlayfs, the host of the plugin: is it there, does it serve plugins, and where is ours. */
 
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { home } from '../../native/home.js';
 import { CrfsError } from '../errors/error.js';
+import { findProgram } from './program.js';
 
 export const HOST = 'fuse-overlayfs';
 
@@ -42,11 +40,5 @@ async function hostVersion(): Promise<string> {
  * Throws CRFS_NOT_FOUND.
  */
 export function findPlugin(): string {
-  const places = ['crfs-plugin.so', '../../libexec/fuse-overlayfs/crfs-plugin.so'];
-  const paths = places.map((place) => fileURLToPath(new URL(place, home)));
-  const found = paths.find((path) => existsSync(path));
-  if (found === undefined) {
-    throw new CrfsError('CRFS_NOT_FOUND', `there is no crfs-plugin.so, neither ${paths.join(' nor ')}: run make`);
-  }
-  return found;
+  return findProgram('crfs-plugin.so', '../../libexec/fuse-overlayfs/crfs-plugin.so');
 }

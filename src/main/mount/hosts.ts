@@ -2,7 +2,7 @@
 
 import { statSync } from 'node:fs';
 import { look } from '../daemon/processes.js';
-import { HOST } from './host.js';
+import { isServer } from './driver.js';
 import { argumentsOf, openFilesOf, processes } from './processes.js';
 
 /** A process that serves a mount of layers. */
@@ -22,7 +22,7 @@ export function isOurs(pid: number): boolean {
  */
 export function mountsWithoutDaemon(cache: string, known: readonly number[] = []): Host[] {
   return processes()
-    .filter(({ pid, name }) => name === HOST && isOurs(pid) && !known.includes(pid))
+    .filter(({ pid, name }) => isServer(name) && isOurs(pid) && !known.includes(pid))
     .filter(({ pid }) => openFilesOf(pid).some((path) => path.startsWith(`${cache}/`)))
     .map(({ pid }) => ({ pid, mountpoint: argumentsOf(pid).at(-1) ?? '' }));
 }

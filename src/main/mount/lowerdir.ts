@@ -21,11 +21,17 @@ function named(path: string, what: string): string {
   return `${what} ${JSON.stringify(path)}`;
 }
 
-/** A directory for a list that fuse-overlayfs splits at colons, and cannot have one in. Throws CRFS_USAGE. */
+/** A directory for a list that fuse-overlayfs splits at colons. Throws CRFS_NOT_FOUND, CRFS_USAGE. */
 export function listedDirectory(path: string, what: string): string {
   const real = realDirectory(path, what);
-  if (!real.includes(':')) return real;
-  throw new CrfsError('CRFS_USAGE', `${named(real, what)} has a colon in it: fuse-overlayfs cannot take that`);
+  refuseColon(real, what);
+  return real;
+}
+
+/** Refuses a path that cannot be in a list which fuse-overlayfs splits at colons. Throws CRFS_USAGE. */
+export function refuseColon(path: string, what: string): void {
+  if (path.includes(':'))
+    throw new CrfsError('CRFS_USAGE', `${named(path, what)} has a colon in it: fuse-overlayfs cannot take that`);
 }
 
 /** What stands for the layers of a configuration among lower directories. */

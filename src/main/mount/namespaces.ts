@@ -2,23 +2,47 @@
 
 /** Mounts of this user in other mount namespaces: those of `podman unshare` and `unshare -m`. */
 
+import { readFileSync } from 'node:fs';
 import { askDaemon } from '../daemon/ask.js';
-import { linkOf } from '../daemon/processes.js';
+import { linkOf, look } from '../daemon/processes.js';
 import type { Status } from '../daemon/status.js';
+import type { Driver } from './driver.js';
 import { HOST } from './host.js';
 import { isOurs } from './hosts.js';
+import { LOWER } from './lower.js';
 import { argumentsOf, processes } from './processes.js';
 
-/** The process that serves a mount at this path in another mount namespace; undefined: there is none. */
-export async function hostElsewhere(mountpoint: string): Promise<number | undefined> {
+export interface Elsewhere {
+  /** The process that serves the mount. */
+  readonly pid: number;
+  readonly driver: Driver;
+  /** A process in the namespace of the mount: the server of the kernel's overlay is in one of its own. */
+  readonly entrance: number;
+}
+
+/** What serves a mount at this path in another mount namespace; undefined: nothing does. */
+export async function serverElsewhere(mountpoint: string): Promise<Elsewhere | undefined> {
   const own = linkOf('self', 'ns/mnt');
-  const isElsewhere = (namespace?: string | null): boolean => namespace !== own && typeof namespace === 'string';
-  const host = processes().find(({ pid, name }) => {
-    return name === HOST && isOurs(pid) && argumentsOf(pid).at(-1) === mountpoint && isElsewhere(linkOf(pid, 'ns/mnt'));
-  });
-  if (host !== undefined) return host.pid;
+  for (const { pid, name } of processes()) {
+    const driver = name === HOST ? HOST : name === LOWER ? 'overlay' : undefined;
+    if (driver === undefined || !isOurs(pid) || argumentsOf(pid).at(-1) !== mountpoint) continue;
+    const namespace = namespaceOf(pid);
+    if (namespace !== undefined && namespace !== own) return { pid, driver, entrance: entranceOf(namespace) ?? pid };
+  }
   const { mounts } = JSON.parse((await askDaemon('GET', '/status')) ?? '{"mounts":[]}') as Pick<Status, 'mounts'>;
-  return mounts.find((one) => one.mountpoint === mountpoint && isElsewhere(one.mountNamespace))?.pid;
+  const known = mounts.find((one) => one.mountpoint === mountpoint && (one.mountNamespace ?? own) !== own);
+  return known && { pid: known.pid, driver: known.driver, entrance: entranceOf(known.mountNamespace) ?? known.pid };
+}
+
+/** The mount namespace in which a server has mounted, as readlink tells of /proc/PID/ns/mnt. */
+function namespaceOf(pid: number): string | undefined {
+  const environment = look(() => readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')) ?? [];
+  const told = environment.find((variable) => variable.startsWith('CRFS_MOUNT_NAMESPACE='));
+  return told?.replace(/^.*?=/, '') ?? linkOf(pid, 'ns/mnt');
+}
+
+function entranceOf(namespace: string | null): number | undefined {
+  return processes().find(({ pid }) => linkOf(pid, 'ns/mnt') === namespace)?.pid;
 }
 
 /** The command that runs another one in the namespaces of a process, as its user. */

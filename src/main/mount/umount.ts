@@ -8,8 +8,9 @@ import { endMount } from '../daemon/ask.js';
 import { mountedAt, mountsOf } from '../daemon/mountinfo.js';
 import { look } from '../daemon/processes.js';
 import { CrfsError } from '../errors/error.js';
+import { type Driver, driverOf } from './driver.js';
 import { HOST } from './host.js';
-import { enter, hostElsewhere } from './namespaces.js';
+import { enter, serverElsewhere } from './namespaces.js';
 import { type Process, usersOf } from './processes.js';
 
 const MOST_NAMED = 5;
@@ -29,18 +30,20 @@ export interface Unmounted {
 export async function unmountLayers(merged: string, lazy: boolean): Promise<Unmounted> {
   if (merged === '') throw new CrfsError('CRFS_USAGE', 'no mountpoint is named');
   const mountpoint = mountpointOf(merged);
-  const type = mountedAt(mountpoint);
-  if (type === `fuse.${HOST}`) {
-    await umount(mountpoint, lazy);
+  const mount = mountedAt(mountpoint);
+  const driver = mount && driverOf(mount);
+  if (driver !== undefined) {
+    await umount(mountpoint, driver, lazy);
     return { mountpoint, namespaceOf: undefined };
   }
-  const pid = await hostElsewhere(mountpoint);
-  if (pid === undefined) {
-    const what = type === undefined ? 'nothing is mounted there' : `what is mounted there is ${type}`;
-    throw new CrfsError('CRFS_NOT_FOUND', `${JSON.stringify(mountpoint)} is no mount of ${HOST}: ${what}`);
+  const elsewhere = await serverElsewhere(mountpoint);
+  if (elsewhere === undefined) {
+    const what = mount === undefined ? 'nothing is mounted there' : `what is mounted there is ${mount.type}`;
+    throw new CrfsError('CRFS_NOT_FOUND', `${JSON.stringify(mountpoint)} is no mount of layers: ${what}`);
   }
+  const { pid } = elsewhere;
   try {
-    await run([...enter(pid), ...umountCommand(mountpoint, lazy)]);
+    await run([...enter(elsewhere.entrance), ...umountCommand(mountpoint, elsewhere.driver, lazy)]);
   } catch (error) {
     // a namespace that cannot be entered from here
     if (!lazy || !(await endMount(pid))) throw staysElsewhere(mountpoint, pid, error as Error);
@@ -62,18 +65,19 @@ export function mountpointOf(path: string): string {
   return look(() => realpathSync(real)) ?? real;
 }
 
-async function umount(mountpoint: string, lazy: boolean): Promise<void> {
+async function umount(mountpoint: string, driver: Driver, lazy: boolean): Promise<void> {
   try {
-    await run(umountCommand(mountpoint, lazy));
+    await run(umountCommand(mountpoint, driver, lazy));
   } catch (error) {
     const why = inTheWay(mountpoint) ?? (error as Error).message;
     throw new CrfsError('CRFS_INTERNAL', `${JSON.stringify(mountpoint)} stays mounted: ${why}`, { cause: error });
   }
 }
 
-/** Unlike umount(8), it does not look at what it takes away, which would wait for a host that is held up. */
-function umountCommand(mountpoint: string, lazy: boolean): string[] {
-  return ['fusermount3', lazy ? '-uz' : '-u', mountpoint];
+/** It does not look at what it takes away, which would wait for a server that is held up. */
+function umountCommand(mountpoint: string, driver: Driver, lazy: boolean): string[] {
+  if (driver === HOST) return ['fusermount3', lazy ? '-uz' : '-u', mountpoint];
+  return ['umount', '--internal-only', '--no-canonicalize', ...(lazy ? ['--lazy'] : []), mountpoint];
 }
 
 /** Who and what keeps a mount from going. */

@@ -20,7 +20,7 @@ import { mountsOf } from '../daemon/mountinfo.js';
 import { look } from '../daemon/processes.js';
 import { CrfsError } from '../errors/error.js';
 import { reasonOf } from '../errors/reason.js';
-import { HOST } from './host.js';
+import { isServer } from './driver.js';
 import { argumentsOf, openFilesOf, processes } from './processes.js';
 
 const LOOK_EVERY_MS = 20;
@@ -69,7 +69,7 @@ async function checkUnused(directory: string): Promise<void> {
   const held = [directory, join(directory, 'work')]; // of a work directory, fuse-overlayfs holds what it makes in there
   for (const end = Date.now() + ENDS_WITHIN_MS; ; await sleep(LOOK_EVERY_MS)) {
     const user = processes().find(({ pid, name }) => {
-      return name === HOST && openFilesOf(pid).some((path) => held.includes(path));
+      return isServer(name) && openFilesOf(pid).some((path) => held.includes(path));
     });
     if (user === undefined) return;
     const mountpoint = argumentsOf(user.pid).at(-1) ?? '';

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* crfs-lower: mounts layers with the kernel's overlay, and serves what that reads of them. `crfs mount` runs it. */
+
+#include "lower/handover.h"
+#include "lower/server.h"
+#include "shared/mount-api.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+static const char usage[] =
+    "usage: crfs-lower [--foreground] [--lower DIR]... [--upper DIR --work DIR] [--option NAME[=VALUE]]... "
+    "CONFIG MERGED\n"
+    "Mounts the layers of CONFIG at MERGED with the kernel's overlay, and serves them. All paths are absolute.\n"
+    "For people there is `crfs mount`.\n";
+
+#define WRONG_USAGE 2
+
+static int parse(struct crfs_service *service, int argc, char **argv) {
+  static const struct option known[] = {
+      {"foreground", no_argument, NULL, 'f'},   {"lower", required_argument, NULL, 'l'},
+      {"upper", required_argument, NULL, 'u'},  {"work", required_argument, NULL, 'w'},
+      {"option", required_argument, NULL, 'o'}, {NULL, 0, NULL, 0}};
+  const char **below = calloc((size_t)argc + 1, sizeof *below);
+  char **options = calloc((size_t)argc + 1, sizeof *options);
+  size_t belows = 0, count = 0;
+  int option;
+  if (below == NULL || options == NULL)
+    return -1;
+  while ((option = getopt_long(argc, argv, "", known, NULL)) >= 0)
+    switch (option) {
+    case 'f':
+      service->foreground = 1;
+      break;
+    case 'l':
+      below[belows++] = optarg;
+      break;
+    case 'u':
+      service->overlay.upper = optarg;
+      break;
+    case 'w':
+      service->overlay.work = optarg;
+      break;
+    case 'o':
+      options[count++] = optarg;
+      break;
+    default:
+      return -1;
+    }
+  if (argc - optind != 2 || argv[optind + 1][0] != '/' ||
+      (service->overlay.upper == NULL) != (service->overlay.work == NULL))
+    return -1;
+  service->asked = argv[optind];
+  service->merged = argv[optind + 1];
+  service->overlay.below = below;
+  service->overlay.options = options;
+  return 0;
+}
+
+static int fail(const char *merged, const char *what) {
+  struct crfs_failure failure;
+  crfs_fail(&failure, errno, "%s: %s", what, strerror(errno));
+  crfs_report(merged, &failure);
+  return CRFS_NO_OVERLAY;
+}
+
+/* In the child: serves, away from the terminal that this was started from. */
+static void serve(const struct crfs_service *service, int socket) {
+  sigset_t none;
+  sigemptyset(&none);
+  setsid();
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  exit((int)crfs_server_run(service, socket));
+}
+
+static int status_of(pid_t child) {
+  int status;
+  while (waitpid(child, &status, 0) < 0)
+    if (errno != EINTR)
+      return CRFS_NO_LAYERS;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : CRFS_NO_LAYERS;
+}
+
+/* Waits until the server has ended, with the mount, which a signal takes away. */
+static int stay(const char *merged, pid_t child, const sigset_t *signals) {
+  int signal;
+  do {
+    sigwait(signals, &signal);
+    if (signal != SIGCHLD)
+      umount2(merged, MNT_DETACH | UMOUNT_NOFOLLOW);
+  } while (signal != SIGCHLD);
+  return status_of(child);
+}
+
+int main(int argc, char **argv) {
+  struct crfs_service service = {.foreground = 0};
+  sigset_t signals;
+  int pair[2];
+  if (parse(&service, argc, argv) < 0) {
+    fputs(usage, stderr);
+    return WRONG_USAGE;
+  }
+  const char *merged = service.merged;
+  int at = open(merged, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (at < 0)
+    return fail(merged, "cannot mount there");
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+    return fail(merged, "cannot make a pair of sockets");
+  sigemptyset(&signals);
+  for (const int *signal = (const int[]){SIGCHLD, SIGHUP, SIGINT, SIGTERM, 0}; *signal != 0; signal++)
+    sigaddset(&signals, *signal);
+  sigprocmask(SIG_BLOCK, &signals, NULL);
+  pid_t child = fork();
+  if (child < 0)
+    return fail(merged, "cannot make a process");
+  if (child == 0) {
+    close(at);
+    close(pair[0]);
+    serve(&service, pair[1]);
+  }
+  close(pair[1]);
+  int root = crfs_handover_take(pair[0]);
+  if (root < 0)
+    return status_of(child);
+  if (crfs_move_mount(root, at) < 0)
+    return fail(merged, "cannot mount there");
+  close(root);
+  close(at);
+  return service.foreground ? stay(merged, child, &signals) : 0;
+}

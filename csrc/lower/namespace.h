@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* The mount namespace of the server: a copy of that in which it was started, so that it does not keep the latter alive,
+ * nor the mounts of layers in it. */
+
+#ifndef CRFS_LOWER_NAMESPACE_H
+#define CRFS_LOWER_NAMESPACE_H
+
+#include "client/report.h"
+
+/* Moves this process, which has one thread, into a copy of its mount namespace that has no mount of layers. What is
+ * unmounted elsewhere goes here, too, where the system passes that on. Returns 0, or -1 with FAILURE. */
+int crfs_namespace_leave(struct crfs_failure *failure);
+
+#endif

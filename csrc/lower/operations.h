@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* What the kernel asks of the file system that the layers of a mount are shown by. Its root holds a directory for each
+ * layer, named by its place in decimal: `0` is the base; and one with nothing in it, CRFS_LOWER_EMPTY. */
+
+#ifndef CRFS_LOWER_OPERATIONS_H
+#define CRFS_LOWER_OPERATIONS_H
+
+#include "lazy/buffers.h"
+#include "lower/overlay.h"
+#include "lower/recent.h"
+#include "lower/tree.h"
+
+struct crfs_lower {
+  struct crfs_tree tree;
+  struct crfs_recent recent;
+  struct crfs_buffers buffers;
+  int has_attributes; /* some directory or file has extended attributes that matter */
+  int has_acls;       /* POSIX access control lists among them */
+};
+
+struct fuse_session;
+
+/* Prepares LOWER, whose tree is loaded, and returns what answers requests from DEVICE, or NULL. */
+struct fuse_session *crfs_lower_begin(struct crfs_lower *lower, int device);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* The process that serves the layers of one mount, as long as that exists. */
+
+#ifndef CRFS_LOWER_SERVER_H
+#define CRFS_LOWER_SERVER_H
+
+#include "lower/overlay.h"
+
+/* What to serve, and where. */
+struct crfs_service {
+  const char *asked;  /* the configuration: a local file by its absolute path, else what the daemon is to resolve */
+  const char *merged; /* the mountpoint, an absolute path */
+  int foreground;     /* it goes on to report on stderr */
+  struct crfs_overlay overlay;
+};
+
+/* How a server can end. */
+enum crfs_end {
+  CRFS_SERVED = 0,     /* the mount has gone */
+  CRFS_NO_LAYERS = 1,  /* they cannot be had */
+  CRFS_NO_OVERLAY = 3, /* this machine, or these rights, cannot mount them in this way */
+};
+
+/* Makes the mount, passes a descriptor of its root to the other end of SOCKET, and serves it until it has gone. What
+ * goes wrong before is reported. */
+enum crfs_end crfs_server_run(const struct crfs_service *service, int socket);
+
+#endif
