@@ -2,6 +2,7 @@
 
 /* crfs-lower: mounts layers with the kernel's overlay, and serves what that reads of them. `crfs mount` runs it. */
 
+#include "client/report.h"
 #include "lower/handover.h"
 #include "lower/server.h"
 #include "shared/mount-api.h"
@@ -45,10 +46,10 @@ static int parse(struct crfs_service *service, int argc, char **argv) {
       below[belows++] = optarg;
       break;
     case 'u':
-      service->overlay.upper = optarg;
+      service->upper = optarg;
       break;
     case 'w':
-      service->overlay.work = optarg;
+      service->work = optarg;
       break;
     case 'o':
       options[count++] = optarg;
@@ -56,13 +57,12 @@ static int parse(struct crfs_service *service, int argc, char **argv) {
     default:
       return -1;
     }
-  if (argc - optind != 2 || argv[optind + 1][0] != '/' ||
-      (service->overlay.upper == NULL) != (service->overlay.work == NULL))
+  if (argc - optind != 2 || argv[optind + 1][0] != '/' || (service->upper == NULL) != (service->work == NULL))
     return -1;
   service->asked = argv[optind];
   service->merged = argv[optind + 1];
-  service->overlay.below = below;
-  service->overlay.options = options;
+  service->below = below;
+  service->options = options;
   return 0;
 }
 

@@ -16,7 +16,7 @@
 #define OPAQUE_ATTRIBUTE "overlay.opaque"
 
 /* A node's number has the place of the layer + 1 in its upper half, and the inode in its lower one. Of no layer are the
- * root, and the directory with nothing in it. */
+ * root, the directory with nothing in it, and those of objects. */
 struct node {
   const struct crfs_layer *layer; /* or NULL */
   uint32_t inode;
@@ -24,7 +24,8 @@ struct node {
 };
 
 #define WHITEOUT_BIT 0x80000000u /* above CRFS_INODE_LIMIT */
-static const struct node empty = {.inode = FUSE_ROOT_ID + 1};
+static const struct node empty = {.inode = FUSE_ROOT_ID + 1}, objects = {.inode = FUSE_ROOT_ID + 2};
+#define SHARD 0x100u /* and one byte: the node of a directory among the objects */
 
 static struct crfs_lower *lower_of(fuse_req_t request) {
   return fuse_req_userdata(request);
@@ -68,18 +69,59 @@ static const struct crfs_layer *layer_named(const struct crfs_tree *tree, const 
   return place < tree->count && strcmp(name, proper) == 0 ? tree->layers[place] : NULL;
 }
 
-static void lookup(fuse_req_t request, fuse_ino_t parent, const char *name) {
-  const struct crfs_tree *tree = &lower_of(request)->tree;
-  const struct node directory = node_of(request, parent);
-  const struct crfs_layer *layer = parent == FUSE_ROOT_ID ? layer_named(tree, name) : NULL;
-  struct fuse_entry_param entry = {.entry_timeout = FOR_EVER}; /* there is no such name */
-  struct crfs_entry found;
+/* What the root has under NAME. All of these return whether there is something, in FOUND. */
+static int find_in_root(const struct crfs_tree *tree, const char *name, struct node *found) {
+  const struct crfs_layer *layer = layer_named(tree, name);
   if (layer != NULL)
-    entry = entry_of((struct node){.layer = layer});
-  else if (parent == FUSE_ROOT_ID && strcmp(name, CRFS_LOWER_EMPTY) == 0)
-    entry = entry_of(empty);
-  else if (directory.layer != NULL && crfs_tree_find(tree, directory.layer, directory.inode, name, &found))
-    entry = entry_of((struct node){directory.layer, found.inode, found.whiteout});
+    *found = (struct node){.layer = layer};
+  else if (strcmp(name, CRFS_LOWER_EMPTY) == 0)
+    *found = empty;
+  else if (strcmp(name, CRFS_LOWER_OBJECTS) == 0)
+    *found = objects;
+  else
+    return 0;
+  return 1;
+}
+
+static int find_shard(const char *name, struct node *found) {
+  unsigned byte;
+  char proper[8];
+  if (sscanf(name, "%2x", &byte) != 1)
+    return 0;
+  snprintf(proper, sizeof proper, "%02x", byte);
+  *found = (struct node){.inode = SHARD + byte};
+  return strcmp(name, proper) == 0;
+}
+
+static int find_object(struct crfs_contents *contents, const char *name, struct node *found) {
+  *found = (struct node){.layer = NULL};
+  found->layer = crfs_contents_find(contents, name, &found->inode);
+  return found->layer != NULL;
+}
+
+static int find_in_layer(const struct crfs_tree *tree, struct node directory, const char *name, struct node *found) {
+  struct crfs_entry entry;
+  if (!crfs_tree_find(tree, directory.layer, directory.inode, name, &entry))
+    return 0;
+  *found = (struct node){directory.layer, entry.inode, entry.whiteout};
+  return 1;
+}
+
+static int find(struct crfs_lower *lower, struct node directory, const char *name, struct node *found) {
+  if (directory.layer != NULL)
+    return find_in_layer(&lower->tree, directory, name, found);
+  if (directory.inode == FUSE_ROOT_ID)
+    return find_in_root(&lower->tree, name, found);
+  if (directory.inode == objects.inode)
+    return find_shard(name, found);
+  return directory.inode >= SHARD && find_object(&lower->contents, name, found);
+}
+
+static void lookup(fuse_req_t request, fuse_ino_t parent, const char *name) {
+  struct fuse_entry_param entry = {.entry_timeout = FOR_EVER}; /* there is no such name */
+  struct node found;
+  if (find(lower_of(request), node_of(request, parent), name, &found))
+    entry = entry_of(found);
   fuse_reply_entry(request, &entry);
 }
 
@@ -303,6 +345,7 @@ struct fuse_session *crfs_lower_begin(struct crfs_lower *lower, int device) {
   char place[32], name[] = "crfs", *words[] = {name, NULL};
   struct fuse_args arguments = FUSE_ARGS_INIT(1, words);
   survey(lower);
+  crfs_contents_begin(&lower->contents, &lower->tree);
   crfs_buffers_begin(&lower->buffers);
   crfs_recent_begin(&lower->recent, crfs_session_channel(&lower->tree.session));
   struct fuse_session *fuse = fuse_session_new(&arguments, &operations, sizeof operations, lower);

@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /* What the kernel asks of the file system that the layers of a mount are shown by. Its root holds a directory for each
- * layer, named by its place in decimal: `0` is the base; and one with nothing in it, CRFS_LOWER_EMPTY. */
+ * layer, named by its place in decimal: `0` is the base; one with nothing in it, CRFS_LOWER_EMPTY; and one with the
+ * objects of these layers, AB/NAME, CRFS_LOWER_OBJECTS. It lists none of these. */
 
 #ifndef CRFS_LOWER_OPERATIONS_H
 #define CRFS_LOWER_OPERATIONS_H
 
 #include "lazy/buffers.h"
+#include "lower/contents.h"
 #include "lower/overlay.h"
 #include "lower/recent.h"
+#include "lower/stubs.h"
 #include "lower/tree.h"
 
 struct crfs_lower {
   struct crfs_tree tree;
+  struct crfs_contents contents;
   struct crfs_recent recent;
   struct crfs_buffers buffers;
+  struct crfs_stubs stubs;
+  int wants_stubs;    /* they are missing, and of use to this kernel */
   int has_attributes; /* some directory or file has extended attributes that matter */
   int has_acls;       /* POSIX access control lists among them */
 };

@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/xattr.h>
 
@@ -74,9 +73,7 @@ static int set_layers(int context, const char *const *lower, struct crfs_failure
   return 0;
 }
 
-/* Whether the kernel lets this process set attributes of the class that overlays use by themselves; else they take one
- * that anybody may set. */
-static int has_trusted_attributes(void) {
+int crfs_overlay_has_trusted_attributes(void) {
   int fd = (int)syscall(SYS_memfd_create, "crfs-overlay", 1);
   int result = fd >= 0 && fsetxattr(fd, "trusted.overlay.crfs", "y", 1, 0) == 0;
   if (fd >= 0)
@@ -114,56 +111,46 @@ static int set_option(int context, char *option, struct crfs_failure *failure) {
   return result;
 }
 
-static int configure(int context, const struct crfs_overlay *overlay, const char *const *lower, unsigned *mount,
-                     struct crfs_failure *failure) {
-  if (set(context, "source", "crfs", failure) < 0 || set_layers(context, lower, failure) < 0)
+/* What a kernel may have been told to do by itself, and fuse-overlayfs could not read in the upper directory:
+ * directories that say where they were moved from, files without their content. Options of the user come after these.
+ */
+static int set_defaults(int context, const struct crfs_overlay *overlay, struct crfs_failure *failure) {
+  const char *const defaults[][2] = {{"redirect_dir", overlay->trusted ? "follow" : "nofollow"},
+                                     {"metacopy", "off"},
+                                     {"index", "off"},
+                                     {"xino", "off"}};
+  for (size_t n = 0; n < sizeof defaults / sizeof defaults[0]; n++)
+    if (set(context, defaults[n][0], defaults[n][1], failure) < 0)
+      return -1;
+  if (!overlay->trusted && crfs_fsconfig_flag(context, "userxattr") < 0)
+    return fail(context, "userxattr", failure);
+  return 0;
+}
+
+static int configure(int context, const struct crfs_overlay *overlay, unsigned *mount, struct crfs_failure *failure) {
+  if (set(context, "source", "crfs", failure) < 0 || set_layers(context, overlay->lower, failure) < 0)
     return -1;
+  for (const char *const *data = overlay->data; *data != NULL; data++)
+    if (set_path(context, "datadir+", *data, failure) < 0) /* since Linux 6.11 */
+      return -1;
   if (overlay->upper != NULL && (set_path(context, "upperdir", overlay->upper, failure) < 0 ||
                                  set_path(context, "workdir", overlay->work, failure) < 0))
     return -1;
-  if (!has_trusted_attributes() && crfs_fsconfig_flag(context, "userxattr") < 0)
-    return fail(context, "userxattr", failure);
+  if (set_defaults(context, overlay, failure) < 0)
+    return -1;
   for (char **option = overlay->options; *option != NULL; option++)
     if (!take_attribute(*option, mount) && set_option(context, *option, failure) < 0)
       return -1;
   return crfs_fsconfig_create(context) == 0 ? 0 : fail(context, "what it was told", failure);
 }
 
-/* All lower directories, the topmost first, ended by NULL; freed by the caller, as one. Without an upper directory, an
- * overlay wants to have two. Returns NULL without memory. */
-static const char **lower_of(const struct crfs_overlay *overlay, uint32_t layers) {
-  size_t below = 0, count = 0;
-  while (overlay->below[below] != NULL)
-    below++;
-  const size_t most = layers + below + 2;
-  const char **lower = malloc(most * sizeof *lower + layers * NAME_SIZE);
-  if (lower == NULL)
-    return NULL;
-  char *name = (char *)(lower + most);
-  for (uint32_t place = layers; place-- > 0; name += NAME_SIZE) {
-    snprintf(name, NAME_SIZE, "%u", place);
-    lower[count++] = name;
-  }
-  for (size_t n = 0; n < below; n++)
-    lower[count++] = overlay->below[n];
-  if (count == 1 && overlay->upper == NULL)
-    lower[count++] = CRFS_LOWER_EMPTY;
-  lower[count] = NULL;
-  return lower;
-}
-
-int crfs_overlay_make(const struct crfs_overlay *overlay, uint32_t layers, struct crfs_failure *failure) {
+int crfs_overlay_make(const struct crfs_overlay *overlay, struct crfs_failure *failure) {
   unsigned mount = overlay->upper == NULL ? CRFS_ATTRIBUTE_READ_ONLY : 0;
-  const char **lower = lower_of(overlay, layers);
-  if (lower == NULL)
-    return crfs_fail(failure, ENOMEM, "out of memory");
   int context = crfs_fsopen("overlay"), root = -1;
   if (context < 0)
-    crfs_fail(failure, errno, "fsopen: %s", strerror(errno));
-  else if (configure(context, overlay, lower, &mount, failure) == 0 && (root = crfs_fsmount(context, mount)) < 0)
+    return crfs_fail(failure, errno, "fsopen: %s", strerror(errno));
+  if (configure(context, overlay, &mount, failure) == 0 && (root = crfs_fsmount(context, mount)) < 0)
     fail(context, "fsmount", failure);
-  if (context >= 0)
-    close(context);
-  free(lower);
+  close(context);
   return root;
 }

@@ -7,19 +7,24 @@
 
 #include "client/report.h"
 
-#include <stdint.h>
-
-/* What to mount, as whoever asks for it wrote it. Paths are absolute. */
+/* What to mount. Paths are absolute, or of the directory that is current. */
 struct crfs_overlay {
-  const char *const *below; /* directories below the layers, the topmost first; ended by NULL */
+  const char *const *lower; /* the topmost first; ended by NULL, as all lists here are */
+  const char *const *data;  /* where the contents of stubs are looked for, in this order */
   const char *upper, *work; /* both, or NULL */
-  char **options;           /* further ones, NAME or NAME=VALUE, ended by NULL */
+  char **options;           /* further ones, NAME or NAME=VALUE */
+  int trusted;              /* crfs_overlay_has_trusted_attributes */
 };
 
-#define CRFS_LOWER_EMPTY "empty" /* a directory with nothing in it, beside those of layers */
+/* Directories beside those of layers: with nothing in it, and with the contents of files. */
+#define CRFS_LOWER_EMPTY "empty"
+#define CRFS_LOWER_OBJECTS "objects"
 
-/* Makes an overlay of LAYERS layers, which the directory that is current holds by their places in decimal; attached
- * nowhere yet. Returns a descriptor of its root, or -1 with FAILURE. */
-int crfs_overlay_make(const struct crfs_overlay *overlay, uint32_t layers, struct crfs_failure *failure);
+/* Makes an overlay, attached nowhere yet. Returns a descriptor of its root, or -1 with FAILURE. */
+int crfs_overlay_make(const struct crfs_overlay *overlay, struct crfs_failure *failure);
+
+/* Whether the kernel lets this process set attributes of the class that overlays use by themselves, `trusted`; else
+ * they take one that anybody may set, `user`. */
+int crfs_overlay_has_trusted_attributes(void);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "lazy/mount.h"
 #include "lower/handover.h"
+#include "lower/lowers.h"
 #include "lower/namespace.h"
 #include "lower/operations.h"
 #include "shared/mount-api.h"
@@ -54,14 +55,61 @@ static void leave_layers(const char *merged) {
     umount2(merged, MNT_DETACH | UMOUNT_NOFOLLOW);
 }
 
-/* Makes an overlay of what ROOT is the root of, which is served already. Returns a descriptor of its root, or -1 with
- * FAILURE. */
-static int make_overlay(const struct crfs_service *service, uint32_t layers, int root, struct crfs_failure *failure) {
+/* Whether this kernel, and these rights, take stubs: since Linux 6.16. Tried with what is in the directory that is
+ * current. */
+static int takes_stubs(int trusted) {
+  const char *const lower[] = {"0", CRFS_LOWER_EMPTY, NULL}, *const data[] = {CRFS_LOWER_OBJECTS, NULL};
+  char *options[] = {NULL};
+  struct crfs_failure ignored;
+  const struct crfs_overlay overlay = {.lower = lower, .data = data, .options = options, .trusted = trusted};
+  int root = crfs_overlay_make(&overlay, &ignored);
+  if (root >= 0)
+    close(root);
+  return root >= 0;
+}
+
+/* Makes OVERLAY of what LOWERS lists. */
+static int make_of(struct crfs_overlay *overlay, struct crfs_lowers *lowers, struct crfs_failure *failure) {
+  overlay->lower = lowers->lower;
+  overlay->data = lowers->data;
+  int made = crfs_overlay_make(overlay, failure);
+  crfs_lowers_free(lowers);
+  return made;
+}
+
+/* With stubs, where they are there and this kernel takes them; else without, and it is noted whether they are to be
+ * made for later. */
+static int make_overlay(const struct crfs_service *service, struct crfs_lower *lower, struct crfs_failure *failure) {
+  struct crfs_overlay overlay = {.upper = service->upper,
+                                 .work = service->work,
+                                 .options = service->options,
+                                 .trusted = crfs_overlay_has_trusted_attributes()};
+  struct crfs_lowers lowers;
+  enum crfs_stubs_state state = CRFS_STUBS_IMPOSSIBLE;
+  struct crfs_stubs_found found;
+  int made = -1, alone = service->upper == NULL;
+  if (crfs_stubs_begin(&lower->stubs, &lower->tree, overlay.trusted) == 0)
+    state = crfs_stubs_find(&lower->stubs, &found);
+  if (state == CRFS_STUBS_THERE && crfs_lowers_stubs(&lowers, &lower->stubs, &found, alone) == 0)
+    made = make_of(&overlay, &lowers, failure);
+  if (made >= 0)
+    return made;
+  if (crfs_lowers_layers(&lowers, &lower->tree, service->below, alone) < 0)
+    return crfs_fail(failure, ENOMEM, "out of memory");
+  made = make_of(&overlay, &lowers, failure);
+  lower->wants_stubs = made >= 0 && state == CRFS_STUBS_MISSING && takes_stubs(overlay.trusted);
+  return made;
+}
+
+/* The same of what ROOT is the root of, which is served already. Returns a descriptor of its root, or -1 with FAILURE.
+ */
+static int make_overlay_of(int root, const struct crfs_service *service, struct crfs_lower *lower,
+                           struct crfs_failure *failure) {
   int made = -1;
   if (enter_layers(root, service->merged) < 0)
     crfs_fail(failure, errno, "cannot mount a FUSE file system: %s", strerror(errno));
   else
-    made = crfs_overlay_make(&service->overlay, layers, failure);
+    made = make_overlay(service, lower, failure);
   leave_layers(service->merged);
   return made;
 }
@@ -82,9 +130,19 @@ static int make_mount(const struct crfs_service *service, struct crfs_lower *low
   int error = pthread_create(thread, NULL, answer, fuse);
   if (error != 0)
     return crfs_fail(failure, error, "cannot make a thread: %s", strerror(error));
-  int made = make_overlay(service, lower->tree.count, root, failure);
+  int made = make_overlay_of(root, service, lower, failure);
   close(root);
   return made;
+}
+
+/* Makes stubs for later mounts, behind all who want a processor or the disk. */
+static void *make_stubs(void *argument) {
+  const struct crfs_lower *lower = argument;
+  setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + 10); /* of this thread: sched(7) */
+  syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 7); /* this thread, the last of those that are served: ioprio_set(2) */
+  crfs_stubs_sweep(&lower->stubs);
+  crfs_stubs_make(&lower->stubs, &lower->tree);
+  return NULL;
 }
 
 /* Files that are read are kept open: as many as this process may have. */
@@ -107,12 +165,12 @@ static void leave_output(void) {
 enum crfs_end crfs_server_run(const struct crfs_service *service, int socket) {
   static struct crfs_lower lower;
   struct crfs_failure failure;
-  pthread_t thread;
+  pthread_t thread, maker;
   if (crfs_namespace_leave(&failure) < 0) {
     crfs_report(service->merged, &failure);
     return CRFS_NO_OVERLAY;
   }
-  if (crfs_tree_load(&lower.tree, service->asked, service->merged, service->overlay.below[0] != NULL, &failure) < 0) {
+  if (crfs_tree_load(&lower.tree, service->asked, service->merged, service->below[0] != NULL, &failure) < 0) {
     crfs_report(service->asked, &failure);
     return CRFS_NO_LAYERS;
   }
@@ -128,6 +186,9 @@ enum crfs_end crfs_server_run(const struct crfs_service *service, int socket) {
     return CRFS_NO_OVERLAY;
   if (!service->foreground)
     leave_output();
+  int makes = lower.wants_stubs && pthread_create(&maker, NULL, make_stubs, &lower) == 0;
   pthread_join(thread, NULL);
+  if (makes)
+    pthread_join(maker, NULL);
   return CRFS_SERVED;
 }

@@ -5,14 +5,14 @@
 #ifndef CRFS_LOWER_SERVER_H
 #define CRFS_LOWER_SERVER_H
 
-#include "lower/overlay.h"
-
 /* What to serve, and where. */
 struct crfs_service {
   const char *asked;  /* the configuration: a local file by its absolute path, else what the daemon is to resolve */
   const char *merged; /* the mountpoint, an absolute path */
   int foreground;     /* it goes on to report on stderr */
-  struct crfs_overlay overlay;
+  const char *const *below; /* directories below the layers, the topmost first; ended by NULL */
+  const char *upper, *work; /* both, or NULL */
+  char **options;           /* further ones, as crfs_overlay has them */
 };
 
 /* How a server can end. */

@@ -157,7 +157,7 @@ static int show(const struct crfs_tree *tree, const struct crfs_layer *layer, co
                 struct crfs_entry *entry) {
   const char *name = name_of(layer, d);
   const size_t before = (size_t)d->path_length - d->name_length;
-  *entry = (struct crfs_entry){.name = name, .length = d->name_length, .inode = d->inode};
+  *entry = (struct crfs_entry){.name = name, .length = d->name_length, .inode = d->inode, .dirent = d};
   if (is_zero_device(layer, d->inode)) {
     entry->whiteout = 1;
     return is_below(tree, layer, path_of(layer, d), d->path_length);
@@ -170,8 +170,11 @@ static int show(const struct crfs_tree *tree, const struct crfs_layer *layer, co
   char hidden[CRFS_PATH_LIMIT];
   memcpy(hidden, path_of(layer, d), before);
   memcpy(hidden + before, name + WHITEOUT_LENGTH, d->name_length - WHITEOUT_LENGTH);
-  *entry = (struct crfs_entry){
-      .name = name + WHITEOUT_LENGTH, .length = d->name_length - WHITEOUT_LENGTH, .inode = d->inode, .whiteout = 1};
+  *entry = (struct crfs_entry){.name = name + WHITEOUT_LENGTH,
+                               .length = d->name_length - WHITEOUT_LENGTH,
+                               .inode = d->inode,
+                               .dirent = d,
+                               .whiteout = 1};
   return is_below(tree, layer, hidden, d->path_length - WHITEOUT_LENGTH);
 }
 

@@ -27,7 +27,8 @@ struct crfs_entry {
   const char *name; /* not ended by a NUL */
   uint32_t length;
   uint32_t inode;
-  int whiteout; /* it stands for nothing, and hides what lies below: only the name counts */
+  const struct crfs_dirent *dirent; /* that it stands for */
+  int whiteout;                     /* it stands for nothing, and hides what lies below: only the name counts */
 };
 
 /* The entry NAME of the directory INODE of LAYER. Returns whether there is one. */

@@ -4,6 +4,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type CacheLayout, type Kind, kinds } from '../disk/cache-layout.js';
+import { stubsIn } from './stubs.js';
 
 /** One file of the cache. */
 export interface CacheFile {
@@ -17,9 +18,13 @@ export interface CacheFile {
   readonly used: number;
 }
 
-/** Every file of the cache but drafts, one directory after the other. What goes away meanwhile is left out. */
+/** Every file of the cache, and every tree of stubs as one, one directory after the other. What goes away meanwhile is left out. */
 export async function* cacheFiles(layout: CacheLayout): AsyncGenerator<CacheFile> {
   for (const { kind, path } of directoriesOf(layout)) {
+    if (kind === 'stubs') {
+      for (const stubs of await stubsIn(path)) yield { kind, size: stubs.bytes, ...stubs };
+      continue;
+    }
     const names = await readdir(path).catch(orNothing);
     const files = await Promise.all((names ?? []).map((name) => describe(kind, join(path, name))));
     for (const file of files) if (file) yield file;

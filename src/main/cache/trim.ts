@@ -3,8 +3,9 @@
 import { statfsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { CacheLayout } from '../disk/cache-layout.js';
+import type { CacheLayout, Kind } from '../disk/cache-layout.js';
 import { type CacheFile, cacheFiles } from './list.js';
+import { removeStubs } from './stubs.js';
 
 /** By default, the limit is the size of the file system, divided by this. */
 const DEFAULT_PART = 10;
@@ -24,6 +25,9 @@ export function sizeLimit(layout: CacheLayout, maxSize: number): number {
 export function blobLimit(limit: number): number {
   return limit * (1 - CONTENTS_PART);
 }
+
+/** What may go whatever mounts there are: whoever uses it keeps it, or has it made again. */
+const ANY_TIME: ReadonlySet<Kind> = new Set(['objects', 'drafts', 'stubs']);
 
 export interface Trimmed {
   readonly removed: number;
@@ -48,19 +52,26 @@ export async function trim(layout: CacheLayout, limit: number, pinned?: Readonly
   for await (const file of cacheFiles(layout)) {
     left += file.bytes;
     const wanted = pinned && (pinned.has(file.path) || file.used >= fresh);
-    if (file.kind === 'objects' || file.kind === 'drafts' || !wanted) removable.push(file);
+    if (ANY_TIME.has(file.kind) || !wanted) removable.push(file);
     else needed += file.bytes;
   }
   removable.sort((a, b) => a.used - b.used);
   const most = Math.max(limit, needed + limit * CONTENTS_PART);
   let removed = 0;
   let freed = 0;
-  for (const { path, bytes } of removable) {
+  for (const { kind, path, bytes } of removable) {
     if (left <= most) break;
-    await rm(path, { force: true });
+    if (!(await remove(kind, path))) continue;
     removed++;
     freed += bytes;
     left -= bytes;
   }
   return { removed, freed, left, pinned: needed };
+}
+
+/** Returns whether it has gone. */
+async function remove(kind: Kind, path: string): Promise<boolean> {
+  if (kind === 'stubs') return await removeStubs(path).catch(() => false);
+  await rm(path, { force: true });
+  return true;
 }

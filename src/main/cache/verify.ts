@@ -35,6 +35,7 @@ export async function verifyCache(layout: CacheLayout): Promise<Verified> {
   const files: Record<Kind, CacheFile[]> = {
     objects: [],
     drafts: [],
+    stubs: [],
     index: [],
     records: [],
     blobs: [],

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 /** Raised whenever a reader of the old layout would misunderstand the new one; docs/architecture.md describes it. */
 const LAYOUT_VERSION = 'v3';
 
-/** What whole files of the cache are, each kind in a directory of its name. */
-export const kinds = ['objects', 'drafts', 'index', 'records', 'blobs', 'manifests'] as const;
+/** What the cache holds, each kind in a directory of its name. Stubs are trees, all else are files: csrc/lower/stubs.h. */
+export const kinds = ['objects', 'drafts', 'stubs', 'index', 'records', 'blobs', 'manifests'] as const;
 export type Kind = (typeof kinds)[number];
 
 /**

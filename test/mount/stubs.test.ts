@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Stubs of layers: made after the first mount, used by later ones, which show the same tree. */
+
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { imageOf } from '../tools/image.js';
+import { debian, makeLayer } from '../tools/layers.js';
+import { Machine, mountingTest, until } from '../tools/machine.js';
+import { namedTwice, nastyLayer } from '../tools/nasty-layer.js';
+import { missing, startRegistry } from '../tools/registry.js';
+import { pushImage } from '../tools/registry-image.js';
+import { run } from '../tools/run.js';
+import { writeTar } from '../tools/tar-writer.js';
+import { compareTrees, describeTree, type Tree } from '../tools/tree.js';
+import { writeWhiteoutTars } from '../tools/whiteout-tars.js';
+
+const mounting = mountingTest();
+const withRegistry = missing.length === 0 ? mounting : test.skip;
+
+/** A place to mount at with the kernel's overlay, again and again. */
+class Place {
+  readonly machine = new Machine();
+  readonly merged = this.machine.directory('merged');
+
+  get stubs(): string {
+    return join(this.machine.root, 'cache/crfs-plugin/v3/stubs');
+  }
+
+  /** Names of stubs that are done. */
+  get made(): string[] {
+    return readdirSync(this.stubs).filter((name) => !/^(new|gone)-/.test(name));
+  }
+
+  async mount(configuration: string, ...options: string[]): Promise<void> {
+    await this.machine.crfs('mount', '--driver', 'overlay', ...options, configuration, this.merged);
+  }
+
+  /** Whether the kernel reads published content by itself. */
+  usesStubs(): boolean {
+    const line = readFileSync('/proc/self/mountinfo', 'utf8')
+      .split('\n')
+      .find((one) => one.split(' ')[4] === this.merged);
+    return line?.includes('datadir+=') ?? false;
+  }
+
+  /** Unmounts, and waits until the server has ended: it may make stubs until then. */
+  async unmount(): Promise<void> {
+    await this.machine.crfs('umount', this.merged);
+    await until('the server has ended', () => this.server() === undefined);
+  }
+
+  server(): number | undefined {
+    const pid = readdirSync('/proc').find((name) => {
+      if (!/^\d+$/.test(name)) return false;
+      try {
+        return readFileSync(`/proc/${name}/cmdline`, 'latin1').split('\0').at(-2) === this.merged;
+      } catch {
+        return false; // it has ended
+      }
+    });
+    return pid === undefined ? undefined : Number(pid);
+  }
+
+  async dispose(): Promise<void> {
+    await run('umount', ['-l', this.merged]).catch(() => undefined);
+    await this.machine.dispose();
+  }
+}
+
+/** What the first mount shows, and a later one by stubs. */
+async function showTwice(place: Place, configuration: string): Promise<{ first: Tree; later: Tree; byStubs: boolean }> {
+  await place.mount(configuration);
+  const first = await describeTree(place.merged);
+  await place.unmount();
+  await place.mount(configuration);
+  const byStubs = place.usesStubs();
+  const later = await describeTree(place.merged);
+  await place.unmount();
+  return { first, later, byStubs };
+}
+
+mounting('a later mount shows what GNU tar extracts, whether its layer can have stubs or not', async (t) => {
+  const place = new Place();
+  t.teardown(() => place.dispose());
+  const { layer, tree, timeless } = await nastyLayer();
+  const { first, later } = await showTwice(place, layer);
+  for (const shown of [first, later]) {
+    const differences = compareTrees(shown, tree, { ignoreMtimeOf: timeless });
+    t.deepEqual(
+      differences.filter((line) => !namedTwice.includes(line)),
+      [],
+    );
+  }
+  t.is(place.made.length, 1);
+});
+
+mounting('of a Debian, a later mount reads published content without its server, and the rest by it', async (t) => {
+  const place = new Place();
+  t.teardown(() => place.dispose());
+  const { layer } = await debian();
+  const { first, later, byStubs } = await showTwice(place, layer);
+  t.true(byStubs);
+  t.deepEqual(compareTrees(later, first), []);
+  await place.mount(layer);
+  const server = place.server();
+  t.not(server, undefined);
+  process.kill(Number(server), 'SIGSTOP');
+  t.teardown(() => process.kill(Number(server), 'SIGKILL'));
+  t.regex(readFileSync(join(place.merged, 'etc/os-release'), 'utf8'), /Debian/);
+  process.kill(Number(server), 'SIGCONT');
+  rmSync(place.machine.objects, { recursive: true });
+  mkdirSync(place.machine.objects);
+  t.deepEqual(compareTrees(await describeTree(place.merged), first), []);
+});
+
+withRegistry('layers over each other, with whiteouts and opaque directories, have stubs as one', async (t) => {
+  const place = new Place();
+  t.teardown(() => place.dispose());
+  const registry = await startRegistry();
+  t.teardown(() => registry.stop());
+  const { lower, upper } = writeWhiteoutTars(place.machine.directory('tars'));
+  const target = `${registry.host}/whiteouts:1`;
+  await pushImage(await imageOf([lower, upper, lower]), target);
+  const { first, later, byStubs } = await showTwice(place, `docker://${target}`);
+  t.true(byStubs);
+  t.deepEqual(compareTrees(later, first), []);
+  const host = await place.machine.mount([`docker://${target}`]);
+  t.deepEqual(compareTrees(later, await describeTree(host.merged)), []);
+});
+
+mounting('stubs that are not of these layers, or were not finished, are not used', async (t) => {
+  const place = new Place();
+  t.teardown(() => place.dispose());
+  const tar = join(place.machine.root, 'small.tar');
+  writeTar(tar, [{ name: 'file', content: 'content' }]);
+  const layer = await makeLayer(tar);
+  await showTwice(place, layer);
+  const [name = ''] = place.made;
+  writeFileSync(join(place.stubs, name, 'of'), 'others\n');
+  await place.mount(layer);
+  t.false(place.usesStubs());
+  t.is(readFileSync(join(place.merged, 'file'), 'utf8'), 'content');
+  await place.unmount();
+  renameSync(join(place.stubs, name), join(place.stubs, `new-${name}`));
+  const { byStubs } = await showTwice(place, layer);
+  t.true(byStubs);
+  t.deepEqual(readdirSync(place.stubs), [name]);
+});
+
+mounting('a cache that is trimmed keeps stubs that a mount uses, and counts them', async (t) => {
+  const place = new Place();
+  t.teardown(() => place.dispose());
+  const tar = join(place.machine.root, 'small.tar');
+  writeTar(tar, [{ name: 'file', content: 'content' }]);
+  const layer = await makeLayer(tar);
+  await showTwice(place, layer);
+  await place.mount(layer);
+  await place.machine.crfs('cache', 'clear');
+  t.is(place.made.length, 1);
+  t.is(readFileSync(join(place.merged, 'file'), 'utf8'), 'content');
+  const usage = JSON.parse(await place.machine.crfs('cache', 'du', '--json')) as { stubs: { bytes: number } };
+  t.not(usage.stubs.bytes, 0);
+  await place.unmount();
+  await place.machine.crfs('cache', 'clear');
+  t.deepEqual(place.made, []);
+});
