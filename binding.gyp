@@ -120,6 +120,7 @@
         "csrc/lower/lowers.c",
         "csrc/lower/main.c",
         "csrc/lower/namespace.c",
+        "csrc/lower/node.c",
         "csrc/lower/operations.c",
         "csrc/lower/overlay.c",
         "csrc/lower/recent.c",
@@ -128,6 +129,7 @@
         "csrc/lower/stub.c",
         "csrc/lower/stubs.c",
         "csrc/lower/tree.c",
+        "csrc/lower/xattrs.c",
         "csrc/shared/index-tables.c",
         "csrc/shared/index.c",
         "csrc/shared/parts.c"

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* What the kernel asks of the file system that the layers of a mount are shown by. Its root holds a directory for each
- * layer, named by its place in decimal: `0` is the base; one with nothing in it, CRFS_LOWER_EMPTY; and one with the
- * objects of these layers, AB/NAME, CRFS_LOWER_OBJECTS. It lists none of these. */
+/* What the kernel asks of the file system that the layers of a mount are shown by: node.h. */
 
 #ifndef CRFS_LOWER_OPERATIONS_H
 #define CRFS_LOWER_OPERATIONS_H
 
 #include "lazy/buffers.h"
-#include "lower/contents.h"
+#include "lower/node.h"
 #include "lower/overlay.h"
 #include "lower/recent.h"
 #include "lower/stubs.h"
