@@ -8,6 +8,7 @@ import { type Contender, extracted, product } from './machines/contenders.js';
 import { Discard } from './machines/discard.js';
 import { Machine } from './machines/machine.js';
 import type { Native } from './native/build.js';
+import { Clock } from './native/clock.js';
 import type { Plan } from './plan.js';
 import { type Question, Samples } from './samples.js';
 import { say } from './say.js';
@@ -22,6 +23,7 @@ export class Bench {
   readonly plan: Plan;
   readonly data: Data;
   readonly native: Native;
+  readonly clock: Clock;
   readonly peers: readonly Contender[];
   readonly undo: Undo;
   readonly discard: Discard;
@@ -30,6 +32,7 @@ export class Bench {
     this.plan = plan;
     this.data = data;
     this.native = native;
+    this.clock = new Clock(native, undo);
     this.peers = peers;
     this.undo = undo;
     this.discard = new Discard(undo);
@@ -73,7 +76,7 @@ export class Bench {
 
   /** Has a contender do something on a machine of its own. Returns false, and notes why, if that fails. */
   async onMachine(contender: Contender, measure: (machine: Machine) => Promise<void>): Promise<boolean> {
-    const machine = new Machine(contender, this.undo, this.discard);
+    const machine = new Machine(contender, this.clock, this.undo, this.discard);
     try {
       await measure(machine);
       return true;

@@ -2,11 +2,11 @@
 
 import { run } from '../test/tools/run.js';
 import type { Contender } from './machines/contenders.js';
-import type { Lower } from './machines/machine.js';
+import type { Lower } from './machines/mount-command.js';
 
 /** Has in the page cache what a contender reads: layer files, or all files of the extracted trees. */
-export async function warm({ plugin }: Contender, lowers: readonly Lower[]): Promise<void> {
-  await cat(...lowers.map(({ tree, layer }) => (plugin ? layer.replace(/^file:\/\//, '') : tree)));
+export async function warm({ frontEnd }: Contender, lowers: readonly Lower[]): Promise<void> {
+  await cat(...lowers.map(({ tree, layer }) => (frontEnd ? layer.replace(/^file:\/\//, '') : tree)));
 }
 
 /** Reads all files that are given, or below what is given, once. */

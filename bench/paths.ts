@@ -7,3 +7,4 @@ import { fileURLToPath } from 'node:url';
 export const top = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 export const crfs = join(top, 'bin/crfs');
 export const plugin = join(top, 'crfs-plugin.so');
+export const lower = join(top, 'crfs-lower');

@@ -3,7 +3,7 @@
 import { compareTrees, describeTree, type Tree } from '../test/tools/tree.js';
 import type { Bench } from './bench.js';
 import type { Contender } from './machines/contenders.js';
-import type { Lower } from './machines/machine.js';
+import type { Lower } from './machines/mount-command.js';
 import { say } from './say.js';
 
 /** What is known of contenders already: one layer is held against its tree once. */
@@ -18,7 +18,7 @@ export class Verified {
   async sameBytes(bench: Bench, contenders: readonly Contender[], lower: Lower): Promise<Contender[]> {
     const good: Contender[] = [];
     for (const contender of contenders) {
-      const known = `${contender.name} ${contender.plugin ? lower.layer : lower.tree}`;
+      const known = `${contender.name} ${contender.frontEnd ? lower.layer : lower.tree}`;
       const same = this.#same.get(known) ?? (await this.#compare(bench, contender, lower));
       this.#same.set(known, same);
       if (same) good.push(contender);

@@ -13,12 +13,13 @@ import { convertFile } from '../../src/main/convert/file.js';
 import { convertLayer } from '../../src/main/convert/layer.js';
 import type { OutputFormat } from '../../src/main/convert/layer-end.js';
 import { run } from '../../test/tools/run.js';
-import type { Lower } from '../machines/machine.js';
+import type { Lower } from '../machines/mount-command.js';
 import { top } from '../paths.js';
 import { say } from '../say.js';
 import { chunksOf, type FileChunk } from './chunks.js';
 import { writeFiles } from './files.js';
 import { writeLarge } from './large.js';
+import { cutTree } from './parts.js';
 import { syntheticTar } from './synthetic.js';
 
 export interface Debian extends Lower {
@@ -65,6 +66,19 @@ export class Data {
     const { tar } = await this.debian();
     const list = createHash('sha256').update(files.join('\0')).digest('hex').slice(0, 8);
     return await this.#once(`debian-prioritized-${list}.esgz`, (part) => this.#convert(tar, part, files));
+  }
+
+  /** The Debian tree cut into so many layers. Returns their paths. */
+  async parts(count: number): Promise<string[]> {
+    const { tree } = await this.debian();
+    const directory = await this.#once(`parts-${count}-${this.#suffix}`, async (part) => {
+      mkdirSync(part);
+      await cutTree(tree, count, part, async (tar, n) => {
+        await this.#convert(tar, join(part, String(n)));
+        rmSync(tar);
+      });
+    });
+    return Array.from({ length: count }, (_, n) => join(directory, String(n)));
   }
 
   /** The Debian tar as an ordinary layer. */

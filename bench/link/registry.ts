@@ -5,11 +5,15 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { type Registry, startRegistry } from '../../test/tools/registry.js';
 import { type Blob, blobOf, pushImage } from '../../test/tools/registry-image.js';
 import type { Undo } from '../undo.js';
 
 const REPOSITORY = 'large';
+const LAYER = 'application/vnd.oci.image.layer.v1.tar+gzip';
+
+type Stop = () => Promise<void>;
 
 export type Tag = 'estargz' | 'prioritized' | 'gzip';
 
@@ -33,11 +37,22 @@ export async function serveImages(layers: Readonly<Record<Tag, string>>, tar: st
   const stop = undo.add(() => registry.stop());
   const blob = {} as Record<Tag, string>;
   for (const [tag, path] of Object.entries(layers) as [Tag, string][]) {
-    const layer = blobOf('application/vnd.oci.image.layer.v1.tar+gzip', readFileSync(path));
-    await pushImage({ layers: [layer], config: configOf(await digestOf(tar)) }, imageName(registry.host, tag));
+    const layer = blobOf(LAYER, readFileSync(path));
+    await pushImage({ layers: [layer], config: configOf([await digestOf(tar)]) }, imageName(registry.host, tag));
     blob[tag] = layer.digest;
   }
   return { port: registry.port, root: registry.root, blob, stop };
+}
+
+/** Starts a registry, and puts an image of these layers there. Resolves to its name, and what ends the registry. */
+export async function serveImage(layers: readonly string[], undo: Undo): Promise<[image: string, stop: Stop]> {
+  const registry = await startRegistry();
+  const stop = undo.add(() => registry.stop());
+  const image = `${registry.host}/layers:${layers.length}`;
+  const blobs = layers.map((path) => blobOf(LAYER, readFileSync(path)));
+  const diffs = layers.map((path) => blobOf('', gunzipSync(readFileSync(path))).digest);
+  await pushImage({ layers: blobs, config: configOf(diffs) }, image);
+  return [image, stop];
 }
 
 /** The digest of a file. */
@@ -75,7 +90,7 @@ function place(root: string, path: string, digest: string): void {
   writeFileSync(join(link, 'link'), `sha256:${digest}`);
 }
 
-function configOf(diffId: string): Blob {
-  const config = { architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: [diffId] } };
+function configOf(diffs: readonly string[]): Blob {
+  const config = { architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: diffs } };
   return blobOf('application/vnd.oci.image.config.v1+json', Buffer.from(JSON.stringify(config)));
 }

@@ -5,40 +5,44 @@
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { mountedAt } from '../../src/main/daemon/mountinfo.js';
 import type { Status } from '../../src/main/daemon/status.js';
 import { run } from '../../test/tools/run.js';
+import type { Clock } from '../native/clock.js';
 import { crfs } from '../paths.js';
 import type { Undo } from '../undo.js';
 import type { Contender } from './contenders.js';
 import type { Discard } from './discard.js';
-import { hostOf } from './processes.js';
-
-/** A lower directory in both of its forms. */
-export interface Lower {
-  /** A directory with the extracted tree. */
-  readonly tree: string;
-  /** The layer as plugins name it: `file:///path`, `http://…`, `docker://…`. */
-  readonly layer: string;
-}
+import { type Lower, mountCommand } from './mount-command.js';
+import { serverOf } from './processes.js';
 
 export interface Mount {
   readonly merged: string;
-  /** From the start of fuse-overlayfs until the mount was there. */
+  /** From the start of what mounts until the mount was there, and a file of it was read, if one was to be. */
   readonly seconds: number;
   readonly unmount: () => Promise<void>;
+}
+
+interface MountOptions {
+  readonly writable?: boolean;
+  readonly threaded?: boolean;
+  readonly reading?: string;
+  readonly by?: Contender;
 }
 
 export class Machine {
   readonly contender: Contender;
   readonly #env: NodeJS.ProcessEnv;
   readonly #root: string;
+  readonly #clock: Clock;
   readonly #undo: Undo;
   readonly #unmounts = new Set<() => Promise<void>>();
   readonly #end: () => Promise<void>;
   #count = 0;
 
-  constructor(contender: Contender, undo: Undo, discard: Discard) {
+  constructor(contender: Contender, clock: Clock, undo: Undo, discard: Discard) {
     this.contender = contender;
+    this.#clock = clock;
     this.#undo = undo;
     this.#end = undo.add(async () => {
       for (const unmount of this.#unmounts) await unmount();
@@ -59,31 +63,27 @@ export class Machine {
 
   /**
    * Mounts one lower directory; `writable`: with an upper directory, as a container has it; `threaded`: by a fuse-overlayfs
-   * that answers several requests at a time, as it does not by itself.
+   * that answers several requests at a time, as it does not by itself; `reading`: a file to read then; `by`: another
+   * contender, on this machine.
    */
-  async mount(lower: Lower, { writable = false, threaded = false } = {}): Promise<Mount> {
-    const { plugin } = this.contender;
+  async mount(
+    lower: Lower,
+    { writable = false, threaded = false, reading, by = this.contender }: MountOptions = {},
+  ): Promise<Mount> {
     const base = `mount-${this.#count++}`;
     const merged = this.#directory(base, 'merged');
-    const upper = `upperdir=${this.#directory(base, 'upper')},workdir=${this.#directory(base, 'work')}`;
-    const lowerdir = plugin ? lowerdirOf(lower.layer, this.#directory(base, 'lower')) : lower.tree;
-    const options = ['fast_ino=1', ...(plugin ? [`plugins=${plugin}`] : []), `lowerdir=${lowerdir}`];
-    if (writable) options.push(upper);
-    if (threaded) options.push('threaded=1');
-    const started = performance.now();
-    const mounting = run('fuse-overlayfs', ['-o', options.join(','), merged], { env: this.#env });
+    const changes = { upper: this.#directory(base, 'upper'), work: this.#directory(base, 'work') };
+    const directories = { merged, lower: this.#directory(base, 'lower'), ...(writable ? { changes } : {}) };
+    const command = mountCommand(by, lower, directories, threaded);
+    const read = reading === undefined ? [] : ['sh', '-c', '"$@" && exec cat "$0" >/dev/null', join(merged, reading)];
+    const mounting = this.#clock.time([...read, ...command], { env: this.#env });
     const unmount = this.#undo.add(async () => {
       this.#unmounts.delete(unmount);
-      const mounted = await mounting.then(
-        () => true,
-        () => false,
-      );
-      if (mounted) await end(merged);
+      await mounting.catch(() => undefined);
+      if (mountedAt(merged) !== undefined) await end(merged);
     });
     this.#unmounts.add(unmount);
-    await mounting;
-    const seconds = (performance.now() - started) / 1000;
-    return { merged, seconds, unmount };
+    return { merged, seconds: await mounting, unmount };
   }
 
   /** What our daemon tells of itself. */
@@ -103,18 +103,13 @@ export class Machine {
   }
 }
 
-/** Ends a mount: with its host, if somebody is still in it. */
+/** Ends a mount: with what serves it, if somebody is still in it. */
 async function end(merged: string): Promise<void> {
   try {
     await run('umount', [merged]);
   } catch {
-    process.kill(hostOf(merged), 'SIGKILL');
+    const server = serverOf(merged);
+    if (server !== undefined) process.kill(server, 'SIGKILL');
     await run('umount', ['-l', merged]);
   }
-}
-
-/** A layer as a lower directory. Standard base64 is what all plugins read; where it has a `/`, only base64url can do. */
-function lowerdirOf(layer: string, directory: string): string {
-  const standard = Buffer.from(layer).toString('base64');
-  return `//crfs/${standard.includes('/') ? Buffer.from(layer).toString('base64url') : standard}/${directory}`;
 }

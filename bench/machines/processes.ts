@@ -26,17 +26,23 @@ export function cpuSecondsOf(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
-/** The fuse-overlayfs that serves a mount point. */
-export function hostOf(merged: string): number {
+/** The fuse-overlayfs or the crfs-lower that serves a mount point; undefined: the kernel alone does. */
+export function serverOf(merged: string): number | undefined {
   const found = readdirSync('/proc').find((pid) => /^\d+$/.test(pid) && commandLine(pid).includes(merged));
-  if (found === undefined) throw new Error(`no fuse-overlayfs serves ${merged}`);
-  return Number(found);
+  return found === undefined ? undefined : Number(found);
+}
+
+/** The process that serves a mount point. */
+export function hostOf(merged: string): number {
+  const found = serverOf(merged);
+  if (found === undefined) throw new Error(`no process serves ${merged}`);
+  return found;
 }
 
 function commandLine(pid: string): string[] {
   try {
     const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    return words[0]?.endsWith('fuse-overlayfs') ? words : [];
+    return /(^|\/)(fuse-overlayfs|crfs-lower)$/.test(words[0] ?? '') ? words : [];
   } catch (error) {
     if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return []; // it has ended
     throw error;

@@ -5,17 +5,8 @@
 import { extracted, product } from '../machines/contenders.js';
 import { far, nearest } from '../plan.js';
 import type { Samples, Wanted } from '../samples.js';
-
-export interface Goal {
-  readonly what: string;
-  readonly goal: string;
-  /** Undefined: its workload did not run. */
-  readonly measured: string | undefined;
-  readonly met: boolean | undefined;
-}
-
-/** Undefined: not measured. */
-type Value = number | undefined;
+import { driverGoals } from './driver-goals.js';
+import { atLeast, atMost, difference, type Goal, ratio, scaled, type Value } from './goal.js';
 
 /** Holds what was measured against every goal. */
 export function evaluate(samples: Samples): Goal[] {
@@ -110,6 +101,7 @@ export function evaluate(samples: Samples): Goal[] {
     ),
     atMost('memory of the idle daemon', 120, 'MB', ours({ workload: 6, metric: 'memory when idle' })),
     atMost('growth of the daemon', 0.5, 'MB a round', ours({ workload: 6, metric: 'growth' })),
+    ...driverGoals(samples),
   ];
 }
 
@@ -132,30 +124,4 @@ function fastest(samples: Samples, wanted: Wanted): Value {
   const contenders = new Set(samples.rows.map(({ contender }) => contender));
   const medians = [...contenders].flatMap((contender) => samples.median({ ...wanted, contender }) ?? []);
   return medians.length === 0 ? undefined : Math.min(...medians);
-}
-
-function atMost(what: string, bound: number, unit: string, value: Value): Goal {
-  const met = value === undefined ? undefined : value <= bound;
-  return { what, goal: `<= ${bound} ${unit}`, measured: value === undefined ? undefined : rounded(value), met };
-}
-
-function atLeast(what: string, bound: number, unit: string, value: Value): Goal {
-  const met = value === undefined ? undefined : value >= bound;
-  return { what, goal: `>= ${bound} ${unit}`, measured: value === undefined ? undefined : rounded(value), met };
-}
-
-function rounded(value: number): string {
-  return Math.abs(value) < 10 ? value.toFixed(2) : value.toFixed(0);
-}
-
-function ratio(value: Value, base: Value): Value {
-  return value === undefined || base === undefined ? undefined : value / base;
-}
-
-function difference(value: Value, base: Value): Value {
-  return value === undefined || base === undefined ? undefined : value - base;
-}
-
-function scaled(value: Value, by: number): Value {
-  return value === undefined ? undefined : value * by;
 }

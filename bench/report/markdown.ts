@@ -6,7 +6,7 @@ import { howText, ratioText, valueText } from '../format.js';
 import type { Question, Samples, Summary } from '../samples.js';
 import type { Settings } from '../settings.js';
 import { workloads } from '../workloads/workloads.js';
-import type { Goal } from './goals.js';
+import type { Goal } from './goal.js';
 import { markdownTable } from './table.js';
 
 export interface Chart {

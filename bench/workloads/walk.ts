@@ -36,13 +36,13 @@ async function walkSynthetic(bench: Bench): Promise<void> {
   const debian = await bench.data.debian();
   const many = `${entries.toLocaleString('en')} entries`;
   await bench.inTurn([extracted, ...bench.plugins], few, async (machine) => {
-    const { name, plugin } = machine.contender;
-    const lower = plugin ? synthetic : debian;
-    const what = plugin ? many : 'any tree';
+    const { name, frontEnd } = machine.contender;
+    const lower = frontEnd ? synthetic : debian;
+    const what = frontEnd ? many : 'any tree';
     await warm(machine.contender, [lower]);
     const first = await machine.mount(lower);
     bench.record({ ...time, what: `mount of ${what}, first` }, name, first.seconds);
-    if (plugin) {
+    if (frontEnd) {
       bench.record({ ...time, what: `walk of ${many}, first` }, name, await list(first.merged));
       bench.record({ ...time, what: `walk of ${many}, again` }, name, await list(first.merged));
       await recordMemory(bench, machine, first.merged, many);

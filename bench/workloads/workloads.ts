@@ -2,6 +2,7 @@
 
 import type { Bench } from '../bench.js';
 import { convert } from './convert.js';
+import { drivers } from './drivers.js';
 import { idle } from './idle.js';
 import { large } from './large.js';
 import { parallel } from './parallel.js';
@@ -22,4 +23,5 @@ export const workloads = {
   5: { title: 'Convert', run: convert },
   6: { title: 'What the daemon costs', run: idle },
   7: { title: 'Large files over a link', run: large },
+  8: { title: 'Drivers', run: drivers },
 } as const satisfies Record<number, Workload>;
