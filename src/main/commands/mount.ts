@@ -49,6 +49,7 @@ const HELP = `
 Mounting takes root: an ordinary user puts \`podman unshare\` in front, which also
 is where \`podman run\` sees the mount. Of a read-only mount, podman makes a
 container with a layer of its own for changes: \`podman run --rootfs merged:O\`.
+What has mounted is told, and why, where it is not the kernel's overlay.
 
 Examples:
   crfs mount fedora merged --upper upper --work work
@@ -68,11 +69,11 @@ export function addMount(program: Command): void {
     .option('--lower <dir>', 'a directory below the layers; may be given again, for one below that', collect)
     .option(
       '-o, --option <options>',
-      'further options, as the driver takes them (fuse-overlayfs: fast_ino=1, and threaded=1 for what is remote)',
+      'further options, as what mounts takes them, such as nosuid,nodev; may be given again',
       collect,
     )
     .addOption(
-      new Option('--driver <driver>', "by what to mount: the kernel's overlay where that can be, else fuse-overlayfs")
+      new Option('--driver <driver>', "what mounts; auto: the kernel's overlay where that can be, else fuse-overlayfs")
         .choices(['auto', ...DRIVERS])
         .default('auto'),
     )

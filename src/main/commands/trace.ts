@@ -21,6 +21,8 @@ in the layer (the first, if it has several names). What it waited for:
   -        nothing: the content was in the cache
   inflate  a worker: its gzip members were read, inflated and checked
   fetch    the network, for as long as it says, and then a worker
+By the kernel's overlay, the first read of a file is shown, and each that waits:
+the kernel tells nobody of opens, nor of reads of what it has kept.
 Nothing is noted while nobody traces. A mount that opens faster than it can be
 followed goes on: how many opens were missed is told.
 

@@ -13,12 +13,12 @@ mount that starts it), and the flags of \`crfs daemon\`. Bytes may be written as
 `;
 
 const TAIL = `
-Of the plugin, read from the environment of fuse-overlayfs:
+Of both front ends, read from the environment of crfs-lower or fuse-overlayfs:
 
 | environment | default | what it is for |
 | --- | --- | --- |
-| \`CRFS_TIMEOUT\` | \`60\` | whole seconds after which an open that still waits fails with ETIMEDOUT: 1 to 86400 |
-| \`CRFS_PLUGIN_DAEMON\` | | the \`crfs\` command that starts the daemon, instead of the one that belongs to the plugin |
+| \`CRFS_TIMEOUT\` | \`60\` | whole seconds after which an open or a read that still waits fails with ETIMEDOUT: 1 to 86400 |
+| \`CRFS_PLUGIN_DAEMON\` | | the \`crfs\` command that starts the daemon, instead of the one that it was installed with |
 
 How registries are asked, of each mount by itself and of commands: options of the same meaning go before. Variables of other programs that count
 (\`REGISTRY_AUTH_FILE\`, proxies and more) are told of in [cli.md](cli.md#registries).
