@@ -14,10 +14,9 @@ import { CrfsError } from '../errors/error.js';
 import type { Supply } from '../fetch/supply.js';
 import type { Settings } from '../settings/options.js';
 import { ThreadRoom } from './descriptors.js';
+import { trimAfterThreads } from './ended-threads.js';
 import { Starting } from './starting.js';
 
-/** By then the thread of a worker that has ended is gone. */
-const TRIM_AFTER_MS = 2000;
 const RESTART_PAUSE_MS = 100;
 const LOOK_AGAIN_MS = 5000;
 
@@ -35,7 +34,6 @@ export class Crew {
   #pool: Piscina | undefined;
   readonly #ports = new Map<number, MessagePort>();
   readonly #starting = new Starting();
-  #trimming: NodeJS.Timeout | undefined;
   /** By the worker's number. */
   readonly #runs = new Map<number, Promise<void>>();
   readonly #layers = new Map<number, LayerFacts>();
@@ -64,6 +62,7 @@ export class Crew {
       resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 128 },
     });
     pool.on('error', (error: Error) => this.#onStartFailure(error));
+    trimAfterThreads(pool);
     this.#pool = pool;
     this.#startOne();
   }
@@ -90,7 +89,6 @@ export class Crew {
     this.#starting.waitNoMore();
     this.#wakeToStop();
     await Promise.all(this.#runs.values());
-    clearTimeout(this.#trimming);
     await this.#pool?.destroy();
   }
 
@@ -118,16 +116,9 @@ export class Crew {
     const run = this.#keepRunning(pool, worker).finally(() => {
       this.#runs.delete(worker);
       this.board.running = this.#runs.size;
-      this.#trimLater();
     });
     this.#runs.set(worker, run);
     this.board.running = this.#runs.size;
-  }
-
-  /** Gives the memory of workers that have ended back to the system, once the last of them is gone. */
-  #trimLater(): void {
-    clearTimeout(this.#trimming);
-    this.#trimming = setTimeout(() => addon.trimMemory(), TRIM_AFTER_MS).unref();
   }
 
   async #keepRunning(pool: Piscina, worker: number): Promise<void> {

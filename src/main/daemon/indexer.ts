@@ -7,6 +7,7 @@ import type { BlobRecord } from '../cache/records.js';
 import type { CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
 import { indexMemory } from '../index/memory.js';
+import { trimAfterThreads } from './ended-threads.js';
 
 /** Makes indexes of layers, in a thread of its own that ends when there is nothing more to do. */
 export class Indexer {
@@ -29,6 +30,7 @@ export class Indexer {
   /** `memory` is the setting index-memory. */
   constructor(layout: CacheLayout, memory: number) {
     this.#layout = layout;
+    trimAfterThreads(this.#pool);
     this.#memoryLimit = indexMemory(memory);
   }
 
