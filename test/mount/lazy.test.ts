@@ -2,6 +2,7 @@
 
 /** A read waits for the chunks that it touches, and for nothing else; whatever reads, the bytes are right. */
 
+import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -63,18 +64,27 @@ mounting('while readers of cold files wait, each for its own, all other files op
   t.is(status?.mounts[0]?.wholeFiles, null);
 });
 
-mounting('more readers than the host has threads all read in the end, and so does everything else', async (t) => {
-  const cold = new Map(Array.from({ length: 3 * READERS }, (_, n) => [`cold-${n}`, noise(2 * MIB, n)]));
-  const { proxy, mount } = await remoteLayer(t, Object.fromEntries(cold));
+mounting('a hundred readers, more than the host has threads, all read in the end', async (t) => {
+  const cold = new Map(Array.from({ length: 3 * READERS + 1 }, (_, n) => [`cold-${n}`, noise(2 * MIB, n)]));
+  const cached = noise(2 * MIB, 99);
+  const { proxy, mount } = await remoteLayer(t, { ...Object.fromEntries(cold), cached });
+  t.true((await readFile(join(mount.merged, 'cached'))).equals(cached));
   const gate = new Gate();
   t.teardown(() => gate.open());
   proxy.fault = onlyThese(gate);
-  const readings = [...cold].map(([name, content]) => {
-    return run('cat', [join(mount.merged, name)]).then((bytes) => t.true(bytes.equals(content), name));
-  });
+  const read = [...cold, ...cold, ...cold, ...cold, ['cached', cached] as const];
+  const crowd = ['-c', 'for file; do sha256sum "$file" & done; wait', 'sh', ...read.map(([name]) => name)];
+  const reading = run('sh', crowd, { cwd: mount.merged });
   await until('many of them wait', () => gate.arrivals >= READERS);
   gate.open();
-  await Promise.all(readings);
+  const lines = read.map(([name, content]) => `${createHash('sha256').update(content).digest('hex')}  ${name}`);
+  t.deepEqual(
+    String(await reading)
+      .trim()
+      .split('\n')
+      .sort(),
+    lines.sort(),
+  );
 });
 
 mounting('a reader that goes on from chunk to chunk, all of which are there, has the next ones fetched', async (t) => {
@@ -112,7 +122,7 @@ for (const workers of [1, 2]) {
 const PYTHON = {
   mapped: 'import mmap; data = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ); out.write(data[::-1][::-1])',
   'mapped from the end':
-    'import mmap; data = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)\nout.write(b"".join([data[at:at+70001] for at in range(0, len(data), 70001)][::-1][::-1]))',
+    'import mmap; data = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)\nout.write(b"".join([data[at:at+70001] for at in range(0, len(data), 70001)[::-1]][::-1]))',
   'sent by sendfile': 'import os; out.flush()\nwhile os.sendfile(1, f.fileno(), None, 1 << 20): pass',
 };
 
@@ -124,10 +134,9 @@ const readers: Readonly<Record<string, (path: string) => Promise<Buffer>>> = {
         run('python3', ['-c', `import sys; out = sys.stdout.buffer; f = open(sys.argv[1], "rb")\n${code}`, path]),
     ]),
   ),
-  copied: async (path) => {
-    await run('cp', [path, '/dev/shm/crfs-lazy-copy']);
-    return await run('sh', ['-c', 'cat "$1"; rm "$1"', 'sh', '/dev/shm/crfs-lazy-copy']);
-  },
+  'copied by cp': (path) =>
+    run('sh', ['-c', 'copy=$(mktemp) && cp "$1" "$copy" && cat "$copy" && rm "$copy"', 'sh', path]),
+  'read by cat': (path) => run('cat', [path]),
   'read past the page cache': (path) => run('dd', ['bs=1M', 'iflag=direct', 'status=none', `if=${path}`]),
   'read by odd pieces': (path) => run('dd', ['bs=99991', 'status=none', `if=${path}`]),
 };

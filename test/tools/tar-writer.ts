@@ -39,6 +39,11 @@ export function tarEntry(entry: TarEntry, form: TarForm = 'pax'): Buffer {
   return form === 'pax' ? paxEntry(entry) : gnuEntry(entry);
 }
 
+/** The header of a regular file of any size, whose content, and the padding of that, follow. */
+export function fileHeader(name: string, size: number): Buffer {
+  return header({ name }, '0', size, 'gnu');
+}
+
 /** The two zero blocks that end a tar. */
 export const tarEnd = Buffer.alloc(2 * block);
 
