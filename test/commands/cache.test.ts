@@ -29,10 +29,10 @@ test('what mounts may need is not removed before a daemon knows of them', async 
   t.regex(await told('mount', layer, merged), /: .*, read-only\n$/);
   t.is(await told('stop'), 'The daemon has ended; 1 mount stays, and starts another one when read.\n');
   const waits = new RegExp(
-    `\\n\\nMounted, and not read since their daemon ended:\\nMOUNTPOINT +PID\\n${merged} +\\d+\\n$`,
+    `\\n\\nMounted, and without a daemon since theirs ended:\\nMOUNTPOINT +PID\\n${merged} +\\d+\\n$`,
   );
   t.regex(await told('status'), waits);
-  t.regex(await told('trace', merged), /: .*merged was not read since its daemon ended: /);
+  t.regex(await told('trace', merged), /: .*merged is without a daemon since its own ended: /);
   for (const command of ['gc', 'clear']) t.regex(await told('cache', command), /merged" may need what would go: /);
   readFileSync(join(merged, 'bin/tool'));
   t.regex(await told('status'), /^daemon .*\n  LAYER/s);

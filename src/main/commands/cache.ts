@@ -73,7 +73,7 @@ async function trimTo(layout: CacheLayout, limit: number): Promise<Trimmed> {
     const place = JSON.stringify(unknown.mountpoint);
     throw new CrfsError(
       'CRFS_USAGE',
-      `${place} may need what would go: it was not read since its daemon ended; read in it, or unmount it`,
+      `${place} may need what would go: it is without a daemon since its own ended; read a file that is not in the cache, or unmount it`,
     );
   }
   const answer = await askDaemon('POST', `/cache/trim?to=${limit}`, TRIMS_WITHIN_MS);

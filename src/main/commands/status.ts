@@ -73,7 +73,7 @@ function renderWaiting(known: readonly number[]): string {
   const waiting = mountsWithoutDaemon(cacheDirectory(), known);
   if (waiting.length === 0) return '';
   const rows = waiting.map(({ pid, mountpoint }) => [escapeLine(mountpoint), String(pid)]);
-  return `\nMounted, and not read since their daemon ended:\n${formatTable([['MOUNTPOINT', 'PID'], ...rows])}`;
+  return `\nMounted, and without a daemon since theirs ended:\n${formatTable([['MOUNTPOINT', 'PID'], ...rows])}`;
 }
 
 function render(status: Status): string {

@@ -63,7 +63,7 @@ async function follow(merged: string, signal: AbortSignal): Promise<AsyncIterabl
   if (mountsWithoutDaemon(cacheDirectory()).some(({ mountpoint }) => places.has(mountpoint))) {
     throw new CrfsError(
       'CRFS_NOT_FOUND',
-      `${merged} was not read since its daemon ended: read in it, and trace it then`,
+      `${merged} is without a daemon since its own ended: read a file that is not in the cache, and trace it then`,
     );
   }
   throw new CrfsError('CRFS_NOT_FOUND', `${merged} is no mount of a layer: \`crfs status\` lists those that there are`);
