@@ -36,8 +36,9 @@ const copies = join(top, 'dist/mutants');
 const LINKED = ['node_modules', 'docs', 'scripts', 'README.md', 'LICENSE', 'Makefile'];
 // bin/crfs runs what it finds beside its real place; of the native parts, what a mistake concerns is built again
 const COPIED = ['bin', 'src', 'csrc', 'test', 'bench', 'build/Release', 'dist/src', 'dist/test', 'dist/bench'];
-const PLAIN = ['package.json', 'package-lock.json', 'tsconfig.json', 'binding.gyp', '.npmrc', 'crfs-plugin.so'];
-const BUILT = ['build/Release/crfs_addon.node', 'build/Release/crfs-plugin.so', 'crfs-plugin.so'];
+const PROGRAMS = ['crfs-plugin.so', 'crfs-lower']; // copied out of the build
+const PLAIN = ['package.json', 'package-lock.json', 'tsconfig.json', 'binding.gyp', '.npmrc', ...PROGRAMS];
+const BUILT = ['build/Release/crfs_addon.node', ...PROGRAMS.flatMap((name) => [`build/Release/${name}`, name])];
 const AVA = join(top, 'node_modules/ava/entrypoints/cli.mjs');
 const COMPILED = { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, configFile: false, swcrc: false };
 const LONGEST_MS = 15 * 60_000;
@@ -174,7 +175,7 @@ class Copy {
     if (!this.#isStale) return;
     const built = await run(this.path, 'scripts/build-native.mjs', []);
     if (!built.ok) throw new Error(`does not build: ${built.output.trim().slice(-2000)}`);
-    cpSync(join(this.path, 'build/Release/crfs-plugin.so'), join(this.path, 'crfs-plugin.so'));
+    for (const name of PROGRAMS) cpSync(join(this.path, 'build/Release', name), join(this.path, name));
     this.#isStale = false;
   }
 

@@ -7,7 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const [directory] = process.argv.slice(2);
-const OURS = /crfs-plugin\.so|csrc\//;
+const OURS = /crfs-plugin\.so|crfs-lower|csrc\//;
 
 const reports = readdirSync(directory).map((name) => ({ name, text: readFileSync(join(directory, name), 'utf8') }));
 const found = reports.flatMap(({ name, text }) => {

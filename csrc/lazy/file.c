@@ -15,6 +15,7 @@ struct crfs_file {
   const struct crfs_layer *layer;
   uint32_t inode;
   uint32_t users;
+  uint32_t is_counted;          /* that it was opened: whoever opened it did so, or its first read has */
   pthread_mutex_t lock;         /* held for moments, around `content` */
   struct crfs_content *content; /* what was there last, or NULL */
   uint32_t next;                /* the chunk behind those that were read last */
@@ -66,6 +67,7 @@ int crfs_file_open(struct crfs_files *files, const struct crfs_layer *layer, uin
   struct crfs_file *file = crfs_file_make(&files->channel, layer, inode);
   if (file == NULL)
     return -1;
+  file->is_counted = 1;
   pthread_mutex_lock(&files->lock);
   ssize_t slot = find_slot(files);
   if (slot >= 0)
@@ -160,6 +162,15 @@ static int reopen(struct crfs_file *file, const struct crfs_connection *connecti
   return 0;
 }
 
+/* Counts, once for a file, that it was opened: its content was there, or was WAITED for. */
+static void count_open(struct crfs_file *file, const struct crfs_connection *connection, int waited) {
+  if (__atomic_exchange_n(&file->is_counted, 1, __ATOMIC_RELAXED))
+    return;
+  crfs_tally(&connection->ring->misses, waited);
+  crfs_tally(&connection->ring->hits, !waited);
+  crfs_tally(&connection->ring->hit_bytes, waited ? 0 : crfs_file_size(file));
+}
+
 /* One try to have chunks of a file. */
 struct attempt {
   struct crfs_range wanted;
@@ -169,8 +180,8 @@ struct attempt {
 
 /* Asks for the chunks in WANTED, and notes how long the read has waited by now. Returns 0, or an errno: EAGAIN if
  * asking once more may help. */
-static int ask(const struct crfs_file *file, struct crfs_connection *connection, uint32_t number,
-               struct crfs_range wanted, struct attempt *attempt) {
+static int ask(struct crfs_file *file, struct crfs_connection *connection, uint32_t number, struct crfs_range wanted,
+               struct attempt *attempt) {
   const struct crfs_wanted request = {.number = number,
                                       .inode = file->inode,
                                       .first = wanted.first,
@@ -180,6 +191,7 @@ static int ask(const struct crfs_file *file, struct crfs_connection *connection,
   if (error == CRFS_ASK_GONE || error == EAGAIN)
     return EAGAIN;
   uint64_t waited = crfs_now_ns() - attempt->start_ns;
+  count_open(file, connection, 1);
   crfs_tally(&connection->ring->waited_ns, waited);
   crfs_tally(&connection->ring->errors, error != 0);
   crfs_tally_note(connection, number, file->inode, error, waited);
@@ -205,8 +217,10 @@ static int try_once(struct crfs_file *file, struct attempt *attempt, int round, 
   }
   if (*content == NULL && (error == 0 || error == ENOENT))
     error = ask(file, connection, number, wanted, attempt);
-  else if (*content != NULL && round == 0)
+  else if (*content != NULL && round == 0) {
+    count_open(file, connection, 0);
     crfs_tally_note(connection, number, file->inode, 0, 0);
+  }
   crfs_connection_release(connection);
   return error;
 }

@@ -25,7 +25,8 @@ struct crfs_files {
 void crfs_files_begin(struct crfs_files *files, struct crfs_channel channel);
 void crfs_files_end(struct crfs_files *files); /* closes what is left; nothing is held any more */
 
-/* One of INODE, a regular file that is not empty, held once, that asks by CHANNEL. Returns NULL without memory. */
+/* One of INODE, a regular file that is not empty, held once, that asks by CHANNEL. Its first read is counted as its
+ * opening, as nobody opens it. Returns NULL without memory. */
 struct crfs_file *crfs_file_make(const struct crfs_channel *channel, const struct crfs_layer *layer, uint32_t inode);
 
 /* Opens INODE, a regular file that is not empty. Returns 0 with *HANDLE, or -1 without memory. */

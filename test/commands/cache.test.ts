@@ -26,7 +26,7 @@ test('what mounts may need is not removed before a daemon knows of them', async 
     const { stdout, stderr } = await invoke(machine, args);
     return `${stdout}${stderr}`;
   };
-  t.regex(await told('mount', layer, merged), /: .*, read-only\n$/);
+  t.regex(await told('mount', layer, merged), /: .*, read-only, by overlay\n$/);
   t.is(await told('stop'), 'The daemon has ended; 1 mount stays, and starts another one when read.\n');
   const waits = new RegExp(
     `\\n\\nMounted, and without a daemon since theirs ended:\\nMOUNTPOINT +PID\\n${merged} +\\d+\\n$`,

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { ExecutionContext } from 'ava';
 import type { Facts } from '../../src/main/inspect/facts.js';
+import { DRIVERS } from '../../src/main/mount/driver.js';
 import { crfs, type Machine, mountingTest, until, whyNoMounts } from '../tools/machine.js';
 import { missing } from '../tools/registry.js';
 import { run } from '../tools/run.js';
@@ -34,63 +35,82 @@ function fakeHost(machine: Machine, version: string): NodeJS.ProcessEnv {
   return { PATH: `${join(machine.root, 'fake')}:${process.env['PATH'] ?? ''}` };
 }
 
-test('mount shows a layer read-only, and umount takes it away', async (t) => {
-  const machine = place(t);
-  const layer = await layerOf(machine, SMALL);
-  const merged = join(machine.root, 'merged');
-  const mounted = await invoke(machine, ['mount', 'small.tar.esgz', 'merged']);
-  t.is(mounted.stdout, `${merged}: ${layer}, 1 layer, 17 B, read-only\n`);
-  t.is(mounted.code, 0);
-  t.is(readFileSync(join(merged, 'bin/tool'), 'utf8'), 'run\n');
-  t.throws(() => writeFileSync(join(merged, 'new'), ''), { code: 'EROFS' });
-  t.deepEqual(await invoke(machine, ['mount', layer, 'merged']), {
-    code: 2,
-    stdout: '',
-    stderr: `crfs: "${merged}" is mounted already: run \`crfs umount\` first\n`,
+for (const driver of DRIVERS) {
+  test(`mount shows a layer read-only, and umount takes it away, by ${driver}`, async (t) => {
+    const machine = place(t);
+    const layer = await layerOf(machine, SMALL);
+    const merged = join(machine.root, 'merged');
+    const mounted = await invoke(machine, ['mount', 'small.tar.esgz', 'merged', '--driver', driver]);
+    t.is(mounted.stdout, `${merged}: ${layer}, 1 layer, 17 B, read-only, by ${driver}\n`);
+    t.is(mounted.code, 0);
+    t.is(readFileSync(join(merged, 'bin/tool'), 'utf8'), 'run\n');
+    t.throws(() => writeFileSync(join(merged, 'new'), ''), { code: 'EROFS' });
+    t.deepEqual(await invoke(machine, ['mount', layer, 'merged']), {
+      code: 2,
+      stdout: '',
+      stderr: `crfs: "${merged}" is mounted already: run \`crfs umount\` first\n`,
+    });
+    t.deepEqual(await invoke(machine, ['umount', 'merged']), { code: 0, stdout: `${merged}: unmounted\n`, stderr: '' });
+    t.deepEqual(readdirSync(merged), []);
+    t.deepEqual(await invoke(machine, ['umount', 'merged']), {
+      code: 1,
+      stdout: '',
+      stderr: `crfs: "${merged}" is no mount of layers: nothing is mounted there\n`,
+    });
   });
-  t.deepEqual(await invoke(machine, ['umount', 'merged']), { code: 0, stdout: `${merged}: unmounted\n`, stderr: '' });
-  t.deepEqual(readdirSync(merged), []);
-  t.deepEqual(await invoke(machine, ['umount', 'merged']), {
-    code: 1,
-    stdout: '',
-    stderr: `crfs: "${merged}" is no mount of fuse-overlayfs: nothing is mounted there\n`,
-  });
-});
 
-test('mount keeps changes in --upper, shows --lower below, and takes commas in paths', async (t) => {
+  test(`mount keeps changes in --upper, shows --lower below, and takes commas in paths, by ${driver}`, async (t) => {
+    const machine = place(t);
+    const layer = await layerOf(machine, SMALL);
+    const [upper, below] = [machine.directory('up,per\\x'), machine.directory('below')];
+    writeFileSync(join(machine.root, 'lower/from-lower'), 'lower');
+    writeFileSync(join(below, 'from-below'), 'below');
+    mkdirSync(join(below, 'bin'));
+    writeFileSync(join(below, 'bin/tool'), 'hidden');
+    const upperWork = [
+      '--upper',
+      upper,
+      '--work',
+      'work',
+      '--lower',
+      'lower',
+      '--lower',
+      below,
+      '--driver',
+      driver,
+      '-o',
+      driver === 'overlay' ? 'nodev,metacopy=off' : 'noatime,timeout=1',
+    ];
+    const { stdout, code } = await invoke(machine, ['mount', layer, 'merged', ...upperWork, '--json']);
+    t.is(code, 0);
+    const { layers, ...report } = JSON.parse(stdout) as { layers: { name: string }[] };
+    const merged = join(machine.root, 'merged');
+    t.deepEqual(report as unknown, { configuration: layer, mountpoint: merged, readOnly: false, driver, why: null });
+    t.deepEqual(
+      layers.map(({ name }) => name),
+      [layer],
+    );
+    t.deepEqual(readdirSync(merged).sort(), ['bin', 'etc', 'from-below', 'from-lower', 'usr']);
+    t.is(readFileSync(join(merged, 'bin/tool'), 'utf8'), 'run\n');
+    writeFileSync(join(merged, 'bin/new'), 'new');
+    t.is(readFileSync(join(upper, 'bin/new'), 'utf8'), 'new');
+    t.is((await invoke(machine, ['umount', '--json', 'merged'])).stdout, `{"mountpoint":"${merged}"}\n`);
+  });
+}
+
+test('what the kernel does not know has fuse-overlayfs mount, and it is told why', async (t) => {
   const machine = place(t);
   const layer = await layerOf(machine, SMALL);
-  const [upper, below] = [machine.directory('up,per\\x'), machine.directory('below')];
-  writeFileSync(join(machine.root, 'lower/from-lower'), 'lower');
-  writeFileSync(join(below, 'from-below'), 'below');
-  mkdirSync(join(below, 'bin'));
-  writeFileSync(join(below, 'bin/tool'), 'hidden');
-  const upperWork = [
-    '--upper',
-    upper,
-    '--work',
-    'work',
-    '--lower',
-    'lower',
-    '--lower',
-    below,
-    '-o',
-    'noatime,timeout=1',
-  ];
-  const { stdout, code } = await invoke(machine, ['mount', layer, 'merged', ...upperWork, '--json']);
-  t.is(code, 0);
-  const { layers, ...report } = JSON.parse(stdout) as { layers: { name: string }[] };
-  const merged = join(machine.root, 'merged');
-  t.deepEqual(report as unknown, { configuration: layer, mountpoint: merged, readOnly: false });
-  t.deepEqual(
-    layers.map(({ name }) => name),
-    [layer],
-  );
-  t.deepEqual(readdirSync(merged).sort(), ['bin', 'etc', 'from-below', 'from-lower', 'usr']);
-  t.is(readFileSync(join(merged, 'bin/tool'), 'utf8'), 'run\n');
-  writeFileSync(join(merged, 'bin/new'), 'new');
-  t.is(readFileSync(join(upper, 'bin/new'), 'utf8'), 'new');
-  t.is((await invoke(machine, ['umount', '--json', 'merged'])).stdout, `{"mountpoint":"${merged}"}\n`);
+  const why = "the kernel's overlay cannot be had: timeout=1: Invalid argument: overlay: Unknown parameter 'timeout'";
+  const { stdout } = await invoke(machine, ['mount', layer, 'merged', '-o', 'timeout=1', '--json']);
+  t.like(JSON.parse(stdout), { driver: 'fuse-overlayfs', why });
+  t.like((await machine.status())?.mounts[0], { driver: 'fuse-overlayfs', why });
+  t.true((await machine.crfs('status')).includes(`\n  ${why}\n`));
+  await invoke(machine, ['umount', 'merged']);
+  const refused = await invoke(machine, ['mount', layer, 'merged', '-o', 'timeout=1', '--driver', 'overlay']);
+  const merged = JSON.stringify(join(machine.root, 'merged'));
+  t.deepEqual(refused, { code: 1, stdout: '', stderr: `crfs: ${merged}: ${why}\n` });
+  t.deepEqual(readdirSync(join(machine.root, 'merged')), []);
 });
 
 remote('what is remote is mounted threaded=1, a local file not, and -o has the last word', async (t) => {
@@ -100,7 +120,7 @@ remote('what is remote is mounted threaded=1, a local file not, and -o has the l
   writeTar(tar, SMALL);
   const { name } = await imageOf(t, [tar]);
   const threaded = async (...args: string[]): Promise<string[]> => {
-    t.like(await invoke(machine, ['mount', ...args, 'merged']), { code: 0 });
+    t.like(await invoke(machine, ['mount', ...args, 'merged', '--driver', 'fuse-overlayfs']), { code: 0 });
     const pid = (await machine.status())?.mounts.find(({ mountpoint }) => mountpoint.endsWith('/merged'))?.pid;
     const [, options = ''] = /\0-o\0([^\0]*)/.exec(readFileSync(`/proc/${pid}/cmdline`, 'latin1')) ?? [];
     t.is((await invoke(machine, ['umount', 'merged'])).code, 0);
@@ -112,40 +132,50 @@ remote('what is remote is mounted threaded=1, a local file not, and -o has the l
   t.deepEqual(await threaded(name, '-o', 'threaded=0'), ['threaded=0']);
 });
 
-test('mount --foreground stays until the mount goes', async (t) => {
-  const machine = place(t);
-  const layer = await layerOf(machine, SMALL);
-  const child = spawn(crfs, ['mount', '--foreground', layer, 'merged'], {
-    cwd: machine.root,
-    env: machine.env,
-    stdio: ['ignore', 'pipe', 'ignore'],
+for (const driver of DRIVERS) {
+  test(`mount --foreground stays until the mount goes, by ${driver}`, async (t) => {
+    const machine = place(t);
+    const layer = await layerOf(machine, SMALL);
+    const child = spawn(crfs, ['mount', '--foreground', layer, 'merged', '--driver', driver], {
+      cwd: machine.root,
+      env: machine.env,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const exit = once(child, 'exit');
+    await until('the layer is mounted', () => existsSync(join(machine.root, 'merged/bin/tool')));
+    t.is(child.exitCode, null);
+    await invoke(machine, ['umount', 'merged']);
+    t.deepEqual(await exit, [0, null]);
   });
-  const exit = once(child, 'exit');
-  await until('the layer is mounted', () => existsSync(join(machine.root, 'merged/bin/tool')));
-  t.is(child.exitCode, null);
-  await invoke(machine, ['umount', 'merged']);
-  t.deepEqual(await exit, [0, null]);
-});
 
-test('a signal ends a mount in the foreground, which is no failure', async (t) => {
-  const machine = place(t);
-  const layer = await layerOf(machine, SMALL);
-  const { root: cwd, env } = machine;
-  const child = spawn(crfs, ['mount', '-f', layer, 'merged'], { cwd, env, stdio: ['ignore', 'ignore', 'pipe'] });
-  const exit = once(child, 'exit');
-  const said = text(child.stderr);
-  await until('the layer is mounted', () => existsSync(join(machine.root, 'merged/bin/tool')));
-  child.kill('SIGTERM');
-  t.deepEqual(await exit, [0, null]);
-  t.is(await said, '');
-  t.deepEqual(readdirSync(join(machine.root, 'merged')), []);
-});
+  test(`a signal ends a mount in the foreground, which is no failure, by ${driver}`, async (t) => {
+    const machine = place(t);
+    const layer = await layerOf(machine, SMALL);
+    const { root: cwd, env } = machine;
+    const child = spawn(crfs, ['mount', '-f', layer, 'merged', '--driver', driver], {
+      cwd,
+      env,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const exit = once(child, 'exit');
+    const said = text(child.stderr);
+    await until('the layer is mounted', () => existsSync(join(machine.root, 'merged/bin/tool')));
+    child.kill('SIGTERM');
+    t.deepEqual(await exit, [0, null]);
+    t.is(await said, '');
+    t.deepEqual(readdirSync(join(machine.root, 'merged')), []);
+  });
+}
 
 test('mount refuses hosts that would leave the layers out', async (t) => {
   const machine = place(t);
   const layer = await layerOf(machine, SMALL);
   const refused = async (env: NodeJS.ProcessEnv): Promise<string> => {
-    const { code, stdout, stderr } = await invoke(machine, ['mount', layer, 'merged'], env);
+    const { code, stdout, stderr } = await invoke(
+      machine,
+      ['mount', layer, 'merged', '--driver', 'fuse-overlayfs'],
+      env,
+    );
     t.is(stdout, '');
     return `${code} ${stderr}`;
   };
@@ -171,7 +201,10 @@ test('what makes no sense is refused before anything is mounted', async (t) => {
   machine.directory('a:b');
   t.regex(await refused('merged', '--upper', 'upper'), /^2 crfs: --upper and --work go together/);
   t.is(await refused('no'), '1 crfs: the mountpoint "no": there is no such directory\n');
-  t.regex(await refused('merged', '--lower', 'a:b'), /^2 crfs: the lower directory .* has a colon in it/);
+  t.regex(
+    await refused('merged', '--lower', 'a:b', '--driver', 'fuse-overlayfs'),
+    /^2 crfs: the lower directory .* has a colon in it/,
+  );
   t.is(await refused('merged', '-o', 'x,upperdir=u'), '2 crfs: -o upperdir: crfs sets it by itself: --upper\n');
 });
 
@@ -210,7 +243,7 @@ test('a signal that comes when fuse-overlayfs has mounted, but has not told so, 
   const machine = place(t);
   const layer = await layerOf(machine, SMALL);
   const env = { ...machine.env, ...hostAndThen(machine, 'exec sleep 1000') };
-  const child = spawn(crfs, ['mount', layer, 'merged'], {
+  const child = spawn(crfs, ['mount', layer, 'merged', '--driver', 'fuse-overlayfs'], {
     cwd: machine.root,
     env,
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -229,10 +262,13 @@ test('a mount stays where the daemon does not say what it serves', async (t) => 
   const layer = await layerOf(machine, SMALL);
   const env = hostAndThen(machine, 'rm "$XDG_CACHE_HOME/crfs-plugin/api.sock"');
   const merged = join(machine.root, 'merged');
-  const { code, stdout } = await invoke(machine, ['mount', layer, 'merged'], env);
+  const { code, stdout } = await invoke(machine, ['mount', layer, 'merged', '--driver', 'fuse-overlayfs'], env);
   const pid = JSON.parse(machine.log.split('\n')[0] ?? '') as { pid: number };
   t.teardown(() => run('kill', [String(pid.pid)]).catch(() => undefined)); // it ends by itself when it sees that
-  t.deepEqual([code, stdout], [0, `${merged}: ${layer}, read-only; the daemon does not tell more\n`]);
+  t.deepEqual(
+    [code, stdout],
+    [0, `${merged}: ${layer}, read-only, by fuse-overlayfs; the daemon does not tell more\n`],
+  );
   t.is(readFileSync(join(merged, 'bin/tool'), 'utf8'), 'run\n');
 });
 
@@ -295,7 +331,10 @@ remote('a mounted image holds what crfs ls lists', async (t) => {
   const { name } = await imageOf(t, [lower, upper]);
   const mounted = await invoke(machine, ['mount', name, 'merged']);
   t.is(mounted.code, 0, mounted.stderr);
-  t.regex(mounted.stdout, /^\S+\/merged: docker:\/\/127\.0\.0\.1:\d+\/img:1, 2 layers, \d+ B, read-only\n$/);
+  t.regex(
+    mounted.stdout,
+    /^\S+\/merged: docker:\/\/127\.0\.0\.1:\d+\/img:1, 2 layers, \d+ B, read-only, by overlay\n$/,
+  );
   const merged = join(machine.root, 'merged');
   const format = ['-mindepth', '1', '-printf', '%P %m %U %s\\n'];
   const found = String(await run('find', [merged, ...format]))

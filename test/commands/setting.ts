@@ -65,6 +65,20 @@ export async function onTerminal(
   return { code: (await ended)[0], screen: screen.toString() };
 }
 
+/** Mounts in a user and mount namespace of its own. Resolves to the PID of what keeps that there. */
+export async function mountElsewhere(t: ExecutionContext, machine: Machine, ...args: string[]): Promise<number> {
+  const script = '"$@" >&2 && echo mounted && exec sleep 100000';
+  const holder = spawn('unshare', ['-Urm', 'sh', '-c', script, 'sh', crfs, 'mount', ...args], {
+    cwd: machine.root,
+    env: machine.env,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  t.teardown(() => holder.kill());
+  const [said] = (await Promise.race([once(holder.stdout, 'data'), once(holder, 'exit')])) as unknown[];
+  t.is(String(said), 'mounted\n');
+  return holder.pid ?? 0;
+}
+
 export function makeMachine(t: ExecutionContext, environment: Readonly<Record<string, string>> = {}): Machine {
   const machine = new Machine(environment);
   t.teardown(() => machine.dispose());

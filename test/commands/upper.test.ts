@@ -5,6 +5,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { DRIVERS } from '../../src/main/mount/driver.js';
 import { type Machine, mountingTest } from '../tools/machine.js';
 import { run } from '../tools/run.js';
 import { invoke, layerOf, makeMachine, SMALL } from './setting.js';
@@ -95,16 +96,28 @@ test('a work directory is empty, or that of an earlier mount', async (t) => {
   }
 });
 
-test('directories that another mount writes to are refused, until it is unmounted', async (t) => {
+for (const driver of DRIVERS) {
+  test(`directories that another mount writes to are refused, until it is unmounted: by ${driver}`, async (t) => {
+    const { machine, at, mount } = await place(t);
+    for (const name of ['upper2', 'work2']) machine.directory(name);
+    t.is(await mount(...keptIn('upper', 'work'), '--driver', driver), '0 ');
+    const inUse = (name: string): RegExp =>
+      new RegExp(`^2 crfs: "${at(name)}" is in use by the mount at "${at('merged')}" \\(pid \\d+\\)\\n$`);
+    t.regex(await mount('other', '--upper', 'upper', '--work', 'work2'), inUse('upper'));
+    t.regex(await mount('other', '--upper', 'upper2', '--work', 'work'), inUse('work'));
+    await invoke(machine, ['umount', 'merged']);
+    t.is(await mount('other', '--upper', 'upper', '--work', 'work'), '0 ');
+  });
+}
+
+test('a directory that an overlay of somebody else writes to is refused', async (t) => {
   const { machine, at, mount } = await place(t);
-  for (const name of ['upper2', 'work2']) machine.directory(name);
-  t.is(await mount('merged', '--upper', 'upper', '--work', 'work'), '0 ');
-  const inUse = (name: string): RegExp =>
-    new RegExp(`^2 crfs: "${at(name)}" is in use by the mount at "${at('merged')}" \\(pid \\d+\\)\\n$`);
-  t.regex(await mount('other', '--upper', 'upper', '--work', 'work2'), inUse('upper'));
-  t.regex(await mount('other', '--upper', 'upper2', '--work', 'work'), inUse('work'));
-  await invoke(machine, ['umount', 'merged']);
-  t.is(await mount('other', '--upper', 'upper', '--work', 'work'), '0 ');
+  const options = `lowerdir=${machine.directory('lower')},upperdir=${at('upper')},workdir=${machine.directory('other-work')}`;
+  await run('mount', ['-t', 'overlay', 'overlay', '-o', options, at('other')]);
+  const used = `2 crfs: "${at('upper')}" is in use by the mount at "${at('other')}"\n`;
+  t.is(await mount(...keptIn('upper', 'work')), used);
+  await run('umount', [at('other')]);
+  t.is(await mount(...keptIn('upper', 'work')), '0 ');
 });
 
 test('a mount that would show itself, and wait for itself, is refused', async (t) => {

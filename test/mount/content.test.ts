@@ -7,7 +7,7 @@ import type { ExecutionContext } from 'ava';
 import { engineNames } from '../../src/workers/engine-names.js';
 import { extractTar } from '../tools/extract.js';
 import { debian } from '../tools/layers.js';
-import { Machine, mountingTest } from '../tools/machine.js';
+import { byDriver, Machine, mountingTest } from '../tools/machine.js';
 import { namedTwice, nastyLayer } from '../tools/nasty-layer.js';
 import { once } from '../tools/once.js';
 import { compareTrees, describeTree, type Tree } from '../tools/tree.js';
@@ -50,6 +50,20 @@ for (const engine of engineNames) {
     });
   }
 }
+
+mounting(
+  'a nasty tar reads as GNU tar extracts it, by overlay',
+  byDriver('overlay', async (t) => {
+    t.deepEqual(await differences(t, await nastyLayer(), { readers: 16 }), namedTwice);
+  }),
+);
+
+mounting(
+  'a Debian root file system reads as GNU tar extracts it, by overlay',
+  byDriver('overlay', async (t) => {
+    t.deepEqual(await differences(t, await debianLayer(), { readers: 16 }), []);
+  }),
+);
 
 for (const readers of [1, 16]) {
   mounting(`a Debian root file system reads as GNU tar extracts it, by ${readers} readers`, async (t) => {

@@ -13,12 +13,13 @@ import { dropObjects, killDaemons, objectsOf, temporaries } from '../faults/worl
 import { noise, text } from '../tools/content.js';
 import { extractTar } from '../tools/extract.js';
 import { makeLayer } from '../tools/layers.js';
-import { Machine, mountingTest, until } from '../tools/machine.js';
+import { eachDriver, Machine, mountingTest, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
 import { writeTar } from '../tools/tar-writer.js';
 import { compareTrees, describeTree } from '../tools/tree.js';
 
 const mounting = mountingTest();
+const both = eachDriver();
 
 const contents: Readonly<Record<string, Buffer>> = {
   first: text(100_000),
@@ -82,7 +83,7 @@ function damage(layer: string, file: string, member = 0): void {
 }
 
 for (const damaged of ['small', 'large'] as const) {
-  mounting(`a byte that is wrong inside a member fails its file alone: ${damaged}`, async (t) => {
+  both(`a byte that is wrong inside a member fails its file alone: ${damaged}`, async (t) => {
     const { machine, layer } = await prepare(t);
     damage(layer, damaged);
     const { merged } = await machine.mount([layer]);
@@ -119,7 +120,7 @@ const wrongDigests: Readonly<Record<string, readonly [file: string, part: Buffer
 };
 
 for (const [what, [file, part]] of Object.entries(wrongDigests)) {
-  mounting(`content that does not match the digest of ${what} is not served`, async (t) => {
+  both(`content that does not match the digest of ${what} is not served`, async (t) => {
     const { machine, layer } = await prepare(t);
     const digest = sha256(part);
     editToc(layer, (toc) => {
@@ -144,7 +145,7 @@ for (const [what, [file, part]] of Object.entries(wrongDigests)) {
 }
 
 for (const chunk of [0, 1, 2]) {
-  mounting(
+  both(
     `of a file that has one digest for all its chunks nothing is shown if one is wrong: number ${chunk}`,
     async (t) => {
       const { machine, layer } = await prepare(t);
@@ -167,7 +168,7 @@ for (const chunk of [0, 1, 2]) {
   );
 }
 
-mounting('a layer file that is cut while it is mounted fails what was cut off', async (t) => {
+both('a layer file that is cut while it is mounted fails what was cut off', async (t) => {
   const { machine, layer } = await prepare(t);
   const { merged } = await machine.mount([layer]);
   truncateSync(layer, 1_000_000);

@@ -8,41 +8,44 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { endMount } from '../../src/main/daemon/ask.js';
 import { gone, isAlive, knownLayer, readAll } from '../faults/world.js';
-import { crfs, Machine, mountingTest, until } from '../tools/machine.js';
+import { crfs, eachDriver, LET_GO, Machine, until } from '../tools/machine.js';
 
-const mounting = mountingTest();
+const both = eachDriver();
 
 const commandOf = (pid: number): string => readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
 
 for (const foreground of [false, true]) {
   const where = foreground ? 'in the foreground' : 'that has forked into the background';
-  mounting(`the status tells the process of a host ${where}`, async (t) => {
+  both(`the status tells the process of a host ${where}`, async (t, driver) => {
     const machine = new Machine();
     t.teardown(() => machine.dispose());
     const known = await knownLayer(machine, { small: 5, large: 0 });
     const mount = await machine.mount([known.layer], { foreground });
     const told = (await machine.status())?.mounts[0];
     const pid = told?.pid ?? 0;
-    t.is(commandOf(pid), 'fuse-overlayfs');
+    t.is(commandOf(pid), driver === 'overlay' ? 'crfs-lower' : driver);
     t.is(told?.mountNamespace, readlinkSync('/proc/self/ns/mnt'));
-    if (foreground) t.is(mount.host?.pid, pid);
+    if (foreground && driver !== 'overlay') t.is(mount.host?.pid, pid); // crfs-lower has another process serve
     await machine.crfs('stop');
     t.deepEqual(await readAll(mount.merged, known, 1), { failed: [], wrong: [] });
     t.is((await machine.status())?.mounts[0]?.pid, pid, 'the next daemon tells the same');
   });
 }
 
-mounting('a mount in another namespace is told as such, and can be taken away by its process', async (t) => {
+both('a mount in another namespace is told as such, and can be taken away by its process', async (t, driver) => {
   const machine = new Machine();
   t.teardown(() => machine.dispose());
   const known = await knownLayer(machine, { small: 5, large: 0 });
   const merged = machine.directory('merged');
-  // the namespace lets go of the mounts that it was made with: other tests take theirs away meanwhile
-  const script = 'umount -l -a -t fuse.fuse-overlayfs; "$@" && echo mounted && read -r end';
-  const holder = spawn('unshare', ['-m', 'sh', '-c', script, 'sh', crfs, 'mount', known.layer, merged], {
-    env: machine.env,
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  const script = `${LET_GO}\n"$@" >&2 && echo mounted && read -r end`;
+  const holder = spawn(
+    'unshare',
+    ['-m', 'sh', '-c', script, 'sh', crfs, 'mount', known.layer, merged, '--driver', driver],
+    {
+      env: machine.env,
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  );
   let said = '';
   holder.stdout.on('data', (bytes) => {
     said += String(bytes);

@@ -90,13 +90,13 @@ async function asUser(machine: Machine, script: string): Promise<string> {
 mounting('root runs a container in a mounted image', async (t) => {
   const { machine, image } = await setting(t);
   const script = commands('crfs umount merged', image);
-  t.regex(await inNamespace(machine, 'true', ['sh', '-ec', script]), /read-write\nhello\n.*unmounted\n$/);
+  t.regex(await inNamespace(machine, 'true', ['sh', '-ec', script]), /read-write, by overlay\nhello\n.*unmounted\n$/);
 });
 
 mounting('an ordinary user runs a container in a mounted image', async (t) => {
   const { machine, image } = await setting(t);
   const script = commands('podman unshare crfs umount merged', image);
-  t.regex(await asUser(machine, script), /read-write\nhello\n.*unmounted\n$/);
+  t.regex(await asUser(machine, script), /read-write, by overlay\nhello\n.*unmounted\n$/);
 });
 
 mounting('an ordinary user starts fuse-overlayfs by hand, and a container in what it shows', async (t) => {

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { mountsOf } from '../../src/main/daemon/mountinfo.js';
 import { daemonOf, dropObjects, gone, type Known, knownLayer, readAll } from '../faults/world.js';
-import { lowerdir, Machine, mountingTest, plugin, until, whyNoMounts } from '../tools/machine.js';
+import { LET_GO, lowerdir, Machine, mountingTest, plugin, until, whyNoMounts } from '../tools/machine.js';
 import { run } from '../tools/run.js';
 
 const RIGHT = { failed: [], wrong: [] };
@@ -31,9 +31,8 @@ function whyNoCgroups(): string | undefined {
 /** Enters a cgroup, by the path that this process has for it, and then runs what follows. */
 const INTO = ['sh', '-c', 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"', 'sh'] as const;
 
-/** The namespace lets go of the mounts that it was made with: other tests take theirs away meanwhile. */
 const HOLD = `
-  umount -l -a -t fuse.fuse-overlayfs
+  ${LET_GO}
   mount -t cgroup2 -o "$1" none /sys/fs/cgroup && mount --bind "$2" /proc/1/comm && echo ready && read -r end`;
 
 interface World {

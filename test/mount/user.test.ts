@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
+import { DRIVERS } from '../../src/main/mount/driver.js';
 import { noise, text } from '../tools/content.js';
 import { extractTar } from '../tools/extract.js';
 import { makeLayer } from '../tools/layers.js';
@@ -60,25 +61,32 @@ async function runAsUser(script: string, map: string, env: NodeJS.ProcessEnv, cw
   return out;
 }
 
-for (const many of [false, true]) {
-  for (const runtime of [true, false]) {
-    const where = runtime ? 'with an XDG_RUNTIME_DIR' : 'without one';
-    mounting(`a user with ${many ? 'many ids' : 'one id'} mounts, reads and writes, ${where}`, async (t) => {
-      const machine = new Machine({ CRFS_IDLE_TIMEOUT: '10' });
-      t.teardown(async () => {
-        await run('chown', ['-R', '0:0', machine.root]);
-        await machine.dispose();
-      });
-      const tar = writeLayerTar(join(machine.directory('tars'), 'layer.tar'));
-      const layer = await makeLayer(tar);
-      const extracted = machine.directory('extracted');
-      await extractTar(tar, extracted);
-      const here = machine.directory('user');
-      for (const name of ['merged', 'upper', 'work', 'lower']) machine.directory(`user/${name}`);
-      const options = `fast_ino=1,plugins=${plugin},lowerdir=${lowerdir(layer, `${here}/lower`)},upperdir=upper,workdir=work`;
-      const write = many ? 'echo more >>etc/of-another; chown 7:8 etc/text; rmdir home' : 'echo more >>etc/text';
-      const script = `
-        fuse-overlayfs -o ${options} merged
+for (const driver of DRIVERS) {
+  for (const many of [false, true]) {
+    for (const runtime of driver === 'overlay' ? [many] : [true, false]) {
+      const where = runtime ? 'with an XDG_RUNTIME_DIR' : 'without one';
+      mounting(
+        `a user with ${many ? 'many ids' : 'one id'} mounts, reads and writes, ${where}, by ${driver}`,
+        async (t) => {
+          const machine = new Machine({ CRFS_IDLE_TIMEOUT: '10' });
+          t.teardown(async () => {
+            await run('chown', ['-R', '0:0', machine.root]);
+            await machine.dispose();
+          });
+          const tar = writeLayerTar(join(machine.directory('tars'), 'layer.tar'));
+          const layer = await makeLayer(tar);
+          const extracted = machine.directory('extracted');
+          await extractTar(tar, extracted);
+          const here = machine.directory('user');
+          for (const name of ['merged', 'upper', 'work', 'lower']) machine.directory(`user/${name}`);
+          const byHand = `fuse-overlayfs -o fast_ino=1,plugins=${plugin},lowerdir=${lowerdir(layer, `${here}/lower`)},upperdir=upper,workdir=work merged`;
+          const mount =
+            driver === 'overlay'
+              ? `${crfs} mount ${layer} merged --upper upper --work work --driver overlay >&2`
+              : byHand;
+          const write = many ? 'echo more >>etc/of-another; chown 7:8 etc/text; rmdir home' : 'echo more >>etc/text';
+          const script = `
+        ${mount}
         trap 'cd ..; umount merged; ${crfs} stop >/dev/null' EXIT
         cd merged
         ${look(many)}
@@ -88,19 +96,21 @@ for (const many of [false, true]) {
         ${write}
         rm etc/hard
         mkdir -m 700 etc/new`;
-      const env = { ...machine.env };
-      if (!runtime) delete env['XDG_RUNTIME_DIR'];
-      const owned = ['home', 'cache', 'state', 'config', 'run', 'user'].map((name) => machine.directory(name));
-      chmodSync(machine.root, 0o755);
-      await run('chown', ['-R', `${uid}:${uid}`, ...owned]);
-      const map = many ? `0 ${uid} 1\n1 ${subuid} 65536\n` : `0 ${uid} 1\n`;
+          const env = { ...machine.env };
+          if (!runtime) delete env['XDG_RUNTIME_DIR'];
+          const owned = ['home', 'cache', 'state', 'config', 'run', 'user'].map((name) => machine.directory(name));
+          chmodSync(machine.root, 0o755);
+          await run('chown', ['-R', `${uid}:${uid}`, ...owned]);
+          const map = many ? `0 ${uid} 1\n1 ${subuid} 65536\n` : `0 ${uid} 1\n`;
 
-      const shown = await runAsUser(script, map, env, here);
+          const shown = await runAsUser(script, map, env, here);
 
-      t.is(shown, String(await run('sh', ['-e', '-c', look(many)], { cwd: extracted })));
-      const copied = statSync(join(here, 'upper/etc', many ? 'of-another' : 'text'));
-      t.is(copied.uid, many ? subuid + 999 : uid);
-      t.true(existsSync(join(here, 'upper/etc/new')));
-    });
+          t.is(shown, String(await run('sh', ['-e', '-c', look(many)], { cwd: extracted })));
+          const copied = statSync(join(here, 'upper/etc', many ? 'of-another' : 'text'));
+          t.is(copied.uid, many ? subuid + 999 : uid);
+          t.true(existsSync(join(here, 'upper/etc/new')));
+        },
+      );
+    }
   }
 }

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** A user's view of the product: directories of its own, mounts by the real fuse-overlayfs, one daemon. */
+/** A user's view of the product: directories of its own, mounts by the real fuse-overlayfs or the kernel's overlay, one daemon. */
 
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import type { Status } from '../../src/main/daemon/status.js';
+import { DRIVERS, type Driver } from '../../src/main/mount/driver.js';
 import { askDaemon } from './ask.js';
 import { run } from './run.js';
 
@@ -18,6 +20,7 @@ import { run } from './run.js';
 export const top = fileURLToPath(new URL('../../..', import.meta.url));
 export const crfs = join(top, 'bin/crfs');
 export const plugin = join(top, 'crfs-plugin.so');
+const lower = join(top, 'crfs-lower');
 
 /** What has not come about by then never will, on however slow a machine. */
 const PATIENCE_MS = 240_000;
@@ -25,9 +28,9 @@ const PATIENCE_MS = 240_000;
 export interface MountOptions {
   /** Without one, the mount is read-only. */
   readonly upper?: boolean;
-  /** More `-o` options; default: fast_ino=1 */
+  /** More `-o` options of fuse-overlayfs; default: fast_ino=1 */
   readonly options?: readonly string[];
-  /** Keep fuse-overlayfs in the foreground, as our child. */
+  /** Keep what mounts in the foreground, as our child. */
   readonly foreground?: boolean;
   /** A command that runs what follows it; default: none. */
   readonly through?: readonly string[];
@@ -54,6 +57,32 @@ export function mountingTest(why: string | undefined = whyNoMounts()): typeof te
   process.stderr.write(`tests that mount are skipped: ${why}\n`);
   return test.skip;
 }
+
+const chosen = new AsyncLocalStorage<Driver>();
+
+/** A test for each of what can mount layers: machines that it makes mount by that. */
+export function eachDriver(
+  why: string | undefined = whyNoMounts(),
+): (title: string, implementation: (t: ExecutionContext, driver: Driver) => unknown) => void {
+  const mounting = mountingTest(why);
+  return (title, implementation) => {
+    for (const driver of DRIVERS) mounting(`${title}, by ${driver}`, byDriver(driver, implementation));
+  };
+}
+
+/** A test whose machines mount by this. */
+export function byDriver(
+  driver: Driver,
+  implementation: (t: ExecutionContext, driver: Driver) => unknown,
+): (t: ExecutionContext) => Promise<void> {
+  return async (t) => {
+    await chosen.run(driver, () => implementation(t, driver));
+  };
+}
+
+/** Lets go of all mounts of layers that a mount namespace was made with: other tests take theirs away meanwhile. */
+export const LET_GO = `umount -l -a -t fuse.fuse-overlayfs
+  sed -nE 's/^([^ ]+ ){4}([^ ]+).* - overlay crfs .*/\\2/p' /proc/self/mountinfo | xargs -r umount -l`;
 
 /** Removes a directory. Returns whether it has gone, wholly: nothing was made in it meanwhile, or is mounted there. */
 function isRemoved(directory: string): boolean {
@@ -87,13 +116,60 @@ export function lowerdir(configuration: string, directory: string): string {
   return `//crfs/${Buffer.from(configuration).toString('base64url')}/${directory}`;
 }
 
+interface Places extends Omit<MountOptions, 'upper'> {
+  readonly merged: string;
+  readonly upper: string | undefined;
+  readonly work: string;
+}
+
+function hostCommand(lowers: readonly string[], { options, foreground, merged, upper, work }: Places): string[] {
+  const directory = dirname(merged); // that the host is to find: it holds nothing
+  const lowerdirs = lowers.map((path) => (isConfiguration(path) ? lowerdir(path, directory) : path));
+  const all = [
+    ...(options ?? ['fast_ino=1']),
+    `plugins=${plugin}`,
+    `lowerdir=${lowerdirs.join(':')}`,
+    ...(upper === undefined ? [] : [`upperdir=${upper}`, `workdir=${work}`]),
+  ];
+  return ['fuse-overlayfs', ...(foreground ? ['-f'] : []), '-o', all.join(','), merged];
+}
+
+function overlayCommand(
+  [configuration = '', ...below]: readonly string[],
+  { foreground, merged, upper, work }: Places,
+): string[] {
+  if (!isConfiguration(configuration) || below.some(isConfiguration)) {
+    throw new Error('crfs-lower takes one layer file or image, and directories below it');
+  }
+  return [
+    lower,
+    ...(foreground ? ['--foreground'] : []),
+    ...below.flatMap((directory) => ['--lower', directory]),
+    ...(upper === undefined ? [] : ['--upper', upper, '--work', work]),
+    configuration,
+    merged,
+  ];
+}
+
+/** What `crfs mount` tells crfs-lower. */
+function notes(): NodeJS.ProcessEnv {
+  return { CRFS_MOUNT_DRIVER: 'overlay', CRFS_MOUNT_NAMESPACE: readlinkSync('/proc/self/ns/mnt') };
+}
+
+/** Whether it is no plain directory. */
+function isConfiguration(path: string): boolean {
+  return /gz$|^\w+:\/\//.test(path);
+}
+
 export class Machine {
+  readonly driver: Driver;
   readonly root: string;
   readonly env: NodeJS.ProcessEnv;
   readonly #mounts = new Set<Mount>();
   #count = 0;
 
   constructor(settings: Record<string, string> = {}) {
+    this.driver = chosen.getStore() ?? 'fuse-overlayfs';
     this.root = mkdtempSync(join(tmpdir(), 'crfs-test-'));
     this.env = {
       ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CRFS_'))),
@@ -129,25 +205,19 @@ export class Machine {
   /** Mounts lower directories, the topmost first: layer files (`*gz`), URLs, images, or plain directories. */
   async mount(lowers: readonly string[], options: MountOptions = {}): Promise<Mount> {
     const base = this.directory(`mount-${this.#count++}`);
-    const [merged = '', upper = '', work = '', lower = ''] = ['merged', 'upper', 'work', 'lower'].map((name) =>
+    const [merged = '', upper = '', work = ''] = ['merged', 'upper', 'work'].map((name) =>
       this.directory(join(base.slice(this.root.length + 1), name)),
     );
-    const lowerdirs = lowers.map((path) => (/gz$|^\w+:\/\//.test(path) ? lowerdir(path, lower) : path)).join(':');
-    const mountOptions = [
-      ...(options.options ?? ['fast_ino=1']),
-      `plugins=${plugin}`,
-      `lowerdir=${lowerdirs}`,
-      ...(options.upper ? [`upperdir=${upper}`, `workdir=${work}`] : []),
-    ];
-    const flags = options.foreground ? ['-f'] : [];
-    const command = [...(options.through ?? []), 'fuse-overlayfs', ...flags, '-o', mountOptions.join(','), merged];
-    const [program = '', ...args] = command;
+    const how = { ...options, merged, upper: options.upper ? upper : undefined, work };
+    const made = this.driver === 'overlay' ? overlayCommand(lowers, how) : hostCommand(lowers, how);
+    const [program = '', ...args] = [...(options.through ?? []), ...made];
+    const env = { ...this.env, ...(this.driver === 'overlay' ? notes() : {}) };
     let host: ChildProcess | undefined;
     if (options.foreground) {
-      host = spawn(program, args, { env: this.env, stdio: ['ignore', 'inherit', 'inherit'] });
+      host = spawn(program, args, { env, stdio: ['ignore', 'inherit', 'inherit'] });
       await until(`${merged} is mounted`, () => statSync(merged).dev !== statSync(base).dev);
     } else {
-      await run(program, args, { env: this.env });
+      await run(program, args, { env });
     }
     const mount: Mount = {
       merged,

@@ -9,6 +9,8 @@ export interface MountPoint {
   readonly type: string;
   /** What was mounted, as whoever did it calls it. */
   readonly source: string;
+  /** Of the file system: of an overlay, its directories. */
+  readonly options: readonly string[];
 }
 
 /** All mounts that a process sees, later ones over earlier ones. Throws what the system says of a process that has ended. */
@@ -17,8 +19,13 @@ export function mountsOf(pid: number | 'self' = 'self'): MountPoint[] {
   return lines.map((line) => {
     // proc(5): ID parent major:minor root mountpoint options [optional...] - type source options
     const fields = line.split(' ');
-    const [type = '', source = ''] = fields.slice(fields.indexOf('-', 6) + 1);
-    return { path: unescape(fields[4] ?? ''), type, source: unescape(source) };
+    const [type = '', source = '', options = ''] = fields.slice(fields.indexOf('-', 6) + 1);
+    return {
+      path: unescape(fields[4] ?? ''),
+      type,
+      source: unescape(source),
+      options: options.split(',').map(unescape),
+    };
   });
 }
 

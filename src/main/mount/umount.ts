@@ -94,6 +94,6 @@ function inTheWay(mountpoint: string): string | undefined {
 async function run([program = '', ...args]: readonly string[]): Promise<void> {
   await promisify(execFile)(program, args).catch((error: NodeJS.ErrnoException & { stderr?: string }) => {
     const missing = error.code === 'ENOENT' ? `${program} is not installed` : undefined;
-    throw new Error(missing ?? (error.stderr?.trim() || error.message), { cause: error });
+    throw new Error(missing ?? (error.stderr?.trim().replace(/\.$/, '') || error.message), { cause: error });
   });
 }

@@ -21,11 +21,14 @@ import { look } from '../daemon/processes.js';
 import { CrfsError } from '../errors/error.js';
 import { reasonOf } from '../errors/reason.js';
 import { isServer } from './driver.js';
+import { LOWER } from './lower.js';
 import { argumentsOf, openFilesOf, processes } from './processes.js';
 
 const LOOK_EVERY_MS = 20;
 /** For a host whose mount was taken away to write back, and end. */
 const ENDS_WITHIN_MS = 10_000;
+/** Options of the kernel's overlay. */
+const KEPT_IN = ['upperdir', 'workdir'];
 /** What an overlay makes in its work directory. */
 const MADE_BY_OVERLAYS = ['work', 'index'];
 
@@ -66,18 +69,28 @@ function fileSystemOf(directory: string): string {
 
 /** Two mounts that write into one directory destroy it for each other. One that was just unmounted is given time to end. */
 async function checkUnused(directory: string): Promise<void> {
-  const held = [directory, join(directory, 'work')]; // of a work directory, fuse-overlayfs holds what it makes in there
   for (const end = Date.now() + ENDS_WITHIN_MS; ; await sleep(LOOK_EVERY_MS)) {
-    const user = processes().find(({ pid, name }) => {
-      return isServer(name) && openFilesOf(pid).some((path) => held.includes(path));
-    });
-    if (user === undefined) return;
+    const user = processes().find(({ pid, name }) => isServer(name) && writesTo(pid, name, directory));
+    if (user === undefined) break;
     const mountpoint = argumentsOf(user.pid).at(-1) ?? '';
     const mounted = look(() => mountsOf(user.pid))?.some(({ path }) => path === mountpoint);
     if (!mounted && Date.now() < end) continue;
-    const by = `the mount at ${JSON.stringify(mountpoint)} (pid ${user.pid})`;
-    throw new CrfsError('CRFS_USAGE', `${JSON.stringify(directory)} is in use by ${by}`);
+    throw inUse(directory, `the mount at ${JSON.stringify(mountpoint)} (pid ${user.pid})`);
   }
+  // what served it may have been killed, or it is an overlay of somebody else
+  const overlay = mountsOf().find(({ options }) => KEPT_IN.some((name) => options.includes(`${name}=${directory}`)));
+  if (overlay !== undefined) throw inUse(directory, `the mount at ${JSON.stringify(overlay.path)}`);
+}
+
+/** Whether a process serves a mount that keeps changes in a directory. */
+function writesTo(pid: number, name: string, directory: string): boolean {
+  if (name === LOWER) return argumentsOf(pid).includes(directory); // it is the kernel that holds it
+  const held = [directory, join(directory, 'work')]; // of a work directory, fuse-overlayfs holds what it makes in there
+  return openFilesOf(pid).some((path) => held.includes(path));
+}
+
+function inUse(directory: string, by: string): CrfsError {
+  return new CrfsError('CRFS_USAGE', `${JSON.stringify(directory)} is in use by ${by}`);
 }
 
 /** There must be symlinks, as images have them: FAT has none. */
