@@ -102,7 +102,7 @@ static int stay(const char *merged, pid_t child, const sigset_t *signals) {
 }
 
 int main(int argc, char **argv) {
-  struct crfs_service service = {.foreground = 0};
+  static struct crfs_service service;
   sigset_t signals;
   int pair[2];
   if (parse(&service, argc, argv) < 0) {

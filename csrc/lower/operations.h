@@ -12,18 +12,19 @@
 #include "lower/stubs.h"
 #include "lower/tree.h"
 
+struct fuse_session;
+
 struct crfs_lower {
   struct crfs_tree tree;
   struct crfs_contents contents;
   struct crfs_recent recent;
   struct crfs_buffers buffers;
   struct crfs_stubs stubs;
-  int wants_stubs;    /* they are missing, and of use to this kernel */
-  int has_attributes; /* some directory or file has extended attributes that matter */
-  int has_acls;       /* POSIX access control lists among them */
+  struct fuse_session *fuse; /* that answers */
+  int wants_stubs;           /* they are missing, and of use to this kernel */
+  int has_attributes;        /* some directory or file has extended attributes that matter */
+  int has_acls;              /* POSIX access control lists among them */
 };
-
-struct fuse_session;
 
 /* Prepares LOWER, whose tree is loaded, and returns what answers requests from DEVICE, or NULL. */
 struct fuse_session *crfs_lower_begin(struct crfs_lower *lower, int device);

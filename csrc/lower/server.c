@@ -121,13 +121,13 @@ static int make_mount(const struct crfs_service *service, struct crfs_lower *low
   int device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
   if (device < 0)
     return crfs_fail(failure, errno, "/dev/fuse: %s", strerror(errno));
-  struct fuse_session *fuse = crfs_lower_begin(lower, device);
-  if (fuse == NULL)
+  lower->fuse = crfs_lower_begin(lower, device);
+  if (lower->fuse == NULL)
     return crfs_fail(failure, ENOMEM, "out of memory");
   int root = crfs_lazy_mount(device);
   if (root < 0)
     return crfs_fail(failure, errno, "cannot mount a FUSE file system: %s", strerror(errno));
-  int error = pthread_create(thread, NULL, answer, fuse);
+  int error = pthread_create(thread, NULL, answer, lower->fuse);
   if (error != 0)
     return crfs_fail(failure, error, "cannot make a thread: %s", strerror(error));
   int made = make_overlay_of(root, service, lower, failure);
@@ -190,5 +190,6 @@ enum crfs_end crfs_server_run(const struct crfs_service *service, int socket) {
   pthread_join(thread, NULL);
   if (makes)
     pthread_join(maker, NULL);
+  fuse_session_destroy(lower.fuse);
   return CRFS_SERVED;
 }
