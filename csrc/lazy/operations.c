@@ -87,19 +87,6 @@ static void open_file(fuse_req_t request, fuse_ino_t number, struct fuse_file_in
     crfs_file_close(files, info->fh);
 }
 
-/* All of it, or an error: not what a descriptor may yield in part, as above. */
-static void reply_content(fuse_req_t request, const struct crfs_content *content, off_t offset, size_t size) {
-  struct crfs_buffers *buffers = &files_of(request)->buffers;
-  char *bytes = size > CRFS_BUFFER_SIZE ? NULL : crfs_buffer_take(buffers);
-  ssize_t got = bytes == NULL ? 0 : pread(content->fd, bytes, size, offset);
-  if (got == (ssize_t)size)
-    fuse_reply_buf(request, bytes, size);
-  else
-    fuse_reply_err(request, got < 0 ? errno : EIO);
-  if (bytes != NULL)
-    crfs_buffer_give(buffers, bytes);
-}
-
 /* Whether another process that reads got a signal: until it is answered, it is not even killed. A thread of this one
  * waits: it may have been woken by what nobody handles, such as the end of a child; and ends with its server. */
 static int is_interrupted(void *request) {
@@ -108,26 +95,10 @@ static int is_interrupted(void *request) {
 }
 
 static void read_file(fuse_req_t request, fuse_ino_t number, size_t size, off_t offset, struct fuse_file_info *info) {
-  struct crfs_file *file = crfs_file_hold(files_of(request), info->fh);
-  struct crfs_content *content = NULL;
-  const uint64_t at = (uint64_t)offset, end = crfs_file_size(file);
-  const struct crfs_asker asker = {.has_gone = is_interrupted, .self = request};
-  int error = 0;
+  struct crfs_files *files = files_of(request);
+  struct crfs_file *file = crfs_file_hold(files, info->fh);
   (void)number;
-  if (at >= end)
-    size = 0;
-  else if (size > end - at)
-    size = end - at;
-  if (size > 0)
-    error = crfs_file_take(file, at, size, &asker, &content);
-  if (error != 0)
-    fuse_reply_err(request, error);
-  else if (size == 0)
-    fuse_reply_buf(request, NULL, 0);
-  else
-    reply_content(request, content, offset, size);
-  if (content != NULL)
-    crfs_content_release(content);
+  crfs_answer_read(request, file, &files->buffers, is_interrupted, size, offset);
   crfs_file_release(file);
 }
 
@@ -139,9 +110,7 @@ static void release(fuse_req_t request, fuse_ino_t number, struct fuse_file_info
 
 static void init(void *files, struct fuse_conn_info *connection) {
   (void)files;
-  connection->want &= ~(unsigned)(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_SPLICE_READ);
-  if (connection->max_write > CRFS_BUFFER_SIZE) /* which reads go by, too */
-    connection->max_write = CRFS_BUFFER_SIZE;
+  crfs_answer_init(connection);
 }
 
 struct fuse_session *crfs_operations_begin(struct crfs_files *files, int device) {
@@ -153,15 +122,5 @@ struct fuse_session *crfs_operations_begin(struct crfs_files *files, int device)
       .read = read_file,
       .release = release,
   };
-  char place[32], name[] = "crfs", *words[] = {name, NULL};
-  struct fuse_args arguments = FUSE_ARGS_INIT(1, words);
-  struct fuse_session *fuse = fuse_session_new(&arguments, &operations, sizeof operations, files);
-  fuse_opt_free_args(&arguments);
-  if (fuse == NULL)
-    return NULL;
-  snprintf(place, sizeof place, "/dev/fd/%d", device);
-  if (fuse_session_mount(fuse, place) == 0)
-    return fuse;
-  fuse_session_destroy(fuse);
-  return NULL;
+  return crfs_answer_begin(&operations, files, device);
 }

@@ -6,10 +6,7 @@
 #ifndef CRFS_LAZY_OPERATIONS_H
 #define CRFS_LAZY_OPERATIONS_H
 
-#include "lazy/file.h"
-
-#define FUSE_USE_VERSION 35
-#include <fuse_lowlevel.h>
+#include "lazy/answer.h"
 
 #define CRFS_LAZY_NAME 24 /* bytes of a name, its NUL included */
 

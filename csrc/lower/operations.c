@@ -3,13 +3,10 @@
 #include "lower/operations.h"
 
 #include "client/attributes.h"
+#include "lazy/answer.h"
 #include "lower/xattrs.h"
 
-#include <fuse_lowlevel.h>
-
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define FOR_EVER 4e9   /* seconds: a layer never changes */
@@ -122,41 +119,17 @@ static int is_interrupted(void *request) {
   return fuse_req_interrupted(request);
 }
 
-/* All of it, or an error: to the kernel, a read that is short is the end of the file. */
-static void reply_content(fuse_req_t request, const struct crfs_content *content, off_t offset, size_t size) {
-  struct crfs_buffers *buffers = &lower_of(request)->buffers;
-  char *bytes = size > CRFS_BUFFER_SIZE ? NULL : crfs_buffer_take(buffers);
-  ssize_t got = bytes == NULL ? 0 : pread(content->fd, bytes, size, offset);
-  if (got == (ssize_t)size)
-    fuse_reply_buf(request, bytes, size);
-  else
-    fuse_reply_err(request, got < 0 ? errno : EIO);
-  if (bytes != NULL)
-    crfs_buffer_give(buffers, bytes);
-}
-
 static void read_file(fuse_req_t request, fuse_ino_t number, size_t size, off_t offset, struct fuse_file_info *info) {
+  struct crfs_lower *lower = lower_of(request);
   const struct crfs_node node = node_of(request, number);
-  const uint64_t at = (uint64_t)offset, end = node.layer->index.inodes[node.inode].size;
-  const struct crfs_asker asker = {.has_gone = is_interrupted, .self = request};
-  struct crfs_content *content = NULL;
+  struct crfs_file *file = crfs_recent_hold(&lower->recent, number, node.layer, node.inode);
   (void)info;
-  if (at >= end) {
-    fuse_reply_buf(request, NULL, 0);
+  if (file == NULL) {
+    fuse_reply_err(request, ENOMEM);
     return;
   }
-  if (size > end - at)
-    size = end - at;
-  struct crfs_file *file = crfs_recent_hold(&lower_of(request)->recent, number, node.layer, node.inode);
-  int error = file == NULL ? ENOMEM : crfs_file_take(file, at, size, &asker, &content);
-  if (error != 0)
-    fuse_reply_err(request, error);
-  else
-    reply_content(request, content, offset, size);
-  if (content != NULL)
-    crfs_content_release(content);
-  if (file != NULL)
-    crfs_file_release(file);
+  crfs_answer_read(request, file, &lower->buffers, is_interrupted, size, offset);
+  crfs_file_release(file);
 }
 
 static void reply_attribute(fuse_req_t request, const char *bytes, ssize_t length, size_t size) {
@@ -186,11 +159,10 @@ static void listxattr_of(fuse_req_t request, fuse_ino_t number, size_t size) {
 static void init(void *userdata, struct fuse_conn_info *connection) {
   const struct crfs_lower *lower = userdata;
   const unsigned wanted = FUSE_CAP_READDIRPLUS | FUSE_CAP_CACHE_SYMLINKS | (lower->has_acls ? FUSE_CAP_POSIX_ACL : 0);
+  crfs_answer_init(connection);
   connection->want |= wanted & connection->capable;
-  connection->want &= ~(unsigned)(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_SPLICE_READ);
+  connection->want &= ~(unsigned)FUSE_CAP_READDIRPLUS_AUTO;
   connection->max_background = BACKGROUND;
-  if (connection->max_write > CRFS_BUFFER_SIZE) /* which reads go by, too */
-    connection->max_write = CRFS_BUFFER_SIZE;
 }
 
 /* Looks whether the layers have extended attributes, and of what kind: without any, the kernel is told so once, and
@@ -222,16 +194,9 @@ struct fuse_session *crfs_lower_begin(struct crfs_lower *lower, int device) {
       .getxattr = getxattr_of,
       .listxattr = listxattr_of,
   };
-  char place[32], name[] = "crfs", *words[] = {name, NULL};
-  struct fuse_args arguments = FUSE_ARGS_INIT(1, words);
   survey(lower);
   crfs_contents_begin(&lower->contents, &lower->tree);
   crfs_buffers_begin(&lower->buffers);
   crfs_recent_begin(&lower->recent, crfs_session_channel(&lower->tree.session));
-  struct fuse_session *fuse = fuse_session_new(&arguments, &operations, sizeof operations, lower);
-  fuse_opt_free_args(&arguments);
-  snprintf(place, sizeof place, "/dev/fd/%d", device);
-  if (fuse == NULL || fuse_session_mount(fuse, place) < 0)
-    return NULL;
-  return fuse;
+  return crfs_answer_begin(&operations, lower, device);
 }
