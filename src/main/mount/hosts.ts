@@ -3,6 +3,7 @@
 import { statSync } from 'node:fs';
 import { look } from '../daemon/processes.js';
 import { isServer } from './driver.js';
+import { hasMount } from './entrance.js';
 import { argumentsOf, openFilesOf, processes } from './processes.js';
 
 /** A process that serves a mount of layers. */
@@ -23,6 +24,6 @@ export function isOurs(pid: number): boolean {
 export function mountsWithoutDaemon(cache: string, known: readonly number[] = []): Host[] {
   return processes()
     .filter(({ pid, name }) => isServer(name) && isOurs(pid) && !known.includes(pid))
-    .filter(({ pid }) => openFilesOf(pid).some((path) => path.startsWith(`${cache}/`)))
+    .filter(({ pid }) => openFilesOf(pid).some((path) => path.startsWith(`${cache}/`)) && hasMount(pid))
     .map(({ pid }) => ({ pid, mountpoint: argumentsOf(pid).at(-1) ?? '' }));
 }

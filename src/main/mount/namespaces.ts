@@ -2,11 +2,11 @@
 
 /** Mounts of this user in other mount namespaces: those of `podman unshare` and `unshare -m`. */
 
-import { readFileSync } from 'node:fs';
 import { askDaemon } from '../daemon/ask.js';
-import { linkOf, look } from '../daemon/processes.js';
+import { linkOf } from '../daemon/processes.js';
 import type { Status } from '../daemon/status.js';
 import type { Driver } from './driver.js';
+import { entranceOf, namespaceOf } from './entrance.js';
 import { HOST } from './host.js';
 import { isOurs } from './hosts.js';
 import { LOWER } from './lower.js';
@@ -32,17 +32,6 @@ export async function serverElsewhere(mountpoint: string): Promise<Elsewhere | u
   const { mounts } = JSON.parse((await askDaemon('GET', '/status')) ?? '{"mounts":[]}') as Pick<Status, 'mounts'>;
   const known = mounts.find((one) => one.mountpoint === mountpoint && (one.mountNamespace ?? own) !== own);
   return known && { pid: known.pid, driver: known.driver, entrance: entranceOf(known.mountNamespace) ?? known.pid };
-}
-
-/** The mount namespace in which a server has mounted, as readlink tells of /proc/PID/ns/mnt. */
-function namespaceOf(pid: number): string | undefined {
-  const environment = look(() => readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')) ?? [];
-  const told = environment.find((variable) => variable.startsWith('CRFS_MOUNT_NAMESPACE='));
-  return told?.replace(/^.*?=/, '') ?? linkOf(pid, 'ns/mnt');
-}
-
-function entranceOf(namespace: string | null): number | undefined {
-  return processes().find(({ pid }) => linkOf(pid, 'ns/mnt') === namespace)?.pid;
 }
 
 /** The command that runs another one in the namespaces of a process, as its user. */

@@ -17,10 +17,10 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mountsOf } from '../daemon/mountinfo.js';
-import { look } from '../daemon/processes.js';
 import { CrfsError } from '../errors/error.js';
 import { reasonOf } from '../errors/reason.js';
 import { isServer } from './driver.js';
+import { hasMount } from './entrance.js';
 import { LOWER } from './lower.js';
 import { argumentsOf, openFilesOf, processes } from './processes.js';
 
@@ -72,10 +72,8 @@ async function checkUnused(directory: string): Promise<void> {
   for (const end = Date.now() + ENDS_WITHIN_MS; ; await sleep(LOOK_EVERY_MS)) {
     const user = processes().find(({ pid, name }) => isServer(name) && writesTo(pid, name, directory));
     if (user === undefined) break;
-    const mountpoint = argumentsOf(user.pid).at(-1) ?? '';
-    const mounted = look(() => mountsOf(user.pid))?.some(({ path }) => path === mountpoint);
-    if (!mounted && Date.now() < end) continue;
-    throw inUse(directory, `the mount at ${JSON.stringify(mountpoint)} (pid ${user.pid})`);
+    if (!hasMount(user.pid) && Date.now() < end) continue;
+    throw inUse(directory, `the mount at ${JSON.stringify(argumentsOf(user.pid).at(-1))} (pid ${user.pid})`);
   }
   // what served it may have been killed, or it is an overlay of somebody else
   const overlay = mountsOf().find(({ options }) => KEPT_IN.some((name) => options.includes(`${name}=${directory}`)));
