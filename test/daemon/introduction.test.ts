@@ -14,9 +14,13 @@ test('a mount tells where it is and what its environment says, with absolute pat
     'CRFS_POLICY=',
     'no_proxy=a=b,\nc',
     'XDG_CONFIG_HOME=relative',
+    'CRFS_MOUNT_DRIVER=overlay',
+    'CRFS_MOUNT_NAMESPACE=mnt:[1]',
   );
   t.deepEqual(parseIntroduction(text), {
     mountpoint: '/merged',
+    driver: 'overlay',
+    mountNamespace: 'mnt:[1]',
     env: {
       HOME: '/home/me',
       REGISTRY_AUTH_FILE: '/auth.json',
@@ -28,8 +32,9 @@ test('a mount tells where it is and what its environment says, with absolute pat
 });
 
 test('what is no variable of a mount is left out', (t) => {
+  const unsaid = { driver: undefined, mountNamespace: undefined };
   const nonsense = tell('/m', '/', 'LD_PRELOAD=/x', 'HOME', '=', '', '__proto__=x', 'HOME =/x', 'PATH=/bin');
-  t.deepEqual(parseIntroduction(nonsense), { mountpoint: '/m', env: { PATH: '/bin' } });
-  t.deepEqual(parseIntroduction(''), { mountpoint: '?', env: {} });
-  t.deepEqual(parseIntroduction('elsewhere'), { mountpoint: '?', env: {} });
+  t.deepEqual(parseIntroduction(nonsense), { mountpoint: '/m', ...unsaid, env: { PATH: '/bin' } });
+  t.deepEqual(parseIntroduction(''), { mountpoint: '?', ...unsaid, env: {} });
+  t.deepEqual(parseIntroduction('elsewhere'), { mountpoint: '?', ...unsaid, env: {} });
 });
