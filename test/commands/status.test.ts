@@ -74,7 +74,11 @@ for (const driver of DRIVERS) {
       after = await machine.crfs('status');
       return !after.includes(`${merged}\n`);
     });
-    t.regex(after, /^opened +\d+ from the cache \([\d.]+ KiB\), \d+ waited for, 0 failed$/m, 'counts what has gone');
+    t.regex(
+      after,
+      /^opened +\d+ from the cache \([\d.]+ (KiB|B)\), \d+ waited for, 0 failed$/m,
+      'counts what has gone',
+    );
   });
 }
 

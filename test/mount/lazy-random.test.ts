@@ -6,13 +6,13 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { daemonOf, dropDrafts, dropObjects, gone, times } from '../faults/world.js';
 import { noise } from '../tools/content.js';
-import { mountingTest, until, whyNoMounts } from '../tools/machine.js';
+import { eachDriver, until, whyNoMounts } from '../tools/machine.js';
 import { missing } from '../tools/registry.js';
 import { MIB, remoteLayer, THREADED } from '../tools/remote-layer.js';
 import { run } from '../tools/run.js';
 
 const lacking = missing.length > 0 ? `no ${missing.join(', no ')}` : undefined;
-const mounting = mountingTest(whyNoMounts() ?? lacking);
+const both = eachDriver(whyNoMounts() ?? lacking);
 
 /** Reads pieces of files in a directory, past the page cache and not, and holds them against those of another one. */
 const READER = `
@@ -38,14 +38,15 @@ for n in range(count):
         sys.exit(f"reader {seed}, read {n}: {len(got)} bytes of {name} at {at} are wrong")
 `;
 
-mounting('random reads are right while daemons are killed, and drafts and objects removed', async (t) => {
+both('random reads are right while daemons are killed, and drafts and objects removed', async (t, driver) => {
   const files = Object.fromEntries(Array.from({ length: 4 }, (_, n) => [`large-${n}`, noise(4 * MIB + 999 * n, n)]));
   const { machine, image, mount: first } = await remoteLayer(t, files, { chunkSize: 200_000 });
   const plain = machine.directory('plain');
   for (const [name, content] of Object.entries(files)) writeFileSync(join(plain, name), content);
   const asked = async (): Promise<number> => (await machine.status())?.counters.requests ?? 0;
   await first.unmount();
-  for (let round = 0; round < times(3, 60); round++) {
+  const rounds = driver === 'overlay' ? times(10, 200) : times(3, 60);
+  for (let round = 0; round < rounds; round++) {
     const mount = await machine.mount([image], { options: THREADED }); // the kernel has nothing of it yet
     dropObjects(machine);
     dropDrafts(machine);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** The commands of the README, run as they are written there: by root, and by an ordinary user with podman's rootless mode. */
+/** The commands of README.md and docs/cli.md, run as they are written there: by root, and by an ordinary user with podman's rootless mode. */
 
 import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { pushTars } from '../tools/image.js';
-import { crfs, Machine, mountingTest, plugin, top, whyNoMounts } from '../tools/machine.js';
+import { crfs, LET_GO, Machine, mountingTest, plugin, top, whyNoMounts } from '../tools/machine.js';
 import { missing, startRegistry } from '../tools/registry.js';
 import { run } from '../tools/run.js';
 
@@ -34,12 +34,12 @@ function has(directory: string, program: string): boolean {
   return statSync(join(directory, program), { throwIfNoEntry: false }) !== undefined;
 }
 
-/** The README's block of commands that has `line` in it, for an image and a plugin that are there. */
+/** The block of commands in README.md or docs/cli.md that has `line` in it, for an image and a plugin that are there. */
 function commands(line: string, image: string): string {
-  const block = readFileSync(join(top, 'README.md'), 'utf8')
-    .split('\n\n')
+  const block = ['README.md', 'docs/cli.md']
+    .flatMap((name) => readFileSync(join(top, name), 'utf8').split('\n\n'))
     .find((text) => text.split('\n').includes(`    ${line}`));
-  if (block === undefined) throw new Error(`the README has no command ${line}`);
+  if (block === undefined) throw new Error(`no text has the command ${line}`);
   return block
     .replaceAll('localhost:5000/img:tag', image)
     .replaceAll('/usr/local/libexec/fuse-overlayfs/crfs-plugin.so', plugin);
@@ -67,7 +67,7 @@ async function setting(t: ExecutionContext): Promise<{ readonly machine: Machine
 /** Runs a script in a namespace of mounts where podman can make cgroups, and does something else before. */
 async function inNamespace(machine: Machine, before: string, program: readonly string[]): Promise<string> {
   const cgroup = 'umount -R /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup';
-  const args = ['-m', 'sh', '-ec', `${cgroup}; ${before}; exec "$@"`, 'sh', ...program];
+  const args = ['-m', 'sh', '-ec', `${LET_GO}\n${cgroup}; ${before}; exec "$@"`, 'sh', ...program];
   return String(await run('unshare', args, { env: machine.env, cwd: machine.directory('user') }));
 }
 
