@@ -13,8 +13,9 @@ const NAMES = {
 const WHATS = ['mount', 'first run', 'second run'];
 
 const [file, layerBytes, ...words] = process.argv.slice(2);
-const { counters, layers } = JSON.parse(readFileSync(file, 'utf8'));
+const { counters, layers, mounts } = JSON.parse(readFileSync(file, 'utf8'));
 const { files, contentSize } = layers[0];
+const { hits, misses, lazyOpens } = mounts[0].ring;
 const mib = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 const line = (title, ...cells) => `  ${title.padEnd(17)}${cells.map((cell) => cell.padStart(22)).join('')}`;
 
@@ -25,6 +26,7 @@ for (let at = 0; at < words.length; at += 4) {
 
 console.log(`
   layer             ${mib(layerBytes)}, ${files} files of ${mib(contentSize)}
+  opened            ${misses + lazyOpens} files that had to be filled first, ${hits} that were there
   filled            ${counters.objects} of ${files} files, ${mib(counters.objectBytes)}, readahead included
   read of the layer ${mib(counters.readBytes)} of ${mib(layerBytes)}
 
