@@ -5,6 +5,7 @@
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { mountedAt } from '../../src/main/daemon/mountinfo.js';
 import type { Status } from '../../src/main/daemon/status.js';
 import { run } from '../../test/tools/run.js';
@@ -15,6 +16,8 @@ import type { Contender } from './contenders.js';
 import type { Discard } from './discard.js';
 import { type Lower, mountCommand } from './mount-command.js';
 import { serverOf } from './processes.js';
+
+const LOOK_EVERY_MS = 20;
 
 export interface Mount {
   readonly merged: string;
@@ -103,7 +106,7 @@ export class Machine {
   }
 }
 
-/** Ends a mount: with what serves it, if somebody is still in it. */
+/** Ends a mount: with what serves it, if somebody is still in it; else once that has made what it makes for later mounts. */
 async function end(merged: string): Promise<void> {
   try {
     await run('umount', [merged]);
@@ -112,4 +115,5 @@ async function end(merged: string): Promise<void> {
     if (server !== undefined) process.kill(server, 'SIGKILL');
     await run('umount', ['-l', merged]);
   }
+  while (serverOf(merged) !== undefined) await sleep(LOOK_EVERY_MS);
 }

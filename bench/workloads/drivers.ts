@@ -7,15 +7,13 @@
 
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { run } from '../../test/tools/run.js';
 import type { Bench } from '../bench.js';
 import type { Debian } from '../data/data.js';
 import { serveImage } from '../link/registry.js';
 import { extracted, extractedByKernel, product, productByKernel } from '../machines/contenders.js';
-import type { Machine, Mount } from '../machines/machine.js';
+import type { Machine } from '../machines/machine.js';
 import type { Lower } from '../machines/mount-command.js';
-import { serverOf } from '../machines/processes.js';
 import { warm } from '../page-cache.js';
 import { quantile } from '../samples.js';
 import { programs } from './start.js';
@@ -23,7 +21,6 @@ import { programs } from './start.js';
 /** How many layers one image is cut into. */
 const LAYERS = 30;
 const SMALL = 4096;
-const LOOK_EVERY_MS = 20;
 const writable = { writable: true } as const;
 const time = { workload: 8, metric: 'time', unit: 's' } as const;
 
@@ -101,16 +98,10 @@ async function onMounts(bench: Bench, machine: Machine, debian: Debian, what: st
   const first = await machine.mount(debian, writable);
   bench.record({ ...time, what: `${what}, first mount` }, name, await work(bench, first.merged));
   bench.record({ ...time, what: `${what}, again` }, name, await work(bench, first.merged));
-  await leave(first);
+  await first.unmount();
   const later = await machine.mount(debian, writable);
   bench.record({ ...time, what: `${what}, later mount` }, name, await work(bench, later.merged));
   await later.unmount();
-}
-
-/** Ends the first mount of a layer, and waits for what its server makes for later ones. */
-async function leave({ merged, unmount }: Mount): Promise<void> {
-  await unmount();
-  while (serverOf(merged) !== undefined) await sleep(LOOK_EVERY_MS);
 }
 
 /** Opens and reads all files of up to 4 KB, in the order of their names, on a later mount of what is in the cache. */
@@ -118,7 +109,7 @@ async function readSmall(bench: Bench, machine: Machine, debian: Debian): Promis
   const { name } = machine.contender;
   await fill(bench, machine, debian);
   const first = await machine.mount(debian, writable);
-  await leave(first);
+  await first.unmount();
   const { merged, unmount } = await machine.mount(debian, writable);
   const list = smallFiles(debian.tree).map((path) => `${merged}${path}\0`);
   for (const when of ['later mount', 'again']) {
@@ -144,7 +135,8 @@ function smallFiles(tree: string): string[] {
 /** Mounts a second time, until a file is read. */
 async function mountTwice(bench: Bench, machine: Machine, lower: Lower, what: string, reading: string): Promise<void> {
   if (!lower.layer.startsWith('docker:')) await warm(machine.contender, [lower]);
-  await leave(await machine.mount(lower, { ...writable, reading }));
+  const first = await machine.mount(lower, { ...writable, reading });
+  await first.unmount();
   const second = await machine.mount(lower, { ...writable, reading });
   const question = { ...time, what: `second mount of ${what}, until a file is read` };
   bench.record(question, machine.contender.name, second.seconds);
