@@ -22,10 +22,10 @@ function trimLater(): void {
 }
 
 /**
- * V8 keeps pages of heaps that are gone, for threads that may begin. From Node.js 25 on a task of its own gives them back,
- * which is not started again where many threads end within a few seconds of its last run, so that 200 MB would stay for
- * good; but V8 lets go of all such pages before it collects garbage as a last resort. The C library keeps what threads
- * have freed as well. (`bin/crfs` has Node.js provide `gc`.)
+ * V8 keeps the pages of a heap that is gone, for threads that may begin. In Node.js 24 a task gives them back 8 s later. In 26
+ * that task is not started again within 12 s of its last run: what threads leave that end by then, 100 MB and more, would
+ * stay for good, but V8 lets go of it before it collects garbage as a last resort, which takes some 15 ms. The C library
+ * keeps what threads have freed, too. (`bin/crfs` has Node.js provide `gc`.)
  */
 function trim(): void {
   globalThis.gc?.({ type: 'major', flavor: 'last-resort' });
