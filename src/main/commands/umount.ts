@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { Command } from 'commander';
-import { unmountLayers } from '../mount/umount.js';
+import { type Unmounted, unmountLayers } from '../mount/umount.js';
 import { escapeName, toJson } from '../output/terminal.js';
 import { tellingIfSlow } from '../output/waiting.js';
 
@@ -23,8 +23,14 @@ export function addUmount(program: Command): void {
     .option('--json', 'print JSON')
     .addHelpText('after', HELP)
     .action(async (merged: string, { lazy = false, json }: { lazy?: boolean; json?: boolean }) => {
-      const { mountpoint, namespaceOf } = await tellingIfSlow(`unmounting ${merged}`, unmountLayers(merged, lazy));
-      const where = namespaceOf === undefined ? '' : `, in the mount namespace of pid ${namespaceOf}`;
-      process.stdout.write(json ? `${toJson({ mountpoint })}\n` : `${escapeName(mountpoint)}: unmounted${where}\n`);
+      const unmounted = await tellingIfSlow(`unmounting ${merged}`, unmountLayers(merged, lazy));
+      const { mountpoint, isLeft } = unmounted;
+      process.stdout.write(json ? `${toJson({ mountpoint, isLeft })}\n` : `${render(unmounted)}\n`);
     });
+}
+
+function render({ mountpoint, namespaceOf, isLeft }: Unmounted): string {
+  const where = namespaceOf === undefined ? '' : `, in the mount namespace of pid ${namespaceOf}`;
+  if (!isLeft) return `${escapeName(mountpoint)}: unmounted${where}`;
+  return `${escapeName(mountpoint)}: ended${where}; the mountpoint is dead there until it is unmounted in it, or it ends`;
 }

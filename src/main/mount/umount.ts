@@ -20,6 +20,8 @@ export interface Unmounted {
   readonly mountpoint: string;
   /** The process that served it, if it was in another mount namespace than ours. */
   readonly namespaceOf: number | undefined;
+  /** Nobody serves it any more, but it could not be taken out of that namespace: whoever reads in it there gets ENOTCONN. */
+  readonly isLeft: boolean;
 }
 
 /**
@@ -34,21 +36,22 @@ export async function unmountLayers(merged: string, lazy: boolean): Promise<Unmo
   const driver = mount && driverOf(mount);
   if (driver !== undefined) {
     await umount(mountpoint, driver, lazy);
-    return { mountpoint, namespaceOf: undefined };
+    return { mountpoint, namespaceOf: undefined, isLeft: false };
   }
   const elsewhere = await serverElsewhere(mountpoint);
   if (elsewhere === undefined) {
     const what = mount === undefined ? 'nothing is mounted there' : `what is mounted there is ${mount.type}`;
     throw new CrfsError('CRFS_NOT_FOUND', `${JSON.stringify(mountpoint)} is no mount of layers: ${what}`);
   }
-  const { pid } = elsewhere;
+  const { pid, driver: by } = elsewhere;
   try {
-    await run([...enter(elsewhere.entrance), ...umountCommand(mountpoint, elsewhere.driver, lazy)]);
+    await run([...enter(elsewhere.entrance), ...umountCommand(mountpoint, by, lazy)]);
+    return { mountpoint, namespaceOf: pid, isLeft: false };
   } catch (error) {
     // a namespace that cannot be entered from here
     if (!lazy || !(await endMount(pid))) throw staysElsewhere(mountpoint, pid, error as Error);
+    return { mountpoint, namespaceOf: pid, isLeft: by === 'overlay' }; // fuse-overlayfs takes its own mount away
   }
-  return { mountpoint, namespaceOf: pid };
 }
 
 function staysElsewhere(mountpoint: string, pid: number, error: Error): CrfsError {
