@@ -12,8 +12,11 @@
 #define FOR_EVER 4e9   /* seconds: a layer never changes */
 #define BACKGROUND 256 /* reads ahead that the kernel may have under way at a time */
 
+/* Each request comes by here. */
 static struct crfs_lower *lower_of(fuse_req_t request) {
-  return fuse_req_userdata(request);
+  struct crfs_lower *lower = fuse_req_userdata(request);
+  __atomic_fetch_add(&lower->requests, 1, __ATOMIC_RELAXED);
+  return lower;
 }
 
 static struct crfs_node node_of(fuse_req_t request, fuse_ino_t number) {

@@ -12,6 +12,8 @@
 #include "lower/stubs.h"
 #include "lower/tree.h"
 
+#include <semaphore.h>
+
 struct fuse_session;
 
 struct crfs_lower {
@@ -22,6 +24,8 @@ struct crfs_lower {
   struct crfs_stubs stubs;
   struct fuse_session *fuse; /* that answers */
   int wants_stubs;           /* they are missing, and of use to this kernel */
+  uint32_t requests;         /* of the kernel, so far: to tell whether somebody waits */
+  sem_t gone;                /* posted when the mount has gone */
   int has_attributes;        /* some directory or file has extended attributes that matter */
   int has_acls;              /* POSIX access control lists among them */
 };

@@ -18,8 +18,10 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
+#define QUIET 1     /* seconds without a request, after which nobody is held up by the making of stubs */
 #define THREADS 256 /* requests that wait at a time; what comes beyond waits for one of them to end */
 
 /* Answers requests until the mount has gone. */
@@ -135,9 +137,23 @@ static int make_mount(const struct crfs_service *service, struct crfs_lower *low
   return made;
 }
 
+/* Waits until the kernel has asked for nothing for a moment, or the mount has gone. */
+static void wait_for_quiet(struct crfs_lower *lower) {
+  uint32_t before;
+  int gone;
+  do {
+    struct timespec until;
+    before = __atomic_load_n(&lower->requests, __ATOMIC_RELAXED);
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += QUIET;
+    gone = sem_timedwait(&lower->gone, &until) == 0;
+  } while (!gone && __atomic_load_n(&lower->requests, __ATOMIC_RELAXED) != before);
+}
+
 /* Makes stubs for later mounts, behind all who want a processor or the disk. */
 static void *make_stubs(void *argument) {
-  const struct crfs_lower *lower = argument;
+  struct crfs_lower *lower = argument;
+  wait_for_quiet(lower);
   setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + 10); /* of this thread: sched(7) */
   syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 7); /* this thread, the last of those that are served: ioprio_set(2) */
   crfs_stubs_sweep(&lower->stubs);
@@ -186,8 +202,10 @@ enum crfs_end crfs_server_run(const struct crfs_service *service, int socket) {
     return CRFS_NO_OVERLAY;
   if (!service->foreground)
     leave_output();
+  sem_init(&lower.gone, 0, 0);
   int makes = lower.wants_stubs && pthread_create(&maker, NULL, make_stubs, &lower) == 0;
   pthread_join(thread, NULL);
+  sem_post(&lower.gone);
   if (makes)
     pthread_join(maker, NULL);
   fuse_session_destroy(lower.fuse);
