@@ -87,7 +87,8 @@ mounting(
   'a registry that goes away in the middle of a file is an error, and the rest reads when it is back',
   async (t) => {
     const large = noise(8 * MIB);
-    const { registry, proxy, mount, chunks } = await remoteLayer(t, { large });
+    const layer = await remoteLayer(t, { large });
+    const { registry, proxy, mount, chunks } = layer;
     const path = join(mount.merged, 'large');
     const gate = new Gate();
     t.teardown(() => gate.open());
@@ -95,7 +96,9 @@ mounting(
     proxy.fault = (seen) =>
       seen.path.includes('/blobs/') ? { kind: 'reset', after: bytesBefore(cut, seen), gate } : undefined;
     const reading = readFile(path);
-    await until('the file is half there', () => gate.arrivals > 0);
+    await until('the file is half there', () => {
+      return gate.arrivals > 0 && draftsOf(layer, 8).some((there) => there[0] && there[1]);
+    });
     await registry.stop();
     gate.open();
     await t.throwsAsync(reading, { code: 'EIO' });
