@@ -116,8 +116,7 @@ int main(int argc, char **argv) {
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
     return fail(merged, "cannot make a pair of sockets");
   sigemptyset(&signals);
-  for (const int *signal = (const int[]){SIGCHLD, SIGHUP, SIGINT, SIGTERM, 0}; *signal != 0; signal++)
-    sigaddset(&signals, *signal);
+  sigaddset(&signals, SIGCHLD);
   sigprocmask(SIG_BLOCK, &signals, NULL);
   pid_t child = fork();
   if (child < 0)
@@ -131,6 +130,10 @@ int main(int argc, char **argv) {
   int root = crfs_handover_take(pair[0]);
   if (root < 0)
     return status_of(child);
+  /* before, a signal ends this process, and then the server finds nobody to give the mount to */
+  for (const int *signal = (const int[]){SIGHUP, SIGINT, SIGTERM, 0}; *signal != 0; signal++)
+    sigaddset(&signals, *signal);
+  sigprocmask(SIG_BLOCK, &signals, NULL);
   if (crfs_move_mount(root, at) < 0)
     return fail(merged, "cannot mount there");
   close(root);

@@ -69,6 +69,13 @@ class Place {
   }
 }
 
+/** A layer of one file. */
+async function smallLayer({ machine }: Place): Promise<string> {
+  const tar = join(machine.root, 'small.tar');
+  writeTar(tar, [{ name: 'file', content: 'content' }]);
+  return await makeLayer(tar);
+}
+
 /** What the first mount shows, and a later one by stubs. */
 async function showTwice(place: Place, configuration: string): Promise<{ first: Tree; later: Tree; byStubs: boolean }> {
   await place.mount(configuration);
@@ -133,9 +140,7 @@ withRegistry('layers over each other, with whiteouts and opaque directories, hav
 mounting('stubs that are not of these layers, or were not finished, are not used', async (t) => {
   const place = new Place();
   t.teardown(() => place.dispose());
-  const tar = join(place.machine.root, 'small.tar');
-  writeTar(tar, [{ name: 'file', content: 'content' }]);
-  const layer = await makeLayer(tar);
+  const layer = await smallLayer(place);
   await showTwice(place, layer);
   const [name = ''] = place.made;
   writeFileSync(join(place.stubs, name, 'of'), 'others\n');
@@ -152,9 +157,7 @@ mounting('stubs that are not of these layers, or were not finished, are not used
 mounting('a cache that is trimmed keeps stubs that a mount uses, and counts them', async (t) => {
   const place = new Place();
   t.teardown(() => place.dispose());
-  const tar = join(place.machine.root, 'small.tar');
-  writeTar(tar, [{ name: 'file', content: 'content' }]);
-  const layer = await makeLayer(tar);
+  const layer = await smallLayer(place);
   await showTwice(place, layer);
   await place.mount(layer);
   await place.machine.crfs('cache', 'clear');

@@ -9,6 +9,7 @@ import { CrfsError } from '../errors/error.js';
 import { driverAt } from './driver.js';
 import { findLower, LOWER } from './lower.js';
 import type { CheckedRequest, Served } from './request.js';
+import { unmountLayers } from './umount.js';
 import { untilMounted } from './until-mounted.js';
 
 /** The exit status of crfs-lower where the machine, or these rights, cannot mount layers in this way. */
@@ -32,10 +33,17 @@ export async function mountWithOverlay(request: CheckedRequest): Promise<Served>
     if (mounted) process.stderr.write(`${line}\n`);
     else said.push(line);
   });
-  const ended = once(server, 'close').then(() => server.exitCode === 0 || signal.aborted);
+  const closed = once(server, 'close');
+  const ended = once(server, 'exit').then(async () => {
+    if (signal.aborted)
+      server.stderr.destroy(); // what it started ends when it cannot give its mount to anybody
+    else await closed;
+    return server.exitCode === 0 || signal.aborted;
+  });
   signal.addEventListener('abort', () => server.kill());
   await (foreground ? untilMounted(mountpoint, 'overlay', ended) : ended);
   mounted = driverAt(mountpoint) === 'overlay';
+  if (mounted && signal.aborted && !foreground) await unmountLayers(mountpoint, true); // it came too late to stop it
   signal.throwIfAborted();
   if (mounted) return { ended: foreground ? ended : undefined };
   const why = said.map((line) => SAID.exec(line)?.[1]).find((text) => text !== undefined);
