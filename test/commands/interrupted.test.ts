@@ -115,7 +115,7 @@ registryTest('an upload that is interrupted is cancelled, and no image appears',
   await until('an upload is under way', () => gate.arrivals > 0);
   child.kill('SIGINT');
   t.like(await end, { code: 130 });
-  t.true(proxy.seen.some(({ method }) => method === 'DELETE'));
+  await until('the registry is told', () => proxy.seen.some(({ method }) => method === 'DELETE'));
   t.false(proxy.seen.some(({ method, path }) => method === 'PUT' && path.includes('/manifests/')));
   t.false(existsSync(join(machine.directory('here'), 'other')));
 });

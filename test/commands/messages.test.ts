@@ -10,6 +10,9 @@ import { imageOf, invoke, layerOf, makeMachine, registryTest, SMALL } from './se
 const NO_REGISTRY = (name: string): string =>
   `"${name}" names no registry, and there is no alias for it: write registry/${name}, or set ` +
   'unqualified-search-registries in registries.conf';
+const ALONE = (name: string): string =>
+  `"${name}" names a registry without an image, or an image without a registry: write ${name}/name or registry/${name}, or ` +
+  'set unqualified-search-registries in registries.conf';
 const IMAGES = 'images are docker://NAME, oci:DIR[:TAG], oci-archive:FILE[:TAG] and docker-archive:FILE[:NAME]';
 const NO_NAME = "is not an image reference: the image's name is missing";
 
@@ -79,6 +82,10 @@ const TOLD: readonly (readonly [command: string, code: number, told: string])[] 
   ['ls oci:', 2, '"oci:" names no image: write oci:DIR[:TAG]'],
   ['stargzify oci-archive::tag oci:x', 2, '"oci-archive::tag" names no image: write oci-archive:FILE[:TAG]'],
   ['cat docker-archive: /x', 2, '"docker-archive:" names no image: write docker-archive:FILE[:NAME]'],
+  ['ls img:1', 2, `there is no file "img:1", and it is no image: ${NO_REGISTRY('img:1')}`],
+  ['ls localhost:5000', 2, `there is no file "localhost:5000", and it is no image: ${ALONE('localhost:5000')}`],
+  ['ls reg.example:443', 2, `there is no file "reg.example:443", and it is no image: ${ALONE('reg.example:443')}`],
+  ['ls [::1]:5000', 2, `there is no file "[::1]:5000", and it is no image: "[::1]:5000" ${NO_NAME}`],
   ['ls docker://', 2, `"docker://" ${NO_NAME}`],
   ['ls docker://host/', 2, `"docker://host/" ${NO_NAME}`],
   ['cat docker://localhost:5000/:tag /x', 2, `"docker://localhost:5000/:tag" ${NO_NAME}`],

@@ -12,7 +12,7 @@ import { makeCertificates } from '../tools/registry-certs.js';
 import { type Home, hasty, makeClient, makeHome, ref, registryTest, rejects } from './setting.js';
 
 async function read(t: ExecutionContext, home: Home, url: string): Promise<Buffer> {
-  const transport = new Transport({ environment: home.environment, stall: 10_000 });
+  const transport = new Transport({ environment: home.environment, stall: 240_000 });
   t.teardown(async () => {
     await transport.close();
   });

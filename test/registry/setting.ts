@@ -20,7 +20,7 @@ export const registryTest = missing.length === 0 ? anyTest : anyTest.skip;
 if (missing.length > 0)
   process.stderr.write(`tests with a registry are skipped: ${missing.join(' and ')} not installed\n`);
 
-export const hasty: RetryPolicy = { attempts: 4, first: 5, longest: 20, total: 120_000 };
+export const hasty: RetryPolicy = { attempts: 4, first: 5, longest: 20, total: 1_800_000 };
 
 export interface Home {
   readonly path: string;
@@ -57,7 +57,7 @@ export function makeClient(t: ExecutionContext, home: Home, options: Partial<Cli
   const client = new RegistryClient({
     environment: home.environment,
     policy: hasty,
-    stall: 10_000,
+    stall: 240_000,
     spool: home.path,
     ...options,
   });

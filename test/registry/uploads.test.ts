@@ -11,6 +11,7 @@ import { OCI_MANIFEST } from '../../src/main/registry/manifest.js';
 import { type ImageWriter, openWriter } from '../../src/main/registry/writer.js';
 import { sameBytes } from '../tools/bytes.js';
 import { type Fault, type FaultProxy, type Seen, startFaultProxy } from '../tools/fault-proxy.js';
+import { until } from '../tools/machine.js';
 import { PASSWORD, startRegistry, USER } from '../tools/registry.js';
 import { startKeepingRegistry } from '../tools/registry-keeping.js';
 import { makeClient, makeHome, ref, rejects, send, registryTest as test } from './setting.js';
@@ -301,6 +302,7 @@ test('an upload that is interrupted is cancelled at the registry', async (t) => 
     },
   );
   await t.throwsAsync(upload, { any: true, name: 'AbortError' });
+  await until('the registry is told', () => has(proxy.seen, 'DELETE') > 0); // not longer than we wait for it to answer
   t.is(has(proxy.seen, 'DELETE'), 1);
 });
 

@@ -17,7 +17,7 @@ import { until } from '../tools/machine.js';
 import { type Origin, startOrigin } from '../tools/origin.js';
 
 const SIZE = 1_000_003;
-const hasty: RetryPolicy = { attempts: 4, first: 5, longest: 20, total: 120_000 };
+const hasty: RetryPolicy = { attempts: 4, first: 5, longest: 20, total: 1_800_000 };
 
 interface Setting {
   readonly content: Buffer;
@@ -28,7 +28,7 @@ interface Setting {
   readonly open: (url?: string) => Promise<StreamSource>;
 }
 
-async function setting(t: ExecutionContext, stall = 10_000): Promise<Setting> {
+async function setting(t: ExecutionContext, stall = 240_000): Promise<Setting> {
   const content = randomBytes(SIZE);
   const origin = await startOrigin(content);
   const proxy = await startFaultProxy({ upstream: origin.url });

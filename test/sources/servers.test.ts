@@ -16,7 +16,7 @@ import { sameBytes } from '../tools/bytes.js';
 import { type QuirkyAnswer, startQuirkyServer } from '../tools/quirky-server.js';
 
 const content = randomBytes(300_003);
-const hasty = { attempts: 4, first: 1, longest: 2, total: 120_000 };
+const hasty = { attempts: 4, first: 1, longest: 2, total: 1_800_000 };
 const OLD = 'Wed, 21 Oct 2015 07:28:00 GMT';
 
 interface Setting {
@@ -34,7 +34,7 @@ async function setting(
   quirk: (range: readonly [first: number, end: number] | undefined, number: number) => QuirkyAnswer,
 ): Promise<Setting> {
   const server = await startQuirkyServer(content, quirk);
-  const transport = new Transport({ stall: 10_000 });
+  const transport = new Transport({ stall: 240_000 });
   const spool = await mkdtemp(join(tmpdir(), 'crfs-spool-'));
   t.teardown(async () => {
     await transport.close();

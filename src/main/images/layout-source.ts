@@ -27,8 +27,15 @@ export function noImage(place: string, asked: string | undefined, names: string)
   return new CrfsError('CRFS_NOT_FOUND', `${place} holds ${what}`);
 }
 
+/** Opens a blob that a layout lacks where else it is, if that is known; messages call it by the name. */
+export type OpenElsewhere = (descriptor: Descriptor, name: string) => StreamSource | undefined;
+
 /** The image with a tag in a layout; without a tag, the only one there is. Rejects with CRFS_NOT_FOUND, CRFS_USAGE. */
-export async function layoutSource(files: ImageFiles, tag: string | undefined): Promise<ImageSource> {
+export async function layoutSource(
+  files: ImageFiles,
+  tag: string | undefined,
+  elsewhere: OpenElsewhere = () => undefined,
+): Promise<ImageSource> {
   const index = await readIndex(files);
   const chosen = choose(index, tag, files.name);
   const read = async (descriptor: Descriptor): Promise<ImageManifest | ImageIndex> => {
@@ -44,7 +51,16 @@ export async function layoutSource(files: ImageFiles, tag: string | undefined): 
       await source.close();
       return await read({ mediaType: '', digest, size: source.size, annotations: {} });
     },
-    openBlob: (descriptor) => files.open(blobPath(descriptor.digest)),
+    async openBlob(descriptor) {
+      try {
+        return await files.open(blobPath(descriptor.digest));
+      } catch (error) {
+        const isMissing = error instanceof CrfsError && error.code === 'CRFS_NOT_FOUND';
+        const source = isMissing && elsewhere(descriptor, `${files.name}: ${descriptor.digest}`);
+        if (source) return source;
+        throw error;
+      }
+    },
     close: () => files.close(),
   };
 }

@@ -4,13 +4,14 @@
 
 import { CrfsError } from '../errors/error.js';
 import { localImage } from '../policy/subject.js';
+import { openForeignBlob } from '../registry/blob-source.js';
 import type { RegistryClient } from '../registry/client.js';
 import { dockerArchiveDestination, ociArchiveDestination } from './archive-destination.js';
 import { dockerArchiveSource } from './docker-archive.js';
 import { archiveFiles, directoryFiles } from './files.js';
 import { layoutDestination } from './layout-destination.js';
-import { layoutSource } from './layout-source.js';
-import { registryDestination, registrySource } from './registry.js';
+import { layoutSource, type OpenElsewhere } from './layout-source.js';
+import { endedBy, registryDestination, registrySource } from './registry.js';
 import type { ImageDestination, ImageSource } from './types.js';
 
 /** `transport:PATH[:TAG]`; no path has a colon. */
@@ -44,22 +45,27 @@ export async function checkName(text: string, client: RegistryClient): Promise<v
 
 /** Opens `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:NAME]`, `docker://NAME` or a bare name. */
 export async function openSource(text: string, client: RegistryClient, signal: AbortSignal): Promise<ImageSource> {
-  return (await openLocalSource(text, client)) ?? (await registrySource(client, text, signal));
+  return (await openLocalSource(text, client, signal)) ?? (await registrySource(client, text, signal));
 }
 
 /** Opens one of the forms that lie on disk; undefined for any other. Rejects as reading them does. */
 export async function openLocalSource(
   text: string,
-  { trust }: Pick<RegistryClient, 'trust'>,
+  client: RegistryClient,
+  signal?: AbortSignal,
 ): Promise<ImageSource | undefined> {
   const form = localForm(text);
   if (form === undefined) return undefined;
   const { transport, path, tag } = form;
-  await trust.require(await localImage(transport, path));
-  if (transport === 'oci') return await layoutSource(directoryFiles(path), tag);
+  await client.trust.require(await localImage(transport, path));
+  const elsewhere: OpenElsewhere = (descriptor, name) => {
+    const source = openForeignBlob(client, descriptor, name);
+    return source && signal ? endedBy(signal, source) : source;
+  };
+  if (transport === 'oci') return await layoutSource(directoryFiles(path), tag, elsewhere);
   const files = await archiveFiles(path);
   try {
-    return await (transport === 'oci-archive' ? layoutSource(files, tag) : dockerArchiveSource(files, tag));
+    return await (transport === 'oci-archive' ? layoutSource(files, tag, elsewhere) : dockerArchiveSource(files, tag));
   } catch (error) {
     await files.close();
     throw error;

@@ -40,7 +40,7 @@ function sourceOf(
 }
 
 /** A source whose reads end when `signal` aborts. */
-function endedBy(signal: AbortSignal, source: StreamSource): StreamSource {
+export function endedBy(signal: AbortSignal, source: StreamSource): StreamSource {
   const stream: StreamSource['stream'] = (offset, length, inner) =>
     source.stream(offset, length, inner ? AbortSignal.any([signal, inner]) : signal);
   const { name, size } = source;

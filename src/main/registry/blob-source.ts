@@ -35,7 +35,7 @@ function atEndpoint(
 /** Bytes of a piece: which place a piece came from is remembered. */
 const PIECE = 64 << 10;
 
-class RegistrySource implements StreamSource {
+class PlacesSource implements StreamSource {
   readonly name: string;
   readonly size: number;
   readonly #places: readonly RangeSource[];
@@ -117,9 +117,28 @@ export async function openBlob(
     const policy = index === endpoints.length - 1 ? client.policy : brief(client.policy);
     return atEndpoint(client, endpoint, named, name, policy);
   });
-  const { transport, policy, spool } = client;
-  const elsewhere = foreignUrls(named, endpoints.at(-1)?.insecure ?? false).map((url) =>
-    atUrl(transport, url, { name, policy, spool, size: named.size }),
-  );
-  return new RegistrySource(name, named.size, [...places, ...elsewhere]);
+  const elsewhere = foreignPlaces(client, named, name, endpoints.at(-1)?.insecure);
+  return new PlacesSource(name, named.size, [...places, ...elsewhere]);
+}
+
+/**
+ * A layer that registries may not hand on, from where its descriptor says alone: for an image that is in no registry. No request
+ * is made before the first read. Undefined for any other layer, and where the descriptor says nothing of use.
+ */
+export function openForeignBlob(
+  client: RegistryClient,
+  named: BlobNamed & Partial<Descriptor>,
+  name: string,
+): StreamSource | undefined {
+  const places = foreignPlaces(client, named, name, client.insecure);
+  return places.length === 0 ? undefined : new PlacesSource(name, named.size, places);
+}
+
+function foreignPlaces(
+  { transport, policy, spool }: RegistryClient,
+  named: BlobNamed & Partial<Descriptor>,
+  name: string,
+  insecure = false,
+): RangeSource[] {
+  return foreignUrls(named, insecure).map((url) => atUrl(transport, url, { name, policy, spool, size: named.size }));
 }

@@ -15,8 +15,8 @@ const CHUNK_LIMIT = 128 << 20;
 /** Where a chunk is too large for a registry, halves of it are tried, down to this many bytes. */
 const CHUNK_LEAST = 64 << 10;
 
-/** Milliseconds that a registry has to take note that an upload is given up. */
-const CANCEL_MS = 3000;
+/** Milliseconds that a registry has to take note that an upload is given up, with connections and tokens that this may need. */
+const CANCEL_MS = 10_000;
 
 /** Bytes of the chunks to send: shared by uploads to one place, so that each need not learn anew what is too large there. */
 export interface ChunkSize {

@@ -3,7 +3,15 @@
 /** Where an image is to be asked for: what registries.conf makes of a reference. */
 
 import { CrfsError } from '../errors/error.js';
-import { formatReference, isRegistry, isRepository, parseReference, qualify, type ShortName } from './reference.js';
+import {
+  formatReference,
+  isRegistry,
+  isRepository,
+  looksLikeRegistry,
+  parseReference,
+  qualify,
+  type ShortName,
+} from './reference.js';
 import type { Mirror, RegistriesConf, RegistryEntry } from './registries-conf.js';
 import type { Reference } from './types.js';
 
@@ -96,11 +104,11 @@ export function candidates(text: string, conf: RegistriesConf): Reference[] {
     return [qualify(target.registry, { ...parsed, name: target.repository })];
   }
   if (conf.search.length === 0) {
-    const advice = `write registry/${parsed.name}, or set unqualified-search-registries in registries.conf`;
-    throw new CrfsError(
-      'CRFS_USAGE',
-      `${JSON.stringify(text)} names no registry, and there is no alias for it: ${advice}`,
-    );
+    const [why, advice] = looksLikeRegistry(text)
+      ? ['names a registry without an image, or an image without a registry', `${text}/name or registry/${text}`]
+      : ['names no registry, and there is no alias for it', `registry/${text}`];
+    const search = 'set unqualified-search-registries in registries.conf';
+    throw new CrfsError('CRFS_USAGE', `${JSON.stringify(text)} ${why}: write ${advice}, or ${search}`);
   }
   if (conf.search.length > 1 && conf.shortNameMode === 'enforcing') {
     const hosts = conf.search.join(', ');

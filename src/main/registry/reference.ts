@@ -26,6 +26,11 @@ export function isRegistry(text: string): boolean {
   return match !== null && (match[1] === undefined || (Number(match[1]) > 0 && Number(match[1]) < 65536));
 }
 
+/** Whether `text` is `host:port` of a host that is not named as images are, though it may be meant for `name:tag`. */
+export function looksLikeRegistry(text: string): boolean {
+  return isRegistry(text) && /^(?:localhost|.*[.\]].*):\d+$/.test(text);
+}
+
 /** Whether `text` is a repository's path: lower-case parts, separated by slashes. */
 export function isRepository(text: string): boolean {
   return text.split('/').every((part) => PART.test(part));
@@ -109,6 +114,7 @@ export function parseReference(text: string): Reference | ShortName {
   }
   if (explicit) return qualify('docker.io', suffix, text);
   if (/^[0-9a-f]{64}$/.test(suffix.name)) throw refuse(text, '64 hex digits would be an ID, not a name');
+  if (looksLikeRegistry(text) && !isRepository(suffix.name)) throw refuse(text, "the image's name is missing");
   if (!isRepository(suffix.name))
     throw refuse(text, 'a name has parts of lower-case letters and digits, joined by . _ __ or -, separated by /');
   return suffix;
