@@ -19,12 +19,20 @@ uint64_t crfs_node_number(struct crfs_node node) {
   return layer << 32 | node.inode | (node.whiteout ? WHITEOUT_BIT : 0);
 }
 
-/* The kernel names only nodes that it was told of. */
-struct crfs_node crfs_node_of(const struct crfs_tree *tree, uint64_t number) {
+int crfs_node_of(const struct crfs_tree *tree, uint64_t number, struct crfs_node *node) {
   const uint64_t layer = number >> 32;
-  return (struct crfs_node){.layer = layer == 0 ? NULL : tree->layers[layer - 1],
-                            .inode = (uint32_t)number & ~WHITEOUT_BIT,
-                            .whiteout = (number & WHITEOUT_BIT) != 0};
+  *node = (struct crfs_node){.inode = (uint32_t)number & ~WHITEOUT_BIT, .whiteout = (number & WHITEOUT_BIT) != 0};
+  if (layer > tree->count)
+    return 0;
+  if (layer == 0)
+    return !node->whiteout &&
+           ((node->inode >= ROOT && node->inode <= objects.inode) || (node->inode >= SHARD && node->inode < 2 * SHARD));
+  node->layer = tree->layers[layer - 1];
+  return node->inode < node->layer->index.header->inodes.count;
+}
+
+mode_t crfs_node_type(struct crfs_node node) {
+  return node.whiteout ? S_IFCHR : node.layer == NULL ? S_IFDIR : crfs_type(node.layer, (int32_t)node.inode);
 }
 
 struct stat crfs_node_attributes(struct crfs_node node) {

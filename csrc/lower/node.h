@@ -18,11 +18,17 @@ struct crfs_node {
 
 /* A node's number has the place of its layer + 1 in its upper half, and the inode in its lower one. */
 uint64_t crfs_node_number(struct crfs_node node);
-struct crfs_node crfs_node_of(const struct crfs_tree *tree, uint64_t number);
+
+/* Fills in NODE with what NUMBER stands for. Returns whether there is such a node. */
+int crfs_node_of(const struct crfs_tree *tree, uint64_t number, struct crfs_node *node);
+
+/* One of S_IFMT. */
+mode_t crfs_node_type(struct crfs_node node);
 
 struct stat crfs_node_attributes(struct crfs_node node);
 
-/* What DIRECTORY has under NAME. Returns whether there is something, FOUND. */
+/* What DIRECTORY, which is one, has under NAME, of at most CRFS_NAME_LIMIT bytes. Returns whether there is something,
+ * FOUND. */
 int crfs_node_find(const struct crfs_tree *tree, struct crfs_contents *contents, struct crfs_node directory,
                    const char *name, struct crfs_node *found);
 

@@ -19,8 +19,15 @@ static struct crfs_lower *lower_of(fuse_req_t request) {
   return lower;
 }
 
-static struct crfs_node node_of(fuse_req_t request, fuse_ino_t number) {
-  return crfs_node_of(&lower_of(request)->tree, number);
+#define ANY 0 /* type of a node */
+
+/* Finds the NODE that a request is about, which must be of a TYPE for it. The kernel names only those that it was told
+ * of, each for what it is. Returns whether it is so; else the request is answered. */
+static int find_node(fuse_req_t request, fuse_ino_t number, mode_t type, struct crfs_node *node) {
+  if (crfs_node_of(&lower_of(request)->tree, number, node) && (type == ANY || crfs_node_type(*node) == type))
+    return 1;
+  fuse_reply_err(request, ESTALE);
+  return 0;
 }
 
 static struct fuse_entry_param entry_of(struct crfs_node node) {
@@ -32,30 +39,41 @@ static struct fuse_entry_param entry_of(struct crfs_node node) {
   };
 }
 
+/* Also of what is not ended by a NUL. */
+static int is_too_long(const char *name) {
+  return strnlen(name, CRFS_NAME_LIMIT + 1) > CRFS_NAME_LIMIT;
+}
+
 static void lookup(fuse_req_t request, fuse_ino_t parent, const char *name) {
   struct crfs_lower *lower = lower_of(request);
   struct fuse_entry_param entry = {.entry_timeout = FOR_EVER}; /* there is no such name */
-  struct crfs_node found;
-  if (crfs_node_find(&lower->tree, &lower->contents, node_of(request, parent), name, &found))
+  struct crfs_node directory, found;
+  if (!find_node(request, parent, S_IFDIR, &directory))
+    return;
+  if (is_too_long(name)) {
+    fuse_reply_err(request, ENAMETOOLONG);
+    return;
+  }
+  if (crfs_node_find(&lower->tree, &lower->contents, directory, name, &found))
     entry = entry_of(found);
   fuse_reply_entry(request, &entry);
 }
 
 static void getattr(fuse_req_t request, fuse_ino_t number, struct fuse_file_info *info) {
+  struct crfs_node node;
   (void)info;
-  const struct stat st = crfs_node_attributes(node_of(request, number));
+  if (!find_node(request, number, ANY, &node))
+    return;
+  const struct stat st = crfs_node_attributes(node);
   fuse_reply_attr(request, &st, FOR_EVER);
 }
 
 static void readlink_of(fuse_req_t request, fuse_ino_t number) {
-  const struct crfs_node node = node_of(request, number);
+  struct crfs_node node;
   char target[CRFS_PATH_LIMIT + 1];
-  ssize_t length = crfs_link_target(node.layer, node.inode, target, CRFS_PATH_LIMIT);
-  if (length < 0) {
-    fuse_reply_err(request, errno);
+  if (!find_node(request, number, S_IFLNK, &node))
     return;
-  }
-  target[length] = '\0';
+  target[crfs_link_target(node.layer, node.inode, target, CRFS_PATH_LIMIT)] = '\0';
   fuse_reply_readlink(request, target);
 }
 
@@ -101,10 +119,12 @@ static int add_next(fuse_req_t request, struct crfs_node directory, char *buffer
 
 static void readdirplus(fuse_req_t request, fuse_ino_t number, size_t size, off_t offset, struct fuse_file_info *info) {
   struct crfs_buffers *buffers = &lower_of(request)->buffers;
-  const struct crfs_node directory = node_of(request, number);
-  char *buffer = crfs_buffer_take(buffers);
+  struct crfs_node directory;
   size_t used = 0;
   (void)info;
+  if (!find_node(request, number, S_IFDIR, &directory))
+    return;
+  char *buffer = crfs_buffer_take(buffers);
   if (buffer == NULL) {
     fuse_reply_err(request, ENOMEM);
     return;
@@ -124,9 +144,11 @@ static int is_interrupted(void *request) {
 
 static void read_file(fuse_req_t request, fuse_ino_t number, size_t size, off_t offset, struct fuse_file_info *info) {
   struct crfs_lower *lower = lower_of(request);
-  const struct crfs_node node = node_of(request, number);
-  struct crfs_file *file = crfs_recent_hold(&lower->recent, number, node.layer, node.inode);
+  struct crfs_node node;
   (void)info;
+  if (!find_node(request, number, S_IFREG, &node))
+    return;
+  struct crfs_file *file = crfs_recent_hold(&lower->recent, number, node.layer, node.inode);
   if (file == NULL) {
     fuse_reply_err(request, ENOMEM);
     return;
@@ -146,17 +168,24 @@ static void reply_attribute(fuse_req_t request, const char *bytes, ssize_t lengt
 
 static void getxattr_of(fuse_req_t request, fuse_ino_t number, const char *name, size_t size) {
   char value[CRFS_LOWER_XATTR_SIZE];
+  struct crfs_node node;
+  if (!find_node(request, number, ANY, &node))
+    return;
   if (size > sizeof value)
     size = sizeof value;
-  if (lower_of(request)->has_attributes)
-    reply_attribute(request, value, crfs_lower_xattr_get(node_of(request, number), name, value, size), size);
-  else
+  if (!lower_of(request)->has_attributes)
     fuse_reply_err(request, ENOSYS);
+  else if (is_too_long(name))
+    fuse_reply_err(request, ERANGE);
+  else
+    reply_attribute(request, value, crfs_lower_xattr_get(node, name, value, size), size);
 }
 
 static void listxattr_of(fuse_req_t request, fuse_ino_t number, size_t size) {
   char list[CRFS_LOWER_XATTR_SIZE];
-  reply_attribute(request, list, crfs_lower_xattr_list(node_of(request, number), list, size), size);
+  struct crfs_node node;
+  if (find_node(request, number, ANY, &node))
+    reply_attribute(request, list, crfs_lower_xattr_list(node, list, size), size);
 }
 
 static void init(void *userdata, struct fuse_conn_info *connection) {

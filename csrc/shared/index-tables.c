@@ -2,6 +2,7 @@
 
 #include "shared/index-tables.h"
 
+#include <dirent.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -130,8 +131,9 @@ static const char *check_dirent(const struct crfs_index_view *v, uint64_t number
     return "index: a name is '.' or '..'";
   if (d->path_length > d->name_length && name[-1] != '/')
     return "index: a name is no part of its path";
-  sums->named += v->inodes[d->inode].dirent == number;
-  return NULL;
+  const int is_own = v->inodes[d->inode].dirent == number;
+  sums->named += is_own;
+  return is_own || d->type != DT_DIR ? NULL : "index: a directory has two names";
 }
 
 static const char *check_xattr(const struct crfs_index_view *v, const struct crfs_xattr *x) {

@@ -83,7 +83,8 @@ struct crfs_index {
 /* crfs_index.codec */
 #define CRFS_CODEC_GZIP 1u /* a gzip member holds one chunk, or several */
 
-/* One file, directory or device. A hardlink is a second crfs_dirent of the same inode. */
+/* One file, directory or device. A hardlink is a second crfs_dirent of the same inode, which is no directory: so no way
+ * leads in a circle. */
 struct crfs_inode {
   uint64_t size; /* regular file: bytes of content; symlink: bytes of its target; else 0 */
   int64_t mtime_sec;

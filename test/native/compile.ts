@@ -28,6 +28,11 @@ export const parts = {
   client: async (): Promise<string[]> => [...index, ...(await filesIn('csrc/client', '.c'))],
   lazy: async (): Promise<string[]> => [...(await parts.client()), ...(await filesIn('csrc/lazy', '.c'))],
   plugin: async (): Promise<string[]> => [...(await parts.lazy()), ...(await filesIn('csrc/plugin', '.c'))],
+  lower: async (): Promise<string[]> => {
+    const own = await filesIn('csrc/lower', '.c');
+    const served = own.filter((source) => !/\/(main|server)\.c$/.test(source));
+    return [...(await parts.lazy()), ...served, 'test/native/fake-kernel.c'];
+  },
   host: async (): Promise<string[]> => [...(await parts.plugin()), 'test/native/host.c'],
 } as const;
 

@@ -60,10 +60,27 @@ static void entries(void) {
   REFUSED(DIRENTS[HEADER->dirents.count - 1].name_length--, "a name is no part of its path");
 }
 
+/* An entry that its inode does not name, since that has another one. */
+static uint32_t second_name(void) {
+  uint32_t n = 0;
+  while (INODES[DIRENTS[n].inode].dirent == n)
+    n++;
+  return n;
+}
+
+/* By its second name, a directory could be inside of itself. */
+static void directories(void) {
+  memcpy(damaged, whole, sizeof whole);
+  const uint32_t second = second_name();
+  for (uint32_t inode = 1; inode < HEADER->inodes.count; inode++)
+    if (S_ISDIR(((const struct crfs_inode *)(whole + HEADER->inodes.offset))[inode].mode))
+      REFUSED(DIRENTS[second].inode = inode; DIRENTS[second].type = 4, "a directory has two names");
+}
+
 static void inodes(void) {
   REFUSED(INODES[0].mode ^= S_IFSOCK ^ S_IFDIR, "the root is no directory");
   REFUSED(INODES[1].xattr_count = UINT32_MAX, "xattrs of an inode leave their table");
-  REFUSED(INODES[1].dirent++, "an inode has no entry");
+  REFUSED(inode_of(S_IFBLK)->dirent++, "an inode has no entry");
   REFUSED(INODES[1].mtime_nsec = 1000000000, "nanoseconds out of range");
   REFUSED(INODES[0].size = 1, "size of what has no content");
   REFUSED(inode_of(S_IFCHR)->size = 1, "size of what has no content");
@@ -107,6 +124,7 @@ int main(void) {
   CHECK(strcmp(crfs_index_open(&view, whole, sizeof(struct crfs_index) - 1), "index: shorter than its header") == 0);
   header();
   entries();
+  directories();
   inodes();
   chunks();
   others();
