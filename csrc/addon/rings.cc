@@ -126,6 +126,7 @@ Napi::Value RingStatus(const Napi::CallbackInfo &info) {
   };
   word("lazy", &ring->shared->lazy);
   word("lazyError", &ring->shared->lazy_error);
+  word("unseen", &ring->shared->unseen);
   return status;
 }
 

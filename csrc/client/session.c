@@ -82,6 +82,13 @@ void crfs_session_give_up(struct crfs_session *session) {
   pthread_mutex_unlock(&session->state);
 }
 
+void crfs_session_set_unseen(struct crfs_session *session) {
+  pthread_mutex_lock(&session->state);
+  session->unseen = 1;
+  __atomic_store_n(&session->current->ring->unseen, 1, __ATOMIC_RELAXED);
+  pthread_mutex_unlock(&session->state);
+}
+
 /* Replaces the connection of now. With `talk` held. */
 static int renew(struct crfs_session *session, uint64_t deadline_ns, struct crfs_failure *failure) {
   struct crfs_connection *fresh = NULL;
@@ -93,6 +100,7 @@ static int renew(struct crfs_session *session, uint64_t deadline_ns, struct crfs
   pthread_mutex_lock(&session->state);
   struct crfs_connection *old = session->current;
   session->current = fresh;
+  fresh->ring->unseen = session->unseen;
   for (struct crfs_layer *l = session->layers; l != NULL; l = l->next)
     l->number = l->later;
   hang_up_if_over(session);

@@ -31,6 +31,7 @@ struct crfs_session {
   pthread_mutex_t state;
   struct crfs_connection *current; /* NULL until the first source */
   int over;                        /* no daemon is asked any more */
+  uint32_t unseen;                 /* for the ring: shared/ring.h */
 };
 
 /* Begins a session. The working directory and the environment of now are those that it will always have. Contacts
@@ -65,6 +66,9 @@ struct crfs_connection *crfs_session_acquire_live(const struct crfs_layer *layer
 
 /* Both of the above, for threads that share the session's descriptors. */
 struct crfs_channel crfs_session_channel(struct crfs_session *session);
+
+/* Has the daemon of now, and each later one, know that the kernel opens by itself what is published. */
+void crfs_session_set_unseen(struct crfs_session *session);
 
 /* Has whoever waits for a daemon give up, for good: the mount ends. */
 void crfs_session_give_up(struct crfs_session *session);

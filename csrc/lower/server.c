@@ -94,8 +94,10 @@ static int make_overlay(const struct crfs_service *service, struct crfs_lower *l
     state = crfs_stubs_find(&lower->stubs, &found);
   if (state == CRFS_STUBS_THERE && crfs_lowers_stubs(&lowers, &lower->stubs, &found, alone) == 0)
     made = make_of(&overlay, &lowers, failure);
-  if (made >= 0)
+  if (made >= 0) {
+    crfs_session_set_unseen(&lower->tree.session);
     return made;
+  }
   if (crfs_lowers_layers(&lowers, &lower->tree, service->below, alone) < 0)
     return crfs_fail(failure, ENOMEM, "out of memory");
   made = make_of(&overlay, &lowers, failure);

@@ -96,7 +96,8 @@ struct crfs_ring {
   uint32_t lazy;
   uint32_t lazy_error;
   uint64_t lazy_opens; /* opens that did not wait, and had their reads wait instead */
-  uint8_t reserved2[3912];
+  uint32_t unseen;     /* 1: the kernel opens by itself what is published: neither counted nor traced */
+  uint8_t reserved2[3908];
   struct crfs_ticket queue[CRFS_RING_SIZE];
   struct crfs_request requests[CRFS_RING_SIZE];
   struct crfs_trace trace;

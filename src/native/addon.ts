@@ -147,6 +147,8 @@ export interface RingStatus extends Opens {
   /** Whether files can be read before all of them is there: `lazy…` of the layout's constants; and why not: an errno. */
   readonly lazy: number;
   readonly lazyError: number;
+  /** 1: the kernel opens by itself what is in the cache, which is neither counted nor traced. */
+  readonly unseen: number;
 }
 
 /**

@@ -107,6 +107,7 @@ function renderMount(mount: Status['mounts'][number], all: Status['layers']): st
     `by ${driver}, pid ${pid}, since ${timeOf(since)}${elsewhere ? ', in another mount namespace' : ''}`,
     ...((why ?? null) === null ? [] : [escapeLine(why as string)]),
     ...(ring === null ? [] : [`opened ${describeOpens(ring)}`]),
+    ...(ring?.unseen === 1 ? ['not counted: what is in the cache already, which the kernel opens by itself'] : []),
     ...((wholeFiles ?? null) === null
       ? []
       : [`reads wait for whole files: it cannot have a FUSE mount of its own (${wholeFiles})`]),

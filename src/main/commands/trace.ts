@@ -5,7 +5,8 @@ import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import type { Command } from 'commander';
-import { followDaemon } from '../daemon/ask.js';
+import { askDaemon, followDaemon } from '../daemon/ask.js';
+import type { Status } from '../daemon/status.js';
 import type { Opening, Traced } from '../daemon/tracer.js';
 import { CrfsError } from '../errors/error.js';
 import { mountsWithoutDaemon } from '../mount/hosts.js';
@@ -22,7 +23,8 @@ in the layer (the first, if it has several names). What it waited for:
   inflate  a worker: its gzip members were read, inflated and checked
   fetch    the network, for as long as it says, and then a worker
 By the kernel's overlay, the first read of a file is shown, and each that waits:
-the kernel tells nobody of opens, nor of reads of what it has kept.
+the kernel tells nobody of opens, nor of reads of what it has kept. On a later
+mount of the same layers it opens what is in the cache by itself: a line says so.
 Nothing is noted while nobody traces. A mount that opens faster than it can be
 followed goes on: how many opens were missed is told.
 
@@ -31,6 +33,10 @@ It ends with 0 at ^C, or when the mount has gone.
 Examples:
   crfs trace merged
   crfs trace merged --json | jq 'select(.waitedMs > 10) | .path'`;
+
+const UNSEEN = `  The kernel opens here by itself what is in the cache, and tells nobody. To see all, mount
+  with --driver fuse-overlayfs; or unmount, run \`crfs cache clear\`, and mount again.
+`;
 
 /** `crfs trace` */
 export function addTrace(program: Command): void {
@@ -44,16 +50,21 @@ export function addTrace(program: Command): void {
       const interrupt = new AbortController();
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupt.abort());
       try {
-        const trace = await follow(merged, interrupt.signal);
-        await print(trace, json ? toJson : render, `tracing ${escapeLine(merged)}: ^C ends it\n`);
+        const places = new Set([resolve(merged), mountpointOf(merged)]);
+        const trace = await follow(merged, places, interrupt.signal);
+        const more = (await isUnseen(places)) ? UNSEEN : '';
+        await print(trace, json ? toJson : render, `tracing ${escapeLine(merged)}: ^C ends it\n${more}`);
       } catch (error) {
         if (!interrupt.signal.aborted) throw cutOff(merged, error);
       }
     });
 }
 
-async function follow(merged: string, signal: AbortSignal): Promise<AsyncIterable<Buffer>> {
-  const places = new Set([resolve(merged), mountpointOf(merged)]);
+async function follow(
+  merged: string,
+  places: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<AsyncIterable<Buffer>> {
   for (const place of places) {
     const asking = followDaemon(`/trace?mount=${encodeURIComponent(place)}`, signal);
     const trace = await tellingIfSlow('waiting for the daemon to answer', asking);
@@ -67,6 +78,14 @@ async function follow(merged: string, signal: AbortSignal): Promise<AsyncIterabl
     );
   }
   throw new CrfsError('CRFS_NOT_FOUND', `${merged} is no mount of a layer: \`crfs status\` lists those that there are`);
+}
+
+/** Whether the kernel opens by itself what is in the cache. */
+async function isUnseen(places: ReadonlySet<string>): Promise<boolean> {
+  const answer = await askDaemon('GET', '/status');
+  if (answer === undefined) return false; // it has just ended, as the trace will tell
+  const { mounts } = JSON.parse(answer) as Status;
+  return mounts.findLast(({ mountpoint }) => places.has(mountpoint))?.ring?.unseen === 1;
 }
 
 function cutOff(merged: string, error: unknown): unknown {

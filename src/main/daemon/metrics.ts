@@ -17,7 +17,12 @@ export function renderMetrics(status: Status, fetched: { readonly bytes: number;
   const metrics: readonly Metric[] = [
     ['crfs_mounts', 'gauge', 'Mounts that are served.', mounts.length],
     ['crfs_layers', 'gauge', 'Layers that mounts use.', layers.length],
-    ['crfs_opens_total', 'counter', 'Opens of files with content.', opens.hits + waited],
+    [
+      'crfs_opens_total',
+      'counter',
+      'Opens of files with content; by the kernel, which tells of none, files that were first read.',
+      opens.hits + waited,
+    ],
     ['crfs_opens_waited_total', 'counter', 'Opens that had to wait for content, or whose reads do.', waited],
     ['crfs_opens_failed_total', 'counter', 'Opens that failed.', opens.errors],
     ['crfs_open_wait_seconds_total', 'counter', 'Time that opens waited.', opens.waitedNs / 1e9],

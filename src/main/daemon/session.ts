@@ -179,7 +179,7 @@ export class Session {
       const hint = 'run `crfs stop` once its mounts have gone';
       throw new CrfsError(
         'CRFS_USAGE',
-        `the daemon speaks version ${controlVersion} of the control protocol, the plugin ${version}: ${hint}`,
+        `the daemon speaks version ${controlVersion} of the control protocol, the mount ${version}: ${hint}`,
       );
     }
     if (this.#ring !== undefined || files[0] === undefined) throw new CrfsError('CRFS_USAGE', 'a mount has one ring');

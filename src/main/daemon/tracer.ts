@@ -3,11 +3,11 @@
 import { addon } from '../../native/addon.js';
 import { errorName } from '../errors/name.js';
 import type { Fetched } from '../fetch/supply.js';
+import { NetworkTimes } from './network-times.js';
 import type { OpenLayers } from './open-layers.js';
 
 const READ_EVERY_MS = 20;
 const NUMBERS = 5; // of an open
-const MOST_NOTES = 4096;
 
 /** An open of a file with content through a mount, as `crfs trace --json` prints it. */
 export interface Opening {
@@ -19,7 +19,7 @@ export interface Opening {
   readonly path: string;
   /** Milliseconds; 0: its content was there. */
   readonly waitedMs: number;
-  /** Milliseconds of these that the network took. */
+  /** Milliseconds of these in which it, or another read of the file, waited for the network. */
   readonly fetchedMs: number;
   readonly for: 'nothing' | 'inflate' | 'fetch';
   /** The name of the errno that it ended with. */
@@ -37,8 +37,8 @@ interface Mount {
 
 interface Follower {
   readonly ring: number;
-  /** Milliseconds that requests waited for the network, by layer and inode, until their opens are told. */
-  readonly fetched: Map<string, number>;
+  /** By layer and inode. */
+  readonly network: NetworkTimes;
 }
 
 /** Tells what is opened through mounts. Costs nothing while nobody listens. */
@@ -59,7 +59,7 @@ export class Tracer {
   follow(mount: Mount, tell: (traced: Traced) => void, ended: () => void): (() => void) | undefined {
     const ring = mount.ringNumber;
     if (ring === undefined) return undefined;
-    const follower: Follower = { ring, fetched: new Map() };
+    const follower: Follower = { ring, network: new NetworkTimes() };
     let position = addon.ringTrace(ring, true);
     this.#followers.add(follower);
     this.#layers.supply.onFetched = (fetched) => this.#note(fetched);
@@ -91,13 +91,12 @@ export class Tracer {
   }
 
   /** The mount's numbers may be anything: what they do not name is left out. */
-  #describe({ fetched }: Follower, numbers: Float64Array): Opening | undefined {
+  #describe({ network }: Follower, numbers: Float64Array): Opening | undefined {
     const [layer = 0, inode = 0, errno = 0, at = 0, waited = 0] = numbers;
     const path = this.#layers.path(layer, inode);
     if (path === undefined) return undefined;
-    const key = `${layer} ${inode}`;
-    const fetchedMs = waited > 0 ? (fetched.get(key) ?? 0) : 0;
-    if (waited > 0) fetched.delete(key);
+    const [from, to] = [(at - waited) / 1e6, at / 1e6];
+    const fetchedMs = network.within(`${layer} ${inode}`, { from, to });
     return {
       time: new Date(this.#clockStart + Math.min(at / 1e6, monotonicMs())).toISOString(),
       layer,
@@ -110,11 +109,9 @@ export class Tracer {
   }
 
   #note({ ring, layer, inode, ms }: Fetched): void {
-    const key = `${layer} ${inode}`;
+    const now = monotonicMs();
     for (const follower of this.#followers) {
-      if (follower.ring !== ring) continue;
-      if (follower.fetched.size >= MOST_NOTES) follower.fetched.clear();
-      follower.fetched.set(key, (follower.fetched.get(key) ?? 0) + ms);
+      if (follower.ring === ring) follower.network.note(`${layer} ${inode}`, { from: now - ms, to: now });
     }
   }
 }

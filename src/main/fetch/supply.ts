@@ -66,7 +66,7 @@ export class Supply {
   readonly #traffic = new Traffic();
   readonly #streams = new Streams();
   #closed = { bytes: 0, requests: 0 };
-  /** Told of each request that had to wait for the network, while somebody wants to know. */
+  /** Told of each request that has waited for the network, in vain or not, while somebody wants to know. */
   onFetched: ((fetched: Fetched) => void) | undefined;
 
   constructor(options: SupplyOptions) {
@@ -123,10 +123,13 @@ export class Supply {
     const path = layer?.index.path(inode);
     const started = performance.now();
     const onProgress = (): void => waiter && addon.progress(waiter.ring, waiter.position);
-    const answer = (errno: number): void => waiter && addon.complete(waiter.ring, waiter.position, errno);
+    const answer = (errno: number): void => {
+      if (waiter === undefined) return;
+      this.onFetched?.({ ring: waiter.ring, layer: number, inode, ms: performance.now() - started });
+      addon.complete(waiter.ring, waiter.position, errno);
+    };
     try {
       if (layer) await this.#fetch(layer, run, onProgress);
-      if (waiter) this.onFetched?.({ ring: waiter.ring, layer: number, inode, ms: performance.now() - started });
       answer(constants.errno.EAGAIN);
     } catch (error) {
       this.#options.warn({ layer: layer?.name, path }, `cannot fetch ${path}: ${(error as Error).message}`);

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** What `crfs trace` tells of reads that wait for a network. */
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Opening } from '../../src/main/daemon/tracer.js';
+import { noise } from '../tools/content.js';
+import { Gate } from '../tools/gate.js';
+import { eachDriver, until, whyNoMounts } from '../tools/machine.js';
+import { missing } from '../tools/registry.js';
+import { MIB, onlyThese, remoteLayer } from '../tools/remote-layer.js';
+import { run } from '../tools/run.js';
+import { trace } from './tracing.js';
+
+const both = eachDriver(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
+
+both('trace tells what was fetched, a line for a person', async (t, driver) => {
+  const { machine, proxy, mount } = await remoteLayer(t, { first: noise(300_000, 1), second: noise(3_000_000, 2) });
+  const { lines, child, ended } = await trace(t, machine, [mount.merged]);
+  const requests = async (): Promise<number> => (await machine.status())?.counters.requests ?? 0;
+  const before = await requests();
+  const gate = new Gate();
+  t.teardown(() => gate.open());
+  proxy.fault = () => ({ kind: 'hold', gate, after: 0 });
+  const reading = readFile(join(mount.merged, 'first'));
+  const asked = before + (driver === 'overlay' ? 1 : 2);
+  await until('the open, if it is told of, has asked, and so has the read, which waits', async () => {
+    return (await requests()) >= asked;
+  });
+  gate.open();
+  await reading;
+  await until('it is told', () => lines.length > 0);
+  for (const line of lines) {
+    t.regex(line, /^\d\d:\d\d:\d\d\.\d{3} +\d+\.\d ms {2}fetch \d+\.\d ms +1 {2}\/first$/);
+  }
+  child.kill('SIGINT');
+  t.is(await ended, 0);
+});
+
+both('of reads that wait at the same time, trace tells of each what the network took of its own time', async (t) => {
+  const large = noise(8 * MIB);
+  const { machine, proxy, mount } = await remoteLayer(t, { large });
+  const { lines, child } = await trace(t, machine, [mount.merged, '--json']);
+  const gate = new Gate();
+  t.teardown(() => gate.open());
+  proxy.fault = onlyThese(gate);
+  const readings = [0, 2].map((skip) => {
+    return run('dd', ['bs=4k', 'count=1', `skip=${skip * 256}`, 'iflag=direct', `if=${join(mount.merged, 'large')}`]);
+  });
+  await until('both wait', () => gate.arrivals >= readings.length);
+  gate.open();
+  await Promise.all(readings);
+  await until('both are told', () => lines.length >= readings.length);
+  for (const line of lines) {
+    const { path, for: what, waitedMs, fetchedMs } = JSON.parse(line) as Opening;
+    t.deepEqual([path, what], ['/large', 'fetch']);
+    t.true(fetchedMs <= waitedMs, line);
+  }
+  child.kill('SIGINT');
+});
+
+both('trace tells what failed for the network', async (t) => {
+  const { machine, proxy, mount } = await remoteLayer(t, { large: noise(3 * MIB) });
+  const { lines, child } = await trace(t, machine, [mount.merged, '--json']);
+  proxy.fault = ({ path }) => (path.includes('/blobs/') ? { kind: 'status', status: 404 } : undefined);
+  await t.throwsAsync(readFile(join(mount.merged, 'large')), { code: 'EIO' });
+  await until('it is told', () => lines.length > 0);
+  for (const line of lines) t.like(JSON.parse(line), { path: '/large', for: 'fetch', error: 'EIO' });
+  child.kill('SIGINT');
+});
