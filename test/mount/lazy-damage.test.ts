@@ -5,11 +5,11 @@
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { noise } from '../tools/content.js';
-import { mountingTest, whyNoMounts } from '../tools/machine.js';
+import { eachDriver, whyNoMounts } from '../tools/machine.js';
 import { missing } from '../tools/registry.js';
 import { draftsOf, MIB, remoteLayer } from '../tools/remote-layer.js';
 
-const mounting = mountingTest(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
+const mounting = eachDriver(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
 
 const CHUNKS = 6;
 const WRONG = 2;

@@ -5,13 +5,13 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import type { ExecutionContext } from 'ava';
 import { pushTars } from '../tools/image.js';
-import { Machine, whyNoMounts } from '../tools/machine.js';
+import { eachDriver, Machine, whyNoMounts } from '../tools/machine.js';
 import { missing, startRegistry } from '../tools/registry.js';
 import { writeTar } from '../tools/tar-writer.js';
 
-const remote = (whyNoMounts() ?? missing.length > 0) ? test.skip : test.serial;
+const remote = eachDriver(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
 
 const REJECT = { default: [{ type: 'reject' }] };
 

@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { addon } from '../../src/native/addon.js';
 import { daemonOf, daemonsOf, dropObjects, faulty, gone, type Known, knownLayer, readAll } from '../faults/world.js';
-import { Machine, mountingTest, top, until } from '../tools/machine.js';
+import { eachDriver, Machine, top, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
 
-const mounting = mountingTest();
+const mounting = eachDriver();
 
 const { controlVersion: current } = addon.layout.constants;
 
@@ -141,6 +141,6 @@ mounting('a mount of another protocol than the daemon is refused in one line', a
   const { machine, known } = await prepare(t, { version: '9.0.0', protocol: 99 });
   const error = await t.throwsAsync(machine.mount([known.layer]));
   t.deepEqual(error?.message.match(/\bcrfs: .*$/gm), [
-    `crfs: ${known.layer}: the daemon speaks version 99 of the control protocol, the plugin ${current}: run \`crfs stop\` once its mounts have gone`,
+    `crfs: ${known.layer}: the daemon speaks version 99 of the control protocol, the mount ${current}: run \`crfs stop\` once its mounts have gone`,
   ]);
 });
