@@ -8,11 +8,13 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <linux/fs.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
 #include <map>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -128,6 +130,18 @@ Napi::Value SyncFileSystem(const Napi::CallbackInfo &info) {
   return promise;
 }
 
+// spreadDirectories(fd): has ext4 put each directory that is made in this one into another part of the disk, and the
+// files in it near it: chattr(1), +T. Other file systems have no such flag, and need none.
+Napi::Value SpreadDirectories(const Napi::CallbackInfo &info) {
+  constexpr int top_of_hierarchies = 0x20000; // EXT4_TOPDIR_FL
+  int fd = info[0].As<Napi::Number>().Int32Value(), flags;
+  if (ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) {
+    flags |= top_of_hierarchies;
+    ioctl(fd, FS_IOC_SETFLAGS, &flags);
+  }
+  return info.Env().Undefined();
+}
+
 // trimMemory(): gives the system back what ended threads have freed, which glibc keeps for later.
 Napi::Value TrimMemory(const Napi::CallbackInfo &info) {
 #ifdef __GLIBC__
@@ -147,6 +161,7 @@ void AddFiles(Napi::Env env, Napi::Object exports) {
   exports.Set("lockByte", Napi::Function::New(env, LockByte));
   exports.Set("unlockByte", Napi::Function::New(env, UnlockByte));
   exports.Set("syncFileSystem", Napi::Function::New(env, SyncFileSystem));
+  exports.Set("spreadDirectories", Napi::Function::New(env, SpreadDirectories));
   exports.Set("trimMemory", Napi::Function::New(env, TrimMemory));
 }
 

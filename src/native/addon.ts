@@ -227,6 +227,8 @@ export interface Addon {
   /** Resolves when all that was written to the file system of the file is on its disk. */
   syncFileSystem(fd: number): Promise<void>;
   /** Gives the system back what ended threads have freed, where the C library would keep it for later. */
+  /** Has the file system spread the directories that are made in this one over the disk, where it is asked for that. */
+  spreadDirectories(fd: number): void;
   trimMemory(): void;
 
   /** The daemon's own rings, in falling priority behind those of the mounts. */

@@ -96,9 +96,10 @@ test('what a daemon notes when it ends is what the next boot trusts', async (t) 
   const { layout } = cache;
   const store = new Store(layout, 0);
   const publish = (name: string, generation: number): string => {
-    const fd = store.create(0, false);
+    const facts = { objectName: name, size: name.length, chunks: 1 };
+    const fd = store.create(0, facts);
     store.write(fd, Buffer.from(name), 0);
-    store.publish(0, fd, { objectName: name, size: name.length, chunks: 1 }, generation);
+    store.publish(0, fd, facts, generation);
     store.close(fd);
     return join(layout.objects, name.slice(0, 2), name);
   };

@@ -23,7 +23,7 @@ function place(t: ExecutionContext): Place {
     store: new Store(directories, 0),
     another: new Store(directories, 1),
     object: (name) => join(path, 'objects', name.slice(0, 2), name),
-    ofJob: (job) => join(path, 'tmp', String(job), `job-${job}`),
+    ofJob: (job) => join(path, 'tmp', `${process.pid}-a`, `job-${job}`),
     draft: (name) => join(path, 'drafts', name.slice(0, 2), name),
   };
 }
@@ -37,9 +37,9 @@ for (const facts of [ONE, TWO]) {
   const isShared = facts.chunks > 1;
   test(`an object that ${isShared ? 'several workers' : 'one worker'} filled can be read by its user alone, and written by nobody`, (t) => {
     const { store, object, ofJob } = place(t);
-    const fd = store.create(0, isShared);
+    const fd = store.create(0, facts);
     store.resize(fd, 100);
-    const helper = isShared ? store.open(0) : fd;
+    const helper = isShared ? store.open(0, facts) : fd;
     store.write(helper, CONTENT, 0);
     if (isShared) store.close(helper);
     else store.resize(fd, CONTENT.length);
@@ -55,7 +55,7 @@ for (const facts of [ONE, TWO]) {
 test('an object is there as long as it has its length', (t) => {
   const { store, object } = place(t);
   t.false(store.has('abcd', CONTENT.length));
-  const fd = store.create(0, false);
+  const fd = store.create(0, ONE);
   store.write(fd, CONTENT, 0);
   store.publish(0, fd, ONE, 1);
   store.close(fd);
@@ -66,9 +66,9 @@ test('an object is there as long as it has its length', (t) => {
 
 test('the file of a worker that died gives way to the next, and can be thrown away twice', (t) => {
   const { store, ofJob } = place(t);
-  const dead = store.create(3, true);
+  const dead = store.create(3, TWO);
   store.write(dead, CONTENT, 0);
-  const fd = store.create(3, true);
+  const fd = store.create(3, TWO);
   t.is(fstatSync(fd).size, 0);
   for (const open of [dead, fd]) store.close(open);
   store.discard(3);

@@ -53,6 +53,7 @@ export class Cache {
     const { root, tmp } = this.layout;
     rmSync(tmp, { recursive: true, force: true });
     for (const directory of this.layout.directories) makeDirectories(directory, 0o700);
+    for (const directory of [tmp, this.layout.directory('stubs')]) spreadBelow(directory);
     if (!existsSync(this.layout.tag)) writeFileSync(this.layout.tag, TAG);
     this.#directory = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
     this.#objectsInode = statSync(this.layout.objects).ino;
@@ -110,6 +111,13 @@ export class Cache {
     renameSync(draft, this.layout.synced);
     return generation;
   }
+}
+
+/** Has the file system spread what is made below a directory over the disk. */
+function spreadBelow(directory: string): void {
+  const fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+  addon.spreadDirectories(fd);
+  closeSync(fd);
 }
 
 /** The note; generation 0 where there is none, or it makes no sense: everything is doubtful then. */

@@ -103,9 +103,18 @@ export function objectPath(objects: string, name: string): string {
   return `${objects}/${name.slice(0, 2)}/${name}`;
 }
 
-/** What a job has filled. Each has a directory of its own: one for all would have all workers queue for its lock. */
-export function jobDraft(tmp: string, job: number): string {
-  return `${tmp}/${job}/job-${job}`;
+/**
+ * What a job has filled of the object `name`, in one of 16 directories, which the file system spreads over the disk: ext4
+ * takes inodes from near the directory, and looks long for one where many have been freed a moment ago. Each daemon has
+ * its own, in other places than the one before.
+ */
+export function jobDraft(tmp: string, name: string, job: number): string {
+  return `${tmp}/${process.pid}-${name.slice(0, 1)}/job-${job}`;
+}
+
+/** The same, of any object. */
+export function jobDrafts(tmp: string, job: number): string[] {
+  return Array.from('0123456789abcdef', (digit) => jobDraft(tmp, digit, job));
 }
 
 /** Says which blocks of a blob's file are there. */

@@ -101,7 +101,7 @@ export class Filler {
     this.#attempt(filling, () => {
       if (this.#store.has(objectName, size)) this.#board.cancel(job);
       else if (layer.isChunked(inode)) this.#openDraft(filling);
-      else filling.fd = this.#store.create(job, count > 1);
+      else filling.fd = this.#store.create(job, filling);
       if (filling.fd < 0 || count === 1) return;
       if (!filling.draft) this.#store.resize(filling.fd, size + SLACK);
       this.#board.share(job);
@@ -132,7 +132,7 @@ export class Filler {
     const filling = new Filling(job, layer, facts);
     this.#attempt(filling, () => {
       if (layer.isChunked(facts.inode)) this.#openDraft(filling);
-      else filling.fd = this.#store.open(job);
+      else filling.fd = this.#store.open(job, filling);
     });
     this.#work(filling);
     return true;

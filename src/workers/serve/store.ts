@@ -16,7 +16,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { jobDraft, objectPath } from '../../main/disk/cache-layout.js';
+import { jobDraft, jobDrafts, objectPath } from '../../main/disk/cache-layout.js';
 import { Draft, draftLength } from './draft.js';
 
 const CREATE = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
@@ -58,14 +58,14 @@ export class Store {
     return statSync(this.#object(name), { throwIfNoEntry: false })?.size === size;
   }
 
-  /** A new file for a job, which others can open if it is `shared`. Returns its descriptor. */
-  create(job: number, shared: boolean): number {
-    return createAnew(this.#ofJob(job), shared ? WRITABLE : READ_ONLY);
+  /** A new file for a job, which other workers can open if its chunks are several. Returns its descriptor. */
+  create(job: number, { objectName, chunks }: ObjectFacts): number {
+    return createAnew(this.#ofJob(job, objectName), chunks > 1 ? WRITABLE : READ_ONLY);
   }
 
   /** A descriptor of one's own on the file of a job. */
-  open(job: number): number {
-    return openSync(this.#ofJob(job), constants.O_RDWR | constants.O_NOFOLLOW);
+  open(job: number, { objectName }: ObjectFacts): number {
+    return openSync(this.#ofJob(job, objectName), constants.O_RDWR | constants.O_NOFOLLOW);
   }
 
   /** The draft of an object, made if there is none: it has its full length as soon as it has its name. */
@@ -99,7 +99,7 @@ export class Store {
   /** Makes the whole and checked file of a job, open at `fd`, the object `name` of a generation. */
   publish(job: number, fd: number, { objectName, size, chunks }: ObjectFacts, generation: number): void {
     if (chunks > 1) ftruncateSync(fd, size);
-    this.#publish(this.#ofJob(job), fd, objectName, generation);
+    this.#publish(this.#ofJob(job, objectName), fd, objectName, generation);
     if (chunks > 1) fchmodSync(fd, READ_ONLY);
   }
 
@@ -114,9 +114,9 @@ export class Store {
     closeSync(fd);
   }
 
-  /** Throws the file of a job away. */
+  /** Throws the file of a job away, whatever it was to become. */
   discard(job: number): void {
-    rmSync(this.#ofJob(job), { force: true });
+    for (const path of jobDrafts(this.#directories.tmp, job)) rmSync(path, { force: true });
   }
 
   #publish(path: string, fd: number, name: string, generation: number): void {
@@ -147,8 +147,8 @@ export class Store {
     return objectPath(this.#directories.drafts, name);
   }
 
-  #ofJob(job: number): string {
-    return jobDraft(this.#directories.tmp, job);
+  #ofJob(job: number, name: string): string {
+    return jobDraft(this.#directories.tmp, name, job);
   }
 }
 
