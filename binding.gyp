@@ -118,6 +118,7 @@
         "csrc/lazy/file.c",
         "csrc/lazy/mount.c",
         "csrc/lower/contents.c",
+        "csrc/lower/damage.c",
         "csrc/lower/handover.c",
         "csrc/lower/lowers.c",
         "csrc/lower/main.c",

@@ -3,6 +3,7 @@
 #include "lower/server.h"
 
 #include "lazy/mount.h"
+#include "lower/damage.h"
 #include "lower/handover.h"
 #include "lower/lowers.h"
 #include "lower/namespace.h"
@@ -192,6 +193,7 @@ enum crfs_end crfs_server_run(const struct crfs_service *service, int socket) {
     crfs_report(service->asked, &failure);
     return CRFS_NO_LAYERS;
   }
+  crfs_damage_watch(service->asked);
   raise_limit();
   int root = make_mount(service, &lower, &thread, &failure);
   if (root < 0) {
