@@ -26,7 +26,12 @@ const faults: Readonly<Record<string, () => void>> = {
       while (fs.existsSync(file)) await sleep(20);
     };
   },
+  /** Nor does the clock tell it to look, while FAULT_FILE is there: FAULT_FILE.held has the milliseconds of each timer that would. */
   'no inotify': () => {
+    const every = globalThis.setInterval;
+    const held = (act: () => void, ms: number): NodeJS.Timeout =>
+      every(() => (fs.existsSync(file) ? fs.appendFileSync(`${file}.held`, `${ms}\n`) : act()), ms);
+    globalThis.setInterval = held as typeof every;
     fs.watch = () => {
       throw Object.assign(new Error('no inotify instance is left'), { code: 'EMFILE', errno: -24, syscall: 'watch' });
     };

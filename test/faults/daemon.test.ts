@@ -118,7 +118,7 @@ mounting('a cache that is removed under a mount is made anew, and the mount read
   const known = await knownLayer(machine, { small: 40, large: 2 });
   const mount = await machine.mount([known.layer], { upper: true });
   const cache = dirname(dirname(machine.objects));
-  for (const part of ['', 'v3/objects', 'v3/tmp', 'v3']) {
+  for (const part of ['', 'v3/objects', 'v3/drafts', 'v3/tmp', 'v3']) {
     t.deepEqual(await readAll(mount.merged, known, 2), { failed: [], wrong: [] });
     rmSync(join(cache, part), { recursive: true });
     t.deepEqual(await readAll(mount.merged, known, 4), { failed: [], wrong: [] }, `after ${part || 'all'} was removed`);

@@ -62,6 +62,25 @@ mounting(
   },
 );
 
+mounting('a daemon that ends while the disk is slow waits for it no longer once its cache is removed', async (t) => {
+  const machine = new Machine();
+  const slow = join(machine.root, 'slow');
+  Object.assign(machine.env, faulty('slow sync', slow));
+  t.teardown(() => machine.dispose());
+  const known = await knownLayer(machine, { small: 40, large: 1 });
+  const mount = await machine.mount([known.layer]);
+  t.deepEqual(await readAll(mount.merged, known, 1), RIGHT);
+  const daemon = await daemonOf(machine);
+  const cache = join(machine.root, 'cache/crfs-plugin');
+  writeFileSync(slow, '');
+  rmSync(join(cache, 'control.sock'));
+  await until('it waits for the disk', () => existsSync(`${slow}.held`));
+  rmSync(cache, { recursive: true });
+  t.deepEqual(await readAll(mount.merged, known, 4), RIGHT);
+  await gone(daemon);
+  rmSync(slow);
+});
+
 mounting('a daemon that a mount has started waits for the lock, alone, and then serves', async (t) => {
   const machine = new Machine();
   t.teardown(() => machine.dispose());
@@ -103,16 +122,25 @@ mounting(
 );
 
 mounting('without inotify a daemon starts, and still notices that its cache was removed', async (t) => {
-  const machine = new Machine(faulty('no inotify'));
+  const machine = new Machine();
+  const blind = join(machine.root, 'blind');
+  Object.assign(machine.env, faulty('no inotify', blind));
   t.teardown(() => machine.dispose());
   const known = await knownLayer(machine, { small: 10, large: 1 });
   const mount = await machine.mount([known.layer]);
   t.deepEqual(await readAll(mount.merged, known, 2), RIGHT);
   t.regex(machine.log, /cannot watch/);
   const daemon = await daemonOf(machine);
+  writeFileSync(blind, '');
   rmSync(machine.objects, { recursive: true });
+  const reading = readAll(mount.merged, known, 2);
+  await until('a reader needs what was removed', () => machine.log.includes('cannot serve'));
+  writeFileSync(`${blind}.held`, '');
+  const looks = (): number => textOf(`${blind}.held`).split('\n5000').length;
+  await until('it would have looked for the cache twice', () => looks() > 4);
+  rmSync(blind);
+  t.deepEqual(await reading, RIGHT);
   await gone(daemon);
-  t.deepEqual(await readAll(mount.merged, known, 2), RIGHT);
 });
 
 mounting('a daemon that cannot start as a whole tells why, and leaves no process', async (t) => {

@@ -44,7 +44,8 @@ interface Synced {
 export class Cache {
   readonly layout: CacheLayout;
   readonly #directory: number;
-  readonly #objectsInode: number;
+  /** The inodes of the directories that mounts have open. */
+  readonly #shared: readonly number[];
   #synced: number;
 
   /** Opens the cache, whose lock the caller holds. Removes what a crash of the machine may have damaged. */
@@ -56,7 +57,7 @@ export class Cache {
     for (const directory of [tmp, this.layout.directory('stubs')]) spreadBelow(directory);
     if (!existsSync(this.layout.tag)) writeFileSync(this.layout.tag, TAG);
     this.#directory = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
-    this.#objectsInode = statSync(this.layout.objects).ino;
+    this.#shared = this.#inodes();
     this.#synced = this.#recover();
     for (const path of this.layout.outdated) rm(path, { recursive: true, force: true }).catch(() => undefined);
   }
@@ -68,8 +69,7 @@ export class Cache {
 
   /** Whether the directories are still those that this daemon uses. */
   isThere(): boolean {
-    const { objects, tmp } = this.layout;
-    return existsSync(tmp) && statSync(objects, { throwIfNoEntry: false })?.ino === this.#objectsInode;
+    return this.layout.isThere && this.#inodes().every((inode, n) => inode === this.#shared[n]);
   }
 
   /** Waits until all that is published now is on the disk, and notes it: nothing more of generation `complete` comes. */
@@ -81,6 +81,11 @@ export class Cache {
 
   close(): void {
     closeSync(this.#directory);
+  }
+
+  #inodes(): number[] {
+    const { objects, drafts } = this.layout;
+    return [objects, drafts].map((path) => statSync(path, { throwIfNoEntry: false })?.ino ?? 0);
   }
 
   async #note(): Promise<void> {

@@ -53,11 +53,17 @@ export class Daemon {
   /** Of mounts that have gone. */
   #opensBefore = NO_OPENS;
   #stopping = false;
+  /** Resolves when the cache is found to be gone. */
+  readonly #cacheGone: Promise<void>;
+  #tellCacheGone: () => void = () => undefined;
   #end: () => void = () => undefined;
 
   private constructor(settings: Settings, log: Logger, undo: Undo) {
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
+    });
+    this.#cacheGone = new Promise((resolve) => {
+      this.#tellCacheGone = resolve;
     });
     this.#undo = undo;
     this.#settings = settings;
@@ -182,14 +188,14 @@ export class Daemon {
 
   /**
    * Ends the daemon: mounts that are still there start another one when they next need it. They are served while the disk
-   * takes what the cache has for it, which may be long, and hung up on at the very end.
+   * takes what the cache has for it, which may be long, and hung up on at the very end. A cache that is removed needs no disk.
    */
   async stop(why: string): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
     this.#log.info(`the daemon ends: ${why}`);
     clearTimeout(this.#idle);
-    if (this.#cache.isThere()) await this.#upkeep.sync();
+    if (this.#cache.isThere()) await Promise.race([this.#upkeep.sync(), this.#cacheGone]);
     await this.#undo.all((error) => this.#log.error({ error: String(error) }, 'something did not end as it should'));
     this.#end();
   }
@@ -233,8 +239,9 @@ export class Daemon {
    * whoever looks for it finds it.
    */
   #stopIfRemoved(): void {
-    if (this.#stopping) return;
-    if (!this.#cache.isThere()) void this.stop('its cache was removed');
-    else if (!this.#sockets.isThere()) void this.stop('its sockets were removed');
+    if (!this.#cache.isThere()) {
+      this.#tellCacheGone();
+      void this.stop('its cache was removed');
+    } else if (!this.#sockets.isThere()) void this.stop('its sockets were removed');
   }
 }

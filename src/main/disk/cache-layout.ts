@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { createHash } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Raised whenever a reader of the old layout would misunderstand the new one; docs/architecture.md describes it. */
@@ -57,6 +57,11 @@ export class CacheLayout {
   /** Every directory that is always there. */
   get directories(): readonly string[] {
     return [...kinds.map((kind) => this.directory(kind)), this.tmp];
+  }
+
+  /** Whether each of these is there: else the cache was removed, or a part of it. */
+  get isThere(): boolean {
+    return this.directories.every((path) => existsSync(path));
   }
 
   /** What is written before it is renamed into place; `name` is its writer's to choose. */

@@ -19,7 +19,7 @@ export function describeFault(error: unknown): Fault {
     return { errno: isNoSpace(error) ? ENOSPC : EIO, code, message };
   }
   const { code = 'CRFS_INTERNAL', message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT') return { errno: EAGAIN, code, message }; // the cache was removed: the daemon is about to notice
+  if (code === 'ENOENT') return { errno: EAGAIN, code, message }; // the cache was removed, or a file of it
   return { errno: isNoSpace(error) ? ENOSPC : EIO, code, message };
 }
 

@@ -11,13 +11,11 @@ import { ChunkFiller } from './chunk-filler.js';
 import { describeFault, isOfBytes } from './fault.js';
 import { fileContent } from './file-content.js';
 import { Filling } from './filling.js';
+import { pauseBeforeAgain } from './pause.js';
 import { type Request, wantedOf } from './request.js';
 import type { ServedLayer } from './served-layer.js';
 import type { ServedLayers } from './served-layers.js';
 import type { Store } from './store.js';
-
-/** Before a request is asked again because the cache lacks a directory. */
-const AGAIN_PAUSE_MS = 200;
 
 /** What a step of a job reads: chunks of the layer. */
 interface Read {
@@ -246,10 +244,10 @@ export class Filler {
           return;
         }
       }
-      if (errno === EAGAIN) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, AGAIN_PAUSE_MS);
-      this.#board.fail(job, errno);
       this.#board.counters.add(code === 'CRFS_DIGEST' ? 'digestErrors' : 'errors', 1);
       this.#report({ fault: { layer: layer.name, path, code, message } });
+      if (errno === EAGAIN) pauseBeforeAgain(this.#store, this.#board);
+      this.#board.fail(job, errno);
     }
   }
 }

@@ -3,6 +3,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fchmodSync,
   fstatSync,
   ftruncateSync,
@@ -51,6 +52,12 @@ export class Store {
   constructor(directories: StoreDirectories, worker: number) {
     this.#directories = directories;
     this.#worker = worker;
+  }
+
+  /** Whether the cache was not removed, nor a part of it: else nothing can be filled. */
+  isThere(): boolean {
+    const { objects, drafts, tmp } = this.#directories;
+    return [objects, drafts, tmp].every((path) => existsSync(path));
   }
 
   /** Whether the object `name` is there, and whole. */
