@@ -3,8 +3,9 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Machine, mountingTest, stop, until } from '../tools/machine.js';
+import { eachDriver, Machine, stop, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
+import { coldMount, serverOf } from './mounts.js';
 import {
   daemonOf,
   descriptors,
@@ -20,44 +21,52 @@ import {
   times,
 } from './world.js';
 
-const mounting = mountingTest();
+const mounting = eachDriver();
+
+/** What a server has open, but for content of layers. */
+function openBeside(server: number): string[] {
+  return descriptors(server)
+    .filter((path) => !/\/(objects|drafts)\/../.test(path))
+    .map((path) => path.replace(/\d+/g, 'N').replace(' (deleted)', '')) // until it needs the next daemon
+    .sort();
+}
 
 mounting('a daemon that is killed at random points does no reader any harm', async (t) => {
   const machine = new Machine();
   t.teardown(() => machine.dispose());
   const known = await knownLayer(machine);
-  const mount = await machine.mount([known.layer], { foreground: true });
+  const kept = await machine.mount([known.layer]);
   const other = await machine.mount([known.layer]);
-  const hostDescriptors = (): string[] =>
-    descriptors(mount.host?.pid ?? 0)
-      .map((path) => path.replace(/\d+/g, 'N').replace(' (deleted)', '')) // until it needs the next daemon
-      .sort();
-  t.deepEqual(await readAll(mount.merged, known), { failed: [], wrong: [] });
+  t.deepEqual(await readAll(kept.merged, known), { failed: [], wrong: [] }); // by then it has all that it serves reads with
   dropObjects(machine);
-  const before = hostDescriptors(); // what serves lazy reads included
+  let server = await serverOf(machine, kept);
   const wanted = times(10, 200);
   const killed = new Set<number>();
   while (killed.size < wanted) {
+    const mount = await coldMount(machine, kept, [known.layer]);
+    if (mount !== kept) server = await serverOf(machine, mount);
+    const before = openBeside(server);
     t.deepEqual(await killDaemons(machine, killed, 30, readAll(mount.merged, known)), { failed: [], wrong: [] });
     dropObjects(machine);
+    await until('the server has closed what it had open', () => openBeside(server).length <= before.length);
+    t.deepEqual(openBeside(server), before);
+    if (mount !== kept) await mount.unmount();
   }
   t.deepEqual(await readAll(other.merged, known), { failed: [], wrong: [] });
   for (const pid of killed) await gone(pid);
   t.true(isAlive(await daemonOf(machine)));
   t.false(killed.has(await daemonOf(machine)));
-  const kept = readdirSync(dirname(dirname(machine.objects))).sort();
-  t.deepEqual(kept, ['CACHEDIR.TAG', 'api.sock', 'control.sock', 'daemon.lock', 'v3']);
+  const left = readdirSync(dirname(dirname(machine.objects))).sort();
+  t.deepEqual(left, ['CACHEDIR.TAG', 'api.sock', 'control.sock', 'daemon.lock', 'v3']);
   await until('no draft is left', () => temporaries(machine).length === 0);
-  await until('the host has closed what it had open', () => hostDescriptors().length <= before.length);
-  t.deepEqual(hostDescriptors(), before);
   t.log(`${killed.size} daemons killed`);
 });
 
-mounting('a host that is killed harms no other mount, and leaves nothing', async (t) => {
+mounting('what serves a mount harms no other one when it is killed, and leaves nothing', async (t) => {
   const machine = new Machine();
   t.teardown(() => machine.dispose());
   const known = await knownLayer(machine);
-  const steady = await machine.mount([known.layer], { foreground: true });
+  const steady = await machine.mount([known.layer]);
   const daemon = await daemonOf(machine);
   const staged = (): string[] =>
     readdirSync(join(machine.objects, '../tmp')).filter((name) => name.startsWith('mount-'));
@@ -66,15 +75,18 @@ mounting('a host that is killed harms no other mount, and leaves nothing', async
   const ofSteady = staged().length;
   for (let round = 0; round < times(5, 100); round++) {
     dropObjects(machine);
-    const victim = await machine.mount([known.layer], { foreground: true });
-    const readers = readAll(steady.merged, known);
+    const other = await coldMount(machine, steady, [known.layer]);
+    const victim = await machine.mount([known.layer]);
+    const server = await serverOf(machine, victim);
+    const readers = readAll(other.merged, known);
     const lost = readAll(victim.merged, known, 4).catch(() => 'its readers end, with or without an error');
     const enough = Math.random() * known.digests.size;
     await until('some is read', () => objectsOf(machine).length >= enough);
-    victim.host?.kill('SIGKILL');
+    process.kill(server, 'SIGKILL');
     t.deepEqual(await readers, { failed: [], wrong: [] });
     await lost;
     await victim.unmount();
+    if (other !== steady) await other.unmount();
   }
   await until('the daemon has let go of the mounts', async () => (await machine.status())?.mounts.length === 1);
   t.is(await daemonOf(machine), daemon);
@@ -116,14 +128,16 @@ mounting('a cache that is removed under a mount is made anew, and the mount read
   const machine = new Machine();
   t.teardown(() => machine.dispose());
   const known = await knownLayer(machine, { small: 40, large: 2 });
-  const mount = await machine.mount([known.layer], { upper: true });
+  const lowers = [known.layer, machine.directory('below')]; // by the kernel's overlay, all names come from crfs-lower then
+  const kept = await machine.mount(lowers, { upper: true });
   const cache = dirname(dirname(machine.objects));
   for (const part of ['', 'v3/objects', 'v3/drafts', 'v3/tmp', 'v3']) {
-    t.deepEqual(await readAll(mount.merged, known, 2), { failed: [], wrong: [] });
+    t.deepEqual(await readAll(kept.merged, known, 2), { failed: [], wrong: [] });
+    const mount = await coldMount(machine, kept, lowers);
     rmSync(join(cache, part), { recursive: true });
     t.deepEqual(await readAll(mount.merged, known, 4), { failed: [], wrong: [] }, `after ${part || 'all'} was removed`);
     await until('the cache is there again', () => existsSync(machine.objects));
   }
-  await run('chmod', ['600', join(mount.merged, 'large-0')]); // copies it up, with the new directories
+  await run('chmod', ['600', join(kept.merged, 'large-0')]); // copies it up, with the new directories
   t.pass();
 });

@@ -8,10 +8,10 @@ import type { ExecutionContext } from 'ava';
 import { descriptors } from '../faults/world.js';
 import { noise, text } from '../tools/content.js';
 import { makeLayer } from '../tools/layers.js';
-import { Machine, mountingTest, until } from '../tools/machine.js';
+import { eachDriver, Machine, until } from '../tools/machine.js';
 import { writeTar } from '../tools/tar-writer.js';
 
-const mounting = mountingTest();
+const mounting = eachDriver();
 
 const contents = {
   'small-1': text(1000),

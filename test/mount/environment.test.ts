@@ -5,17 +5,17 @@
 import { writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import type { ExecutionContext } from 'ava';
 import { noise } from '../tools/content.js';
 import { startForwardProxy } from '../tools/forward-proxy.js';
 import { imageOf } from '../tools/image.js';
-import { Machine, type Mount, whyNoMounts } from '../tools/machine.js';
+import { eachDriver, Machine, type Mount, whyNoMounts } from '../tools/machine.js';
 import { missing, PASSWORD, startRegistry, USER } from '../tools/registry.js';
 import { pushImage } from '../tools/registry-image.js';
 import { run } from '../tools/run.js';
 import { writeTar } from '../tools/tar-writer.js';
 
-const remote = (whyNoMounts() ?? missing.length > 0) ? test.skip : test.serial;
+const remote = eachDriver(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
 
 const SIZE = 3 << 20;
 

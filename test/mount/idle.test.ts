@@ -3,9 +3,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DRIVERS } from '../../src/main/mount/driver.js';
 import { noise } from '../tools/content.js';
 import { makeLayer } from '../tools/layers.js';
 import { Machine, mountingTest, until } from '../tools/machine.js';
+import { run } from '../tools/run.js';
 import { writeTar } from '../tools/tar-writer.js';
 
 const mounting = mountingTest();
@@ -13,21 +15,30 @@ const mounting = mountingTest();
 const WORKERS = 2;
 const WATCHED_SECONDS = 5;
 /** Once a second each the daemon gives its sign of life, and workers look up; the rest is for V8. */
-const WAKES_A_SECOND = 10;
+const DAEMON_WAKES_A_SECOND = 10;
 
-mounting('an idle daemon with a mount sleeps: it wakes a few times a second', async (t) => {
+mounting('an idle daemon wakes a few times a second, and what serves its mounts not at all', async (t) => {
   const machine = new Machine({ CRFS_WORKERS: String(WORKERS) });
   t.teardown(() => machine.dispose());
   const tar = join(machine.directory('tars'), 'layer.tar');
   writeTar(tar, [{ name: 'file', content: noise(9_000_000) }]);
-  const { merged } = await machine.mount([await makeLayer(tar)]);
-  t.is(readFileSync(join(merged, 'file')).length, 9_000_000);
-  const pid = (await machine.status())?.pid ?? 0;
-  await until('it has become idle', async () => {
-    const before = wakes(pid);
+  const layer = await makeLayer(tar);
+  for (const driver of DRIVERS) {
+    const merged = machine.directory(driver);
+    await machine.crfs('mount', '--driver', driver, layer, merged);
+    t.teardown(() => run('umount', [merged]));
+    t.is(readFileSync(join(merged, 'file')).length, 9_000_000);
+  }
+  const { pid = 0, mounts = [] } = (await machine.status()) ?? {};
+  t.is(mounts.length, DRIVERS.length);
+  const processes = [pid, ...mounts.map((mount) => mount.pid)];
+  await until('all have become idle', async () => {
+    const before = processes.map(wakes);
     await sleep(WATCHED_SECONDS * 1000);
-    const since = [...wakes(pid)].reduce((total, [thread, count]) => total + count - (before.get(thread) ?? 0), 0);
-    return since <= WATCHED_SECONDS * WAKES_A_SECOND;
+    const [daemon = 0, ...servers] = processes.map((process, n) => {
+      return [...wakes(process)].reduce((sum, [thread, count]) => sum + count - (before[n]?.get(thread) ?? 0), 0);
+    });
+    return daemon <= WATCHED_SECONDS * DAEMON_WAKES_A_SECOND && servers.every((count) => count === 0);
   });
 });
 

@@ -11,11 +11,12 @@ import test from 'ava';
 import { engineNames } from '../../src/workers/engine-names.js';
 import { noise } from '../tools/content.js';
 import { makeLayer } from '../tools/layers.js';
-import { Machine, mountingTest } from '../tools/machine.js';
+import { eachDriver, Machine, mountingTest } from '../tools/machine.js';
 import { once } from '../tools/once.js';
 import { type TarEntry, writeTar } from '../tools/tar-writer.js';
 
 const mounting = mountingTest();
+const both = eachDriver();
 
 const hash = (content: Uint8Array): string => createHash('sha256').update(content).digest('hex');
 
@@ -52,7 +53,8 @@ for (const chunkSize of [256 << 20, 4 << 20]) {
     return await makeLayer(tar, { chunkSize });
   });
   for (const engine of engineNames) {
-    mounting(`large members read right, in chunks of ${chunkSize >> 20} MiB, by ${engine}`, async (t) => {
+    const enough = engine === engineNames[0] ? both : mounting; // what inflates knows nothing of what mounts
+    enough(`large members read right, in chunks of ${chunkSize >> 20} MiB, by ${engine}`, async (t) => {
       const machine = new Machine({ CRFS_ENGINE: engine });
       t.teardown(() => machine.dispose());
       const mount = await machine.mount([await layer()]);

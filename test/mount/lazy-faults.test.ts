@@ -8,16 +8,17 @@ import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Status } from '../../src/main/daemon/status.js';
 import { BLOCK } from '../../src/main/fetch/blocks.js';
-import { dropDrafts, gone, isAlive, times } from '../faults/world.js';
+import { serverOf } from '../faults/mounts.js';
+import { dropDrafts, gone, times } from '../faults/world.js';
 import { noise } from '../tools/content.js';
 import { bytesBefore, type Fault, type Seen } from '../tools/fault-proxy.js';
 import { Gate } from '../tools/gate.js';
-import { crfs, mountingTest, until, whyNoMounts } from '../tools/machine.js';
+import { crfs, eachDriver, until, whyNoMounts } from '../tools/machine.js';
 import { missing as lacking, startRegistry } from '../tools/registry.js';
 import { draftsOf, MIB, onlyThese, type RemoteLayer, remoteLayer, THREADED } from '../tools/remote-layer.js';
 import { run } from '../tools/run.js';
 
-const mounting = mountingTest(whyNoMounts() ?? (lacking.length > 0 ? `no ${lacking.join(', no ')}` : undefined));
+const mounting = eachDriver(whyNoMounts() ?? (lacking.length > 0 ? `no ${lacking.join(', no ')}` : undefined));
 
 /** The network has the blob up to this byte, and no further. */
 function upTo(position: number, gate: Gate): (seen: Seen) => Fault | undefined {
@@ -147,9 +148,9 @@ for (const [what, evict] of Object.entries(evictions)) {
   });
 }
 
-mounting('a host that is killed while readers wait takes nobody along, and leaves nothing behind', async (t) => {
+mounting('a server that is killed while readers wait takes nobody along, and leaves nothing behind', async (t) => {
   const large = noise(8 * MIB);
-  const { machine, proxy, mount, image } = await remoteLayer(t, { large }, { foreground: true });
+  const { machine, proxy, mount, image } = await remoteLayer(t, { large });
   const gate = new Gate();
   t.teardown(() => gate.open());
   proxy.fault = onlyThese(gate);
@@ -159,8 +160,9 @@ mounting('a host that is killed while readers wait takes nobody along, and leave
   });
   const outcomes = Promise.allSettled(readers);
   await until('they wait', () => gate.arrivals >= readers.length);
-  mount.host?.kill('SIGKILL');
-  await gone(mount.host?.pid ?? 0);
+  const server = await serverOf(machine, mount);
+  process.kill(server, 'SIGKILL');
+  await gone(server);
   for (const { status } of await outcomes) t.is(status, 'rejected');
   await until('the daemon has let go of it', async () => (await machine.status())?.mounts.length === 0);
   gate.open();
@@ -170,8 +172,10 @@ mounting('a host that is killed while readers wait takes nobody along, and leave
 
 mounting('a reader that is killed while it waits goes away, and so does the mount', async (t) => {
   const files = { large: noise(8 * MIB), other: noise(2 * MIB, 2) };
-  const layer = await remoteLayer(t, files, { foreground: true, settings: { CRFS_TIMEOUT: '5' } });
-  const { machine, proxy, mount, span } = layer;
+  const { machine, proxy, mount: first, image, span } = await remoteLayer(t, files);
+  machine.env['CRFS_TIMEOUT'] = '10'; // of this mount: the daemon, which may need longer to start, is there
+  const mount = await machine.mount([image], { options: THREADED });
+  await first.unmount();
   const gate = new Gate();
   t.teardown(() => gate.open());
   proxy.fault = onlyThese(gate, span('other'));
@@ -180,9 +184,8 @@ mounting('a reader that is killed while it waits goes away, and so does the moun
   reader.kill('SIGKILL');
   await once(reader, 'exit');
   t.true((await readFile(join(mount.merged, 'other'))).equals(files.other), 'the mount goes on');
-  const host = mount.host?.pid ?? 0;
+  const server = await serverOf(machine, mount);
   await mount.unmount();
-  await gone(host);
+  await gone(server);
   await until('the daemon has let go of it', async () => (await machine.status())?.mounts.length === 0);
-  t.false(isAlive(host));
 });

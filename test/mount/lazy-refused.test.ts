@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** Where a host may not have a FUSE mount beside its own, files are read as a whole, and `crfs status` says why. */
+/**
+ * Where a host may not have a FUSE mount beside its own, files are read as a whole, and `crfs status` says why. Where
+ * crfs-lower may not have one, a host mounts.
+ */
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
 import type { Status } from '../../src/main/daemon/status.js';
 import { noise } from '../tools/content.js';
 import { makeLayer } from '../tools/layers.js';
-import { Machine, mountingTest, top } from '../tools/machine.js';
+import { crfs, Machine, mountingTest, top } from '../tools/machine.js';
 import { run } from '../tools/run.js';
 import { writeTar } from '../tools/tar-writer.js';
 
@@ -15,24 +19,31 @@ const mounting = mountingTest();
 
 const refusals: Readonly<Record<string, string>> = { device: 'EACCES', fsopen: 'EPERM' };
 
+const files = { large: noise(9 << 20), small: noise(30_000, 2) };
+
+/** A machine, a layer of these files, and the environment of a command that is refused something. */
+async function prepare(t: ExecutionContext, refused: string) {
+  const machine = new Machine({ CRFS_READAHEAD: '0' });
+  t.teardown(() => machine.dispose());
+  const tar = join(machine.directory('tars'), 'layer.tar');
+  writeTar(
+    tar,
+    Object.entries(files).map(([name, content]) => ({ name, content })),
+  );
+  const layer = await makeLayer(tar);
+  const shim = join(machine.root, 'refused.so');
+  const source = join(top, 'test/mount/refused.c');
+  const options = ['-std=gnu11', '-Wall', '-Wextra', '-Werror', '-D_GNU_SOURCE', '-shared', '-fPIC'];
+  await run(process.env['CC'] ?? 'gcc', [...options, '-o', shim, source, '-ldl']);
+  return { machine, layer, shimmed: { LD_PRELOAD: shim, REFUSED: refused } };
+}
+
 for (const [refused, error] of Object.entries(refusals)) {
   mounting(
     `without a FUSE mount of its own a mount reads whole files, and tells so: ${refused} is refused`,
     async (t) => {
-      const machine = new Machine({ CRFS_READAHEAD: '0' });
-      t.teardown(() => machine.dispose());
-      const files = { large: noise(9 << 20), small: noise(30_000, 2) };
-      const tar = join(machine.directory('tars'), 'layer.tar');
-      writeTar(
-        tar,
-        Object.entries(files).map(([name, content]) => ({ name, content })),
-      );
-      const layer = await makeLayer(tar);
-      const shim = join(machine.root, 'refused.so');
-      const source = join(top, 'test/mount/refused.c');
-      const options = ['-std=gnu11', '-Wall', '-Wextra', '-Werror', '-D_GNU_SOURCE', '-shared', '-fPIC'];
-      await run(process.env['CC'] ?? 'gcc', [...options, '-o', shim, source, '-ldl']);
-      const through = ['env', `LD_PRELOAD=${shim}`, `REFUSED=${refused}`];
+      const { machine, layer, shimmed } = await prepare(t, refused);
+      const through = ['env', ...Object.entries(shimmed).map(([name, value]) => `${name}=${value}`)];
       const { merged } = await machine.mount([layer], { through });
       const text = /reads wait for whole files: .*\((\w+)\)/;
       const told = async () => {
@@ -52,3 +63,23 @@ for (const [refused, error] of Object.entries(refusals)) {
     },
   );
 }
+
+mounting(
+  "where no FUSE file system may be made for the kernel's overlay, a host mounts, and it is told why",
+  async (t) => {
+    const { machine, layer, shimmed } = await prepare(t, 'fsopen');
+    const merged = machine.directory('merged');
+    t.teardown(() => run('umount', ['-q', merged]).catch(() => undefined));
+    const mount = async (...how: string[]): Promise<Buffer> => {
+      return await run(crfs, ['mount', ...how, layer, merged], { env: { ...machine.env, ...shimmed } });
+    };
+    const why = "the kernel's overlay cannot be had: cannot mount a FUSE file system: Operation not permitted";
+    const refusal = await t.throwsAsync(mount('--driver', 'overlay'));
+    t.is(refusal?.message.replace(/^.* ended with 1: /, ''), `crfs: ${JSON.stringify(merged)}: ${why}`);
+    const [told, reason] = String(await mount()).split('\n');
+    t.regex(told ?? '', /, read-only, by fuse-overlayfs$/);
+    t.is(reason, `  ${why}`);
+    t.like((await machine.status())?.mounts[0], { driver: 'fuse-overlayfs', why });
+    t.true((await readFile(join(merged, 'large'))).equals(files.large));
+  },
+);

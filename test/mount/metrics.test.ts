@@ -11,10 +11,11 @@ import { Client, request } from 'undici';
 import { options, parseOption } from '../../src/main/settings/options.js';
 import { knownLayer, readAll } from '../faults/world.js';
 import { listen } from '../tools/local-server.js';
-import { Machine, mountingTest, until } from '../tools/machine.js';
+import { eachDriver, Machine, mountingTest, until } from '../tools/machine.js';
 import { startOrigin } from '../tools/origin.js';
 
 const mounting = mountingTest();
+const both = eachDriver();
 
 /** Starts a daemon with metrics on a port that was free: until it is there, others may take the port first. */
 async function startWithMetrics(machine: Machine): Promise<string> {
@@ -53,7 +54,7 @@ async function scrape(t: ExecutionContext, url: string): Promise<Map<string, num
   return parse(t, await body.text());
 }
 
-mounting('metrics are scraped on a loopback port while a mount reads, and no counter ever falls', async (t) => {
+both('metrics are scraped on a loopback port while a mount reads, and no counter ever falls', async (t, driver) => {
   const machine = new Machine();
   t.teardown(() => machine.dispose());
   const url = await startWithMetrics(machine);
@@ -80,7 +81,8 @@ mounting('metrics are scraped on a loopback port while a mount reads, and no cou
   }
   t.is(first?.get('crfs_mounts'), 1);
   t.is(first?.get('crfs_opens_total'), 0);
-  t.is(last?.get('crfs_opens_total'), 4 * known.digests.size);
+  // of four readers, the kernel reads for the first, and keeps that for the others
+  t.is(last?.get('crfs_opens_total'), (driver === 'overlay' ? 1 : 4) * known.digests.size);
   t.is(last?.get('crfs_objects_filled_total'), known.digests.size);
   t.is(last?.get('crfs_faults_total'), 0);
   t.true((last?.get('crfs_fetched_bytes_total') ?? 0) >= origin.content.length, 'of a layer that has gone');

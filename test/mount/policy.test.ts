@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** The policy for images, where fuse-overlayfs is started by hand. */
+/** The policy for images, where a mount is made by hand, past `crfs mount`. */
 
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';

@@ -19,6 +19,7 @@ import { blobOfBlocks, CacheLayout, isToc, type Kind } from '../disk/cache-layou
 import { makeDirectories } from '../disk/make-directories.js';
 import { isNoSpace } from '../errors/no-space.js';
 import { directoriesOf } from './list.js';
+import { removeOutdated } from './outdated.js';
 
 const TAG = 'Signature: 8a477f597d28d172789f06886806bc55\n# This is a cache: see https://bford.info/cachedir/\n';
 
@@ -59,7 +60,7 @@ export class Cache {
     this.#directory = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
     this.#shared = this.#inodes();
     this.#synced = this.#recover();
-    for (const path of this.layout.outdated) rm(path, { recursive: true, force: true }).catch(() => undefined);
+    for (const path of this.layout.outdated) removeOutdated(path).catch(() => undefined);
   }
 
   /** The generation of what is published first: none that is known to be on the disk. */
