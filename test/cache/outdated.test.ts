@@ -22,10 +22,10 @@ test('the cache of another version is removed, but for the names that mounts are
   }) as [string, string, string];
   const mount = openSync(join(old, 'stubs/used'), 'r');
   t.true(addon.lock(mount));
-  new Cache(cache);
+  t.true(new Cache(cache).isThere());
   await until('all else is gone', () => !existsSync(join(old, 'objects')) && !existsSync(join(old, 'stubs/unused')));
   t.deepEqual([object, unused, used].map(existsSync), [false, false, true]);
   closeSync(mount);
-  new Cache(cache);
+  t.true(new Cache(cache).isThere());
   await until('all is gone', () => !existsSync(old));
 });
