@@ -7,7 +7,7 @@ import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { engineNames } from '../../src/workers/engine-names.js';
 import { noise } from '../tools/content.js';
 import { makeLayer } from '../tools/layers.js';
@@ -53,12 +53,14 @@ for (const chunkSize of [256 << 20, 4 << 20]) {
     return await makeLayer(tar, { chunkSize });
   });
   for (const engine of engineNames) {
-    const enough = engine === engineNames[0] ? both : mounting; // what inflates knows nothing of what mounts
-    enough(`large members read right, in chunks of ${chunkSize >> 20} MiB, by ${engine}`, async (t) => {
+    const title = `large members read right, in chunks of ${chunkSize >> 20} MiB, by ${engine}`;
+    const readAll = async (t: ExecutionContext): Promise<void> => {
       const machine = new Machine({ CRFS_ENGINE: engine });
       t.teardown(() => machine.dispose());
       const mount = await machine.mount([await layer()]);
       for (const [name, expected] of hashes) t.is(await hashOf(join(mount.merged, name)), expected, name);
-    });
+    };
+    if (engine === engineNames[0]) both(title, readAll);
+    else mounting(title, readAll); // what inflates knows nothing of what mounts
   }
 }
