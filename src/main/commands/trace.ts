@@ -34,8 +34,9 @@ Examples:
   crfs trace merged
   crfs trace merged --json | jq 'select(.waitedMs > 10) | .path'`;
 
-const UNSEEN = `  The kernel opens here by itself what is in the cache, and tells nobody. To see all, mount
-  with --driver fuse-overlayfs; or unmount, run \`crfs cache clear\`, and mount again.
+const UNSEEN = `  The kernel opens here by itself what is in the cache, and asks for other content by its digest: of files
+  with the same one, any is shown. To see all, mount with --driver fuse-overlayfs; or unmount, run
+  \`crfs cache clear\`, and mount again.
 `;
 
 /** `crfs trace` */
