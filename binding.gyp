@@ -117,6 +117,7 @@
         "csrc/lazy/content.c",
         "csrc/lazy/file.c",
         "csrc/lazy/mount.c",
+        "csrc/lower/below.c",
         "csrc/lower/contents.c",
         "csrc/lower/damage.c",
         "csrc/lower/handover.c",

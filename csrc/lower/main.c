@@ -32,10 +32,11 @@ static int parse(struct crfs_service *service, int argc, char **argv) {
       {"upper", required_argument, NULL, 'u'},  {"work", required_argument, NULL, 'w'},
       {"option", required_argument, NULL, 'o'}, {NULL, 0, NULL, 0}};
   const char **below = calloc((size_t)argc + 1, sizeof *below);
+  const char **paths = calloc((size_t)argc + 1, sizeof *paths);
   char **options = calloc((size_t)argc + 1, sizeof *options);
-  size_t belows = 0, count = 0;
+  size_t belows = 0, count = 0, needed = 0;
   int option;
-  if (below == NULL || options == NULL)
+  if (below == NULL || paths == NULL || options == NULL)
     return -1;
   while ((option = getopt_long(argc, argv, "", known, NULL)) >= 0)
     switch (option) {
@@ -43,13 +44,13 @@ static int parse(struct crfs_service *service, int argc, char **argv) {
       service->foreground = 1;
       break;
     case 'l':
-      below[belows++] = optarg;
+      paths[needed++] = below[belows++] = optarg;
       break;
     case 'u':
-      service->upper = optarg;
+      paths[needed++] = service->upper = optarg;
       break;
     case 'w':
-      service->work = optarg;
+      paths[needed++] = service->work = optarg;
       break;
     case 'o':
       options[count++] = optarg;
@@ -59,9 +60,10 @@ static int parse(struct crfs_service *service, int argc, char **argv) {
     }
   if (argc - optind != 2 || argv[optind + 1][0] != '/' || (service->upper == NULL) != (service->work == NULL))
     return -1;
-  service->asked = argv[optind];
-  service->merged = argv[optind + 1];
+  paths[needed++] = service->asked = argv[optind];
+  paths[needed] = service->merged = argv[optind + 1];
   service->below = below;
+  service->paths = paths;
   service->options = options;
   return 0;
 }

@@ -36,7 +36,23 @@ static char *mountpoint_of_layers(char *line) {
   return path;
 }
 
-static void detach_layers(void) {
+/* Whether the file PATH lies in what is mounted at MOUNTPOINT. */
+static int lies_in(const char *path, const char *mountpoint) {
+  char *real = realpath(path, NULL);
+  const size_t length = strcmp(mountpoint, "/") == 0 ? 0 : strlen(mountpoint);
+  int lies = real != NULL && strncmp(real, mountpoint, length) == 0 && (real[length] == '/' || real[length] == '\0');
+  free(real);
+  return lies;
+}
+
+static int is_needed(const char *mountpoint, const char *const *paths) {
+  for (; *paths != NULL; paths++)
+    if (lies_in(*paths, mountpoint))
+      return 1;
+  return 0;
+}
+
+static void detach_layers(const char *const *paths) {
   char *line = NULL;
   size_t room = 0;
   FILE *mounts = fopen("/proc/self/mountinfo", "re");
@@ -44,16 +60,16 @@ static void detach_layers(void) {
     return;
   while (getline(&line, &room, mounts) > 0) {
     const char *path = mountpoint_of_layers(line);
-    if (path != NULL)
+    if (path != NULL && !is_needed(path, paths))
       umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW);
   }
   free(line);
   fclose(mounts);
 }
 
-int crfs_namespace_leave(struct crfs_failure *failure) {
+int crfs_namespace_leave(const char *const *paths, struct crfs_failure *failure) {
   if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
     return crfs_fail(failure, errno, "cannot make a mount namespace: %s", strerror(errno));
-  detach_layers();
+  detach_layers(paths);
   return 0;
 }

@@ -8,8 +8,9 @@
 
 #include "client/report.h"
 
-/* Moves this process, which has one thread, into a copy of its mount namespace that has no mount of layers. What is
- * unmounted elsewhere goes here, too, where the system passes that on. Returns 0, or -1 with FAILURE. */
-int crfs_namespace_leave(struct crfs_failure *failure);
+/* Moves this process, which has one thread, into a copy of its mount namespace that has no mount of layers but those
+ * that one of PATHS lies in, a list that is ended by NULL. What is unmounted elsewhere goes here, too, where the system
+ * passes that on. Returns 0, or -1 with FAILURE. */
+int crfs_namespace_leave(const char *const *paths, struct crfs_failure *failure);
 
 #endif

@@ -201,7 +201,7 @@ static void init(void *userdata, struct fuse_conn_info *connection) {
  * never asks again. */
 static void survey(struct crfs_lower *lower) {
   static const char acl[] = "system.posix_acl_";
-  lower->has_attributes = lower->tree.count > 1 || lower->tree.below; /* for directories that are opaque */
+  lower->has_attributes = lower->tree.count > 1 || lower->tree.below[0] != NULL; /* for directories that are opaque */
   for (uint32_t place = 0; place < lower->tree.count; place++) {
     const struct crfs_index_view *index = &lower->tree.layers[place]->index;
     for (uint64_t n = 0; n < index->header->xattrs.count; n++) {

@@ -185,11 +185,11 @@ enum crfs_end crfs_server_run(const struct crfs_service *service, int socket) {
   static struct crfs_lower lower;
   struct crfs_failure failure;
   pthread_t thread, maker;
-  if (crfs_namespace_leave(&failure) < 0) {
+  if (crfs_namespace_leave(service->paths, &failure) < 0) {
     crfs_report(service->merged, &failure);
     return CRFS_NO_OVERLAY;
   }
-  if (crfs_tree_load(&lower.tree, service->asked, service->merged, service->below[0] != NULL, &failure) < 0) {
+  if (crfs_tree_load(&lower.tree, service->asked, service->merged, service->below, &failure) < 0) {
     crfs_report(service->asked, &failure);
     return CRFS_NO_LAYERS;
   }

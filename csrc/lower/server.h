@@ -12,6 +12,7 @@ struct crfs_service {
   int foreground;     /* it goes on to report on stderr */
   const char *const *below; /* directories below the layers, the topmost first; ended by NULL */
   const char *upper, *work; /* both, or NULL */
+  const char *const *paths; /* all of these that may be paths, ended by NULL */
   char **options;           /* further ones, as crfs_overlay has them */
 };
 

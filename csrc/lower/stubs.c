@@ -86,7 +86,7 @@ static int have_too_many(const struct crfs_tree *tree) {
 
 int crfs_stubs_begin(struct crfs_stubs *stubs, const struct crfs_tree *tree, int trusted) {
   uint32_t number;
-  if (tree->below || have_too_many(tree))
+  if (tree->below[0] != NULL || have_too_many(tree))
     return -1;
   struct crfs_connection *connection = crfs_session_acquire(tree->layers[0], &number);
   stubs->class = trusted ? "trusted" : "user";

@@ -4,6 +4,7 @@
 
 #include "client/attributes.h"
 #include "client/timeout.h"
+#include "lower/below.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -35,7 +36,7 @@ static int load(struct crfs_tree *tree, const char *asked, struct crfs_failure *
   return 0;
 }
 
-int crfs_tree_load(struct crfs_tree *tree, const char *asked, const char *mountpoint, int below,
+int crfs_tree_load(struct crfs_tree *tree, const char *asked, const char *mountpoint, const char *const *below,
                    struct crfs_failure *failure) {
   struct crfs_front_end front_end = {.mountpoint = mountpoint, .object = crfs_tree_load};
   tree->layers = NULL;
@@ -149,7 +150,7 @@ static int is_below(const struct crfs_tree *tree, const struct crfs_layer *layer
     if (hides(lower, path, length) || is_whited_out(lower, path, length))
       return 0;
   }
-  return tree->below;
+  return crfs_below_has(tree->below, path, length);
 }
 
 /* Fills in ENTRY with what the dirent D shows. Returns whether it shows anything. */

@@ -14,12 +14,12 @@ struct crfs_tree {
   struct crfs_session session;
   struct crfs_layer **layers; /* by their places: 0 is the base */
   uint32_t count;
-  int below; /* directories below the layers, which are not ours to look into */
+  const char *const *below; /* directories below the layers, the topmost first; ended by NULL */
 };
 
-/* Has the daemon open what the configuration ASKED names, for a mount at MOUNTPOINT; BELOW tells whether directories
- * lie below it. Returns 0, or -1 with FAILURE. Lasts as long as the process. */
-int crfs_tree_load(struct crfs_tree *tree, const char *asked, const char *mountpoint, int below,
+/* Has the daemon open what the configuration ASKED names, for a mount at MOUNTPOINT, with the directories BELOW it,
+ * which are kept. Returns 0, or -1 with FAILURE. Lasts as long as the process. */
+int crfs_tree_load(struct crfs_tree *tree, const char *asked, const char *mountpoint, const char *const *below,
                    struct crfs_failure *failure);
 
 /* What stands at a place of a directory. */

@@ -124,6 +124,8 @@ registryTest('ls merges the layers of an image as an overlay does, or shows one 
       '2 directory /merged',
       '1 file /merged/lower',
       '2 file /merged/upper',
+      '2 directory /only-here',
+      '2 file /only-here/file',
       '2 directory /opaque',
       '2 file /opaque/both',
       '2 file /opaque/new',

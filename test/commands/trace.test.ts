@@ -7,8 +7,9 @@ import type { ExecutionContext } from 'ava';
 import type { Opening, Traced } from '../../src/main/daemon/tracer.js';
 import { noise } from '../tools/content.js';
 import { makeLayer } from '../tools/layers.js';
-import { byDriver, eachDriver, Machine, mountingTest, stop, until } from '../tools/machine.js';
+import { byDriver, eachDriver, Machine, mountingTest, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
+import { stop } from '../tools/stop.js';
 import { writeTar } from '../tools/tar-writer.js';
 import { trace } from './tracing.js';
 

@@ -10,8 +10,9 @@ import type { ExecutionContext } from 'ava';
 import { DRIVERS, type Driver, isServer } from '../../src/main/mount/driver.js';
 import { argumentsOf, processes } from '../../src/main/mount/processes.js';
 import { gone } from '../faults/world.js';
-import { crfs, type Machine, mountingTest, stop, until } from '../tools/machine.js';
+import { crfs, type Machine, mountingTest, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
+import { stop } from '../tools/stop.js';
 import { invoke, layerOf, makeMachine, mountElsewhere, SMALL } from './setting.js';
 
 const test = mountingTest();

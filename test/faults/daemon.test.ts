@@ -2,8 +2,9 @@
 
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { eachDriver, Machine, stop, until } from '../tools/machine.js';
+import { eachDriver, Machine, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
+import { stop } from '../tools/stop.js';
 import { coldMount, serverOf } from './mounts.js';
 import {
   daemonOf,

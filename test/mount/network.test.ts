@@ -13,14 +13,14 @@ import { noise } from '../tools/content.js';
 import { type Fault, type FaultProxy, type Seen, startFaultProxy } from '../tools/fault-proxy.js';
 import { Gate } from '../tools/gate.js';
 import { imageOf } from '../tools/image.js';
-import { Machine, type Mount, mountingTest, until, whyNoMounts } from '../tools/machine.js';
+import { eachDriver, Machine, type Mount, until, whyNoMounts } from '../tools/machine.js';
 import { missing, type Registry, startRegistry } from '../tools/registry.js';
 import { makeCertificates } from '../tools/registry-certs.js';
 import { pushImage } from '../tools/registry-image.js';
 import { startTokenServer, type TokenServer } from '../tools/registry-tokens.js';
 import { writeTar } from '../tools/tar-writer.js';
 
-const mounting = mountingTest(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
+const mounting = eachDriver(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
 
 /** A file in a layer of its own: nothing that is fetched for another file brings it along. */
 const ALONE = 'alone';

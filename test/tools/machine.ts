@@ -5,7 +5,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -102,15 +102,6 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
   }
 }
 
-/** Stops a process; resolves when none of its threads does anything any more. */
-export async function stop(pid: number): Promise<void> {
-  process.kill(pid, 'SIGSTOP');
-  const threads = `/proc/${pid}/task`;
-  await until(`all threads of ${pid} are stopped`, () =>
-    readdirSync(threads).every((thread) => /^State:\s+T/m.test(readFileSync(`${threads}/${thread}/status`, 'utf8'))),
-  );
-}
-
 /** A layer file as fuse-overlayfs names it. */
 export function lowerdir(configuration: string, directory: string): string {
   return `//crfs/${Buffer.from(configuration).toString('base64url')}/${directory}`;
@@ -202,16 +193,20 @@ export class Machine {
     return path;
   }
 
-  /** Mounts lower directories, the topmost first: layer files (`*gz`), URLs, images, or plain directories. */
+  /**
+   * Mounts lower directories, the topmost first: layer files (`*gz`), URLs, images, or plain directories. Plain ones alone,
+   * which mounts of layers are compared with, are mounted by fuse-overlayfs.
+   */
   async mount(lowers: readonly string[], options: MountOptions = {}): Promise<Mount> {
     const base = this.directory(`mount-${this.#count++}`);
     const [merged = '', upper = '', work = ''] = ['merged', 'upper', 'work'].map((name) =>
       this.directory(join(base.slice(this.root.length + 1), name)),
     );
     const how = { ...options, merged, upper: options.upper ? upper : undefined, work };
-    const made = this.driver === 'overlay' ? overlayCommand(lowers, how) : hostCommand(lowers, how);
+    const driver = lowers.some(isConfiguration) ? this.driver : 'fuse-overlayfs';
+    const made = driver === 'overlay' ? overlayCommand(lowers, how) : hostCommand(lowers, how);
     const [program = '', ...args] = [...(options.through ?? []), ...made];
-    const env = { ...this.env, ...(this.driver === 'overlay' ? notes() : {}) };
+    const env = { ...this.env, ...(driver === 'overlay' ? notes() : {}) };
     let host: ChildProcess | undefined;
     if (options.foreground) {
       host = spawn(program, args, { env, stdio: ['ignore', 'inherit', 'inherit'] });

@@ -55,5 +55,8 @@ const upperEntries: readonly TarEntry[] = [
   { name: 'merged/upper', mtime: time, content: 'upper\n' },
   { name: 'replaced', mtime: time + 3, mode: 0o4711, uid: 9, content: 'upper\n' },
   { name: '.wh.both-at-once', mtime: time },
+  { name: 'only-here/', type: '5', mode: 0o755, mtime: time },
+  { name: 'only-here/file', mtime: time, content: 'only here\n' },
+  { name: 'only-here/.wh.nothing', mtime: time },
   { name: 'both-at-once', mtime: time, content: 'the entry wins over the whiteout\n' },
 ];
