@@ -128,6 +128,7 @@
         "csrc/lower/operations.c",
         "csrc/lower/overlay.c",
         "csrc/lower/recent.c",
+        "csrc/lower/repeats.c",
         "csrc/lower/server.c",
         "csrc/lower/stub-tree.c",
         "csrc/lower/stub.c",

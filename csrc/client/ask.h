@@ -24,6 +24,7 @@ static inline int crfs_may_ask_again(int asked, uint64_t start_ns) {
 struct crfs_asker {
   int (*has_gone)(void *self);
   void *self;
+  int failed; /* the errno of what was asked for them a moment ago, which is not asked again; or 0 */
 };
 
 struct crfs_wanted {

@@ -27,36 +27,32 @@ void crfs_answer_init(struct fuse_conn_info *connection) {
 }
 
 /* All of it, or an error: to the kernel, a read that is short is the end of the file. */
-static void reply(fuse_req_t request, struct crfs_buffers *buffers, const struct crfs_content *content, off_t offset,
-                  size_t size) {
+static int reply(fuse_req_t request, struct crfs_buffers *buffers, const struct crfs_content *content, off_t offset,
+                 size_t size) {
   char *bytes = size > CRFS_BUFFER_SIZE ? NULL : crfs_buffer_take(buffers);
   ssize_t got = bytes == NULL ? 0 : pread(content->fd, bytes, size, offset);
-  if (got == (ssize_t)size)
+  int error = got == (ssize_t)size ? 0 : got < 0 ? errno : EIO;
+  if (error == 0)
     fuse_reply_buf(request, bytes, size);
-  else
-    fuse_reply_err(request, got < 0 ? errno : EIO);
   if (bytes != NULL)
     crfs_buffer_give(buffers, bytes);
+  return error;
 }
 
-void crfs_answer_read(fuse_req_t request, struct crfs_file *file, struct crfs_buffers *buffers,
-                      int (*has_gone)(void *request), size_t size, off_t offset) {
-  const struct crfs_asker asker = {.has_gone = has_gone, .self = request};
+int crfs_answer_read(fuse_req_t request, struct crfs_file *file, struct crfs_buffers *buffers,
+                     const struct crfs_asker *asker, size_t size, off_t offset) {
   const uint64_t at = (uint64_t)offset, end = crfs_file_size(file);
   struct crfs_content *content = NULL;
-  if (at >= end) {
+  if (at >= end || size == 0) {
     fuse_reply_buf(request, NULL, 0);
-    return;
+    return 0;
   }
   if (size > end - at)
     size = end - at;
-  int error = size == 0 ? 0 : crfs_file_take(file, at, size, &asker, &content);
-  if (error != 0)
-    fuse_reply_err(request, error);
-  else if (size == 0)
-    fuse_reply_buf(request, NULL, 0);
-  else
-    reply(request, buffers, content, offset, size);
+  int error = crfs_file_take(file, at, size, asker, &content);
+  if (error == 0)
+    error = reply(request, buffers, content, offset, size);
   if (content != NULL)
     crfs_content_release(content);
+  return error;
 }

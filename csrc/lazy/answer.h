@@ -19,9 +19,9 @@ struct fuse_session *crfs_answer_begin(const struct fuse_lowlevel_ops *operation
 /* What every init does. */
 void crfs_answer_init(struct fuse_conn_info *connection);
 
-/* Answers a read of SIZE bytes at OFFSET of FILE, once their chunks are there, through one of BUFFERS. HAS_GONE tells
- * of the request whether nobody waits for it any more. */
-void crfs_answer_read(fuse_req_t request, struct crfs_file *file, struct crfs_buffers *buffers,
-                      int (*has_gone)(void *request), size_t size, off_t offset);
+/* Answers a read of SIZE bytes at OFFSET of FILE, once their chunks are there, through one of BUFFERS. Returns 0; or an
+ * errno, with which the caller is to answer. */
+int crfs_answer_read(fuse_req_t request, struct crfs_file *file, struct crfs_buffers *buffers,
+                     const struct crfs_asker *asker, size_t size, off_t offset);
 
 #endif

@@ -216,7 +216,7 @@ static int try_once(struct crfs_file *file, struct attempt *attempt, int round, 
       *content = find(file, &wanted, &error);
   }
   if (*content == NULL && (error == 0 || error == ENOENT))
-    error = ask(file, connection, number, wanted, attempt);
+    error = attempt->asker->failed != 0 ? attempt->asker->failed : ask(file, connection, number, wanted, attempt);
   else if (*content != NULL && round == 0) {
     count_open(file, connection, 0);
     crfs_tally_note(connection, number, file->inode, 0, 0);

@@ -98,7 +98,10 @@ static void read_file(fuse_req_t request, fuse_ino_t number, size_t size, off_t 
   struct crfs_files *files = files_of(request);
   struct crfs_file *file = crfs_file_hold(files, info->fh);
   (void)number;
-  crfs_answer_read(request, file, &files->buffers, is_interrupted, size, offset);
+  const struct crfs_asker asker = {.has_gone = is_interrupted, .self = request};
+  int error = crfs_answer_read(request, file, &files->buffers, &asker, size, offset);
+  if (error != 0)
+    fuse_reply_err(request, error);
   crfs_file_release(file);
 }
 

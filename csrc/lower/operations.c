@@ -7,6 +7,7 @@
 #include "lower/xattrs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #define FOR_EVER 4e9   /* seconds: a layer never changes */
@@ -145,7 +146,6 @@ static int is_interrupted(void *request) {
 static void read_file(fuse_req_t request, fuse_ino_t number, size_t size, off_t offset, struct fuse_file_info *info) {
   struct crfs_lower *lower = lower_of(request);
   struct crfs_node node;
-  (void)info;
   if (!find_node(request, number, S_IFREG, &node))
     return;
   struct crfs_file *file = crfs_recent_hold(&lower->recent, number, node.layer, node.inode);
@@ -153,7 +153,15 @@ static void read_file(fuse_req_t request, fuse_ino_t number, size_t size, off_t 
     fuse_reply_err(request, ENOMEM);
     return;
   }
-  crfs_answer_read(request, file, &lower->buffers, is_interrupted, size, offset);
+  const struct crfs_read read = {
+      .node = number, .offset = (uint64_t)offset, .size = size, .reader = fuse_req_ctx(request)->pid};
+  const struct crfs_asker asker = {
+      .has_gone = is_interrupted, .self = request, .failed = crfs_repeats_take(&lower->repeats, &read)};
+  int error = crfs_answer_read(request, file, &lower->buffers, &asker, size, offset);
+  if (error != 0 && error != EINTR && asker.failed == 0 && (info->flags & O_DIRECT) == 0)
+    crfs_repeats_note(&lower->repeats, &read, error);
+  if (error != 0)
+    fuse_reply_err(request, error);
   crfs_file_release(file);
 }
 
@@ -229,6 +237,7 @@ struct fuse_session *crfs_lower_begin(struct crfs_lower *lower, int device) {
   survey(lower);
   crfs_contents_begin(&lower->contents, &lower->tree);
   crfs_buffers_begin(&lower->buffers);
+  crfs_repeats_begin(&lower->repeats);
   crfs_recent_begin(&lower->recent, crfs_session_channel(&lower->tree.session));
   return crfs_answer_begin(&operations, lower, device);
 }

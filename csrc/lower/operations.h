@@ -9,6 +9,7 @@
 #include "lower/node.h"
 #include "lower/overlay.h"
 #include "lower/recent.h"
+#include "lower/repeats.h"
 #include "lower/stubs.h"
 #include "lower/tree.h"
 
@@ -20,6 +21,7 @@ struct crfs_lower {
   struct crfs_tree tree;
   struct crfs_contents contents;
   struct crfs_recent recent;
+  struct crfs_repeats repeats;
   struct crfs_buffers buffers;
   struct crfs_stubs stubs;
   struct fuse_session *fuse; /* that answers */

@@ -11,10 +11,11 @@ import { crc32, deflateRawSync, gzipSync } from 'node:zlib';
 import type { ExecutionContext } from 'ava';
 import { knownLayer, readAll } from '../faults/world.js';
 import { noise } from '../tools/content.js';
-import { Machine, mountingTest, until } from '../tools/machine.js';
+import { eachDriver, Machine, mountingTest, until } from '../tools/machine.js';
 import { directory, estargzFooter, type Fields, file, sha256, tarOf, tocJson } from '../tools/toc.js';
 
-const mounting = mountingTest();
+const mounting = eachDriver();
+const byHost = mountingTest(); // whatever inflates, what serves the mount is the same
 
 const CONTENT = Buffer.alloc(10_000, 'x');
 const INDEX = 'stargz.index.json';
@@ -295,11 +296,12 @@ async function failsAlone(t: ExecutionContext, engine: string): Promise<void> {
     const logged = (): string[] =>
       machine.log.split('\n').filter((entry) => entry.includes('cannot serve') && entry.includes(path));
     await until('it is logged', () => logged().length > 0);
-    t.is(logged().length, 1, rule);
-    const { message, path: name } = JSON.parse(logged()[0] ?? '{}') as { message: string; path: string };
-    t.is(name, 'bad');
-    if (typeof line === 'string') t.is(message, line, rule);
-    else t.regex(message, line, rule);
+    for (const entry of logged()) {
+      const { message, path: name } = JSON.parse(entry) as { message: string; path: string };
+      t.is(name, 'bad');
+      if (typeof line === 'string') t.is(message, line, rule);
+      else t.regex(message, line, rule);
+    }
     await mount.unmount();
   }
   await until('the daemon is small: no bomb went off', async () => {
@@ -307,8 +309,12 @@ async function failsAlone(t: ExecutionContext, engine: string): Promise<void> {
   });
 }
 
-for (const engine of ['libdeflate', 'zlib', 'pako']) {
-  mounting(`a file whose bytes break a rule is EIO, alone, and the log says which: ${engine}`, async (t) => {
+mounting('a file whose bytes break a rule is EIO, alone, and the log says which', async (t) => {
+  await failsAlone(t, 'libdeflate');
+});
+
+for (const engine of ['zlib', 'pako']) {
+  byHost(`a file whose bytes break a rule is EIO, alone, and the log says which: ${engine}`, async (t) => {
     await failsAlone(t, engine);
   });
 }

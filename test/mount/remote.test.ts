@@ -3,12 +3,12 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import type { ExecutionContext } from 'ava';
 import { extractTar } from '../tools/extract.js';
 import { type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
 import { Gate } from '../tools/gate.js';
 import { debianImage, imageOf, pushTars } from '../tools/image.js';
-import { Machine, until, whyNoMounts } from '../tools/machine.js';
+import { eachDriver, Machine, until, whyNoMounts } from '../tools/machine.js';
 import { writeNastyTar } from '../tools/nasty-tar.js';
 import { once } from '../tools/once.js';
 import { missing, type Registry, startRegistry } from '../tools/registry.js';
@@ -18,7 +18,7 @@ import { writeTar } from '../tools/tar-writer.js';
 import { compareTrees, describeTree } from '../tools/tree.js';
 import { writeWhiteoutTars } from '../tools/whiteout-tars.js';
 
-const remote = (whyNoMounts() ?? missing.length > 0) ? test.skip : test.serial;
+const remote = eachDriver(whyNoMounts() ?? missing[0]);
 
 /** Made for all tests. */
 const ofDebian = once(debianImage);

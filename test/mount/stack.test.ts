@@ -116,7 +116,7 @@ withRegistry(
     const below = stacks.filter((stack) => !stack.slice(0, -1).includes('plain')); // which crfs-lower takes
     for (const [n, stack] of below.entries()) {
       const image = stack.filter((part) => part !== 'plain').map(layerOf);
-      await pushImage({ layers: image.reverse(), config }, `${registry.host}/stack:${n}`);
+      await pushImage({ layers: image.toReversed(), config }, `${registry.host}/stack:${n}`);
       const plain = stack.filter((part) => part === 'plain').map((part) => parts.extracted[part]);
       await showsAs(t, parts, stack, [`docker://${registry.host}/stack:${n}`, ...plain], []);
     }

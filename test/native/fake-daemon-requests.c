@@ -31,7 +31,7 @@ static int is_held_up(const struct crfs_request *out) {
 static uint32_t error_of(const struct crfs_request *out, int number) {
   if (out->layer / 100 != (uint32_t)fake.generation)
     return EBADF;
-  if (fault("eio"))
+  if (fault("eio") || (fault("eio-first") && number == 0))
     return EIO;
   if (fault("enospc"))
     return ENOSPC;

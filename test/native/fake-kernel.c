@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 struct crfs_lower lower;
+uint32_t reader;
 static int kernel; /* our end of the pair */
 static pthread_t server;
 
@@ -38,7 +39,7 @@ void receive(void) {
 
 int ask(uint32_t opcode, uint64_t node, const void *body, size_t size) {
   static uint64_t unique;
-  struct question question = {.header = {.opcode = opcode, .unique = ++unique, .nodeid = node}};
+  struct question question = {.header = {.opcode = opcode, .unique = ++unique, .nodeid = node, .pid = reader}};
   memcpy(question.body, body, size);
   send_question(&question, size);
   receive();
@@ -98,13 +99,14 @@ int say_hello(void) {
 }
 
 void load(void) {
+  static const char *const below[] = {NULL};
   struct crfs_failure failure;
   char blob[PATH_MAX], session[16];
   int pair[2], size = 1 << 19;
   snprintf(session, sizeof session, "%d", (int)getsid(0));
   setenv("HOST_SESSION", session, 1); /* the fake daemon holds its own against it */
   snprintf(blob, sizeof blob, "%s/blob", getenv("FAKE_ROOT"));
-  CHECK(crfs_tree_load(&lower.tree, blob, "/merged", 0, &failure) == 0 && lower.tree.count == 2);
+  CHECK(crfs_tree_load(&lower.tree, blob, "/merged", below, &failure) == 0 && lower.tree.count == 2);
   CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
   for (int n = 0; n < 2; n++)
     CHECK(setsockopt(pair[n], SOL_SOCKET, SO_SNDBUF, &size, sizeof size) == 0);

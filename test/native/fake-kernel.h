@@ -21,6 +21,7 @@ struct answer {
 };
 
 extern struct crfs_lower lower;
+extern uint32_t reader; /* the thread that asks; 0 at first */
 
 /* Starts the server, which nobody has said hello to, and ends it. */
 void load(void);

@@ -128,6 +128,24 @@ static void numbers_and_names_may_be_wild(void) {
   unload();
 }
 
+/* The first request of the daemon fails, and no later one does. */
+static void repeated_reads_end_as_the_first_did(void) {
+  load();
+  CHECK(say_hello() == 0);
+  const uint64_t file = WALK("1", "bin", "sh");
+  lower.repeats.limit_ns = UINT64_MAX;
+  reader = 1;
+  CHECK(read_at(FUSE_READ, file, 0, 8192) == EIO);
+  CHECK(read_at(FUSE_READ, file, 8192, 1808) == 0);
+  reader = 2;
+  CHECK(read_at(FUSE_READ, file, 0, 4096) == 0);
+  reader = 1;
+  CHECK(read_at(FUSE_READ, file, 4096, 4096) == EIO);
+  CHECK(read_at(FUSE_READ, file, 4096, 4096) == 0);
+  check_layers();
+  unload();
+}
+
 /* Whether no answer is due. */
 static int is_silent(uint32_t opcode) {
   return opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET;
@@ -209,6 +227,7 @@ int main(int argc, char **argv) {
                    {"absent", nodes_that_are_not_there_have_one_answer},
                    {"types", nodes_are_taken_for_what_they_are},
                    {"wild", numbers_and_names_may_be_wild},
+                   {"repeated", repeated_reads_end_as_the_first_did},
                    {"random", all_that_is_asked_at_random_is_answered}};
   CHECK(argc > 1);
   for (size_t n = 0; n < sizeof scenarios / sizeof scenarios[0]; n++)

@@ -29,14 +29,17 @@ const scenarios = [
   { title: 'nodes that are not there have one answer', scenario: 'absent' },
   { title: 'nodes are taken for nothing but what they are', scenario: 'types' },
   { title: 'offsets, sizes and names may be wild', scenario: 'wild' },
+  { title: 'a read that the kernel repeats ends as the first did', scenario: 'repeated', fault: 'eio-first' },
   { title: 'all that is asked at random is answered, once', scenario: 'random' },
 ];
 
-for (const { title, scenario } of scenarios) {
+for (const { title, scenario, fault = '' } of scenarios) {
   for (const watch of ['AddressSanitizer', 'ThreadSanitizer'] as const) {
     test(`${title}, as ${watch} sees it`, async (t) => {
       const { daemon, program, threaded } = t.context;
-      const outcome = await mounted({ daemon, program: watch === 'AddressSanitizer' ? program : threaded }, scenario);
+      const outcome = await mounted({ daemon, program: watch === 'AddressSanitizer' ? program : threaded }, scenario, {
+        fault,
+      });
       t.is(outcome.stderr, '');
       t.regex(outcome.stdout, /^checks [1-9]\d+\n$/);
       t.is(outcome.code, 0);
