@@ -15,9 +15,6 @@ const CHUNK_LIMIT = 128 << 20;
 /** Where a chunk is too large for a registry, halves of it are tried, down to this many bytes. */
 const CHUNK_LEAST = 64 << 10;
 
-/** Milliseconds that a registry has to take note that an upload is given up, with connections and tokens that this may need. */
-const CANCEL_MS = 10_000;
-
 /** Bytes of the chunks to send: shared by uploads to one place, so that each need not learn anew what is too large there. */
 export interface ChunkSize {
   bytes: number;
@@ -31,6 +28,8 @@ export interface UploadOptions {
   readonly policy: RetryPolicy;
   /** So many bytes are kept in memory until the registry has them. */
   readonly chunk: ChunkSize;
+  /** Milliseconds that the registry has to take note that an upload is given up. */
+  readonly cancelWithin: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -103,7 +102,7 @@ export class BlobUpload {
 
   /** Gives the upload up. The registry clears away by itself what cannot be cancelled now. */
   async cancel(): Promise<void> {
-    const signal = AbortSignal.timeout(CANCEL_MS); // ours may have aborted, which is why it is given up
+    const signal = AbortSignal.timeout(this.#options.cancelWithin); // ours may have aborted, which is why it is given up
     const request = { ...this.#request('DELETE', this.#location, new Uint8Array(0)), signal };
     await this.#options.host.send(request).then(
       async ({ response }) => await response.discard(),

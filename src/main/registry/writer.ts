@@ -14,10 +14,14 @@ import { formatReference } from './reference.js';
 import type { Reference } from './types.js';
 
 const CHUNK_SIZE = 8 << 20;
+/** With a connection and a token that it may need; whoever interrupts a command waits for it. */
+const CANCEL_WITHIN_MS = 10_000;
 
 export interface WriterOptions {
   /** Bytes that an upload keeps in memory until the registry has confirmed them. */
   readonly chunkSize?: number;
+  /** Milliseconds that a registry has to take note that an upload is given up. */
+  readonly cancelWithin?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -111,6 +115,7 @@ export class ImageWriter {
       name: this.#name,
       policy: this.#client.policy,
       chunk: this.#chunk,
+      cancelWithin: this.#options.cancelWithin ?? CANCEL_WITHIN_MS,
       signal: this.#options.signal,
     };
   }
