@@ -25,6 +25,12 @@ int crfs_handover_give(int socket, int root) {
   return sendmsg(socket, &packet, MSG_NOSIGNAL) == 1 ? 0 : -1;
 }
 
+void crfs_handover_wait(int socket) {
+  char byte;
+  while (recv(socket, &byte, sizeof byte, 0) < 0 && errno == EINTR)
+    ;
+}
+
 int crfs_handover_take(int socket) {
   union fd_space space;
   char byte;

@@ -8,6 +8,9 @@
 /* Sends the descriptor ROOT, which stays the caller's. Returns 0, or -1. */
 int crfs_handover_give(int socket, int root);
 
+/* Waits until whoever got it has closed the other end: it is attached by then, or never will be. */
+void crfs_handover_wait(int socket);
+
 /* Waits for it. Returns it, or -1: the other end has closed. */
 int crfs_handover_take(int socket);
 

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static const char usage[] =
     "usage: crfs-lower [--foreground] [--lower DIR]... [--upper DIR --work DIR] [--option NAME[=VALUE]]... "
@@ -68,6 +70,18 @@ static int parse(struct crfs_service *service, int argc, char **argv) {
   return 0;
 }
 
+/* Begins anew with what `crfs mount` tells in the environment, unless it did: /proc/PID/environ shows that to others,
+ * and it only shows what a program began with. */
+static void introduce_itself(char **argv) {
+  char namespace[64] = "", program[PATH_MAX] = "";
+  if (getenv("CRFS_MOUNT_NAMESPACE") != NULL || readlink("/proc/self/ns/mnt", namespace, sizeof namespace - 1) < 0 ||
+      readlink("/proc/self/exe", program, sizeof program - 1) < 0)
+    return;
+  setenv("CRFS_MOUNT_DRIVER", "overlay", 1);
+  setenv("CRFS_MOUNT_NAMESPACE", namespace, 1);
+  execv(program, argv);
+}
+
 static int fail(const char *merged, const char *what) {
   struct crfs_failure failure;
   crfs_fail(&failure, errno, "%s: %s", what, strerror(errno));
@@ -111,6 +125,7 @@ int main(int argc, char **argv) {
     fputs(usage, stderr);
     return WRONG_USAGE;
   }
+  introduce_itself(argv);
   const char *merged = service.merged;
   int at = open(merged, O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (at < 0)
@@ -138,6 +153,7 @@ int main(int argc, char **argv) {
   sigprocmask(SIG_BLOCK, &signals, NULL);
   if (crfs_move_mount(root, at) < 0)
     return fail(merged, "cannot mount there");
+  close(pair[0]); /* which the server waits for */
   close(root);
   close(at);
   return service.foreground ? stay(merged, child, &signals) : 0;

@@ -52,7 +52,7 @@ static int enter_layers(int root, const char *merged) {
   return result;
 }
 
-/* Takes that mount away again: the overlay holds what it needs of it. */
+/* Takes what is mounted there in this namespace away again: an overlay holds what it needs of it. */
 static void leave_layers(const char *merged) {
   if (chdir("/") == 0)
     umount2(merged, MNT_DETACH | UMOUNT_NOFOLLOW);
@@ -204,6 +204,8 @@ enum crfs_end crfs_server_run(const struct crfs_service *service, int socket) {
   close(root);
   if (handed < 0)
     return CRFS_NO_OVERLAY;
+  crfs_handover_wait(socket);
+  leave_layers(service->merged); /* what came here where mounts are shared: this process would keep it */
   if (!service->foreground)
     leave_output();
   sem_init(&lower.gone, 0, 0);

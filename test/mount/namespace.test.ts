@@ -7,10 +7,13 @@ import { once } from 'node:events';
 import { lstatSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { endMount } from '../../src/main/daemon/ask.js';
+import type { Status } from '../../src/main/daemon/status.js';
 import { gone, isAlive, knownLayer, readAll } from '../faults/world.js';
-import { crfs, eachDriver, LET_GO, Machine, until } from '../tools/machine.js';
+import { byDriver, crfs, eachDriver, LET_GO, lower, Machine, mountingTest, until } from '../tools/machine.js';
+import { run } from '../tools/run.js';
 
 const both = eachDriver();
+const mounting = mountingTest();
 
 const commandOf = (pid: number): string => readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
 
@@ -69,4 +72,34 @@ both('a mount in another namespace is told as such, and can be taken away by its
   t.true(isAlive(holder.pid ?? 0));
   holder.stdin.end('\n');
   await once(holder, 'exit');
+});
+
+mounting(
+  'a mount ends with its namespace, also where that passes on what is mounted in it',
+  byDriver('overlay', async (t) => {
+    const machine = new Machine();
+    t.teardown(() => machine.dispose());
+    const { layer } = await knownLayer(machine, { small: 5, large: 0 });
+    const mount = `'${crfs}' mount '${layer}' '${machine.directory('merged')}' >&2`;
+    const script = [LET_GO, mount, `'${crfs}' status --json`].join('\n');
+    const said = await run('unshare', ['-m', '--propagation', 'shared', 'sh', '-c', script], { env: machine.env });
+    t.is((JSON.parse(String(said)) as Status).mounts.length, 1);
+    await until('nothing is mounted', async () => (await machine.status())?.mounts.length === 0);
+  }),
+);
+
+mounting('a mount that crfs-lower made by itself is told as such', async (t) => {
+  const machine = new Machine();
+  t.teardown(() => machine.dispose());
+  const { layer } = await knownLayer(machine, { small: 5, large: 0 });
+  const merged = machine.directory('merged');
+  await run(lower, [layer, merged], { env: machine.env });
+  t.teardown(() => run('umount', ['-l', merged]).catch(() => undefined));
+  const told = (await machine.status())?.mounts[0];
+  t.is(told?.driver, 'overlay');
+  t.is(told?.mountNamespace, readlinkSync('/proc/self/ns/mnt'));
+  t.is(commandOf(told?.pid ?? 0), 'crfs-lower');
+  await machine.crfs('stop');
+  t.regex(await machine.crfs('status'), /Mounted, and without a daemon/);
+  await machine.crfs('umount', merged);
 });

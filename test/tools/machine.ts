@@ -20,7 +20,7 @@ import { run } from './run.js';
 export const top = fileURLToPath(new URL('../../..', import.meta.url));
 export const crfs = join(top, 'bin/crfs');
 export const plugin = join(top, 'crfs-plugin.so');
-const lower = join(top, 'crfs-lower');
+export const lower = join(top, 'crfs-lower');
 
 /** What has not come about by then never will, on however slow a machine. */
 const PATIENCE_MS = 240_000;
