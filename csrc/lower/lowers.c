@@ -9,6 +9,7 @@
 
 int crfs_lowers_layers(struct crfs_lowers *lowers, const struct crfs_tree *tree, const char *const *below, int alone) {
   size_t belows = 0, count = 0;
+  int opaque = 0; /* the root of the last one */
   while (below[belows] != NULL)
     belows++;
   const size_t most = tree->count + belows + 2;
@@ -17,11 +18,12 @@ int crfs_lowers_layers(struct crfs_lowers *lowers, const struct crfs_tree *tree,
   if (lowers->lower == NULL)
     return -1;
   char *name = (char *)(lowers->lower + most);
-  for (uint32_t place = tree->count; place-- > 0; name += NAME_SIZE) {
+  for (uint32_t place = tree->count; place-- > 0 && !opaque; name += NAME_SIZE) {
     snprintf(name, NAME_SIZE, "%u", place);
     lowers->lower[count++] = name;
+    opaque = crfs_tree_is_opaque(tree->layers[place], 0);
   }
-  for (size_t n = 0; n < belows; n++)
+  for (size_t n = 0; n < belows && !opaque; n++)
     lowers->lower[count++] = below[n];
   if (count == 1 && alone)
     lowers->lower[count++] = CRFS_LOWER_EMPTY;

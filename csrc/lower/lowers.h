@@ -14,8 +14,9 @@ struct crfs_lowers {
   char stubs[32], empty[32], objects[32]; /* paths of these */
 };
 
-/* Lists the lower directories: the layers of TREE, one by one, and then those in BELOW. At least two where ALONE says
- * that there is no upper directory. Returns 0, or -1 without memory. */
+/* Lists the lower directories: the layers of TREE, one by one, and then those in BELOW, unless a layer above hides them
+ * wholly: of the roots of layers, the kernel does not ask whether they are opaque. At least two where ALONE says that
+ * there is no upper directory. Returns 0, or -1 without memory. */
 int crfs_lowers_layers(struct crfs_lowers *lowers, const struct crfs_tree *tree, const char *const *below, int alone);
 
 /* Lists the stubs of all layers, as they were FOUND. */

@@ -4,14 +4,16 @@
 
 import { type BigIntStats, lstatSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Driver } from '../../src/main/mount/driver.js';
 import { makeLayer } from '../tools/layers.js';
-import { Machine, mountingTest } from '../tools/machine.js';
+import { byDriver, eachDriver, Machine, mountingTest } from '../tools/machine.js';
 import { nastyLayer } from '../tools/nasty-layer.js';
 import { run } from '../tools/run.js';
 import { compareTrees, describeTree } from '../tools/tree.js';
 import { writeWhiteoutTars } from '../tools/whiteout-tars.js';
 
 const mounting = mountingTest();
+const both = eachDriver();
 
 /** A machine, a layer, and what GNU tar makes of it but for one directory that it sees in another way. */
 async function prepare() {
@@ -25,42 +27,50 @@ async function prepare() {
   return { machine, layer, differences };
 }
 
-for (const threaded of ['threaded=0', 'threaded=1']) {
-  for (const foreground of [false, true]) {
-    const ground = foreground ? 'foreground' : 'background';
-    mounting(
-      `a host in the ${ground} with ${threaded} serves 8 readers, with and without fast_ino and upperdir`,
-      async (t) => {
-        const { machine, layer, differences } = await prepare();
-        t.teardown(() => machine.dispose());
-        for (const fast of [['fast_ino=1'], []]) {
-          for (const upper of [true, false]) {
-            const options = [threaded, ...fast];
-            const mount = await machine.mount([layer], { foreground, upper, options });
-            t.deepEqual(await differences(mount.merged), [], [...options, upper ? 'upperdir' : 'read-only'].join());
-            await mount.unmount();
-            if (foreground) t.is(mount.host?.exitCode, 0);
-            await run('find', [machine.objects, '-type', 'f', '-delete']); // the next mount finds nothing cached
-          }
+/** The ways to mount that show the same in different ways; `options` are of fuse-overlayfs. */
+const ways: readonly { readonly how: string; readonly driver: Driver; readonly options: readonly string[] }[] = [
+  { how: 'by overlay', driver: 'overlay', options: [] },
+  ...['threaded=0', 'threaded=1'].flatMap((threaded) => [
+    { how: `with ${threaded} and fast_ino`, driver: 'fuse-overlayfs' as const, options: [threaded, 'fast_ino=1'] },
+    { how: `with ${threaded}`, driver: 'fuse-overlayfs' as const, options: [threaded] },
+  ]),
+];
+
+for (const { how, driver, options } of ways) {
+  mounting(
+    `a mount in the foreground or background serves 8 readers, with and without upperdir, ${how}`,
+    byDriver(driver, async (t) => {
+      const { machine, layer, differences } = await prepare();
+      t.teardown(() => machine.dispose());
+      for (const foreground of [false, true]) {
+        for (const upper of [true, false]) {
+          const mount = await machine.mount([layer], { foreground, upper, options });
+          t.deepEqual(await differences(mount.merged), [], `${foreground} ${upper}`);
+          await mount.unmount();
+          if (foreground) t.is(mount.host?.exitCode, 0);
+          await run('find', [machine.objects, '-type', 'f', '-delete']); // the next mount finds nothing cached
         }
-      },
-    );
-  }
+      }
+    }),
+  );
 }
 
-for (const options of [['fast_ino=1'], []]) {
-  const how = options.length > 0 ? 'with fast_ino' : 'without fast_ino';
-  mounting(`looking at everything fetches nothing, ${how}`, async (t) => {
-    const { machine, layer } = await prepare();
-    t.teardown(() => machine.dispose());
+both('looking at everything fetches nothing', async (t) => {
+  const { machine, layer } = await prepare();
+  t.teardown(() => machine.dispose());
+  for (const options of [['fast_ino=1'], []]) {
     const mount = await machine.mount([layer], { upper: true, options });
     const lines = String(await run('find', [mount.merged, '-ls'])).split('\n');
     t.true(lines.length > 100);
     const status = await machine.status();
     t.deepEqual([status?.counters.requests, status?.counters.objects, status?.counters.readBytes], [0, 0, 0]);
     t.like(status?.mounts[0]?.ring, { hits: 0, misses: 0, errors: 0 });
-  });
+    await mount.unmount();
+  }
+});
 
+for (const options of [['fast_ino=1'], []]) {
+  const how = options.length > 0 ? 'with fast_ino' : 'without fast_ino';
   mounting(`the names of a file have one inode, which stays the same from mount to mount, ${how}`, async (t) => {
     const { machine, layer } = await prepare();
     t.teardown(() => machine.dispose());
@@ -80,7 +90,7 @@ for (const options of [['fast_ino=1'], []]) {
   });
 }
 
-mounting('mounts of the same layer and of another serve side by side', async (t) => {
+both('mounts of the same layer and of another serve side by side', async (t) => {
   const { machine, layer, differences } = await prepare();
   t.teardown(() => machine.dispose());
   const other = await makeLayer(writeWhiteoutTars(machine.directory('other')).lower);

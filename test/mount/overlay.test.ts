@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** What is done to lower files has the results that it has over a plain directory: the host over one is the oracle. */
+/**
+ * What is done to lower files has the results that it has over a plain directory: the host over one is the oracle. The same
+ * of the kernel's overlay: random-operations.test.ts.
+ */
 
 import { execFileSync } from 'node:child_process';
 import {
@@ -28,12 +31,13 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { debian } from '../tools/layers.js';
-import { Machine, mountingTest } from '../tools/machine.js';
+import { eachDriver, Machine, mountingTest } from '../tools/machine.js';
 import { nastyLayer } from '../tools/nasty-layer.js';
 import { run } from '../tools/run.js';
 import { compareTrees, describeTree, type Tree } from '../tools/tree.js';
 
 const mounting = mountingTest();
+const both = eachDriver();
 
 type Operation = (at: (path: string) => string) => void;
 
@@ -192,7 +196,7 @@ mounting('a write to one name of a lower file shows in all its names', async (t)
   for (const fd of held) closeSync(fd);
 });
 
-mounting('programs run in a root file system that is a layer, and write to it', async (t) => {
+both('programs run in a root file system that is a layer, and write to it', async (t) => {
   const machine = new Machine();
   t.teardown(() => machine.dispose());
   const mount = await machine.mount([(await debian()).layer], { upper: true, options: ['fast_ino=1', 'threaded=1'] });

@@ -13,13 +13,14 @@ import { byDriver, Machine, mountingTest, whyNoMounts } from '../tools/machine.j
 import { namedTwice, nastyLayer } from '../tools/nasty-layer.js';
 import { missing, startRegistry } from '../tools/registry.js';
 import { type Blob, pushImage } from '../tools/registry-image.js';
+import { writeTar } from '../tools/tar-writer.js';
 import { compareTrees, describeTree } from '../tools/tree.js';
 import { writeWhiteoutTars } from '../tools/whiteout-tars.js';
 
 const mounting = mountingTest();
 const withRegistry = mountingTest(whyNoMounts() ?? missing[0]);
 
-type Part = 'upper' | 'lower' | 'nasty' | 'plain';
+type Part = 'upper' | 'lower' | 'nasty' | 'opaque' | 'plain';
 
 /** The topmost first. */
 const stacks: readonly (readonly Part[])[] = [
@@ -30,6 +31,7 @@ const stacks: readonly (readonly Part[])[] = [
   ['upper', 'lower', 'plain'],
   ['nasty', 'upper', 'lower', 'plain'],
   ['upper', 'lower', 'upper', 'lower'],
+  ['upper', 'opaque', 'lower', 'plain'],
 ];
 
 /** A directory that adds to those of the layers, hides some of their files, and is hidden in part itself. */
@@ -52,18 +54,27 @@ interface Parts {
 async function prepare(t: ExecutionContext): Promise<Parts> {
   const machine = new Machine();
   t.teardown(() => machine.dispose());
-  const { tar, extracted, timeless } = await nastyLayer();
+  const nasty = await nastyLayer();
   const { lower, upper } = writeWhiteoutTars(machine.directory('tars'));
-  const directories = { lower: machine.directory('lower'), upper: machine.directory('upper') };
-  await extractTar(lower, directories.lower);
-  await extractTar(upper, directories.upper);
-  const plain = fillPlain(machine.directory('plain'));
-  return {
-    machine,
-    tars: { lower, upper, nasty: tar },
-    extracted: { ...directories, nasty: extracted, plain },
-    timeless,
+  const opaque = join(machine.root, 'tars/opaque.tar');
+  const mtime = 1_500_000_000;
+  writeTar(opaque, [
+    { name: '.wh..wh..opq', mtime },
+    { name: 'merged/', type: '5', mode: 0o755, mtime },
+  ]);
+  const extract = async (name: string, tar: string): Promise<string> => {
+    const directory = machine.directory(name);
+    await extractTar(tar, directory);
+    return directory;
   };
+  const extracted = {
+    lower: await extract('lower', lower),
+    upper: await extract('upper', upper),
+    opaque: await extract('opaque', opaque),
+    nasty: nasty.extracted,
+    plain: fillPlain(machine.directory('plain')),
+  };
+  return { machine, tars: { lower, upper, opaque, nasty: nasty.tar }, extracted, timeless: nasty.timeless };
 }
 
 /** Where one layer has an entry and a whiteout of the same name, the entry wins; a host that reads a directory loses it. */
@@ -95,6 +106,7 @@ for (const fast of [true, false]) {
     const layers = {
       lower: await makeLayer(parts.tars.lower),
       upper: await makeLayer(parts.tars.upper),
+      opaque: await makeLayer(parts.tars.opaque),
       nasty: await makeLayer(parts.tars.nasty),
       plain: parts.extracted.plain,
     };
