@@ -10,16 +10,6 @@
 /* The daemon ended before it answered; no errno. */
 #define CRFS_ASK_GONE (-1)
 
-#define CRFS_REPEATS 8
-#define CRFS_PATIENCE_NS 10000000000ull
-
-/* Whether to ask once more what was not answered, since a worker died, the daemon, or the cache was emptied: a few
- * times, and for a while, which a daemon may need on a busy machine to end, and the next one to start. ASKED times
- * before, since START_NS. */
-static inline int crfs_may_ask_again(int asked, uint64_t start_ns) {
-  return asked <= CRFS_REPEATS || crfs_now_ns() - start_ns < CRFS_PATIENCE_NS;
-}
-
 /* Whoever waits for an answer, where that may be given up. */
 struct crfs_asker {
   int (*has_gone)(void *self);

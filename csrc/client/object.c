@@ -72,11 +72,11 @@ static int ask_once(struct crfs_connection *connection, const struct crfs_layer 
 /* Asks until there is an answer, and counts what came of it. */
 static int ask_and_open(const struct crfs_layer *layer, uint32_t inode, uint32_t flags) {
   uint64_t start = crfs_now_ns(), deadline = start + layer->source->session->contact.timeout_ns;
-  for (int asked = 1;; asked++) {
+  for (int repeat = 0;; repeat++) {
     struct crfs_wanted wanted = {.inode = inode, .count = layer->index.inodes[inode].count, .flags = flags};
     struct crfs_connection *connection = crfs_session_acquire(layer, &wanted.number);
     int fd = ask_once(connection, layer, &wanted, &deadline);
-    int error = errno, again = fd < 0 && error == EAGAIN && crfs_may_ask_again(asked, start);
+    int error = errno, again = fd < 0 && error == EAGAIN && repeat < CRFS_REPEATS;
     if (!again && (fd >= 0 || error != EINPROGRESS)) { /* else it is a lazy open, and counted as that */
       uint64_t waited = crfs_now_ns() - start;
       crfs_tally(&connection->ring->misses, 1);

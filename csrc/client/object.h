@@ -8,6 +8,7 @@
 #include "client/layer.h"
 
 #define CRFS_OBJECT_NAME 74 /* bytes of a name, its NUL included */
+#define CRFS_REPEATS 8 /* of a question that was not answered: a worker died, the daemon, or the cache was emptied */
 
 /* How long an open waits for an object that is not there. */
 enum crfs_haste {

@@ -251,7 +251,7 @@ int crfs_file_take(struct crfs_file *file, uint64_t offset, uint64_t size, const
       .start_ns = now,
       .deadline_ns = now + file->channel->session->contact.timeout_ns,
   };
-  for (int round = 0; crfs_may_ask_again(round, now); round++) {
+  for (int round = 0; round <= CRFS_REPEATS; round++) {
     int error = try_once(file, &attempt, round, content);
     if (*content != NULL)
       go_on(file, &attempt.wanted, *content);

@@ -35,7 +35,7 @@ static uint32_t error_of(const struct crfs_request *out, int number) {
     return EIO;
   if (fault("enospc"))
     return ENOSPC;
-  if ((fault("again") && number < 20) || fault("always-again"))
+  if ((fault("again") && number < 3) || fault("always-again"))
     return EAGAIN;
   if (fault("network") && (out->flags & CRFS_REQUEST_QUICK) != 0)
     return EINPROGRESS;
