@@ -196,10 +196,9 @@ test('whiteouts and opaque marks stay as they are', async (t) => {
   const { index } = await indexOf(t, [
     { name: '.wh.gone', type: 'reg' },
     { name: 'd/.wh..wh..opq', type: 'reg' },
-    { name: 'd/.wh.', type: 'reg' },
     { name: 'null', type: 'char' },
   ]);
-  t.deepEqual(paths(index), ['.wh.gone', 'd', 'd/.wh.', 'd/.wh..wh..opq', 'null']);
+  t.deepEqual(paths(index), ['.wh.gone', 'd', 'd/.wh..wh..opq', 'null']);
 });
 
 test('an entry wins over the whiteout of its name, wherever that stands', async (t) => {
@@ -214,6 +213,17 @@ test('an entry wins over the whiteout of its name, wherever that stands', async 
   t.deepEqual(paths(index), ['.wh.b', 'a', 'd', 'd/b']);
   t.is(index.find('.wh.a'), -1);
   t.is(index.inodes, 5);
+});
+
+test('a whiteout that is a directory loses with all that it holds, and one of no name hides nothing', async (t) => {
+  const { index } = await indexOf(t, [
+    file('.wh.a/b/c', 10),
+    file('a', 20),
+    { name: '.wh.', type: 'reg' },
+    { name: 'd/.wh.', type: 'dir' },
+    { name: '.wh.gone/held', type: 'reg' },
+  ]);
+  t.deepEqual(paths(index), ['.wh.gone', '.wh.gone/held', 'a', 'd']);
 });
 
 test('a whiteout that loses against its entry lives on under a hardlink of another name', async (t) => {

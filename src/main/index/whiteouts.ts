@@ -10,24 +10,24 @@ const META = '.wh..wh.';
 
 /**
  * Takes every whiteout out of the tree whose own layer has an entry of the name that it hides: it hides that name in the
- * layers below alone. All others stay as they are, for the host to interpret. (OCI image specification, "Whiteouts".)
+ * layers below alone; and those that hide no name. All others stay as they are, for the host to interpret. (OCI image
+ * specification, "Whiteouts".)
  */
 export function dropOverriddenWhiteouts(tree: Tree): void {
   const { nodes } = tree;
   for (let node = 1; node < nodes.count; node++) {
-    if (!nameStarts(tree, node, WHITEOUT) || nameStarts(tree, node, META)) {
-      continue;
-    }
-    if (nodes.isDetached(node) || nodes.isDirectory(node)) {
-      continue;
-    }
-    const path = tree.path(node);
-    const nameAt = path.lastIndexOf('/') + 1;
-    const hidden = path.slice(nameAt + WHITEOUT.length);
-    if (hidden !== '' && tree.find(path.slice(0, nameAt) + hidden) >= 0) {
+    if (nodes.isDetached(nodes.parent.at[node] as number) || isOverridden(tree, node)) {
       nodes.flags.at[node] = (nodes.flags.at[node] as number) | DETACHED;
     }
   }
+}
+
+function isOverridden(tree: Tree, node: number): boolean {
+  if (!nameStarts(tree, node, WHITEOUT) || nameStarts(tree, node, META) || tree.nodes.isDetached(node)) return false;
+  const path = tree.path(node);
+  const nameAt = path.lastIndexOf('/') + 1;
+  const hidden = path.slice(nameAt + WHITEOUT.length);
+  return hidden === '' || tree.find(path.slice(0, nameAt) + hidden) >= 0;
 }
 
 function nameStarts(tree: Tree, node: number, prefix: string): boolean {
