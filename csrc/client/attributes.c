@@ -74,3 +74,17 @@ int crfs_xattr_get(const struct crfs_layer *layer, uint32_t inode, const char *n
   }
   return fail(ENODATA);
 }
+
+int crfs_xattr_copy(const struct crfs_layer *layer, uint32_t inode, crfs_xattr_set *set, const void *context) {
+  const struct crfs_index_view *index = &layer->index;
+  const struct crfs_inode *i = &index->inodes[inode];
+  for (uint32_t n = 0; n < i->xattr_count; n++) {
+    const struct crfs_xattr *x = &index->xattrs[i->xattr_first + n];
+    char name[CRFS_NAME_LIMIT + 1];
+    memcpy(name, index->strings + x->name, x->name_length);
+    name[x->name_length] = '\0';
+    if (set(context, name, index->strings + x->value, x->value_length) < 0)
+      return -1;
+  }
+  return 0;
+}

@@ -17,4 +17,10 @@ ssize_t crfs_link_target(const struct crfs_layer *layer, uint32_t inode, char *b
 int crfs_xattr_list(const struct crfs_layer *layer, uint32_t inode, char *buf, size_t size);
 int crfs_xattr_get(const struct crfs_layer *layer, uint32_t inode, const char *name, char *buf, size_t size);
 
+/* Sets one of a file that CONTEXT stands for. Returns 0, or -1 and errno. */
+typedef int crfs_xattr_set(const void *context, const char *name, const void *value, size_t size);
+
+/* Has all xattrs of INODE set, up to the first that fails. Returns 0, or -1 and the errno of that. */
+int crfs_xattr_copy(const struct crfs_layer *layer, uint32_t inode, crfs_xattr_set *set, const void *context);
+
 #endif

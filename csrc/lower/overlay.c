@@ -48,13 +48,19 @@ static int set_path(int context, const char *name, const char *path, struct crfs
   return result;
 }
 
-/* Adds a lower directory below those before it: since Linux 6.8. */
-static int add_lower(int context, const char *path, struct crfs_failure *failure) {
-  return set_path(context, "lowerdir+", path, failure);
+/* Lists the lower directories. */
+typedef int set_layers(int context, const char *const *lower, struct crfs_failure *failure);
+
+/* One by one, each below those before it: since Linux 6.8. */
+static int add_each(int context, const char *const *lower, struct crfs_failure *failure) {
+  for (; *lower != NULL; lower++)
+    if (set_path(context, "lowerdir+", *lower, failure) < 0)
+      return -1;
+  return 0;
 }
 
 /* All at once, as older kernels take them: by names that fit, which those of layers do. */
-static int set_lower(int context, const char *const *lower, struct crfs_failure *failure) {
+static int set_all(int context, const char *const *lower, struct crfs_failure *failure) {
   char all[VALUE_LIMIT + 1] = "";
   size_t length = 0;
   for (const char *const *path = lower; *path != NULL && length < sizeof all; path++)
@@ -62,15 +68,6 @@ static int set_lower(int context, const char *const *lower, struct crfs_failure 
   if (length >= sizeof all)
     return crfs_fail(failure, E2BIG, "so many lower directories need Linux 6.8");
   return set(context, "lowerdir", all, failure);
-}
-
-static int set_layers(int context, const char *const *lower, struct crfs_failure *failure) {
-  for (const char *const *path = lower; *path != NULL; path++) {
-    if (add_lower(context, *path, failure) == 0)
-      continue;
-    return path == lower && failure->error == EINVAL ? set_lower(context, lower, failure) : -1;
-  }
-  return 0;
 }
 
 int crfs_overlay_has_trusted_attributes(void) {
@@ -127,8 +124,9 @@ static int set_defaults(int context, const struct crfs_overlay *overlay, struct 
   return 0;
 }
 
-static int configure(int context, const struct crfs_overlay *overlay, unsigned *mount, struct crfs_failure *failure) {
-  if (set(context, "source", "crfs", failure) < 0 || set_layers(context, overlay->lower, failure) < 0)
+static int configure(int context, const struct crfs_overlay *overlay, set_layers *layers, unsigned *mount,
+                     struct crfs_failure *failure) {
+  if (set(context, "source", "crfs", failure) < 0 || layers(context, overlay->lower, failure) < 0)
     return -1;
   for (const char *const *data = overlay->data; *data != NULL; data++)
     if (set_path(context, "datadir+", *data, failure) < 0) /* since Linux 6.11 */
@@ -144,13 +142,23 @@ static int configure(int context, const struct crfs_overlay *overlay, unsigned *
   return crfs_fsconfig_create(context) == 0 ? 0 : fail(context, "what it was told", failure);
 }
 
-int crfs_overlay_make(const struct crfs_overlay *overlay, struct crfs_failure *failure) {
+static int make(const struct crfs_overlay *overlay, set_layers *layers, struct crfs_failure *failure) {
   unsigned mount = overlay->upper == NULL ? CRFS_ATTRIBUTE_READ_ONLY : 0;
   int context = crfs_fsopen("overlay"), root = -1;
   if (context < 0)
     return crfs_fail(failure, errno, "fsopen: %s", strerror(errno));
-  if (configure(context, overlay, &mount, failure) == 0 && (root = crfs_fsmount(context, mount)) < 0)
+  if (configure(context, overlay, layers, &mount, failure) == 0 && (root = crfs_fsmount(context, mount)) < 0)
     fail(context, "fsmount", failure);
   close(context);
+  return root;
+}
+
+/* Before Linux 6.5, names of options are looked at only once all were told: that they are added one by one is then
+ * refused as a whole. */
+int crfs_overlay_make(const struct crfs_overlay *overlay, struct crfs_failure *failure) {
+  struct crfs_failure also;
+  int root = make(overlay, add_each, failure);
+  if (root < 0 && failure->error == EINVAL && overlay->data[0] == NULL)
+    root = make(overlay, set_all, &also);
   return root;
 }

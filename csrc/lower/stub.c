@@ -19,18 +19,8 @@ static int set_attribute(const char *path, const char *name, const void *value, 
   return lsetxattr(path, name, value, size, 0);
 }
 
-static int set_attributes(const char *path, const struct crfs_layer *layer, uint32_t inode) {
-  const struct crfs_index_view *index = &layer->index;
-  const struct crfs_inode *i = &index->inodes[inode];
-  for (uint32_t n = 0; n < i->xattr_count; n++) {
-    const struct crfs_xattr *x = &index->xattrs[i->xattr_first + n];
-    char name[CRFS_NAME_LIMIT + 1];
-    memcpy(name, index->strings + x->name, x->name_length);
-    name[x->name_length] = '\0';
-    if (!crfs_tree_is_private(name) && set_attribute(path, name, index->strings + x->value, x->value_length) < 0)
-      return -1;
-  }
-  return 0;
+static int set_content(const void *path, const char *name, const void *value, size_t size) {
+  return crfs_tree_is_private(name) ? 0 : set_attribute(path, name, value, size);
 }
 
 static int set_own(const char *path, const char *class, const char *what, const char *value) {
@@ -58,7 +48,7 @@ static int dress(int at, const char *name, const struct crfs_layer *layer, uint3
     return -1;
   if (!S_ISLNK(i->mode) && fchmodat(at, name, i->mode & 07777, 0) < 0)
     return -1;
-  if (set_attributes(path, layer, inode) < 0)
+  if (crfs_xattr_copy(layer, inode, set_content, path) < 0)
     return -1;
   if (S_ISREG(i->mode) && i->size > 0 && redirect(path, i, class) < 0)
     return -1;

@@ -2,6 +2,8 @@
 
 #include "plugin/scratch.h"
 
+#include "client/attributes.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -37,19 +39,13 @@ int crfs_scratch_file(int tmp) {
   return fd;
 }
 
+static int set_where_possible(const void *fd, const char *name, const void *value, size_t size) {
+  const int failed = fsetxattr(*(const int *)fd, name, value, size, 0) < 0;
+  return failed && errno != EPERM && errno != EOPNOTSUPP && errno != EINVAL ? -1 : 0;
+}
+
 int crfs_scratch_xattrs(int fd, const struct crfs_layer *layer, uint32_t inode) {
-  const struct crfs_index_view *index = &layer->index;
-  const struct crfs_inode *i = &index->inodes[inode];
-  for (uint32_t n = 0; n < i->xattr_count; n++) {
-    const struct crfs_xattr *x = &index->xattrs[i->xattr_first + n];
-    char name[CRFS_NAME_LIMIT + 1];
-    memcpy(name, index->strings + x->name, x->name_length);
-    name[x->name_length] = '\0';
-    if (fsetxattr(fd, name, index->strings + x->value, x->value_length, 0) < 0 && errno != EPERM &&
-        errno != EOPNOTSUPP && errno != EINVAL)
-      return -1;
-  }
-  return 0;
+  return crfs_xattr_copy(layer, inode, set_where_possible, &fd);
 }
 
 /* In a user namespace not every owner can be shown, and an ordinary user can give nothing away: the file then stays the
