@@ -68,6 +68,7 @@
         "csrc/lazy/content.c",
         "csrc/lazy/file.c",
         "csrc/lazy/lazy.c",
+        "csrc/lazy/loop.c",
         "csrc/lazy/mount.c",
         "csrc/lazy/operations.c",
         "csrc/lazy/server.c",
@@ -116,6 +117,7 @@
         "csrc/lazy/buffers.c",
         "csrc/lazy/content.c",
         "csrc/lazy/file.c",
+        "csrc/lazy/loop.c",
         "csrc/lazy/mount.c",
         "csrc/lower/below.c",
         "csrc/lower/contents.c",
@@ -140,7 +142,6 @@
         "csrc/shared/parts.c"
       ],
       "cflags_c": ["-std=gnu11"],
-      "defines": ["FUSE_USE_VERSION=<!(pkg-config --atleast-version=3.12 fuse3 && echo 312 || echo 35)"],
       "libraries": ["-ldl", "-lpthread", "<!@(pkg-config --libs fuse3)"],
       "include_dirs": ["<!@(pkg-config --cflags-only-I fuse3 | sed 's/-I//g')"],
       "include_dirs!": ["<(node_root_dir)/include/node"]

@@ -217,9 +217,10 @@ static int try_once(struct crfs_file *file, struct attempt *attempt, int round, 
   }
   if (*content == NULL && (error == 0 || error == ENOENT))
     error = attempt->asker->failed != 0 ? attempt->asker->failed : ask(file, connection, number, wanted, attempt);
-  else if (*content != NULL && round == 0) {
-    count_open(file, connection, 0);
-    crfs_tally_note(connection, number, file->inode, 0, 0);
+  else if (*content != NULL) {
+    count_open(file, connection, round > 0);
+    if (round == 0)
+      crfs_tally_note(connection, number, file->inode, 0, 0);
   }
   crfs_connection_release(connection);
   return error;

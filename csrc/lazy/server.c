@@ -4,6 +4,7 @@
 
 #include "client/loan.h"
 #include "lazy/file.h"
+#include "lazy/loop.h"
 #include "lazy/mount.h"
 #include "lazy/operations.h"
 #include "lazy/table.h"
@@ -12,13 +13,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define THREADS 256 /* reads that wait at a time, of 22 KB each; what comes beyond waits for one of them to end */
-#define STACK (256u << 10)
 
 struct crfs_server {
   struct crfs_session *session;
@@ -32,78 +29,8 @@ struct crfs_server {
   int error;
   pthread_t lender;     /* in the table of who started the server; the others are in theirs */
   pthread_t supervisor; /* makes the threads, and ends them */
-  pthread_mutex_t turn; /* held by the thread that waits for the next request */
-  pthread_t threads[THREADS];
-  uint32_t count; /* threads made, with `turn` held */
-  uint32_t idle;  /* those that wait for a request, or for their turn */
+  struct crfs_loop loop;
 };
-
-static void *serve(void *argument);
-
-/* A thread that gets no signals: these are the host's business. */
-static int make_thread(pthread_t *thread, void *(*run)(void *), struct crfs_server *server) {
-  sigset_t all, before;
-  pthread_attr_t attributes;
-  sigfillset(&all);
-  pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, STACK);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  int error = pthread_create(thread, &attributes, run, server);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy(&attributes);
-  return error;
-}
-
-/* Makes one more thread, where there may be one. With `turn` held. */
-static int grow(struct crfs_server *server) {
-  if (server->count == THREADS)
-    return EAGAIN;
-  __atomic_fetch_add(&server->idle, 1, __ATOMIC_RELAXED);
-  int error = make_thread(&server->threads[server->count], serve, server);
-  if (error == 0)
-    __atomic_store_n(&server->count, server->count + 1, __ATOMIC_RELEASE);
-  else
-    __atomic_fetch_sub(&server->idle, 1, __ATOMIC_RELAXED);
-  return error;
-}
-
-/* Waits for a request. Returns its length, 0 at the end, or -errno: there is none after all. */
-static int receive(struct crfs_server *server, struct fuse_buf *request) {
-  struct pollfd wait[] = {{.fd = server->theirs, .events = POLLRDHUP}, {.fd = server->device, .events = POLLIN}};
-  if (poll(wait, 2, -1) < 0)
-    return -errno;
-  if (wait[0].revents != 0)
-    return 0;
-  int got = fuse_session_receive_buf(server->fuse, request);
-  if (got == -ENOMEM)
-    poll(wait, 1, 10); /* it stays for now */
-  return got;
-}
-
-/* The next request, which one thread at a time waits for: and sees to it that another one waits for that after it.
- * Returns 0 at the end. */
-static int take(struct crfs_server *server, struct fuse_buf *request) {
-  int got;
-  pthread_mutex_lock(&server->turn);
-  do
-    got = receive(server, request);
-  while (got < 0);
-  if (__atomic_sub_fetch(&server->idle, 1, __ATOMIC_RELAXED) == 0 && got > 0)
-    grow(server);
-  pthread_mutex_unlock(&server->turn);
-  return got > 0;
-}
-
-static void *serve(void *argument) {
-  struct crfs_server *server = argument;
-  struct fuse_buf request = {0};
-  while (take(server, &request)) {
-    fuse_session_process_buf(server->fuse, &request);
-    __atomic_fetch_add(&server->idle, 1, __ATOMIC_RELAXED);
-  }
-  free(request.mem);
-  return NULL;
-}
 
 static void tear_down(struct crfs_server *server) {
   if (server->fuse != NULL)
@@ -120,9 +47,9 @@ static int set_up(struct crfs_server *server) {
     return ENOMEM;
   crfs_files_begin(&server->files, crfs_loan_channel(&server->loan));
   server->fuse = crfs_operations_begin(&server->files, server->device);
-  pthread_mutex_lock(&server->turn);
-  int error = server->fuse == NULL ? ENOMEM : grow(server);
-  pthread_mutex_unlock(&server->turn);
+  int error = ENOMEM;
+  if (server->fuse != NULL)
+    error = crfs_loop_begin(&server->loop, server->fuse, server->device, server->theirs);
   if (error != 0)
     tear_down(server);
   return error;
@@ -138,8 +65,7 @@ static void *supervise(void *argument) {
     return NULL;
   while (poll(&end, 1, -1) < 0)
     ;
-  for (uint32_t i = 0; i < __atomic_load_n(&server->count, __ATOMIC_ACQUIRE); i++)
-    pthread_join(server->threads[i], NULL);
+  crfs_loop_join(&server->loop);
   tear_down(server);
   return NULL;
 }
@@ -158,7 +84,6 @@ static void close_if_open(int fd) {
 static void dispose(struct crfs_server *server) {
   close_if_open(server->ours);
   sem_destroy(&server->begun);
-  pthread_mutex_destroy(&server->turn);
   free(server);
 }
 
@@ -176,13 +101,13 @@ static int open_all(struct crfs_server *server, int *mount) {
 
 /* Makes the threads, and waits until they have what they need. Returns 0, or an errno: then none is left. */
 static int start_threads(struct crfs_server *server) {
-  int error = make_thread(&server->supervisor, supervise, server);
+  int error = crfs_loop_thread(&server->supervisor, supervise, server);
   if (error != 0)
     return error;
   while (sem_wait(&server->begun) < 0)
     ;
   error = server->error;
-  if (error == 0 && (error = make_thread(&server->lender, lend, server)) == 0)
+  if (error == 0 && (error = crfs_loop_thread(&server->lender, lend, server)) == 0)
     return 0;
   shutdown(server->ours, SHUT_RDWR);
   pthread_join(server->supervisor, NULL);
@@ -196,7 +121,6 @@ struct crfs_server *crfs_server_start(struct crfs_session *session, int *mount) 
   server->session = session;
   server->device = server->ours = server->theirs = *mount = -1;
   sem_init(&server->begun, 0, 0);
-  pthread_mutex_init(&server->turn, NULL);
   int error = open_all(server, mount);
   if (error == 0)
     error = start_threads(server);

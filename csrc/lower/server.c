@@ -2,6 +2,7 @@
 
 #include "lower/server.h"
 
+#include "lazy/loop.h"
 #include "lazy/mount.h"
 #include "lower/damage.h"
 #include "lower/handover.h"
@@ -9,8 +10,6 @@
 #include "lower/namespace.h"
 #include "lower/operations.h"
 #include "shared/mount-api.h"
-
-#include <fuse_lowlevel.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,25 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define QUIET 1     /* seconds without a request, after which nobody is held up by the making of stubs */
-#define THREADS 256 /* requests that wait at a time; what comes beyond waits for one of them to end */
-
-/* Answers requests until the mount has gone. */
-static void *answer(void *session) {
-  struct fuse_session *fuse = session;
-#if FUSE_USE_VERSION >= 312
-  struct fuse_loop_config *config = fuse_loop_cfg_create();
-  if (config == NULL)
-    return NULL;
-  fuse_loop_cfg_set_max_threads(config, THREADS);
-  fuse_session_loop_mt(fuse, config);
-  fuse_loop_cfg_destroy(config);
-#else
-  struct fuse_loop_config config = {.max_idle_threads = THREADS};
-  fuse_session_loop_mt(fuse, &config);
-#endif
-  return NULL;
-}
+#define QUIET 1 /* seconds without a request, after which nobody is held up by the making of stubs */
 
 /* Attaches ROOT to MERGED in this namespace alone, and goes there: before Linux 6.15 an overlay takes only what is
  * attached somewhere. Returns 0, or -1 and errno. */
@@ -119,11 +100,11 @@ static int make_overlay_of(int root, const struct crfs_service *service, struct 
   return made;
 }
 
-/* Makes the mount, and the thread that begins to answer for it. Returns a descriptor of its root, or -1 with FAILURE.
+/* Makes the mount, and begins to answer for it. Returns a descriptor of its root, or -1 with FAILURE.
  */
-static int make_mount(const struct crfs_service *service, struct crfs_lower *lower, pthread_t *thread,
+static int make_mount(const struct crfs_service *service, struct crfs_lower *lower, struct crfs_loop *loop,
                       struct crfs_failure *failure) {
-  int device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+  int device = open("/dev/fuse", O_RDWR | O_CLOEXEC | O_NONBLOCK);
   if (device < 0)
     return crfs_fail(failure, errno, "/dev/fuse: %s", strerror(errno));
   lower->fuse = crfs_lower_begin(lower, device);
@@ -132,7 +113,7 @@ static int make_mount(const struct crfs_service *service, struct crfs_lower *low
   int root = crfs_lazy_mount(device);
   if (root < 0)
     return crfs_fail(failure, errno, "cannot mount a FUSE file system: %s", strerror(errno));
-  int error = pthread_create(thread, NULL, answer, lower->fuse);
+  int error = crfs_loop_begin(loop, lower->fuse, device, -1);
   if (error != 0)
     return crfs_fail(failure, error, "cannot make a thread: %s", strerror(error));
   int made = make_overlay_of(root, service, lower, failure);
@@ -183,8 +164,9 @@ static void leave_output(void) {
 
 enum crfs_end crfs_server_run(const struct crfs_service *service, int socket) {
   static struct crfs_lower lower;
+  static struct crfs_loop loop;
   struct crfs_failure failure;
-  pthread_t thread, maker;
+  pthread_t maker;
   if (crfs_namespace_leave(service->paths, &failure) < 0) {
     crfs_report(service->merged, &failure);
     return CRFS_NO_OVERLAY;
@@ -195,7 +177,7 @@ enum crfs_end crfs_server_run(const struct crfs_service *service, int socket) {
   }
   crfs_damage_watch(service->asked);
   raise_limit();
-  int root = make_mount(service, &lower, &thread, &failure);
+  int root = make_mount(service, &lower, &loop, &failure);
   if (root < 0) {
     crfs_report(service->merged, &failure);
     return CRFS_NO_OVERLAY;
@@ -210,7 +192,7 @@ enum crfs_end crfs_server_run(const struct crfs_service *service, int socket) {
     leave_output();
   sem_init(&lower.gone, 0, 0);
   int makes = lower.wants_stubs && pthread_create(&maker, NULL, make_stubs, &lower) == 0;
-  pthread_join(thread, NULL);
+  crfs_loop_join(&loop);
   sem_post(&lower.gone);
   if (makes)
     pthread_join(maker, NULL);
