@@ -40,18 +40,22 @@ export interface Trimmed {
 
 /**
  * Removes what was not used for longest until the cache takes at most `limit` bytes. Of a cache with mounts, files in
- * `pinned` stay; contents of files may go at any time: whoever has one open keeps it, and whoever wants it next has it
+ * `pinned` stay, or all that some mount could need, where that is unknown; contents of files may go at any time: whoever has one open keeps it, and whoever wants it next has it
  * filled again. Where mounts need so much that little or nothing of the limit is left, a part of it is for contents all
  * the same: a cache that kept none would fill every file at every open.
  */
-export async function trim(layout: CacheLayout, limit: number, pinned?: ReadonlySet<string>): Promise<Trimmed> {
+export async function trim(
+  layout: CacheLayout,
+  limit: number,
+  pinned?: ReadonlySet<string> | 'unknown',
+): Promise<Trimmed> {
   const removable: CacheFile[] = [];
   const fresh = Date.now() - FRESH_MS;
   let left = 0;
   let needed = 0;
   for await (const file of cacheFiles(layout)) {
     left += file.bytes;
-    const wanted = pinned && (pinned.has(file.path) || file.used >= fresh);
+    const wanted = pinned && (pinned === 'unknown' || pinned.has(file.path) || file.used >= fresh);
     if (ANY_TIME.has(file.kind) || !wanted) removable.push(file);
     else needed += file.bytes;
   }

@@ -64,18 +64,14 @@ async function du(layout: CacheLayout): Promise<[object, string]> {
   ];
 }
 
-/** The daemon does it, since it knows what mounts use; without one, none starts while this runs. */
+/**
+ * The daemon does it, since it knows what mounts use; without one, none starts while this runs. Where mounts are without a
+ * daemon, which may stay so as long as all that is read is in the cache, nobody knows what these need: only contents go.
+ */
 async function trimTo(layout: CacheLayout, limit: number): Promise<Trimmed> {
   const status = await askDaemon('GET', '/status');
   const known = status === undefined ? [] : (JSON.parse(status) as Status).mounts.map(({ pid }) => pid);
-  const [unknown] = mountsWithoutDaemon(cacheDirectory(), known);
-  if (unknown !== undefined) {
-    const place = JSON.stringify(unknown.mountpoint);
-    throw new CrfsError(
-      'CRFS_USAGE',
-      `${place} may need what would go: it is without a daemon since its own ended; read a file that is not in the cache, or unmount it`,
-    );
-  }
+  if (mountsWithoutDaemon(cacheDirectory(), known).length > 0) return await trim(layout, limit, 'unknown');
   const answer = await askDaemon('POST', `/cache/trim?to=${limit}`, TRIMS_WITHIN_MS);
   if (answer !== undefined) return JSON.parse(answer) as Trimmed;
   if (!lockDaemon()) throw new CrfsError('CRFS_UNREACHABLE', 'a daemon is just starting: try again');
