@@ -54,6 +54,7 @@ test-repeat: all
 sanitize: all
 	scripts/system-packages test
 	scripts/sanitize
+	scripts/sanitize-threads
 
 bench: all
 	scripts/system-packages test

@@ -2,7 +2,7 @@
 
 /** What the kernel's overlay makes of the layers that crfs-lower shows it. */
 
-import { lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, closeSync, lstatSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { pushTars } from '../tools/image.js';
@@ -176,6 +176,20 @@ mounting(
       t.deepEqual(await namesOfFiles(mount.merged), expected);
       await mount.unmount();
     }
+  }),
+);
+
+mounting(
+  'a file that is written to keeps its inode number while it is open',
+  overlay(async (t) => {
+    const machine = makeMachine(t);
+    const { merged } = await machine.mount([(await nastyLayer()).layer], { upper: true });
+    const file = join(merged, 'sizes/513');
+    const before = lstatSync(file).ino;
+    const held = openSync(file, 'r');
+    appendFileSync(file, 'more\n');
+    t.is(lstatSync(file).ino, before);
+    closeSync(held);
   }),
 );
 
