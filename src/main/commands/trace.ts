@@ -24,7 +24,7 @@ in the layer (the first, if it has several names). What it waited for:
   fetch    the network, for as long as it says, and then a worker
 By the kernel's overlay, the first read of a file is shown, and each that waits:
 the kernel tells nobody of opens, nor of reads of what it has kept. On a later
-mount of the same layers it opens what is in the cache by itself: a line says so.
+mount of the same layers it opens what is in the cache itself: a line says so.
 Nothing is noted while nobody traces. A mount that opens faster than it can be
 followed goes on: how many opens were missed is told.
 
