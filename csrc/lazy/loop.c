@@ -22,6 +22,7 @@ int crfs_loop_thread(pthread_t *thread, void *(*run)(void *), void *argument) {
   sigset_t all, before;
   pthread_attr_t attributes;
   sigfillset(&all);
+  sigdelset(&all, SIGBUS); /* what a thread itself does: the kernel kills where that is blocked, whoever handles it */
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, STACK);
   pthread_sigmask(SIG_SETMASK, &all, &before);
