@@ -58,13 +58,13 @@ static int look(struct crfs_loop *loop, struct fuse_buf *request) {
 static int receive(struct crfs_loop *loop, struct fuse_buf *request) {
   struct pollfd wait[] = {{.fd = loop->end, .events = POLLRDHUP}, {.fd = loop->device, .events = POLLIN}};
   int got = look(loop, request);
-  if (got != -EAGAIN)
-    return got;
-  if (poll(wait, 2, -1) < 0)
-    return -errno;
-  if (wait[0].revents != 0)
-    return 0;
-  got = fuse_session_receive_buf(loop->fuse, request);
+  if (got == -EAGAIN) {
+    if (poll(wait, 2, -1) < 0)
+      return -errno;
+    if (wait[0].revents != 0)
+      return 0;
+    got = fuse_session_receive_buf(loop->fuse, request);
+  }
   if (got == -ENOMEM)
     poll(wait, 1, 10); /* it stays for now */
   return got;

@@ -100,8 +100,7 @@ static int make_overlay_of(int root, const struct crfs_service *service, struct 
   return made;
 }
 
-/* Makes the mount, and begins to answer for it. Returns a descriptor of its root, or -1 with FAILURE.
- */
+/* Makes the mount, and begins to answer for it. Returns a descriptor of its root, or -1 with FAILURE. */
 static int make_mount(const struct crfs_service *service, struct crfs_lower *lower, struct crfs_loop *loop,
                       struct crfs_failure *failure) {
   int device = open("/dev/fuse", O_RDWR | O_CLOEXEC | O_NONBLOCK);

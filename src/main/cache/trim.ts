@@ -41,8 +41,9 @@ export interface Trimmed {
 /**
  * Removes what was not used for longest until the cache takes at most `limit` bytes. Of a cache with mounts, files in
  * `pinned` stay, or all that some mount could need, where that is unknown; contents of files may go at any time: whoever
- * has one open keeps it, and whoever wants it next has it filled again. Where mounts need so much that little or nothing of the limit is left, a part of it is for contents all
- * the same: a cache that kept none would fill every file at every open.
+ * has one open keeps it, and whoever wants it next has it filled again. Where mounts need so much that little or nothing
+ * of the limit is left, a part of it is for contents all the same: a cache that kept none would fill every file at every
+ * open.
  */
 export async function trim(
   layout: CacheLayout,
