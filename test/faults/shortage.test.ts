@@ -4,6 +4,7 @@
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
 import { crfs, Machine, mountingTest, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
 import {
@@ -32,19 +33,25 @@ function firstFree(pid: number): number {
   return free;
 }
 
+/** A mount that has read everything, and its daemon, on which `fault` happens while the file `flag` is there. */
+async function mountWith(t: ExecutionContext, fault: string, sizes: { small: number; large: number }) {
+  const machine = new Machine();
+  const flag = join(machine.root, 'flag');
+  Object.assign(machine.env, faulty(fault, flag));
+  t.teardown(() => machine.dispose());
+  t.teardown(() => rmSync(flag, { force: true }));
+  const known = await knownLayer(machine, sizes);
+  const mount = await machine.mount([known.layer]);
+  t.deepEqual(await readAll(mount.merged, known, 2), RIGHT);
+  return { machine, flag, known, mount, daemon: await daemonOf(machine) };
+}
+
 const readies = (machine: Machine): number => machine.log.split('"the daemon is ready"').length - 1;
 
 mounting(
   'while the disk is slow a daemon that was asked to end serves its mounts, and nobody starts another',
   async (t) => {
-    const machine = new Machine();
-    const slow = join(machine.root, 'slow');
-    Object.assign(machine.env, faulty('slow sync', slow));
-    t.teardown(() => machine.dispose());
-    const known = await knownLayer(machine, { small: 40, large: 1 });
-    const mount = await machine.mount([known.layer]);
-    t.deepEqual(await readAll(mount.merged, known, 1), RIGHT);
-    const daemon = await daemonOf(machine);
+    const { machine, flag: slow, known, mount, daemon } = await mountWith(t, 'slow sync', { small: 40, large: 1 });
     writeFileSync(slow, '');
     const said = join(machine.root, 'said');
     const stopping = run('script', ['--quiet', '--return', '--flush', '--command', `${crfs} stop`, said], machine);
@@ -63,15 +70,7 @@ mounting(
 );
 
 mounting('a daemon that ends while the disk is slow waits for it no longer once its cache is removed', async (t) => {
-  const machine = new Machine();
-  const slow = join(machine.root, 'slow');
-  Object.assign(machine.env, faulty('slow sync', slow));
-  t.teardown(() => machine.dispose());
-  t.teardown(() => rmSync(slow, { force: true }));
-  const known = await knownLayer(machine, { small: 2, large: 1 });
-  const mount = await machine.mount([known.layer]);
-  t.deepEqual(await readAll(mount.merged, known, 1), RIGHT);
-  const daemon = await daemonOf(machine);
+  const { machine, flag: slow, known, mount, daemon } = await mountWith(t, 'slow sync', { small: 2, large: 1 });
   const cache = join(machine.root, 'cache/crfs-plugin');
   writeFileSync(slow, '');
   rmSync(join(cache, 'control.sock'));
@@ -122,16 +121,8 @@ mounting(
 );
 
 mounting('without inotify a daemon starts, and still notices that its cache was removed', async (t) => {
-  const machine = new Machine();
-  const blind = join(machine.root, 'blind');
-  Object.assign(machine.env, faulty('no inotify', blind));
-  t.teardown(() => machine.dispose());
-  t.teardown(() => rmSync(blind, { force: true }));
-  const known = await knownLayer(machine, { small: 2, large: 1 });
-  const mount = await machine.mount([known.layer]);
-  t.deepEqual(await readAll(mount.merged, known, 2), RIGHT);
+  const { machine, flag: blind, known, mount, daemon } = await mountWith(t, 'no inotify', { small: 2, large: 1 });
   t.regex(machine.log, /cannot watch/);
-  const daemon = await daemonOf(machine);
   writeFileSync(blind, '');
   rmSync(machine.objects, { recursive: true });
   const reading = readAll(mount.merged, known, 2);
