@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync, writevSync } from 'node:fs';
 import { blocksOf } from '../disk/cache-layout.js';
 import { BLOCK, Blocks } from './blocks.js';
 
@@ -50,13 +50,17 @@ export class BlobFile {
     return Math.min(BLOCK, this.size - block * BLOCK);
   }
 
-  /** Stores one block. `bytes` has its full length. */
-  store(block: number, bytes: Uint8Array): void {
-    for (let done = 0; done < bytes.length; ) {
-      done += writeSync(this.fd, bytes, done, bytes.length - done, block * BLOCK + done);
-    }
+  /** Stores one block, which is these pieces one after the other. */
+  store(block: number, pieces: readonly Uint8Array[]): void {
+    const at = block * BLOCK;
+    const written = writevSync(this.fd, pieces, at);
+    if (written < this.blockLength(block)) this.#writeRest(Buffer.concat(pieces).subarray(written), at + written);
     this.blocks.add(block);
-    writeSync(this.#mapFd, Uint8Array.of(1), 0, 1, block);
+  }
+
+  /** Has it outlive this process that the blocks [first, end), which are stored, are there. */
+  note(first: number, end: number): void {
+    writeSync(this.#mapFd, new Uint8Array(end - first).fill(1), 0, end - first, first);
   }
 
   /** To be called once by each who opened it. */
@@ -65,6 +69,13 @@ export class BlobFile {
     if (inUse.get(this.#path) === this) inUse.delete(this.#path);
     closeSync(this.fd);
     closeSync(this.#mapFd);
+  }
+
+  /** A write that came to less than was asked for says why when the rest is written. */
+  #writeRest(bytes: Uint8Array, at: number): void {
+    for (let done = 0; done < bytes.length; ) {
+      done += writeSync(this.fd, bytes, done, bytes.length - done, at + done);
+    }
   }
 
   #remember(): void {

@@ -185,7 +185,7 @@ export class Fetcher {
     this.#flights.add(flight);
     this.requests++;
     try {
-      await this.#receive(flight);
+      await this.#receive(flight).finally(() => this.#tellArrived(flight));
     } catch (error) {
       flight.error = error ?? new Error('a fetch failed');
       this.#ahead.clear();
@@ -193,14 +193,15 @@ export class Fetcher {
     this.#flights.delete(flight);
     flight.ended = true;
     notify(flight);
-    this.#tellArrived(flight);
     this.#goAhead();
   }
 
   #tellArrived(flight: Flight): void {
     const { told, next } = flight;
     flight.told = next;
-    if (next > told) this.#arrived(told * BLOCK, Math.min(next * BLOCK, this.#file.size));
+    if (next === told) return;
+    this.#file.note(told, next);
+    this.#arrived(told * BLOCK, Math.min(next * BLOCK, this.#file.size));
   }
 
   /** Tells the source which bytes are fetched again because they were wrong. */
@@ -219,7 +220,7 @@ export class Fetcher {
     const length = Math.min(flight.end * BLOCK, this.#file.size) - offset;
     const started = performance.now();
     let firstByte: number | undefined;
-    const block = Buffer.allocUnsafe(BLOCK);
+    let block: Uint8Array[] = [];
     let filled = 0;
     for await (const piece of this.#source.stream(offset, length, this.#abort.signal)) {
       firstByte ??= performance.now();
@@ -227,11 +228,12 @@ export class Fetcher {
       for (let at = 0; at < piece.length; ) {
         const wanted = this.#file.blockLength(flight.next);
         const part = piece.subarray(at, at + wanted - filled);
-        block.set(part, filled);
+        block.push(part);
         filled += part.length;
         at += part.length;
         if (filled < wanted) continue;
-        this.#file.store(flight.next, block.subarray(0, filled));
+        this.#file.store(flight.next, block);
+        block = [];
         filled = 0;
         flight.next++;
         notify(flight);
