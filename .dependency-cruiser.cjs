@@ -3,7 +3,7 @@
 /** Which folder of src/ may import which: `npm run lint` holds every import against it, those of types included. */
 
 const { readdirSync } = require('node:fs');
-const { join } = require('node:path');
+const path = require('node:path');
 
 /**
  * Each folder with those that it may import, beside itself and src/native. One may name only folders above it: so there is no
@@ -52,6 +52,7 @@ const FOLDERS = [
     'main/commands',
     'errors disk blob output registry sources images cache workers settings convert inspect version daemon mount',
   ],
+  ['main/manual'], // of commands that are handed to it, at build time
   ['main', 'errors output version daemon commands'], // cli.ts, where the process begins, and program.ts
 ];
 
@@ -75,7 +76,7 @@ for (const [folder, words] of FOLDERS) {
   above.add(folder);
 }
 for (const side of ['main', 'workers']) {
-  for (const { name } of readdirSync(join(__dirname, 'src', side), { withFileTypes: true }).filter((one) =>
+  for (const { name } of readdirSync(path.join(__dirname, 'src', side), { withFileTypes: true }).filter((one) =>
     one.isDirectory(),
   ))
     if (!above.has(`${side}/${name}`)) throw new Error(`.dependency-cruiser.cjs: enter the folder src/${side}/${name}`);

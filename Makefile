@@ -7,11 +7,12 @@ plugins = $(DESTDIR)$(PREFIX)/libexec/fuse-overlayfs
 libexec = $(DESTDIR)$(PREFIX)/libexec/crfs-plugin
 runtime = $(DESTDIR)$(PREFIX)/lib/crfs-plugin
 bin = $(DESTDIR)$(PREFIX)/bin
+share = $(DESTDIR)$(PREFIX)/share
 
 native = binding.gyp $(shell find csrc -type f)
 typescript = tsconfig.json $(shell find src test bench -name '*.ts' 2>/dev/null)
 
-all: crfs-plugin.so crfs-lower dist/.built
+all: crfs-plugin.so crfs-lower dist/.built dist/commit
 
 # what the build needs from the system and from npm
 node_modules/.package-lock.json: package-lock.json scripts/system-packages
@@ -31,11 +32,17 @@ crfs-lower: build/.built
 	cp build/Release/crfs-lower $@.new
 	mv $@.new $@
 
-dist/.built: $(typescript) scripts/bundle.mjs node_modules/.package-lock.json
+dist/.built: $(typescript) scripts/bundle.mjs scripts/write-manual.mjs node_modules/.package-lock.json
 	rm -rf dist
 	npx tsc
 	node scripts/bundle.mjs
+	node scripts/write-manual.mjs
 	touch $@
+
+# for `crfs version`; always looked for, and left alone where it has not changed
+dist/commit: dist/.built always
+	scripts/commit >$@.new
+	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 demo: all
 	scripts/system-packages run
@@ -73,7 +80,7 @@ install-files:
 	install -m 755 bin/crfs "$(fresh)/bin/crfs"
 	install -m 644 package.json package-lock.json .npmrc LICENSE "$(fresh)"
 	install -m 644 build/Release/crfs_addon.node "$(fresh)/build/Release"
-	cp -R dist/bundle "$(fresh)/dist/bundle"
+	cp -R dist/bundle dist/commit "$(fresh)/dist"
 	cp -R node_modules "$(fresh)/node_modules"
 	cd "$(fresh)" && npm prune --omit=dev --no-progress && \
 	  rm -rf package-lock.json .npmrc node_modules/.cache node_modules/typescript node_modules/@typescript
@@ -85,12 +92,15 @@ install-files:
 	install -m 755 crfs-plugin.so "$(plugins)/crfs-plugin.so"
 	install -m 755 crfs-lower "$(libexec)/crfs-lower"
 	ln -sfn ../lib/crfs-plugin/bin/crfs "$(bin)/crfs"
+	cd dist/share && find . -type f -exec install -D -m 644 '{}' "$(share)/{}" \;
 
 uninstall:
 	rm -f "$(plugins)/crfs-plugin.so" "$(bin)/crfs"
 	rm -rf "$(runtime)" "$(libexec)"
+	rm -f "$(share)/man/man1/crfs.1" "$(share)"/man/man1/crfs-*.1 "$(share)/bash-completion/completions/crfs"
+	rm -f "$(share)/zsh/site-functions/_crfs" "$(share)/fish/vendor_completions.d/crfs.fish"
 
 clean:
 	rm -rf build dist crfs-plugin.so crfs-lower
 
-.PHONY: all demo test test-repeat sanitize bench install install-files uninstall clean
+.PHONY: all always demo test test-repeat sanitize bench install install-files uninstall clean

@@ -24,7 +24,9 @@ const common = {
 };
 
 rmSync('dist/bundle', { recursive: true, force: true });
-const workers = readdirSync('src/workers', { recursive: true }).filter((name) => name.endsWith('-worker.ts'));
+const workers = readdirSync('src/workers', { recursive: true, encoding: 'utf8' }).filter((name) =>
+  name.endsWith('-worker.ts'),
+);
 const { metafile } = await build({
   ...common,
   entryPoints: workers.map((name) => `src/workers/${name}`),

@@ -3,6 +3,7 @@
 /* crfs-lower: mounts layers with the kernel's overlay, and serves what that reads of them. `crfs mount` runs it. */
 
 #include "client/report.h"
+#include "lazy/answer.h"
 #include "lower/handover.h"
 #include "lower/server.h"
 #include "shared/mount-api.h"
@@ -23,7 +24,9 @@
 static const char usage[] =
     "usage: crfs-lower [--foreground] [--lower DIR]... [--upper DIR --work DIR] [--option NAME[=VALUE]]... "
     "CONFIG MERGED\n"
+    "       crfs-lower --version\n"
     "Mounts the layers of CONFIG at MERGED with the kernel's overlay, and serves them. All paths are absolute.\n"
+    "With --version, tells that of libfuse.\n"
     "For people there is `crfs mount`.\n";
 
 #define WRONG_USAGE 2
@@ -121,6 +124,8 @@ int main(int argc, char **argv) {
   static struct crfs_service service;
   sigset_t signals;
   int pair[2];
+  if (argc == 2 && strcmp(argv[1], "--version") == 0)
+    return puts(fuse_pkgversion()) < 0;
   if (parse(&service, argc, argv) < 0) {
     fputs(usage, stderr);
     return WRONG_USAGE;

@@ -41,9 +41,11 @@ async function startedByMount(): Promise<void> {
 async function parse(): Promise<void> {
   const { CommanderError } = await import('commander');
   const { createProgram } = await import('./program.js');
-  const program = await createProgram(process.argv[2]);
+  const args = process.argv.slice(2);
+  if (args[0] === '--version' || args[0] === '-V') args[0] = 'version';
+  const program = await createProgram(args[0]);
   try {
-    await program.parseAsync();
+    await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     process.exitCode = error.exitCode === 0 ? 0 : USAGE; // it has told why

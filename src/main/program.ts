@@ -2,7 +2,6 @@
 
 import { Command } from 'commander';
 import { escapeLine } from './output/terminal.js';
-import { version } from './version.js';
 
 type Add = (program: Command) => void;
 
@@ -21,6 +20,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   trace: async () => (await import('./commands/trace.js')).addTrace,
   cache: async () => (await import('./commands/cache.js')).addCache,
   stop: async () => (await import('./commands/stop.js')).addStop,
+  version: async () => (await import('./commands/version.js')).addVersion,
 };
 
 /**
@@ -30,7 +30,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
 export async function createProgram(name = ''): Promise<Command> {
   const program = new Command('crfs')
     .description('Start containers without pulling them: stargz and eStargz layers as lower directories.')
-    .version(version)
+    .enablePositionalOptions() // what is the program's own goes first: a command has no --version
+    .option('-V, --version', 'the same as `crfs version`')
     .exitOverride()
     .addHelpText(
       'after',

@@ -9,8 +9,8 @@ import { findProgram } from './program.js';
 
 export const HOST = 'fuse-overlayfs';
 
-/** Throws CRFS_NOT_FOUND without fuse-overlayfs, CRFS_USAGE for a version that does not serve plugins. */
-export async function checkHost(): Promise<void> {
+/** Resolves to its version. Throws CRFS_NOT_FOUND without fuse-overlayfs, CRFS_USAGE for a version that does not serve plugins. */
+export async function checkHost(): Promise<string> {
   const version = await hostVersion();
   const [major = 0, minor = 0] = version.split('.').map(Number);
   if (major >= 2) {
@@ -22,6 +22,7 @@ export async function checkHost(): Promise<void> {
   if (major === 0 && minor < 7) {
     throw new CrfsError('CRFS_USAGE', `${HOST} ${version} is too old for plugins; install one from 0.7 to 1.x`);
   }
+  return version;
 }
 
 async function hostVersion(): Promise<string> {
