@@ -31,6 +31,7 @@ export async function mountWithHost(request: CheckedRequest): Promise<Served> {
   signal.addEventListener('abort', () => host.kill());
   try {
     await (foreground ? untilMounted(mountpoint, HOST, ended) : ended);
+    await said.heard();
     signal.throwIfAborted();
     if (said.unknown !== undefined) {
       throw new CrfsError('CRFS_USAGE', `-o ${said.unknown}: this ${HOST} has no such option`);

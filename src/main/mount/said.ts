@@ -2,6 +2,7 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { setImmediate as turn } from 'node:timers/promises';
 import { CrfsError } from '../errors/error.js';
 import { HOST } from './host.js';
 
@@ -33,6 +34,11 @@ export class Said {
       if (this.#mounted) process.stderr.write(`${line}\n`);
       else this.#kept += `${line}\n`;
     });
+  }
+
+  /** Resolves when all has been read that it had said by now, and that the pipe holds: each turn of the event loop reads. */
+  async heard(): Promise<void> {
+    for (let n = 0; n < 2; n++) await turn(); // the first one may have read before
   }
 
   /** Now that it has mounted, what it says is for whoever has mounted. */
