@@ -17,6 +17,8 @@ export function evaluate(samples: Samples): Goal[] {
   const pull = { workload: 4, what: 'pull and extract', metric: 'time', link: far.name } as const;
   const pulled = samples.median({ ...pull, contender: 'skopeo + umoci' }) ?? fastest(samples, pull);
   const started = (what: string, metric: string): Value => ours({ workload: 4, what, metric, link: far.name });
+  const podman = (contender: string): Value =>
+    of(contender, { workload: 9, what: 'podman run IMAGE echo, first', metric: 'time' });
   const firstByte = { workload: 3, what: 'read all files, cold', files: 'small', readers: 1, layers: 1 } as const;
   const mounts = secondMount(samples);
   return [
@@ -66,6 +68,12 @@ export function evaluate(samples: Samples): Goal[] {
       0.15,
       pulling,
       ratio(started('python3, large imports, first start', 'time'), pulled),
+    ),
+    atMost(
+      'podman run IMAGE echo over a link',
+      0.12,
+      'x podman pull and run',
+      ratio(podman('podman, crfs store'), podman('podman, pull')),
     ),
     atMost('second mount of very many entries', 50, 'ms over a plain mount', scaled(mounts, 1000)),
     ...[far, nearest].map(({ name: link }) => {

@@ -6,6 +6,7 @@ import { drivers } from './drivers.js';
 import { idle } from './idle.js';
 import { large } from './large.js';
 import { parallel } from './parallel.js';
+import { podman } from './podman.js';
 import { read } from './read.js';
 import { start } from './start.js';
 import { walk } from './walk.js';
@@ -24,4 +25,5 @@ export const workloads = {
   6: { title: 'What the daemon costs', run: idle },
   7: { title: 'Large files over a link', run: large },
   8: { title: 'Drivers', run: drivers },
+  9: { title: 'podman run over a link', run: podman },
 } as const satisfies Record<number, Workload>;
