@@ -10,7 +10,7 @@ import type { ExecutionContext } from 'ava';
 import { DRIVERS, type Driver, isServer } from '../../src/main/mount/driver.js';
 import { argumentsOf, processes } from '../../src/main/mount/processes.js';
 import { gone } from '../faults/world.js';
-import { crfs, type Machine, mountingTest, until } from '../tools/machine.js';
+import { crfs, LET_GO, type Machine, mountingTest, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
 import { stop } from '../tools/stop.js';
 import { invoke, layerOf, makeMachine, mountElsewhere, SMALL } from './setting.js';
@@ -120,10 +120,9 @@ for (const driver of DRIVERS) {
     await once(user.stdout, 'data');
     const { code, stderr } = await invoke(machine, ['umount', 'merged']);
     t.is(code, 1);
-    t.regex(
-      stderr,
-      /merged" is mounted in another namespace, that of pid \d+, and stays: .*busy; `crfs umount --lazy` ends it\n$/,
-    );
+    const where = `"${merged}" is mounted in another namespace, that of pid ${hostOf(merged)}, and stays`;
+    const why = `it is in use by sleep (pid ${user.pid}): end that, or run \`crfs umount --lazy\``;
+    t.is(stderr, `crfs: ${where}: ${why}\n`);
     t.is((await invoke(machine, ['umount', '--lazy', 'merged'])).code, 0);
   });
 
@@ -157,3 +156,68 @@ for (const driver of DRIVERS) {
     );
   });
 }
+
+for (const driver of DRIVERS) {
+  test(`of several mounts, each that can be goes, and each that stays is told of, by ${driver}`, async (t) => {
+    const { machine, merged } = await mounted(t, driver);
+    const other = machine.directory('other');
+    t.teardown(() => run('umount', ['-ql', other]).catch(() => undefined));
+    t.is((await invoke(machine, ['mount', 'small.tar.esgz', 'other', '--driver', driver])).code, 0);
+    const user = spawn('sleep', ['1000'], { cwd: merged });
+    t.teardown(() => user.kill());
+    await once(user, 'spawn');
+    const { code, stdout, stderr } = await invoke(machine, ['umount', 'merged', 'nothing', 'other']);
+    t.deepEqual([code, stdout], [1, `${other}: unmounted\n`]);
+    const busy = `"${merged}" stays mounted: it is in use by sleep (pid ${user.pid}): end that, or run \`crfs umount --lazy\``;
+    const nothing = `"${join(machine.root, 'nothing')}" is no mount of layers: nothing is mounted there`;
+    t.is(stderr, `crfs: ${busy}\ncrfs: ${nothing}\n`);
+    const lazy = await invoke(machine, ['umount', '--lazy', '--json', 'merged', 'nothing']);
+    t.deepEqual([lazy.code, lazy.stdout], [1, `[{"mountpoint":"${merged}","isLeft":false}]\n`]);
+  });
+}
+
+test('--all takes away all mounts of a user, served or dead, with a daemon or without, in whatever namespace, and no others', async (t) => {
+  const { machine, layer, merged } = await prepare(t);
+  // in a namespace of mounts of its own: dead mounts are nobody's, and others test what becomes of theirs
+  const holder = spawn('unshare', ['-m', 'sh', '-c', `${LET_GO}\necho ready; exec sleep 100000`], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  t.teardown(() => holder.kill());
+  await once(holder.stdout, 'data');
+  const inside = async (of: Machine, ...args: string[]): Promise<string> =>
+    String(await run('nsenter', ['-t', String(holder.pid), '-m', crfs, ...args], { env: of.env }));
+  t.is(await inside(machine, 'umount', '--all'), 'Nothing is mounted.\n');
+  t.is(await inside(machine, 'umount', '--all', '--json'), '[]\n');
+  const stranger = makeMachine(t);
+  await inside(stranger, 'mount', layer, stranger.directory('merged'));
+  const mount = async (path: string, driver: Driver): Promise<string> => {
+    await inside(machine, 'mount', layer, path, '--driver', driver);
+    return path;
+  };
+  const dead = await mount(machine.directory('dead'), 'overlay');
+  const early = await mount(machine.directory('early'), 'overlay');
+  const asleep = await mount(machine.directory('asleep'), 'fuse-overlayfs');
+  const host = hostOf(dead);
+  process.kill(host, 'SIGKILL');
+  await gone(host);
+  t.is(await inside(machine, 'stop'), 'The daemon has ended; 2 mounts stay, and start another one when read.\n');
+  await mount(merged, 'overlay');
+  const within = await mount(join(merged, 'usr/share'), 'fuse-overlayfs');
+  const away = machine.directory('away');
+  await mountElsewhere(t, machine, layer, away);
+  const elsewhere = `${away}: unmounted, in the mount namespace of pid ${hostOf(away)}`;
+  const here = [within, merged, asleep, early, dead].map((path) => `${path}: unmounted`);
+  t.is(await inside(machine, 'umount', '--all'), `${[...here, elsewhere].join('\n')}\n`);
+  t.is(await inside(stranger, 'umount', '--all'), `${join(stranger.root, 'merged')}: unmounted\n`);
+});
+
+test('umount takes either mountpoints or --all', async (t) => {
+  const machine = makeMachine(t);
+  for (const [args, what] of [
+    [[], 'no mountpoint is named, and --all is not given'],
+    [['--all', 'merged'], '--all takes no mountpoint'],
+  ] as const) {
+    const { code, stderr } = await invoke(machine, ['umount', ...args]);
+    t.deepEqual([code, stderr], [2, `crfs: ${what}; see \`crfs umount --help\`\n`]);
+  }
+});

@@ -1,32 +1,63 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { Command } from 'commander';
+import { CrfsError } from '../errors/error.js';
+import { allMounts } from '../mount/hosts.js';
 import { type Unmounted, unmountLayers } from '../mount/umount.js';
-import { escapeName, toJson } from '../output/terminal.js';
+import { escapeLine, escapeName, toJson } from '../output/terminal.js';
 import { tellingIfSlow } from '../output/waiting.js';
+import { cacheDirectory } from '../settings/directories.js';
 
 const HELP = `
 A mount that was made in another mount namespace of yours, by \`podman unshare\`
-or \`unshare -m\`, is found there.
+or \`unshare -m\`, is found there. Of several, one that stays keeps no other.
 
 Examples:
   crfs umount merged
-  crfs umount --lazy merged`;
+  crfs umount --lazy merged other
+  crfs umount --all`;
+
+interface Given {
+  all?: boolean;
+  lazy?: boolean;
+  json?: boolean;
+}
 
 /** `crfs umount` */
 export function addUmount(program: Command): void {
   program
     .command('umount')
-    .description('take a mount away')
-    .argument('<merged>', 'where it is')
-    .option('--lazy', 'have it go from sight at once, and wholly when nobody uses it any more')
-    .option('--json', 'print JSON')
+    .description('take mounts away')
+    .argument('[merged...]', 'where they are')
+    .option('--all', 'all mounts of yours, in whatever mount namespace, the last one first')
+    .option('--lazy', 'have them go from sight at once, and wholly when nobody uses them any more')
+    .option('--json', 'print JSON, a list')
     .addHelpText('after', HELP)
-    .action(async (merged: string, { lazy = false, json }: { lazy?: boolean; json?: boolean }) => {
-      const unmounted = await tellingIfSlow(`unmounting ${merged}`, unmountLayers(merged, lazy));
-      const { mountpoint, isLeft } = unmounted;
-      process.stdout.write(json ? `${toJson({ mountpoint, isLeft })}\n` : `${render(unmounted)}\n`);
-    });
+    .action(umount);
+}
+
+async function umount(named: readonly string[], { all = false, lazy = false, json = false }: Given): Promise<void> {
+  if (all === named.length > 0) {
+    const what = all ? '--all takes no mountpoint' : 'no mountpoint is named, and --all is not given';
+    throw new CrfsError('CRFS_USAGE', `${what}; see \`crfs umount --help\``);
+  }
+  const unmounted: Unmounted[] = [];
+  const failures: CrfsError[] = [];
+  for (const merged of all ? await allMounts(cacheDirectory()) : named) {
+    try {
+      const one = await tellingIfSlow(`unmounting ${merged}`, unmountLayers(merged, lazy));
+      unmounted.push(one);
+      if (!json) process.stdout.write(`${render(one)}\n`);
+    } catch (error) {
+      if (!(error instanceof CrfsError)) throw error;
+      if (!all || error.code !== 'CRFS_NOT_FOUND') failures.push(error); // else it has just gone by itself
+    }
+  }
+  if (json) process.stdout.write(`${toJson(unmounted.map(({ mountpoint, isLeft }) => ({ mountpoint, isLeft })))}\n`);
+  else if (all && unmounted.length + failures.length === 0) process.stdout.write('Nothing is mounted.\n');
+  const last = failures.pop();
+  for (const { message } of failures) process.stderr.write(`crfs: ${escapeLine(message)}\n`);
+  if (last !== undefined) throw last;
 }
 
 function render({ mountpoint, namespaceOf, isLeft }: Unmounted): string {

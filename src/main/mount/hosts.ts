@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { statSync } from 'node:fs';
+import { askDaemon } from '../daemon/ask.js';
+import { mountsOf } from '../daemon/mountinfo.js';
 import { look } from '../daemon/processes.js';
-import { isServer } from './driver.js';
+import type { Status } from '../daemon/status.js';
+import { driverOf, isServer } from './driver.js';
 import { hasMount } from './entrance.js';
 import { argumentsOf, openFilesOf, processes } from './processes.js';
 
@@ -26,4 +29,24 @@ export function mountsWithoutDaemon(cache: string, known: readonly number[] = []
     .filter(({ pid, name }) => isServer(name) && isOurs(pid) && !known.includes(pid))
     .filter(({ pid }) => openFilesOf(pid).some((path) => path.startsWith(`${cache}/`)) && hasMount(pid))
     .map(({ pid }) => ({ pid, mountpoint: argumentsOf(pid).at(-1) ?? '' }));
+}
+
+/**
+ * The absolute paths of all mounts of layers that use a cache directory, in whatever namespace, and of those by the kernel's
+ * overlay whose server was killed; the last one that was mounted here comes first. Throws CRFS_UNREACHABLE.
+ */
+export async function allMounts(cache: string): Promise<string[]> {
+  const answer = await askDaemon('GET', '/status');
+  const known = answer === undefined ? [] : (JSON.parse(answer) as Status).mounts;
+  const waiting = mountsWithoutDaemon(
+    cache,
+    known.map(({ pid }) => pid),
+  );
+  const here = mountsOf();
+  const served = processes().filter(({ name }) => isServer(name));
+  const isDead = (path: string): boolean => !served.some(({ pid }) => argumentsOf(pid).at(-1) === path);
+  const dead = here.filter((mount) => driverOf(mount) === 'overlay' && isDead(mount.path)).map(({ path }) => path);
+  const paths = [...known, ...waiting].map(({ mountpoint }) => mountpoint).filter((path) => path.startsWith('/'));
+  const place = (path: string): number => here.findLastIndex((mount) => mount.path === path);
+  return [...paths, ...dead].sort((a, b) => place(b) - place(a));
 }

@@ -6,11 +6,11 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { endMount } from '../daemon/ask.js';
 import { mountedAt, mountsOf } from '../daemon/mountinfo.js';
-import { look } from '../daemon/processes.js';
+import { linkOf, look } from '../daemon/processes.js';
 import { CrfsError } from '../errors/error.js';
 import { type Driver, driverOf } from './driver.js';
 import { HOST } from './host.js';
-import { enter, serverElsewhere } from './namespaces.js';
+import { type Elsewhere, enter, serverElsewhere } from './namespaces.js';
 import { type Process, usersOf } from './processes.js';
 
 const MOST_NAMED = 5;
@@ -49,14 +49,15 @@ export async function unmountLayers(merged: string, lazy: boolean): Promise<Unmo
     return { mountpoint, namespaceOf: pid, isLeft: false };
   } catch (error) {
     // a namespace that cannot be entered from here
-    if (!lazy || !(await endMount(pid))) throw staysElsewhere(mountpoint, pid, error as Error);
+    if (!lazy || !(await endMount(pid))) throw staysElsewhere(mountpoint, elsewhere, error as Error);
     return { mountpoint, namespaceOf: pid, isLeft: by === 'overlay' }; // fuse-overlayfs takes its own mount away
   }
 }
 
-function staysElsewhere(mountpoint: string, pid: number, error: Error): CrfsError {
+function staysElsewhere(mountpoint: string, { pid, entrance }: Elsewhere, error: Error): CrfsError {
   const where = `${JSON.stringify(mountpoint)} is mounted in another namespace, that of pid ${pid}, and stays`;
-  return new CrfsError('CRFS_INTERNAL', `${where}: ${error.message}; \`crfs umount --lazy\` ends it`, { cause: error });
+  const why = inTheWay(mountpoint, entrance) ?? `${error.message}; \`crfs umount --lazy\` ends it`;
+  return new CrfsError('CRFS_INTERNAL', `${where}: ${why}`, { cause: error });
 }
 
 /** The absolute path that a mount has in the system's list; it is not touched, as what serves it may be dead, or held up. */
@@ -72,7 +73,7 @@ async function umount(mountpoint: string, driver: Driver, lazy: boolean): Promis
   try {
     await run(umountCommand(mountpoint, driver, lazy));
   } catch (error) {
-    const why = inTheWay(mountpoint) ?? (error as Error).message;
+    const why = inTheWay(mountpoint, process.pid) ?? (error as Error).message;
     throw new CrfsError('CRFS_INTERNAL', `${JSON.stringify(mountpoint)} stays mounted: ${why}`, { cause: error });
   }
 }
@@ -83,11 +84,14 @@ function umountCommand(mountpoint: string, driver: Driver, lazy: boolean): strin
   return ['umount', '--internal-only', '--no-canonicalize', ...(lazy ? ['--lazy'] : []), mountpoint];
 }
 
-/** Who and what keeps a mount from going. */
-function inTheWay(mountpoint: string): string | undefined {
-  const below = mountsOf().find(({ path }) => path.startsWith(`${mountpoint}/`));
+/** Who and what keeps a mount from going, in the mount namespace of the process `entrance`. */
+function inTheWay(mountpoint: string, entrance: number): string | undefined {
+  const below = (look(() => mountsOf(entrance)) ?? []).find(({ path }) => path.startsWith(`${mountpoint}/`));
   if (below !== undefined) return `${JSON.stringify(below.path)} is mounted in it: unmount that first`;
-  const users = usersOf(mountpoint);
+  const namespace = linkOf(entrance, 'ns/mnt');
+  const all = usersOf(mountpoint);
+  const near = all.filter(({ pid }) => linkOf(pid, 'ns/mnt') === namespace); // in others the path may be of something else
+  const users = near.length > 0 ? near : all;
   if (users.length === 0) return undefined;
   const more = users.length > MOST_NAMED ? ` and ${users.length - MOST_NAMED} more` : '';
   const named = users.slice(0, MOST_NAMED).map(({ name, pid }: Process) => `${name} (pid ${pid})`);
