@@ -15,8 +15,12 @@ const LAYER = 'application/vnd.oci.image.layer.v1.tar+gzip';
 const CONFIG = 'application/vnd.oci.image.config.v1+json';
 const TOC_DIGEST = 'containerd.io/snapshot/stargz/toc.digest';
 
-/** Converts tars, the base first, to the layers of an image. */
-export async function imageOf(tars: readonly string[], options: Partial<FileOptions> = {}): Promise<TestImage> {
+/** Converts tars, the base first, to the layers of an image, which is to be run as `config` says (`Env`, `Cmd`, …). */
+export async function imageOf(
+  tars: readonly string[],
+  options: Partial<FileOptions> = {},
+  config: object = {},
+): Promise<TestImage> {
   const layers: Blob[] = [];
   const diffs: string[] = [];
   for (const tar of tars) {
@@ -24,7 +28,7 @@ export async function imageOf(tars: readonly string[], options: Partial<FileOpti
     layers.push({ ...blobOf(LAYER, readFileSync(`${tar}.esgz`)), annotations: { [TOC_DIGEST]: tocDigest } });
     diffs.push(diffId);
   }
-  return withConfig(layers, diffs);
+  return withConfig(layers, diffs, config);
 }
 
 /** The image of the Debian root file system. */
@@ -34,17 +38,17 @@ export async function debianImage(): Promise<TestImage> {
   const diffId = createHash('sha256');
   await pipeline(createReadStream(layer), createGunzip(), diffId);
   const annotations = { [TOC_DIGEST]: tocDigest };
-  return withConfig([{ ...blobOf(LAYER, blob), annotations }], [`sha256:${diffId.digest('hex')}`]);
+  return withConfig([{ ...blobOf(LAYER, blob), annotations }], [`sha256:${diffId.digest('hex')}`], {});
 }
 
-function withConfig(layers: readonly Blob[], diffIds: readonly string[]): TestImage {
-  const config = { architecture: 'amd64', os: 'linux', config: {}, rootfs: { type: 'layers', diff_ids: diffIds } };
+function withConfig(layers: readonly Blob[], diffIds: readonly string[], run: object): TestImage {
+  const config = { architecture: 'amd64', os: 'linux', config: run, rootfs: { type: 'layers', diff_ids: diffIds } };
   return { layers, config: blobOf(CONFIG, Buffer.from(JSON.stringify(config))) };
 }
 
 /** Converts tars to an image and pushes it to `HOST/NAME:TAG`. */
-export async function pushTars(tars: readonly string[], target: string): Promise<TestImage> {
-  const image = await imageOf(tars);
+export async function pushTars(tars: readonly string[], target: string, config: object = {}): Promise<TestImage> {
+  const image = await imageOf(tars, {}, config);
   await pushImage(image, target);
   return image;
 }

@@ -13,6 +13,8 @@ export interface AnyLayerSource extends Omit<LayerSource, 'open'> {
 export interface FoundImage {
   /** The configuration that leads to the very same layers again. */
   readonly resolved: string;
+  /** Of the manifest, where there is one. */
+  readonly digest?: string;
   /** The base layer first. */
   readonly layers: readonly AnyLayerSource[];
   /** The image's config; none for what is no image. */

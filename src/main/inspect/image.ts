@@ -61,7 +61,8 @@ async function lookUp(written: string, workspace: Workspace, platform: string | 
     const bytes = await config();
     return bytes === undefined ? [] : diffIdsOf(bytes, resolved, image.layers.length);
   };
-  return { ...image, resolved, config, diffIds };
+  const digest = place.kind === 'image' ? resolved.slice(resolved.indexOf('@') + 1) : undefined;
+  return { ...image, resolved, ...(digest !== undefined && { digest }), config, diffIds };
 }
 
 /** Reads the TOCs of an image's layers, several at a time: of all, or of the one that `only` names. The base comes first. `written` is what the image was called. */

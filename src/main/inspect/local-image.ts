@@ -31,12 +31,14 @@ export async function findLocalImage(
     await readBlob(await source.openBlob(config), config, CONFIG_LIMIT);
   return {
     resolved: written,
+    digest: found.digest,
     layers: layers.map((layer) => {
       const tocDigest = tocDigestOf(layer, source.name);
       return {
         name: `layer ${layer.digest}`,
         identity: layer.digest,
         digest: layer.digest,
+        size: layer.size,
         ...(tocDigest !== undefined && { tocDigest }),
         open: async () => await source.openBlob(layer),
         openToc: async () => undefined,

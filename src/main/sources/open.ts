@@ -13,8 +13,10 @@ export interface LayerSource {
   readonly name: string;
   /** Says which bytes the blob has: equal identities, equal bytes. Not the digest alone: another host's word for it. */
   readonly identity: string;
-  /** Of the blob, where the manifest names it. */
+  /** Of the blob, where a manifest names it. */
   readonly digest?: string;
+  /** Of the blob, in bytes, where a manifest says it. */
+  readonly size?: number;
   /** The digest that its TOC must have, where the manifest says so. */
   readonly tocDigest?: string;
   open(): Promise<StreamSource>;
@@ -57,6 +59,7 @@ export async function openRemote(
     identity: `${layer.digest} of ${registry}`,
     origin: `${registry}/${repository}`,
     digest: layer.digest,
+    size: layer.size,
     ...(layer.tocDigest === undefined ? {} : { tocDigest: layer.tocDigest }),
     open: async () => await layer.open(),
     openToc: async () => await image.externalToc(layer.digest),

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import type { Command } from 'commander';
+import { presenceOf } from '../cache/presence.js';
+import { CacheLayout } from '../disk/cache-layout.js';
+import { findImage } from '../inspect/image.js';
+import { type ImageSummary, summarise } from '../inspect/summary.js';
+import { Workspace } from '../inspect/workspace.js';
+import { escapeLine, escapeName, toJson } from '../output/terminal.js';
+import { formatBytes, formatTable } from '../output/text.js';
+import { tellingIfSlow } from '../output/waiting.js';
+import { formatPlatform } from '../registry/platform.js';
+import { cacheDirectory } from '../settings/directories.js';
+import { refuseWithoutEffect } from './no-effect.js';
+import { addRegistryOptions, environmentFor, type RegistryGiven } from './registry-options.js';
+import { platformOption, viewedHelp } from './view-options.js';
+
+interface Given extends RegistryGiven {
+  platform?: string;
+  json?: boolean;
+}
+
+type Config = NonNullable<ImageSummary['config']>;
+
+/** The summary of an image, with what the cache has of each layer. */
+type Inspected = Omit<ImageSummary, 'layers'> & {
+  readonly layers: readonly (ImageSummary['layers'][number] & { readonly cached: ReturnType<typeof presenceOf> })[];
+};
+
+/** `crfs inspect` */
+export function addInspect(program: Command): void {
+  const command = program
+    .command('inspect')
+    .description('show how an image wants to be run, of which layers it is, and which of these are lazy')
+    .argument('<config>', viewedHelp)
+    .option(...platformOption);
+  addRegistryOptions(command)
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      '\nNothing but the manifest, the config and the last bytes of each layer is fetched.\n\n' +
+        "Examples:\n  crfs inspect localhost:5000/img:tag\n  crfs inspect --json fedora | jq '.config.env'",
+    )
+    .action(async (written: string, given: Given, self: Command) => {
+      refuseWithoutEffect(self, written);
+      const workspace = new Workspace(environmentFor(given));
+      try {
+        const image = await tellingIfSlow(`looking for ${written}`, findImage(written, workspace, given.platform));
+        const summary = await tellingIfSlow(`looking at the layers of ${written}`, summarise(image));
+        const layout = new CacheLayout(cacheDirectory());
+        const layers = summary.layers.map((layer) => ({ ...layer, cached: presenceOf(layout, layer.identity) }));
+        const inspected = { ...summary, layers };
+        process.stdout.write(given.json ? `${toJson(inspected)}\n` : render(inspected));
+      } finally {
+        await workspace.close();
+      }
+    });
+}
+
+function render({ resolved, digest, config, layers }: Inspected): string {
+  const facts = [
+    ['name', escapeLine(resolved.replace(/@sha256:[0-9a-f]{64}$/, ''))],
+    ...(digest === null ? [] : [['manifest', digest]]),
+    ...(config === null ? [] : configRows(config)),
+  ];
+  const rows = layers.map(({ number, name, digest: blob, format, size, cached }) => [
+    String(number),
+    blob === null ? escapeName(name) : blob.slice('sha256:'.length, 'sha256:'.length + 12),
+    format ?? 'not lazy',
+    formatBytes(size),
+    cached.bytes === 0 ? (cached.indexed ? 'its TOC' : '-') : `${Math.floor((cached.bytes / size) * 100)}%`,
+  ]);
+  const table = formatTable([['LAYER', 'DIGEST', 'FORMAT', 'SIZE', 'CACHED'], ...rows]);
+  const advice = layers.some(({ lazy }) => !lazy)
+    ? 'What is not lazy cannot be mounted: `crfs stargzify` converts the image.\n'
+    : '';
+  return `${formatTable(facts)}\n${table}${advice}`;
+}
+
+function configRows(config: Config): string[][] {
+  const { os, architecture, variant, created, entrypoint, cmd, env, user, workingDirectory, stopSignal } = config;
+  const platform = { os, architecture, ...(variant !== '' && { variant }) };
+  const labels = Object.entries(config.labels).map(([name, value]) => `${name}=${value}`);
+  return [
+    ['config', config.digest],
+    ...textRow('platform', os === '' && architecture === '' ? '' : formatPlatform(platform)),
+    ...textRow('created', created),
+    ...textRow('entrypoint', entrypoint.length === 0 ? '' : JSON.stringify(entrypoint)),
+    ...textRow('cmd', cmd.length === 0 ? '' : JSON.stringify(cmd)),
+    ...listRows('env', env),
+    ...textRow('user', user),
+    ...textRow('workdir', workingDirectory),
+    ...listRows('volumes', config.volumes),
+    ...listRows('ports', config.ports),
+    ...textRow('stop signal', stopSignal),
+    ...listRows('labels', labels),
+  ];
+}
+
+function textRow(name: string, value: string): string[][] {
+  return value === '' ? [] : [[name, escapeLine(value)]];
+}
+
+/** One value a line, and the name before the first. */
+function listRows(name: string, values: readonly string[]): string[][] {
+  return values.map((value, place) => [place === 0 ? name : '', escapeLine(value)]);
+}

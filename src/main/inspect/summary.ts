@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** What an image is, told by its manifest, its config and the footers of its layers: no TOC is read. */
+
+import pLimit from 'p-limit';
+import { digestOf } from '../blob/digest.js';
+import { CrfsError } from '../errors/error.js';
+import { recognise } from '../formats/recognise.js';
+import { type ImageConfig, parseConfig } from '../registry/config.js';
+import type { AnyLayerSource, FoundImage } from './found-image.js';
+
+/** Layers that are looked at at the same time. */
+const AT_ONCE = 16;
+
+export interface LayerSummary {
+  /** 1 is the base. */
+  readonly number: number;
+  readonly name: string;
+  /** Which bytes the blob has, as the cache names it. */
+  readonly identity: string;
+  readonly digest: string | null;
+  /** Bytes of the blob. */
+  readonly size: number;
+  /** Can be mounted: files are fetched as they are read. */
+  readonly lazy: boolean;
+  /** `estargz`, `stargz`; null: of none that can be mounted. */
+  readonly format: string | null;
+  /** What the manifest says of the TOC. */
+  readonly tocDigest: string | null;
+  /** Why it cannot be mounted; null: it can. */
+  readonly why: string | null;
+}
+
+export interface ImageSummary {
+  /** By digest: leads to the very same image again. */
+  readonly resolved: string;
+  /** Of the manifest; null of what is no image. */
+  readonly digest: string | null;
+  /** null of what is no image. */
+  readonly config: (ImageConfig & { readonly digest: string }) | null;
+  /** The base first. */
+  readonly layers: readonly LayerSummary[];
+}
+
+/** Throws what fetching throws, and CRFS_BAD_LAYER for a config that is broken; a layer that is, is told of. */
+export async function summarise(image: FoundImage): Promise<ImageSummary> {
+  const { resolved, digest = null } = image;
+  const [bytes, layers] = await Promise.all([
+    image.config(),
+    pLimit(AT_ONCE).map(image.layers, async (layer, place) => await layerSummary(layer, place + 1)),
+  ]);
+  const config = bytes === undefined ? null : { digest: digestOf(bytes), ...parseConfig(bytes, resolved) };
+  return { resolved, digest, config, layers };
+}
+
+async function layerSummary(layer: AnyLayerSource, number: number): Promise<LayerSummary> {
+  const { name, identity, digest = null, tocDigest = null } = layer;
+  const blob = await layer.open();
+  const facts = { number, name, identity, digest, size: blob.size, tocDigest };
+  try {
+    const { kind } = await recognise(blob);
+    return { ...facts, lazy: true, format: kind, why: null };
+  } catch (error) {
+    if (!(error instanceof CrfsError) || !['CRFS_NOT_STARGZ', 'CRFS_BAD_LAYER'].includes(error.code)) throw error;
+    return { ...facts, lazy: false, format: null, why: error.message };
+  } finally {
+    await blob.close();
+  }
+}
