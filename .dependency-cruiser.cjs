@@ -48,9 +48,10 @@ const FOLDERS = [
     'errors disk blob formats http registry sources index fetch cache workers workers/board workers/index workers/prefetch workers/serve settings version',
   ],
   ['main/mount', 'errors sources daemon'],
+  ['main/run', 'errors disk registry settings daemon mount'],
   [
     'main/commands',
-    'errors disk blob output registry sources images cache workers settings convert inspect version daemon mount',
+    'errors disk blob output registry sources images cache workers settings convert inspect version daemon mount run',
   ],
   ['main/manual'], // of commands that are handed to it, at build time
   ['main', 'errors output version daemon commands'], // cli.ts, where the process begins, and program.ts

@@ -7,9 +7,11 @@ type Add = (program: Command) => void;
 
 /** The commands, in the order of --help. Each is loaded when it is needed: the daemon, for one, starts on its own. */
 const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
+  run: async () => (await import('./commands/run.js')).addRun,
   mount: async () => (await import('./commands/mount.js')).addMount,
   umount: async () => (await import('./commands/umount.js')).addUmount,
   lowerdir: async () => (await import('./commands/lowerdir.js')).addLowerdir,
+  inspect: async () => (await import('./commands/inspect.js')).addInspect,
   ls: async () => (await import('./commands/ls.js')).addLs,
   stat: async () => (await import('./commands/stat.js')).addStat,
   cat: async () => (await import('./commands/cat.js')).addCat,
@@ -30,7 +32,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
 export async function createProgram(name = ''): Promise<Command> {
   const program = new Command('crfs')
     .description('Start containers without pulling them: stargz and eStargz layers as lower directories.')
-    .enablePositionalOptions() // what is the program's own goes first: a command has no --version
+    .enablePositionalOptions() // a command has no --version, and what is behind the image of `run` is for that
     .option('-V, --version', 'the same as `crfs version`')
     .exitOverride()
     .addHelpText(

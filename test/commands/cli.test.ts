@@ -11,7 +11,7 @@ import { run } from '../tools/run.js';
 import { writeTar } from '../tools/tar-writer.js';
 import { imageOf, invoke, layerOf, makeMachine, registryTest, SMALL } from './setting.js';
 
-const OURS = ['mount', 'umount', 'lowerdir', 'ls', 'stat', 'cat', 'verify', 'stargzify'];
+const OURS = ['run', 'mount', 'umount', 'lowerdir', 'inspect', 'ls', 'stat', 'cat', 'verify', 'stargzify'];
 
 test('what makes no sense exits with 2, and help with 0', async (t) => {
   const machine = makeMachine(t);
@@ -31,8 +31,8 @@ test('what is wrong with a command line is told in one line, with where to read 
   t.is(await told('frobnicate'), "crfs: unknown command 'frobnicate'; see `crfs --help`\n");
   t.is(await told('ls', '--new'), "crfs: unknown option '--new'; see `crfs ls --help`\n");
   t.is(
-    await told('umount', 'a', 'b\x1b'),
-    "crfs: too many arguments for 'umount'. Expected 1 argument but got 2; see `crfs umount --help`\n",
+    await told('trace', 'a', 'b\x1b'),
+    "crfs: too many arguments for 'trace'. Expected 1 argument but got 2; see `crfs trace --help`\n",
   );
 });
 

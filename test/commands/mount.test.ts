@@ -94,7 +94,10 @@ for (const driver of DRIVERS) {
     t.is(readFileSync(join(merged, 'bin/tool'), 'utf8'), 'run\n');
     writeFileSync(join(merged, 'bin/new'), 'new');
     t.is(readFileSync(join(upper, 'bin/new'), 'utf8'), 'new');
-    t.is((await invoke(machine, ['umount', '--json', 'merged'])).stdout, `[{"mountpoint":"${merged}","isLeft":false}]\n`);
+    t.is(
+      (await invoke(machine, ['umount', '--json', 'merged'])).stdout,
+      `[{"mountpoint":"${merged}","isLeft":false}]\n`,
+    );
   });
 }
 

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import type { Command } from 'commander';
+import { Interruption } from '../errors/interrupted.js';
+import { findImage } from '../inspect/image.js';
+import { Workspace } from '../inspect/workspace.js';
+import { tellingIfSlow } from '../output/waiting.js';
+import { type ImageConfig, parseConfig } from '../registry/config.js';
+import { parsePlatform } from '../registry/platform.js';
+import { attend } from '../run/attend.js';
+import { makeRunDirectory } from '../run/directory.js';
+import { mounterFor } from '../run/mounter.js';
+import { podman } from '../run/podman.js';
+import { argumentsOf, imageVolumes, type RunRequest } from '../run/request.js';
+import { canonicalConfiguration } from '../sources/configuration.js';
+import { refuseWithoutEffect } from './no-effect.js';
+import { addRegistryOptions, environmentFor, type RegistryGiven } from './registry-options.js';
+import { configurationHelp, platformOption } from './view-options.js';
+
+interface Given extends RegistryGiven {
+  interactive?: boolean;
+  tty?: boolean;
+  env?: string[];
+  volume?: string[];
+  workdir?: string;
+  user?: string;
+  entrypoint?: string;
+  network?: string;
+  name?: string;
+  option?: string[];
+  platform?: string;
+}
+
+const HELP = `
+The image is mounted in a directory of its own, and podman runs the container
+there: as the image says it is to be run, where options do not say otherwise.
+What it changes goes with it, as by \`podman run --rm\`. The exit code is the
+container's.
+
+Examples:
+  crfs run localhost:5000/img:tag
+  crfs run -it fedora bash
+  crfs run -e DEBUG=1 -v ./data:/data -o --memory=1g localhost:5000/img:tag`;
+
+/** `crfs run` */
+export function addRun(program: Command): void {
+  const command = program
+    .command('run')
+    .description('run a container of an image, without pulling that')
+    .argument('<config>', configurationHelp)
+    .argument('[command...]', "what to run, instead of the image's own command; all behind the image is for it")
+    .passThroughOptions()
+    .option('-i, --interactive', 'pass standard input on')
+    .option('-t, --tty', 'give it a terminal')
+    .option('-e, --env <name[=value]>', 'set a variable, or pass it on from here; may be given again', collect)
+    .option('-v, --volume <source:dir[:options]>', 'show a directory of this machine; may be given again', collect)
+    .option('-w, --workdir <dir>', 'the working directory')
+    .option('-u, --user <user[:group]>', 'names or numbers')
+    .option('--entrypoint <command>', "instead of the image's: a word, or a list of words in JSON")
+    .option('--network <network>', 'host, none, or what else podman knows')
+    .option('--name <name>', 'of the container')
+    .option('-o, --option <option>', 'a further option of `podman run`, as -o --memory=1g; may be given again', collect)
+    .option(...platformOption);
+  addRegistryOptions(command).addHelpText('after', HELP).action(runImage);
+}
+
+function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}
+
+async function runImage(written: string, words: readonly string[], given: Given, command: Command): Promise<void> {
+  refuseWithoutEffect(command, written);
+  const environment = environmentFor(given);
+  const { configuration, config } = await tellingIfSlow(`looking for ${written}`, lookUp(written, given, environment));
+  const request = requestOf(written, config, words, given);
+  argumentsOf(request); // what is wrong with it is told before anything is mounted
+  imageVolumes(request);
+  const mounter = mounterFor();
+  const { signal } = new Interruption();
+  const directory = await makeRunDirectory(mounter);
+  try {
+    const mounting = mounter.mount(directory, { configuration, environment, signal });
+    await tellingIfSlow(`mounting ${written}`, mounting);
+    process.exitCode = await attend(podman.command(request, directory), podman, directory);
+  } finally {
+    await mounter.remove(directory);
+  }
+}
+
+/** What to mount, and how its image wants to be run; of what is no image, nothing is known. */
+async function lookUp(
+  written: string,
+  { platform }: Given,
+  environment: ReturnType<typeof environmentFor>,
+): Promise<{ readonly configuration: string; readonly config: ImageConfig }> {
+  const workspace = new Workspace(environment);
+  try {
+    const wanted = platform === undefined ? undefined : parsePlatform(platform);
+    const configuration = await canonicalConfiguration(written, () => workspace.client(), wanted);
+    const bytes = await (await findImage(configuration, workspace, undefined)).config();
+    return { configuration, config: parseConfig(bytes ?? Buffer.from('{}'), written) };
+  } finally {
+    await workspace.close();
+  }
+}
+
+function requestOf(image: string, config: ImageConfig, command: readonly string[], given: Given): RunRequest {
+  const { interactive = false, tty = false, env = [], volume: volumes = [], option: options = [] } = given;
+  const { workdir, user, entrypoint, network, name } = given;
+  return { image, config, command, interactive, tty, env, volumes, workdir, user, entrypoint, network, name, options };
+}
