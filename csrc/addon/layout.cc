@@ -115,7 +115,13 @@ Napi::Object Layout(Napi::Env env) {
                                       {"openedLayers", OFFSET(crfs_message, opened.layers)},
                                       {"layerIndexNumber", OFFSET(crfs_message, layer_index.number)},
                                       {"layerIndexDigest", OFFSET(crfs_message, layer_index.digest)},
-                                      {"errorErrno", OFFSET(crfs_message, error.error)}}));
+                                      {"errorErrno", OFFSET(crfs_message, error.error)},
+                                      {"storedSource", OFFSET(crfs_message, describe.source)},
+                                      {"fetchOffset", OFFSET(crfs_message, fetch.offset)},
+                                      {"fetchSize", OFFSET(crfs_message, fetch.size)},
+                                      {"referLess", OFFSET(crfs_message, refer.less)},
+                                      {"describedSize", OFFSET(crfs_message, described.size)},
+                                      {"referredUses", OFFSET(crfs_message, referred.uses)}}));
   layout.Set("constants", Numbers(env, {{"indexVersion", CRFS_INDEX_VERSION},
                                         {"nameLimit", CRFS_NAME_LIMIT},
                                         {"pathLimit", CRFS_PATH_LIMIT},
@@ -147,7 +153,13 @@ Napi::Object Layout(Napi::Env env) {
                                         {"opened", CRFS_OPENED},
                                         {"layerIndex", CRFS_LAYER_INDEX},
                                         {"busy", CRFS_BUSY},
-                                        {"error", CRFS_ERROR}}));
+                                        {"error", CRFS_ERROR},
+                                        {"describe", CRFS_DESCRIBE},
+                                        {"fetch", CRFS_FETCH},
+                                        {"refer", CRFS_REFER},
+                                        {"described", CRFS_DESCRIBED},
+                                        {"fetched", CRFS_FETCHED},
+                                        {"referred", CRFS_REFERRED}}));
   layout.Set("environment", Names(env, crfs_environment_names));
   layout.Set("indexMagic", Napi::BigInt::New(env, static_cast<uint64_t>(CRFS_INDEX_MAGIC)));
   layout.Freeze();

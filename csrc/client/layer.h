@@ -28,6 +28,7 @@ struct crfs_layer {
   struct crfs_source *source;
   uint32_t place;   /* in the source; 0 is the base */
   uint32_t ordinal; /* of the layers that the session was ever given */
+  uint32_t slot;    /* the front end's own: where it has the layer among all that it shows */
   uint32_t number;  /* in requests to the daemon of now; the session guards it */
   uint32_t later;   /* the same for the next daemon, while a connection is being renewed */
   const void *map;

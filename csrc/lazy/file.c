@@ -187,7 +187,7 @@ static int ask(struct crfs_file *file, struct crfs_connection *connection, uint3
                                       .first = wanted.first,
                                       .count = wanted.end - wanted.first,
                                       .asker = attempt->asker};
-  int error = crfs_ask(connection, &request, file->channel->session->contact.timeout_ns, &attempt->deadline_ns);
+  int error = crfs_ask(connection, &request, file->layer->source->session->contact.timeout_ns, &attempt->deadline_ns);
   if (error == CRFS_ASK_GONE || error == EAGAIN)
     return EAGAIN;
   uint64_t waited = crfs_now_ns() - attempt->start_ns;
@@ -250,7 +250,7 @@ int crfs_file_take(struct crfs_file *file, uint64_t offset, uint64_t size, const
       .wanted = {.first = chunk_of(file, offset), .end = chunk_of(file, offset + size - 1) + 1},
       .asker = asker,
       .start_ns = now,
-      .deadline_ns = now + file->channel->session->contact.timeout_ns,
+      .deadline_ns = now + file->layer->source->session->contact.timeout_ns,
   };
   for (int round = 0; round <= CRFS_REPEATS; round++) {
     int error = try_once(file, &attempt, round, content);

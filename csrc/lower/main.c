@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* crfs-lower: mounts layers with the kernel's overlay, and serves what that reads of them. `crfs mount` runs it. */
+/* crfs-lower: mounts layers with the kernel's overlay, and serves what that reads of them; or mounts a store of layers.
+ * `crfs mount` and `crfs store` run it. */
 
 #include "client/report.h"
 #include "lazy/answer.h"
 #include "lower/handover.h"
 #include "lower/server.h"
 #include "shared/mount-api.h"
+#include "store/server.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,18 +26,32 @@
 static const char usage[] =
     "usage: crfs-lower [--foreground] [--lower DIR]... [--upper DIR --work DIR] [--option NAME[=VALUE]]... "
     "CONFIG MERGED\n"
+    "       crfs-lower --store SECONDS [--foreground] DIR\n"
     "       crfs-lower --version\n"
-    "Mounts the layers of CONFIG at MERGED with the kernel's overlay, and serves them. All paths are absolute.\n"
-    "With --version, tells that of libfuse.\n"
-    "For people there is `crfs mount`.\n";
+    "Mounts the layers of CONFIG at MERGED with the kernel's overlay, and serves them; or a store of layers at DIR, "
+    "where\n"
+    "a look-up waits so long for a registry. With --version, tells that of libfuse. All paths are absolute.\n"
+    "For people there are `crfs mount` and `crfs store`.\n";
 
 #define WRONG_USAGE 2
+#define LONGEST_PATIENCE 3600 /* seconds */
+
+/* Seconds in decimal. Returns whether they are. */
+static int parse_patience(const char *text, uint64_t *patience_ns) {
+  char *end;
+  const double seconds = strtod(text, &end);
+  *patience_ns = seconds >= 0 && seconds <= LONGEST_PATIENCE ? (uint64_t)(seconds * 1e9) : 0;
+  return end != text && *end == '\0' && *patience_ns > 0;
+}
 
 static int parse(struct crfs_service *service, int argc, char **argv) {
-  static const struct option known[] = {
-      {"foreground", no_argument, NULL, 'f'},   {"lower", required_argument, NULL, 'l'},
-      {"upper", required_argument, NULL, 'u'},  {"work", required_argument, NULL, 'w'},
-      {"option", required_argument, NULL, 'o'}, {NULL, 0, NULL, 0}};
+  static const struct option known[] = {{"foreground", no_argument, NULL, 'f'},
+                                        {"lower", required_argument, NULL, 'l'},
+                                        {"upper", required_argument, NULL, 'u'},
+                                        {"work", required_argument, NULL, 'w'},
+                                        {"option", required_argument, NULL, 'o'},
+                                        {"store", required_argument, NULL, 's'},
+                                        {NULL, 0, NULL, 0}};
   const char **below = calloc((size_t)argc + 1, sizeof *below);
   const char **paths = calloc((size_t)argc + 1, sizeof *paths);
   char **options = calloc((size_t)argc + 1, sizeof *options);
@@ -60,13 +76,20 @@ static int parse(struct crfs_service *service, int argc, char **argv) {
     case 'o':
       options[count++] = optarg;
       break;
+    case 's':
+      if (!parse_patience(optarg, &service->patience_ns))
+        return -1;
+      break;
     default:
       return -1;
     }
-  if (argc - optind != 2 || argv[optind + 1][0] != '/' || (service->upper == NULL) != (service->work == NULL))
+  const int is_store = service->patience_ns > 0;
+  if (argc - optind != (is_store ? 1 : 2) || argv[argc - 1][0] != '/' ||
+      (service->upper == NULL) != (service->work == NULL) || (is_store && needed + count > 0))
     return -1;
-  paths[needed++] = service->asked = argv[optind];
-  paths[needed] = service->merged = argv[optind + 1];
+  if (!is_store)
+    paths[needed++] = service->asked = argv[optind];
+  paths[needed] = service->merged = argv[argc - 1];
   service->below = below;
   service->paths = paths;
   service->options = options;
@@ -75,12 +98,12 @@ static int parse(struct crfs_service *service, int argc, char **argv) {
 
 /* Begins anew with what `crfs mount` tells in the environment, unless it did: /proc/PID/environ shows that to others,
  * and it only shows what a program began with. */
-static void introduce_itself(char **argv) {
+static void introduce_itself(const char *driver, char **argv) {
   char namespace[64] = "", program[PATH_MAX] = "";
   if (getenv("CRFS_MOUNT_NAMESPACE") != NULL || readlink("/proc/self/ns/mnt", namespace, sizeof namespace - 1) < 0 ||
       readlink("/proc/self/exe", program, sizeof program - 1) < 0)
     return;
-  setenv("CRFS_MOUNT_DRIVER", "overlay", 1);
+  setenv("CRFS_MOUNT_DRIVER", driver, 1);
   setenv("CRFS_MOUNT_NAMESPACE", namespace, 1);
   execv(program, argv);
 }
@@ -98,7 +121,7 @@ static void serve(const struct crfs_service *service, int socket) {
   sigemptyset(&none);
   setsid();
   sigprocmask(SIG_SETMASK, &none, NULL);
-  exit((int)crfs_server_run(service, socket));
+  exit((int)(service->asked == NULL ? crfs_store_run : crfs_server_run)(service, socket));
 }
 
 static int status_of(pid_t child) {
@@ -130,7 +153,7 @@ int main(int argc, char **argv) {
     fputs(usage, stderr);
     return WRONG_USAGE;
   }
-  introduce_itself(argv);
+  introduce_itself(service.asked == NULL ? "store" : "overlay", argv);
   const char *merged = service.merged;
   int at = open(merged, O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (at < 0)

@@ -24,10 +24,10 @@ static void unescape(char *path) {
   *out = '\0';
 }
 
-/* The mountpoint of LINE of mountinfo, if it is a mount of layers; else NULL. Cuts LINE up. */
+/* The mountpoint of LINE of mountinfo, if it is a mount of layers, or a store; else NULL. Cuts LINE up. */
 static char *mountpoint_of_layers(char *line) {
   char *rest = line, *path = NULL;
-  if (strstr(line, " - overlay crfs ") == NULL)
+  if (strstr(line, " - overlay crfs ") == NULL && strstr(line, " - fuse.crfs crfs ") == NULL)
     return NULL;
   for (int field = 0; field < 5; field++)
     path = strsep(&rest, " ");

@@ -15,14 +15,14 @@ static const struct crfs_node empty = {.inode = ROOT + 1}, objects = {.inode = R
 #define SHARD 0x100u /* and one byte: the node of a directory among the objects */
 
 uint64_t crfs_node_number(struct crfs_node node) {
-  const uint64_t layer = node.layer == NULL ? 0 : (uint64_t)node.layer->place + 1;
+  const uint64_t layer = node.layer == NULL ? 0 : (uint64_t)node.layer->slot + 1;
   return layer << 32 | node.inode | (node.whiteout ? WHITEOUT_BIT : 0);
 }
 
 int crfs_node_of(const struct crfs_tree *tree, uint64_t number, struct crfs_node *node) {
   const uint64_t layer = number >> 32;
   *node = (struct crfs_node){.inode = (uint32_t)number & ~WHITEOUT_BIT, .whiteout = (number & WHITEOUT_BIT) != 0};
-  if (layer > tree->count)
+  if (layer > __atomic_load_n(&tree->count, __ATOMIC_ACQUIRE))
     return 0;
   if (layer == 0)
     return !node->whiteout &&

@@ -16,7 +16,7 @@ struct crfs_node {
   int whiteout; /* what is not there, in the name of the inode */
 };
 
-/* A node's number has the place of its layer + 1 in its upper half, and the inode in its lower one. */
+/* A node's number has the slot of its layer + 1 in its upper half, and the inode in its lower one. */
 uint64_t crfs_node_number(struct crfs_node node);
 
 /* Fills in NODE with what NUMBER stands for. Returns whether there is such a node. */

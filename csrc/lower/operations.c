@@ -209,6 +209,10 @@ static void init(void *userdata, struct fuse_conn_info *connection) {
  * never asks again. */
 static void survey(struct crfs_lower *lower) {
   static const char acl[] = "system.posix_acl_";
+  if (lower->tree.below == NULL) { /* layers come later, and may have anything */
+    lower->has_attributes = lower->has_acls = 1;
+    return;
+  }
   lower->has_attributes = lower->tree.count > 1 || lower->tree.below[0] != NULL; /* for directories that are opaque */
   for (uint32_t place = 0; place < lower->tree.count; place++) {
     const struct crfs_index_view *index = &lower->tree.layers[place]->index;
@@ -221,23 +225,29 @@ static void survey(struct crfs_lower *lower) {
   }
 }
 
-struct fuse_session *crfs_lower_begin(struct crfs_lower *lower, int device) {
-  static const struct fuse_lowlevel_ops operations = {
-      .init = init,
-      .lookup = lookup,
-      .getattr = getattr,
-      .readlink = readlink_of,
-      .open = refuse_open,
-      .opendir = refuse_open,
-      .readdirplus = readdirplus,
-      .read = read_file,
-      .getxattr = getxattr_of,
-      .listxattr = listxattr_of,
-  };
+const struct fuse_lowlevel_ops crfs_lower_operations = {
+    .init = init,
+    .lookup = lookup,
+    .getattr = getattr,
+    .readlink = readlink_of,
+    .open = refuse_open,
+    .opendir = refuse_open,
+    .readdirplus = readdirplus,
+    .read = read_file,
+    .getxattr = getxattr_of,
+    .listxattr = listxattr_of,
+};
+
+struct fuse_session *crfs_lower_begin_with(struct crfs_lower *lower, const struct fuse_lowlevel_ops *operations,
+                                           int device) {
   survey(lower);
   crfs_contents_begin(&lower->contents, &lower->tree);
   crfs_buffers_begin(&lower->buffers);
   crfs_repeats_begin(&lower->repeats);
   crfs_recent_begin(&lower->recent, crfs_session_channel(&lower->tree.session));
-  return crfs_answer_begin(&operations, lower, device);
+  return crfs_answer_begin(operations, lower, device);
+}
+
+struct fuse_session *crfs_lower_begin(struct crfs_lower *lower, int device) {
+  return crfs_lower_begin_with(lower, &crfs_lower_operations, device);
 }

@@ -15,6 +15,7 @@
 
 #include <semaphore.h>
 
+struct fuse_lowlevel_ops;
 struct fuse_session;
 
 struct crfs_lower {
@@ -34,5 +35,13 @@ struct crfs_lower {
 
 /* Prepares LOWER, whose tree is loaded, and returns what answers requests from DEVICE, or NULL. */
 struct fuse_session *crfs_lower_begin(struct crfs_lower *lower, int device);
+
+/* The answers to all that is asked of layers. */
+extern const struct fuse_lowlevel_ops crfs_lower_operations;
+
+/* The same as crfs_lower_begin by OPERATIONS, which know of more than layers, and get a structure that begins with
+ * LOWER. */
+struct fuse_session *crfs_lower_begin_with(struct crfs_lower *lower, const struct fuse_lowlevel_ops *operations,
+                                           int device);
 
 #endif

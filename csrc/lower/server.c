@@ -9,6 +9,7 @@
 #include "lower/lowers.h"
 #include "lower/namespace.h"
 #include "lower/operations.h"
+#include "lower/process.h"
 #include "shared/mount-api.h"
 
 #include <errno.h>
@@ -16,7 +17,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,12 +31,6 @@ static int enter_layers(int root, const char *merged) {
   if (at >= 0)
     close(at);
   return result;
-}
-
-/* Takes what is mounted there in this namespace away again: an overlay holds what it needs of it. */
-static void leave_layers(const char *merged) {
-  if (chdir("/") == 0)
-    umount2(merged, MNT_DETACH | UMOUNT_NOFOLLOW);
 }
 
 /* Whether this kernel, and these rights, take stubs: since Linux 6.16. Tried with what is in the directory that is
@@ -96,7 +90,7 @@ static int make_overlay_of(int root, const struct crfs_service *service, struct 
     crfs_fail(failure, errno, "cannot mount a FUSE file system: %s", strerror(errno));
   else
     made = make_overlay(service, lower, failure);
-  leave_layers(service->merged);
+  crfs_process_leave(service->merged); /* an overlay holds what it needs of it */
   return made;
 }
 
@@ -144,23 +138,6 @@ static void *make_stubs(void *argument) {
   return NULL;
 }
 
-/* Files that are read are kept open: as many as this process may have. */
-static void raise_limit(void) {
-  struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-    return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-/* Lets go of the terminal, or the pipe, of whoever started it. */
-static void leave_output(void) {
-  int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-    dup2(nothing, fd);
-  close(nothing);
-}
-
 enum crfs_end crfs_server_run(const struct crfs_service *service, int socket) {
   static struct crfs_lower lower;
   static struct crfs_loop loop;
@@ -175,7 +152,7 @@ enum crfs_end crfs_server_run(const struct crfs_service *service, int socket) {
     return CRFS_NO_LAYERS;
   }
   crfs_damage_watch(service->asked);
-  raise_limit();
+  crfs_process_raise_limit();
   int root = make_mount(service, &lower, &loop, &failure);
   if (root < 0) {
     crfs_report(service->merged, &failure);
@@ -186,9 +163,9 @@ enum crfs_end crfs_server_run(const struct crfs_service *service, int socket) {
   if (handed < 0)
     return CRFS_NO_OVERLAY;
   crfs_handover_wait(socket);
-  leave_layers(service->merged); /* what came here where mounts are shared: this process would keep it */
+  crfs_process_leave(service->merged); /* what came here where mounts are shared: this process would keep it */
   if (!service->foreground)
-    leave_output();
+    crfs_process_leave_output();
   sem_init(&lower.gone, 0, 0);
   int makes = lower.wants_stubs && pthread_create(&maker, NULL, make_stubs, &lower) == 0;
   crfs_loop_join(&loop);

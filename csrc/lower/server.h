@@ -5,11 +5,15 @@
 #ifndef CRFS_LOWER_SERVER_H
 #define CRFS_LOWER_SERVER_H
 
+#include <stdint.h>
+
 /* What to serve, and where. */
 struct crfs_service {
-  const char *asked;  /* the configuration: a local file by its absolute path, else what the daemon is to resolve */
-  const char *merged; /* the mountpoint, an absolute path */
-  int foreground;     /* it goes on to report on stderr */
+  const char *asked; /* the configuration: a local file by its absolute path, else what the daemon is to resolve; NULL:
+                        a store, of what it will be asked for */
+  uint64_t patience_ns;     /* of a store: how long a look-up waits */
+  const char *merged;       /* the mountpoint, an absolute path */
+  int foreground;           /* it goes on to report on stderr */
   const char *const *below; /* directories below the layers, the topmost first; ended by NULL */
   const char *upper, *work; /* both, or NULL */
   const char *const *paths; /* all of these that may be paths, ended by NULL */

@@ -27,7 +27,7 @@ static int load(struct crfs_tree *tree, const char *asked, struct crfs_failure *
     if (layer == NULL)
       return crfs_fail(failure, ENOMEM, "out of memory");
     layer->source = source;
-    layer->place = place;
+    layer->place = layer->slot = place;
     if (crfs_session_add(layer, failure) < 0)
       return -1;
     tree->layers[place] = layer;
@@ -143,6 +143,8 @@ static int hides(const struct crfs_layer *layer, const char *path, size_t length
 static int is_below(const struct crfs_tree *tree, const struct crfs_layer *layer, const char *path, size_t length) {
   if (hides(layer, path, length))
     return 0;
+  if (tree->below == NULL)
+    return 1;
   for (uint32_t place = layer->place; place-- > 0;) {
     const struct crfs_layer *lower = tree->layers[place];
     if (at(lower, path, length) != NULL)

@@ -12,9 +12,10 @@
 
 struct crfs_tree {
   struct crfs_session session;
-  struct crfs_layer **layers; /* by their places: 0 is the base */
+  struct crfs_layer **layers; /* by their slots, which are their places: 0 is the base */
   uint32_t count;
-  const char *const *below; /* directories below the layers, the topmost first; ended by NULL */
+  const char *const *below; /* directories below the layers, the topmost first; ended by NULL. NULL itself: each layer
+                               is for somebody else to stack, and anything may be below */
 };
 
 /* Has the daemon open what the configuration ASKED names, for a mount at MOUNTPOINT, with the directories BELOW it,

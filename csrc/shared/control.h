@@ -13,6 +13,12 @@
  *                                                     ERROR        error, text: one line for a person
  *   HERE   (no answer)
  *
+ * and of a source that is one layer of an image, whoever shows it in a store:
+ *
+ *   DESCRIBE  source                                  DESCRIBED    size, text: for containers-storage
+ *   FETCH     source, offset, size                    FETCHED      fd: the blob
+ *   REFER     source, change, text                    REFERRED     uses
+ *
  * The text of HELLO is a list, each part ended by a NUL: where the front end mounts, for people to read; the directory
  * that relative paths start from; and then, as NAME=value, what is set of the variables in environment.h. By these, and
  * by no environment of its own, the daemon finds credentials, proxies and policy for this mount.
@@ -27,6 +33,11 @@
  * OPEN asks for a configuration, and carries the blob where that names a local file: the mount opens it, with its own
  * rights and in its own mount namespace; the text is then the file's absolute path. The text of ERROR does not repeat
  * the configuration, which the mount prints before it.
+ *
+ * DESCRIBE asks how many bytes the layer's blob has, and for the JSON by which containers-storage takes a layer from a
+ * store. FETCH has the bytes [offset, offset + size) of the blob be in the file whose descriptor it brings. REFER says
+ * that containers-storage uses the layer once more, or once less, by the configuration in the text: what it uses stays
+ * in the cache, on the disk, as long as `uses` is above 0.
  *
  * A mount that comes back after the daemon died asks for the text and the digests that it was told first, and gets
  * these or an error, never something else.
@@ -57,6 +68,12 @@ enum crfs_message_type {
   CRFS_LAYER_INDEX = 7,
   CRFS_BUSY = 8,
   CRFS_ERROR = 9,
+  CRFS_DESCRIBE = 10,
+  CRFS_FETCH = 11,
+  CRFS_REFER = 12,
+  CRFS_DESCRIBED = 13,
+  CRFS_FETCHED = 14,
+  CRFS_REFERRED = 15,
 };
 
 struct crfs_message_hello {
@@ -92,7 +109,31 @@ struct crfs_message_error {
   uint32_t error; /* an errno */
 };
 
-/* BUSY and HERE have no fields. What a message does not use is zero. */
+struct crfs_message_describe {
+  uint32_t source; /* first, as in the two that follow */
+};
+
+struct crfs_message_fetch {
+  uint32_t source;
+  uint32_t reserved;
+  uint64_t offset;
+  uint64_t size;
+};
+
+struct crfs_message_refer {
+  uint32_t source;
+  uint32_t less; /* 0: used once more; 1: once less */
+};
+
+struct crfs_message_described {
+  uint64_t size; /* bytes of the blob */
+};
+
+struct crfs_message_referred {
+  uint32_t uses;
+};
+
+/* BUSY, HERE and FETCHED have no fields. What a message does not use is zero. */
 struct crfs_message {
   uint32_t type;
   uint32_t text_length; /* bytes that follow; no terminating NUL */
@@ -104,6 +145,11 @@ struct crfs_message {
     struct crfs_message_layer layer;
     struct crfs_message_layer_index layer_index;
     struct crfs_message_error error;
+    struct crfs_message_describe describe;
+    struct crfs_message_fetch fetch;
+    struct crfs_message_refer refer;
+    struct crfs_message_described described;
+    struct crfs_message_referred referred;
   };
 };
 

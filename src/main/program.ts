@@ -10,6 +10,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   run: async () => (await import('./commands/run.js')).addRun,
   mount: async () => (await import('./commands/mount.js')).addMount,
   umount: async () => (await import('./commands/umount.js')).addUmount,
+  store: async () => (await import('./commands/store.js')).addStore,
   lowerdir: async () => (await import('./commands/lowerdir.js')).addLowerdir,
   inspect: async () => (await import('./commands/inspect.js')).addInspect,
   ls: async () => (await import('./commands/ls.js')).addLs,

@@ -67,6 +67,12 @@ export interface Layout {
     | 'layerIndexNumber'
     | 'layerIndexDigest'
     | 'errorErrno'
+    | 'storedSource'
+    | 'fetchOffset'
+    | 'fetchSize'
+    | 'referLess'
+    | 'describedSize'
+    | 'referredUses'
   >;
   readonly constants: Readonly<
     Record<
@@ -101,7 +107,13 @@ export interface Layout {
       | 'opened'
       | 'layerIndex'
       | 'busy'
-      | 'error',
+      | 'error'
+      | 'describe'
+      | 'fetch'
+      | 'refer'
+      | 'described'
+      | 'fetched'
+      | 'referred',
       number
     >
   >;

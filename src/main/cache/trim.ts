@@ -5,6 +5,7 @@ import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { CacheLayout, Kind } from '../disk/cache-layout.js';
 import { type CacheFile, cacheFiles } from './list.js';
+import { filesOf, readReferences } from './references.js';
 import { removeStubs } from './stubs.js';
 
 /** By default, the limit is the size of the file system, divided by this. */
@@ -39,7 +40,8 @@ export interface Trimmed {
 }
 
 /**
- * Removes what was not used for longest until the cache takes at most `limit` bytes. Of a cache with mounts, files in
+ * Removes what was not used for longest until the cache takes at most `limit` bytes. What containers-storage refers to stays
+ * (references.ts). Of a cache with mounts, files in
  * `pinned` stay, or all that some mount could need, where that is unknown; contents of files may go at any time: whoever
  * has one open keeps it, and whoever wants it next has it filled again. Where mounts need so much that little or nothing
  * of the limit is left, a part of it is for contents all the same: a cache that kept none would fill every file at every
@@ -52,11 +54,13 @@ export async function trim(
 ): Promise<Trimmed> {
   const removable: CacheFile[] = [];
   const fresh = Date.now() - FRESH_MS;
+  const referenced = new Set(readReferences(layout).flatMap((reference) => filesOf(layout, reference)));
   let left = 0;
   let needed = 0;
   for await (const file of cacheFiles(layout)) {
     left += file.bytes;
-    const wanted = pinned && (pinned === 'unknown' || pinned.has(file.path) || file.used >= fresh);
+    const mounted = pinned && (pinned === 'unknown' || pinned.has(file.path) || file.used >= fresh);
+    const wanted = mounted || referenced.has(file.path);
     if (ANY_TIME.has(file.kind) || !wanted) removable.push(file);
     else needed += file.bytes;
   }

@@ -6,7 +6,7 @@ import { sizeLimit, type Trimmed, trim } from '../cache/trim.js';
 import { verifyCache } from '../cache/verify.js';
 import { askDaemon } from '../daemon/ask.js';
 import { lockDaemon } from '../daemon/lock.js';
-import type { Status } from '../daemon/status.js';
+import { type Status, serversOf } from '../daemon/status.js';
 import { CacheLayout, kinds } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
 import { mountsWithoutDaemon } from '../mount/hosts.js';
@@ -70,7 +70,7 @@ async function du(layout: CacheLayout): Promise<[object, string]> {
  */
 async function trimTo(layout: CacheLayout, limit: number): Promise<Trimmed> {
   const status = await askDaemon('GET', '/status');
-  const known = status === undefined ? [] : (JSON.parse(status) as Status).mounts.map(({ pid }) => pid);
+  const known = status === undefined ? [] : serversOf(JSON.parse(status) as Status);
   if (mountsWithoutDaemon(cacheDirectory(), known).length > 0) return await trim(layout, limit, 'unknown');
   const answer = await askDaemon('POST', `/cache/trim?to=${limit}`, TRIMS_WITHIN_MS);
   if (answer !== undefined) return JSON.parse(answer) as Trimmed;

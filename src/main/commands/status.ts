@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { askDaemon } from '../daemon/ask.js';
 import { linkOf } from '../daemon/processes.js';
-import type { Status } from '../daemon/status.js';
+import { type Status, serversOf } from '../daemon/status.js';
 import { CrfsError } from '../errors/error.js';
 import { mountsWithoutDaemon } from '../mount/hosts.js';
 import { escapeLine, escapeName } from '../output/terminal.js';
@@ -90,7 +90,8 @@ function render(status: Status): string {
     ['log', escapeLine(status.log)],
   ]);
   const known = mounts.map((mount) => renderMount(mount, status.layers));
-  return `${[daemon, ...known].join('\n')}${renderWaiting(mounts.map(({ pid }) => pid))}`;
+  const stores = (status.stores ?? []).map(renderStore);
+  return `${[daemon, ...known, ...stores].join('\n')}${renderWaiting(serversOf(status))}`;
 }
 
 function describeUsage({ bytes, pinned, limit }: Status['usage']): string {
@@ -118,6 +119,21 @@ function renderMount(mount: Status['mounts'][number], all: Status['layers']): st
   ]);
   const table = formatTable([['LAYER', 'NAME', 'FORMAT', 'DOWNLOADED', 'VERIFIED BY'], ...rows]);
   return `${escapeName(mountpoint)}\n${[...lines, ...table.trimEnd().split('\n')].map((line) => `  ${line}\n`).join('')}`;
+}
+
+function renderStore({ directory, pid, mountNamespace, images }: NonNullable<Status['stores']>[number]): string {
+  const elsewhere = mountNamespace !== null && mountNamespace !== linkOf('self', 'ns/mnt');
+  const rows = images.map(({ name, layers }) => [
+    escapeLine(name.replace('docker://', '')),
+    String(layers.length),
+    String(layers.filter(({ uses }) => uses > 0).length),
+  ]);
+  const table = formatTable([['IMAGE', 'LAYERS', 'OF THEM USED'], ...rows]);
+  const lines = [
+    `a store, pid ${pid}${elsewhere ? ', in another mount namespace' : ''}`,
+    ...table.trimEnd().split('\n'),
+  ];
+  return `${escapeName(directory)}\n${lines.map((line) => `  ${line}\n`).join('')}`;
 }
 
 function layerRow(layer: Status['layers'][number] | undefined): string[] {

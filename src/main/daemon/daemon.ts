@@ -4,6 +4,7 @@ import { closeSync, constants, openSync, watch } from 'node:fs';
 import type { Logger } from 'pino';
 import { addon, type Connection } from '../../native/addon.js';
 import { Cache } from '../cache/cache.js';
+import { References } from '../cache/references.js';
 import { reasonOf } from '../errors/reason.js';
 import { cacheDirectory } from '../settings/directories.js';
 import type { Settings } from '../settings/options.js';
@@ -22,6 +23,7 @@ import { Resolver } from './resolver.js';
 import { Session } from './session.js';
 import { CONTROL_SOCKET, SocketDirectory } from './socket-directory.js';
 import type { Status } from './status.js';
+import { describeStores, isOfStore } from './stores.js';
 import { addOpens, NO_OPENS } from './totals.js';
 import { Tracer } from './tracer.js';
 import { Undo } from './undo.js';
@@ -39,6 +41,7 @@ export class Daemon {
   readonly #cache: Cache;
   readonly #indexer: Indexer;
   readonly #layers: OpenLayers;
+  readonly #references: References;
   readonly #resolver: Resolver;
   readonly #clients: Clients;
   readonly #tracer: Tracer;
@@ -80,7 +83,8 @@ export class Daemon {
     this.#layers = new OpenLayers(settings, layout, this.#indexer, log);
     this.#upkeep = new Upkeep(this.#cache, this.#layers, settings['max-size'], log);
     undo.add(() => this.#upkeep.stop());
-    this.#resolver = new Resolver(layout, log);
+    this.#references = new References(layout);
+    this.#resolver = new Resolver(layout, log, this.#references);
     this.#clients = new Clients(layout.tmp, log);
     this.#tracer = new Tracer(this.#layers);
   }
@@ -179,7 +183,8 @@ export class Daemon {
         busy: this.#layers.crew.board.busy,
         restarts: this.#layers.crew.restarts,
       },
-      mounts: [...this.#sessions].map(describeMount),
+      mounts: [...this.#sessions].filter((session) => !isOfStore(session)).map(describeMount),
+      stores: describeStores([...this.#sessions].filter(isOfStore), this.#references),
       layers: this.#layers.list().map((layer) => describeLayer(layer, this.#layers.supply)),
       opens: [...this.#sessions].map(({ ring }) => ring ?? NO_OPENS).reduce(addOpens, this.#opensBefore),
       counters: this.#layers.crew.board.counters.all(),

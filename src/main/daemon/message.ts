@@ -13,12 +13,22 @@ export type Question =
   | { readonly kind: 'open'; readonly again: boolean; readonly text: string }
   | { readonly kind: 'layer'; readonly source: number; readonly place: number; readonly digest: Uint8Array }
   | { readonly kind: 'here' }
+  | StoredQuestion
   | { readonly kind: 'unknown'; readonly type: number };
+
+/** Of a source that is one layer of an image. */
+export type StoredQuestion =
+  | { readonly kind: 'describe'; readonly source: number }
+  | { readonly kind: 'fetch'; readonly source: number; readonly offset: number; readonly size: number }
+  | { readonly kind: 'refer'; readonly source: number; readonly less: boolean; readonly text: string };
 
 export type Answer =
   | { readonly kind: 'welcome'; readonly version: number }
   | { readonly kind: 'opened'; readonly source: number; readonly layers: number; readonly text: string }
   | { readonly kind: 'layerIndex'; readonly number: number; readonly digest: Uint8Array }
+  | { readonly kind: 'described'; readonly size: number; readonly text: string }
+  | { readonly kind: 'fetched' }
+  | { readonly kind: 'referred'; readonly uses: number }
   | { readonly kind: 'busy' }
   | { readonly kind: 'error'; readonly errno: number; readonly text: string };
 
@@ -46,6 +56,13 @@ export function encodeAnswer(answer: Answer): Buffer {
     case 'error':
       bytes.writeUInt32LE(answer.errno, layout.errorErrno);
       break;
+    case 'described':
+      bytes.writeBigUInt64LE(BigInt(answer.size), layout.describedSize);
+      break;
+    case 'referred':
+      bytes.writeUInt32LE(answer.uses, layout.referredUses);
+      break;
+    case 'fetched':
     case 'busy':
       break;
   }
@@ -70,6 +87,22 @@ export function decodeQuestion(bytes: Buffer): Question {
         source: bytes.readUInt32LE(layout.layerSource),
         place: bytes.readUInt32LE(layout.layerPlace),
         digest: new Uint8Array(bytes.subarray(layout.layerDigest, layout.layerDigest + DIGEST_BYTES)),
+      };
+    case types.describe:
+      return { kind: 'describe', source: bytes.readUInt32LE(layout.storedSource) };
+    case types.fetch:
+      return {
+        kind: 'fetch',
+        source: bytes.readUInt32LE(layout.storedSource),
+        offset: Number(bytes.readBigUInt64LE(layout.fetchOffset)),
+        size: Number(bytes.readBigUInt64LE(layout.fetchSize)),
+      };
+    case types.refer:
+      return {
+        kind: 'refer',
+        source: bytes.readUInt32LE(layout.storedSource),
+        less: bytes.readUInt32LE(layout.referLess) === 1,
+        text,
       };
     case types.here:
       return { kind: 'here' };

@@ -4,15 +4,19 @@ import { fstatSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { HeldFile } from '../blob/held-file.js';
+import type { BlobRecord } from '../cache/records.js';
+import { References } from '../cache/references.js';
 import type { CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
 import type { Arrival } from '../fetch/fetcher.js';
 import { type LayerBlob, localBlob, remoteBlob } from '../fetch/layer-blob.js';
 import type { Traffic } from '../fetch/traffic.js';
+import type { ManifestOptions } from '../registry/client.js';
 import type { ManifestStore } from '../registry/types.js';
 import type { RemoteLayer } from '../sources/open.js';
-import { type Place, placeOf } from '../sources/place.js';
+import { type LayerPlace, layerPlaceOf, type Place, placeOf } from '../sources/place.js';
 import type { ClientLease } from './clients.js';
+import { StoredImages } from './stored-images.js';
 
 /** One layer of what a configuration names. */
 export interface ResolvedLayer {
@@ -28,12 +32,26 @@ export interface ResolvedLayer {
   openBlob(traffic: Traffic, arrived: Arrival): Promise<LayerBlob>;
 }
 
+/** What a store is told of a layer, beside what mounts are. */
+export interface Stored {
+  /** Bytes of the blob. */
+  readonly size: number;
+  /** The JSON for containers-storage; `contentSize` as of the layer's record. */
+  describe(contentSize: number): string;
+  /** Notes that it is used once more, or once less, by the configuration `asked`. Resolves to how often it is. */
+  refer(asked: string, layer: { readonly identity: string; readonly record: BlobRecord }, by: 1 | -1): Promise<number>;
+}
+
 /** What a configuration stands for now. */
 export interface Resolved {
   /** The configuration that leads to the very same layers again. */
   readonly text: string;
   /** The base layer first, as manifests list them. */
   readonly layers: readonly ResolvedLayer[];
+  /** Others that will be asked for next. */
+  readonly siblings?: readonly ResolvedLayer[];
+  /** Of the only layer, if it is for a store. */
+  readonly stored?: Stored;
 }
 
 /** Who asks. */
@@ -50,9 +68,12 @@ export class Resolver {
   readonly #layout: CacheLayout;
   readonly #log: Logger;
   readonly #manifests: ManifestStore;
+  readonly #references: References;
+  readonly #images = new StoredImages();
   #drafts = 0;
 
-  constructor(layout: CacheLayout, log: Logger) {
+  constructor(layout: CacheLayout, log: Logger, references = new References(layout)) {
+    this.#references = references;
     this.#layout = layout;
     this.#log = log;
     this.#manifests = {
@@ -65,6 +86,8 @@ export class Resolver {
    * The layers of a mount's configuration; `file` is open on what it names, if that is a local file. Throws a CrfsError that says why it cannot be served.
    */
   async resolve(text: string, file: HeldFile | undefined, mount: Asking): Promise<Resolved> {
+    const layer = layerPlaceOf(text);
+    if (layer !== undefined) return await this.#stored(text, layer, mount);
     const place = placeOf(text);
     if (place.kind !== 'file') return await this.#remote(text, place, mount);
     if (file === undefined || !fstatSync(file.fd).isFile()) {
@@ -75,16 +98,26 @@ export class Resolver {
     return { text, layers: [{ name: text, identity, shareKey: identity, openBlob }] };
   }
 
-  async #remote(text: string, place: RemotePlace, mount: Asking): Promise<Resolved> {
-    const { lease, trusted } = mount;
+  async #remote(text: string, wanted: RemotePlace, { lease, trusted }: Asking): Promise<Resolved> {
+    const { emptyLayer } = await import('../sources/empty-layer.js');
+    const { openRemote } = await import('../sources/open.js');
+    const client = await lease.client();
+    const image = await this.#opened(text, wanted, trusted, (place, options) => openRemote(place, client, options));
+    const layers = image.layers.length === 0 ? [emptyLayer()] : image.layers; // a mount has to show something
+    return { text: image.resolved, layers: layers.map((layer) => this.#layer(layer, lease)) };
+  }
+
+  /** What `open` makes of a place; where its registry does not answer, of what its name stood for last. */
+  async #opened<Image extends { readonly resolved: string }>(
+    text: string,
+    place: RemotePlace,
+    trusted: boolean,
+    open: (place: RemotePlace, options: ManifestOptions) => Promise<Image>,
+  ): Promise<Image> {
     try {
-      const client = await lease.client();
-      const { openRemote } = await import('../sources/open.js');
-      const { emptyLayer } = await import('../sources/empty-layer.js');
-      const image = await openRemote(place, client, { store: this.#manifests, trusted });
+      const image = await open(place, { store: this.#manifests, trusted });
       if (place.kind === 'image') await this.#write(this.#layout.manifest(text), Buffer.from(image.resolved));
-      const layers = image.layers.length === 0 ? [emptyLayer()] : image.layers; // a mount has to show something
-      return { text: image.resolved, layers: layers.map((layer) => this.#layer(layer, lease)) };
+      return image;
     } catch (error) {
       const known = await this.#lastSeen(text, error);
       if (known === undefined) throw error;
@@ -92,8 +125,41 @@ export class Resolver {
         { configuration: text, resolved: known, error: (error as Error).message },
         'mounted what was seen last',
       );
-      return await this.#remote(known, placeOf(known) as RemotePlace, { lease, trusted: true });
+      return await this.#opened(known, placeOf(known) as RemotePlace, true, open);
     }
+  }
+
+  /** A layer for a store: what is used already, as it was when that began, and whatever its image's name stands for by now. */
+  async #stored(text: string, place: LayerPlace, { lease, trusted }: Asking): Promise<Resolved> {
+    const used = layerPlaceOf(this.#references.find(text)?.resolved ?? '');
+    const { name, digest } = used ?? place;
+    const { describeLayer, openStoredImage } = await import('./stored-image.js');
+    const client = await lease.client();
+    const accepted = trusted || used !== undefined;
+    const found = await this.#images.find(`${lease.number} ${accepted} ${name}`, digest, () =>
+      this.#opened(name, { kind: 'image', name }, accepted, (image, options) =>
+        openStoredImage((image as { name: string }).name, client, options),
+      ),
+    );
+    if (found === undefined) {
+      throw new CrfsError('CRFS_NOT_FOUND', `${name}: has no layer ${digest} whose TOC the manifest names`);
+    }
+    const { image, layer } = found;
+    const resolved = `${image.resolved}#${digest}`;
+    const others = image.layers.filter((other) => other !== layer);
+    return {
+      text: resolved,
+      layers: [this.#layer(layer.remote, lease)],
+      siblings: others.map(({ remote }) => this.#layer(remote, lease)),
+      stored: {
+        size: layer.named.size,
+        describe: (contentSize) => describeLayer(layer, digest, contentSize),
+        refer: async (asked, { identity, record: { key } }, by) => {
+          const { manifests } = image;
+          return await this.#references.change({ asked, resolved, identity, key, manifests }, by);
+        },
+      },
+    };
   }
 
   /** What an image's name stood for when its registry last answered, if it does not answer now. */

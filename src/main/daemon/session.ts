@@ -9,11 +9,20 @@ import { CrfsError } from '../errors/error.js';
 import type { ClientLease, Clients } from './clients.js';
 import { parseIntroduction } from './introduction.js';
 import { NO_DESCRIPTORS } from './listener.js';
-import { type Answer, decodeQuestion, encodeAnswer, messageLimit, type Question } from './message.js';
+import {
+  type Answer,
+  decodeQuestion,
+  encodeAnswer,
+  messageLimit,
+  type Question,
+  type StoredQuestion,
+} from './message.js';
 import type { OpenLayer, OpenLayers } from './open-layers.js';
 import { lives } from './processes.js';
 import { refusalOf } from './refusal.js';
-import type { ResolvedLayer, Resolver } from './resolver.js';
+import type { Resolver } from './resolver.js';
+import { Sources } from './session-sources.js';
+import { answerStored } from './stored-answers.js';
 
 const { controlVersion, busyIntervalMs } = addon.layout.constants;
 const MOST_QUESTIONS_WAITING = 64;
@@ -57,13 +66,9 @@ export class Session {
   readonly #watcher: Watcher;
   readonly #buffer = Buffer.allocUnsafe(messageLimit);
   readonly #questions: Packet[] = [];
-  /** The layers of each source, all of them being opened from the moment that the source is known. */
-  readonly #sources: Promise<OpenLayer>[][] = [];
+  readonly #sources: Sources;
   readonly #asked: string[] = [];
   readonly #blobs = new Set<HeldFile>();
-  readonly #layers = new Set<OpenLayer>();
-  /** The same, by source and place in it, as they come in. */
-  readonly #listed: OpenLayer[][] = [];
   /** Of the processes that spoke for the mount, the last first: a host that forks goes on in its child. */
   #pids: number[];
   #ring: number | undefined;
@@ -81,6 +86,7 @@ export class Session {
     });
     this.#fd = fd;
     this.#context = context;
+    this.#sources = new Sources(context.layers);
     this.#watcher = new addon.Watcher(fd, () => this.#receive());
   }
 
@@ -96,7 +102,7 @@ export class Session {
 
   /** The layers that it uses, the base first: of several sources, the topmost was asked for first. */
   get layers(): readonly OpenLayer[] {
-    return [...new Set(this.#listed.toReversed().flat())]; // flat() leaves out what has not come in
+    return this.#sources.layers;
   }
 
   /** The number of its ring, once it has one. */
@@ -171,6 +177,7 @@ export class Session {
     else if (this.#lease === undefined) throw new CrfsError('CRFS_USAGE', 'a mount must say hello first');
     else if (question.kind === 'open') await this.#open(question, files, this.#lease);
     else if (question.kind === 'layer') await this.#layer(question);
+    else if ('source' in question) await this.#ofStore(question);
     else throw new CrfsError('CRFS_USAGE', 'there is no such control message');
   }
 
@@ -202,30 +209,23 @@ export class Session {
     this.#asked.push(text); // the mount itself says what it asked for
     const resolved = await this.#context.resolver.resolve(text, blob, { lease, trusted: again });
     if (blob) this.#blobs.add(blob);
-    const listed: OpenLayer[] = [];
-    this.#listed.push(listed);
-    const layers = resolved.layers.map(async (layer, place) => (listed[place] = await this.#use(layer)));
-    for (const layer of layers) layer.catch(() => undefined); // whoever asks for the layer is told
-    this.#sources.push(layers);
-    this.#send({ kind: 'opened', source: this.#sources.length - 1, layers: layers.length, text: resolved.text });
-  }
-
-  async #use(resolved: ResolvedLayer): Promise<OpenLayer> {
-    const layer = await this.#context.layers.use(resolved);
-    if (this.#layers.has(layer)) await this.#context.layers.release(layer);
-    this.#layers.add(layer);
-    return layer;
+    const { source, layers } = this.#sources.add(resolved);
+    this.#send({ kind: 'opened', source, layers, text: resolved.text });
   }
 
   async #layer({ source, place, digest }: Asked<'layer'>): Promise<void> {
-    const layer = await this.#sources[source]?.[place];
-    if (layer === undefined) throw new CrfsError('CRFS_USAGE', `the mount has no layer ${place} of source ${source}`);
+    const layer = await this.#sources.layer(source, place);
     const tocDigest = Buffer.from(layer.record.tocDigest, 'hex');
     if (digest.some((byte) => byte !== 0) && !tocDigest.equals(digest)) {
       throw new CrfsError('CRFS_DIGEST', `${layer.name}: the layer is not the one that was mounted: it has changed`);
     }
     this.#send({ kind: 'layerIndex', number: layer.number, digest: tocDigest }, [layer.indexFd]);
     this.#context.log.info({ mountpoint: this.mountpoint, host: this.pid, layer: layer.name }, 'mounted a layer');
+  }
+
+  async #ofStore(question: StoredQuestion): Promise<void> {
+    const stored = this.#sources.stored(question.source);
+    this.#send(...(await answerStored(question, stored, await this.#sources.layer(question.source, 0))));
   }
 
   #refuse(error: unknown): void {
@@ -248,8 +248,7 @@ export class Session {
     for (const packet of this.#questions) for (const file of packet.files) file.release();
     for (const blob of this.#blobs) blob.release();
     if (this.#staging !== undefined) rmSync(this.#staging, { recursive: true, force: true });
-    await Promise.allSettled(this.#sources.flat());
-    await Promise.all([...this.#layers].map((layer) => this.#context.layers.release(layer)));
+    await this.#sources.release();
     await this.#lease?.release();
     this.#context.ended(this);
     this.#end();

@@ -56,6 +56,27 @@ export interface Status {
      */
     readonly wholeFiles: string | null;
   }[];
+  /** Stores that layers were taken from since they, or this daemon, began. Daemons before there were any leave it out. */
+  readonly stores?: readonly {
+    /** Absolute, as whoever mounted sees it. */
+    readonly directory: string;
+    /** The process that serves it. */
+    readonly pid: number;
+    /** As of a mount. */
+    readonly mountNamespace: string | null;
+    readonly images: readonly {
+      /** As podman asks for it: `docker://…`. */
+      readonly name: string;
+      readonly layers: readonly {
+        /** By which it is asked for: of its blob, or of its TOC. */
+        readonly digest: string;
+        /** One of `layers` below; null: it is being opened. */
+        readonly number: number | null;
+        /** How often containers-storage uses it. */
+        readonly uses: number;
+      }[];
+    }[];
+  }[];
   readonly layers: readonly {
     readonly number: number;
     readonly name: string;
@@ -82,4 +103,9 @@ export interface Status {
   readonly opens: Opens;
   /** Since the daemon started. */
   readonly counters: Readonly<Record<Counter, number>>;
+}
+
+/** The processes that serve what the daemon knows. */
+export function serversOf({ mounts, stores = [] }: Status): number[] {
+  return [...mounts, ...stores].map(({ pid }) => pid);
 }

@@ -66,7 +66,7 @@ async function holdMounts(): Promise<Hold> {
   return { release: () => closeSync(directory) };
 }
 
-function checkOlder({ version: other, protocol, mounts }: Status): void {
+function checkOlder({ version: other, protocol, mounts, stores = [] }: Status): void {
   // versions are numbers and dots: 0.9.0 is before 0.10.0
   const order = other.localeCompare(version, 'en', { numeric: true });
   if (order === 0) throw new CrfsError('CRFS_USAGE', 'a daemon of yours is running already: see `crfs status`');
@@ -74,12 +74,12 @@ function checkOlder({ version: other, protocol, mounts }: Status): void {
     throw new CrfsError('CRFS_USAGE', `a newer daemon of yours is running already: version ${other}, not ${version}`);
   }
   const { controlVersion } = addon.layout.constants;
-  if (protocol !== controlVersion && mounts.length > 0) {
-    const places = mounts.map(({ mountpoint }) => mountpoint).join(', ');
+  const places = [...mounts.map(({ mountpoint }) => mountpoint), ...stores.map(({ directory }) => directory)];
+  if (protocol !== controlVersion && places.length > 0) {
     throw new CrfsError(
       'CRFS_USAGE',
       `the daemon of version ${other} speaks version ${protocol ?? '?'} of the control protocol with its mounts, this one ` +
-        `version ${controlVersion}: unmount ${places} first`,
+        `version ${controlVersion}: unmount ${places.join(', ')} first`,
     );
   }
 }

@@ -54,9 +54,19 @@ export class CacheLayout {
     return join(this.root, 'tmp');
   }
 
+  /** What containers-storage uses of images: src/main/cache/references.ts. */
+  get references(): string {
+    return join(this.root, 'references');
+  }
+
+  /** By the configuration that names a layer. */
+  reference(asked: string): string {
+    return join(this.references, hashOf(asked));
+  }
+
   /** Every directory that is always there. */
   get directories(): readonly string[] {
-    return [...kinds.map((kind) => this.directory(kind)), this.tmp];
+    return [...kinds.map((kind) => this.directory(kind)), this.references, this.tmp];
   }
 
   /** Whether each of these is there: else the cache was removed, or a part of it. */
@@ -99,8 +109,12 @@ export class CacheLayout {
   }
 
   #named(kind: Kind, name: string): string {
-    return join(this.directory(kind), createHash('sha256').update(name).digest('hex'));
+    return join(this.directory(kind), hashOf(name));
   }
+}
+
+function hashOf(name: string): string {
+  return createHash('sha256').update(name).digest('hex');
 }
 
 /** The object `name`, or its draft, in a directory that is made when it is first needed. csrc/client/object.c opens it by the same rule. */

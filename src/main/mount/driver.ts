@@ -9,14 +9,18 @@ import { LOWER } from './lower.js';
 export const DRIVERS = ['overlay', HOST] as const;
 export type Driver = (typeof DRIVERS)[number];
 
-/** By which driver something is mounted; undefined: it is no mount of layers, or of fuse-overlayfs. */
-export function driverOf({ type, source }: MountPoint): Driver | undefined {
+/** What of ours can be mounted: layers by a driver, or a store of them. */
+export type Kind = Driver | 'store';
+
+/** By which driver something is mounted; undefined: it is no mount of layers, or of fuse-overlayfs, and no store. */
+export function driverOf({ type, source }: MountPoint): Kind | undefined {
   if (type === `fuse.${HOST}`) return HOST;
+  if (type === 'fuse.crfs' && source === 'crfs') return 'store';
   return type === 'overlay' && source === 'crfs' ? 'overlay' : undefined;
 }
 
-/** By which driver layers are mounted at an absolute path; undefined: by none. */
-export function driverAt(mountpoint: string): Driver | undefined {
+/** By which driver layers are mounted at an absolute path, or that a store is; undefined: nothing of ours. */
+export function driverAt(mountpoint: string): Kind | undefined {
   const mount = mountedAt(mountpoint);
   return mount && driverOf(mount);
 }

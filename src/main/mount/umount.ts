@@ -8,7 +8,7 @@ import { endMount } from '../daemon/ask.js';
 import { mountedAt, mountsOf } from '../daemon/mountinfo.js';
 import { linkOf, look } from '../daemon/processes.js';
 import { CrfsError } from '../errors/error.js';
-import { type Driver, driverOf } from './driver.js';
+import { driverOf, type Kind } from './driver.js';
 import { HOST } from './host.js';
 import { type Elsewhere, enter, serverElsewhere } from './namespaces.js';
 import { type Process, usersOf } from './processes.js';
@@ -69,9 +69,9 @@ export function mountpointOf(path: string): string {
   return look(() => realpathSync(real)) ?? real;
 }
 
-async function umount(mountpoint: string, driver: Driver, lazy: boolean): Promise<void> {
+async function umount(mountpoint: string, kind: Kind, lazy: boolean): Promise<void> {
   try {
-    await run(umountCommand(mountpoint, driver, lazy));
+    await run(umountCommand(mountpoint, kind, lazy));
   } catch (error) {
     const why = inTheWay(mountpoint, process.pid) ?? (error as Error).message;
     throw new CrfsError('CRFS_INTERNAL', `${JSON.stringify(mountpoint)} stays mounted: ${why}`, { cause: error });
@@ -79,8 +79,8 @@ async function umount(mountpoint: string, driver: Driver, lazy: boolean): Promis
 }
 
 /** It does not look at what it takes away, which would wait for a server that is held up. */
-function umountCommand(mountpoint: string, driver: Driver, lazy: boolean): string[] {
-  if (driver === HOST) return ['fusermount3', lazy ? '-uz' : '-u', mountpoint];
+function umountCommand(mountpoint: string, kind: Kind, lazy: boolean): string[] {
+  if (kind === HOST) return ['fusermount3', lazy ? '-uz' : '-u', mountpoint];
   return ['umount', '--internal-only', '--no-canonicalize', ...(lazy ? ['--lazy'] : []), mountpoint];
 }
 

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { StreamSource } from '../blob/source.js';
 import type { ManifestOptions, RegistryClient } from '../registry/client.js';
-import { resolveImage } from '../registry/image.js';
+import { type ResolvedImage, resolveImage } from '../registry/image.js';
 import { openHttpSource } from './http.js';
 import type { Place } from './place.js';
 
@@ -53,8 +53,13 @@ export async function openRemote(
     return { resolved: place.url, layers: [layer] };
   }
   const image = await resolveImage(client, place.name, options);
+  return { resolved: image.resolved, layers: layersOf(image) };
+}
+
+/** The layers of an image, to be opened. */
+export function layersOf(image: ResolvedImage): RemoteLayer[] {
   const { registry, repository } = image.reference;
-  const layers = image.layers.map((layer) => ({
+  return image.layers.map((layer) => ({
     name: `layer ${layer.digest}`,
     identity: `${layer.digest} of ${registry}`,
     origin: `${registry}/${repository}`,
@@ -64,5 +69,4 @@ export async function openRemote(
     open: async () => await layer.open(),
     openToc: async () => await image.externalToc(layer.digest),
   }));
-  return { resolved: image.resolved, layers };
 }

@@ -10,6 +10,22 @@ export type Place =
   | { readonly kind: 'url'; readonly url: string }
   | { readonly kind: 'image'; readonly name: string };
 
+/** One layer of an image: what stores ask for, and no person. */
+export interface LayerPlace {
+  /** Of the image. */
+  readonly name: string;
+  /** `sha256:…` of the layer's blob, or of its TOC. */
+  readonly digest: string;
+}
+
+const LAYER = /^(docker:\/\/[^#]*)#(sha256:[0-9a-f]{64})$/;
+
+/** The layer that a configuration of this form names, `docker://image#sha256:…`; undefined: it is of another one. */
+export function layerPlaceOf(configuration: string): LayerPlace | undefined {
+  const [, name, digest] = LAYER.exec(configuration) ?? [];
+  return name === undefined || digest === undefined ? undefined : { name, digest };
+}
+
 /**
  * Tells what a configuration names: `/path` or `file:///path`, `https://…` or `http://…`, `docker://…`. Schemes of URLs may
  * have capitals (RFC 3986 section 3.1), transports of images may not.

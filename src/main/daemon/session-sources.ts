@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { CrfsError } from '../errors/error.js';
+import type { OpenLayer, OpenLayers } from './open-layers.js';
+import type { Resolved, ResolvedLayer, Stored } from './resolver.js';
+
+interface Source {
+  /** All of them being opened from the moment that the source is known. */
+  readonly layers: readonly Promise<OpenLayer>[];
+  readonly stored: Stored | undefined;
+}
+
+/** What a mount has asked for, and the layers that it uses for that. */
+export class Sources {
+  readonly #open: OpenLayers;
+  readonly #sources: Source[] = [];
+  /** Layers that nobody has asked for yet. */
+  readonly #siblings: Promise<OpenLayer>[] = [];
+  readonly #used = new Set<OpenLayer>();
+  /** Those that were asked for, by source and place in it, as they come in. */
+  readonly #listed: OpenLayer[][] = [];
+
+  constructor(open: OpenLayers) {
+    this.#open = open;
+  }
+
+  /** The base first: of several sources, the topmost was asked for first. */
+  get layers(): readonly OpenLayer[] {
+    return [...new Set(this.#listed.toReversed().flat())]; // flat() leaves out what has not come in
+  }
+
+  /** Begins to open what was found. Returns its number, and how many layers it has. */
+  add({ layers, siblings = [], stored }: Resolved): { readonly source: number; readonly layers: number } {
+    const listed: OpenLayer[] = [];
+    this.#listed.push(listed);
+    const opening = layers.map(async (layer, place) => (listed[place] = await this.#use(layer)));
+    const others = siblings.map((layer) => this.#use(layer));
+    for (const layer of [...opening, ...others]) layer.catch(() => undefined); // whoever asks for the layer is told
+    this.#siblings.push(...others);
+    this.#sources.push({ layers: opening, stored });
+    return { source: this.#sources.length - 1, layers: layers.length };
+  }
+
+  /** Throws what opening the layer throws, CRFS_USAGE where there is none. */
+  async layer(source: number, place: number): Promise<OpenLayer> {
+    const layer = await this.#sources[source]?.layers[place];
+    if (layer === undefined) throw new CrfsError('CRFS_USAGE', `the mount has no layer ${place} of source ${source}`);
+    return layer;
+  }
+
+  /** Throws CRFS_USAGE for what is no layer of a store. */
+  stored(source: number): Stored {
+    const stored = this.#sources[source]?.stored;
+    if (stored === undefined) throw new CrfsError('CRFS_USAGE', `source ${source} is no layer of a store`);
+    return stored;
+  }
+
+  /** Lets go of all layers. */
+  async release(): Promise<void> {
+    await Promise.allSettled([...this.#sources.flatMap(({ layers }) => layers), ...this.#siblings]);
+    await Promise.all([...this.#used].map((layer) => this.#open.release(layer)));
+  }
+
+  async #use(resolved: ResolvedLayer): Promise<OpenLayer> {
+    const layer = await this.#open.use(resolved);
+    if (this.#used.has(layer)) await this.#open.release(layer);
+    this.#used.add(layer);
+    return layer;
+  }
+}

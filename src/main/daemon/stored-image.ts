@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Images as containers-storage asks a store for them: layer by layer, with what only the image's config tells. */
+
+import { digestOf } from '../blob/digest.js';
+import type { ManifestOptions, RegistryClient } from '../registry/client.js';
+import { diffIdsOf } from '../registry/config.js';
+import { type ImageLayer, type ResolvedImage, readConfig, resolveImage } from '../registry/image.js';
+import { layersOf, type RemoteLayer } from '../sources/open.js';
+
+/** eStargz: bytes of the layer's tar. */
+const UNCOMPRESSED_SIZE = 'io.containers.estargz.uncompressed-size';
+/** containers-storage, pkg/archive: Gzip. */
+const GZIP = 2;
+
+export interface StoredLayer {
+  readonly named: ImageLayer;
+  readonly diffId: string;
+  readonly remote: RemoteLayer;
+}
+
+export interface StoredImage {
+  /** The configuration that leads to this very image again. */
+  readonly resolved: string;
+  /** Digests of what has to be kept as manifests to open it without its registry. */
+  readonly manifests: readonly string[];
+  /** Those whose TOC the manifest names; others are none for a store, which is told so without a look at their blobs. */
+  readonly layers: readonly StoredLayer[];
+  /** Of blobs and TOCs of all layers. */
+  readonly digests: ReadonlySet<string>;
+}
+
+/** Finds an image. Throws what finding it, and reading its config, throws. */
+export async function openStoredImage(
+  name: string,
+  client: RegistryClient,
+  options: ManifestOptions,
+): Promise<StoredImage> {
+  const image = await resolveImage(client, name, options);
+  const { manifest, resolved } = image;
+  const isLazy = image.layers.some(({ tocDigest }) => tocDigest !== undefined);
+  const diffIds = isLazy ? diffIdsOf(await configOf(client, image, options), resolved, image.layers.length) : [];
+  const remotes = layersOf(image);
+  const layers = image.layers.flatMap((named, place) => {
+    const [diffId, remote] = [diffIds[place], remotes[place]];
+    return named.tocDigest === undefined || diffId === undefined || remote === undefined
+      ? []
+      : [{ named, diffId, remote }];
+  });
+  const digests = new Set(image.layers.flatMap(({ digest, tocDigest }) => [digest, tocDigest ?? digest]));
+  return { resolved, manifests: [manifest.digest, manifest.config.digest], layers, digests };
+}
+
+/** The config of an image, kept beside its manifest. */
+async function configOf(
+  client: RegistryClient,
+  { reference, manifest }: ResolvedImage,
+  { store }: ManifestOptions,
+): Promise<Uint8Array> {
+  const { digest } = manifest.config;
+  const kept = await store?.get(digest);
+  if (kept !== undefined && digestOf(kept) === digest) return kept;
+  const config = await readConfig(client, reference, manifest);
+  await store?.put(digest, config);
+  return config;
+}
+
+/**
+ * What containers-storage reads of a layer: the JSON of its `Layer`, of which it takes what it does not know already.
+ * `digest`, by which it asked: up to podman 5.0 that of the blob, from 5.1 on that of the TOC. `contentSize`: bytes of files.
+ */
+export function describeLayer({ named, diffId }: StoredLayer, digest: string, contentSize: number): string {
+  const stated = Number(named.annotations[UNCOMPRESSED_SIZE]);
+  const byToc = digest === named.tocDigest;
+  const facts = byToc
+    ? { 'toc-digest': digest, 'diff-size': -1, compression: GZIP, flags: { 'expected-layer-diffid': diffId } }
+    : {
+        'compressed-diff-digest': named.digest,
+        'compressed-size': named.size,
+        'diff-digest': diffId,
+        'diff-size': Number.isSafeInteger(stated) && stated > 0 ? stated : contentSize,
+        compression: GZIP,
+      };
+  return JSON.stringify(facts);
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** `crfs store`, as containers-storage uses it: by a client that does what that does, of podman up to 5.0 and from 5.1 on. */
+
+import { access, mkdir, readFile, stat, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { layerPath, lookUpLayer, noteRelease } from '../tools/containers-storage.js';
+import { extractTar } from '../tools/extract.js';
+import { Gate } from '../tools/gate.js';
+import { mountingTest, whyNoMounts } from '../tools/machine.js';
+import { missing } from '../tools/registry.js';
+import { makeImage, pushImage } from '../tools/registry-image.js';
+import { run } from '../tools/run.js';
+import { type StoreSetting, storeSetting } from '../tools/store.js';
+import { compareTrees, describeTree } from '../tools/tree.js';
+
+const mounting = mountingTest(whyNoMounts() ?? missing[0]);
+
+const TOC_DIGEST = 'containerd.io/snapshot/stargz/toc.digest';
+
+/** By which digest podman asks for a layer, of the image's layers, the base first. */
+const schemes = {
+  'the digest of its blob': ({ image }: StoreSetting) => image.layers.map(({ digest }) => digest),
+  'the digest of its TOC': ({ image }: StoreSetting) =>
+    image.layers.map(({ annotations }) => annotations?.[TOC_DIGEST] ?? ''),
+};
+
+/** Paths in a store, as podman's overlay has them: without what separates its lower directories. */
+async function linksTo(setting: StoreSetting, paths: readonly string[]): Promise<string[]> {
+  const directory = setting.machine.directory('l');
+  return await Promise.all(
+    paths.map(async (path, n) => {
+      const link = join(directory, `${n}`);
+      await symlink(join(path, 'diff'), link);
+      return link;
+    }),
+  );
+}
+
+/** What fuse-overlayfs makes of the layers, extracted. */
+async function expectedTree({ machine, tars }: StoreSetting): Promise<Awaited<ReturnType<typeof describeTree>>> {
+  const lowers: string[] = [];
+  for (const [n, tar] of tars.entries()) {
+    const directory = machine.directory(`extracted-${n}`);
+    await extractTar(tar, directory);
+    lowers.unshift(directory);
+  }
+  const mount = await machine.mount(lowers);
+  return await describeTree(mount.merged);
+}
+
+/** Mounts something over layers of a store, and compares what it shows. */
+async function compareStacked(
+  t: ExecutionContext,
+  setting: StoreSetting,
+  paths: readonly string[],
+  mount: (lowers: string, merged: string) => readonly [string, ...string[]],
+): Promise<void> {
+  const merged = join(setting.machine.root, 'merged');
+  await mkdir(merged);
+  const [program, ...args] = mount((await linksTo(setting, paths)).toReversed().join(':'), merged);
+  await run(program, args);
+  t.teardown(() => run('umount', [merged]).catch(() => undefined));
+  const shown = await describeTree(merged);
+  await run('umount', [merged]);
+  t.deepEqual(compareTrees(shown, await expectedTree(setting), { ignoreMtimeOf: ['.'] }), []);
+}
+
+for (const [by, digestsOf] of Object.entries(schemes)) {
+  mounting(`a layer is found by ${by}, with what containers-storage needs of it`, async (t) => {
+    const setting = await storeSetting(t);
+    const { image, store, reference } = setting;
+    const config = JSON.parse(image.config.bytes.toString()) as { rootfs: { diff_ids: string[] } };
+    for (const [n, digest] of digestsOf(setting).entries()) {
+      const found = await lookUpLayer(layerPath(store, digest, reference));
+      const [blob, diffId] = [image.layers[n], config.rootfs.diff_ids[n]];
+      t.like(
+        found?.info,
+        by === 'the digest of its TOC'
+          ? { 'toc-digest': digest, 'diff-size': -1, compression: 2, flags: { 'expected-layer-diffid': diffId } }
+          : {
+              'compressed-diff-digest': digest,
+              'compressed-size': blob?.size,
+              'diff-digest': diffId,
+              compression: 2,
+            },
+      );
+      t.deepEqual(await readFile(join(found?.path ?? '', 'blob')), blob?.bytes);
+    }
+    await t.throwsAsync(access(layerPath(store, digestsOf(setting)[0] ?? '', `${reference}2`)), { code: 'ENOENT' });
+    await t.throwsAsync(access(layerPath(store, `sha256:${'0'.repeat(64)}`, reference)), { code: 'ENOENT' });
+  });
+}
+
+mounting("the kernel's overlay shows layers of a store as one image", async (t) => {
+  const setting = await storeSetting(t);
+  const paths = setting.image.layers.map(({ digest }) => layerPath(setting.store, digest, setting.reference));
+  for (const path of paths) t.truthy(await lookUpLayer(path));
+  await compareStacked(t, setting, paths, (lowers, merged) => {
+    return ['mount', '-t', 'overlay', '-o', `lowerdir=${lowers}`, 'overlay', merged];
+  });
+});
+
+mounting('fuse-overlayfs shows layers of a store as one image', async (t) => {
+  const setting = await storeSetting(t);
+  const paths = setting.image.layers.map(({ digest }) => layerPath(setting.store, digest, setting.reference));
+  for (const path of paths) t.truthy(await lookUpLayer(path));
+  await compareStacked(t, setting, paths, (lowers, merged) => {
+    return ['fuse-overlayfs', '-o', `lowerdir=${lowers}`, merged];
+  });
+});
+
+mounting('a layer that is not lazy is none for a store, and nothing is fetched of it', async (t) => {
+  const { registry, proxy, store } = await storeSetting(t);
+  const plain = await makeImage(2, 1000);
+  await pushImage(plain, `${registry.host}/plain:1`);
+  for (const { digest } of plain.layers) {
+    t.is(await lookUpLayer(layerPath(store, digest, `${proxy.host}/plain:1`)), undefined);
+  }
+  t.true(proxy.seen.some(({ path }) => path.endsWith('/plain/manifests/1')));
+  t.false(proxy.seen.some(({ path }) => path.includes('/blobs/')));
+});
+
+mounting('whoever asks waits no longer for a registry than is patient, and finds the layer later', async (t) => {
+  const { image, proxy, store, reference } = await storeSetting(t, '--patience', '100ms');
+  const gate = new Gate();
+  t.teardown(() => gate.open());
+  proxy.fault = () => ({ kind: 'hold', gate });
+  const path = layerPath(store, image.layers[0]?.digest ?? '', reference);
+  t.is(await lookUpLayer(path), undefined); // or it would wait for ever
+  t.is(await lookUpLayer(path), undefined);
+  gate.open();
+  let found = await lookUpLayer(path);
+  while (found === undefined) found = await lookUpLayer(path); // until it has come
+  t.is((await stat(join(found.path, 'blob'))).size, image.layers[0]?.size ?? 0);
+  t.is(proxy.seen.filter(({ path: asked }) => asked.endsWith('/manifests/1')).length, 1);
+});
+
+mounting('what is used is found without its image, and no longer once it is released', async (t) => {
+  const { image, store, reference } = await storeSetting(t);
+  const digest = image.layers[1]?.digest ?? '';
+  t.is(await lookUpLayer(layerPath(store, digest)), undefined);
+  const found = await lookUpLayer(layerPath(store, digest, reference));
+  t.truthy(found);
+  t.is(await readFile(join(layerPath(store, digest), 'diff/etc/owned'), 'utf8'), 'of the layer above\n');
+  await noteRelease(found?.path ?? '');
+  const other = image.layers[0]?.digest ?? '';
+  t.is(await lookUpLayer(layerPath(store, other)), undefined);
+});
