@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   daemon: async () => (await import('./commands/daemon.js')).addDaemon,
   status: async () => (await import('./commands/status.js')).addStatus,
   trace: async () => (await import('./commands/trace.js')).addTrace,
+  prefetch: async () => (await import('./commands/prefetch.js')).addPrefetch,
   cache: async () => (await import('./commands/cache.js')).addCache,
   stop: async () => (await import('./commands/stop.js')).addStop,
   version: async () => (await import('./commands/version.js')).addVersion,

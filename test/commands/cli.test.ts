@@ -11,7 +11,7 @@ import { run } from '../tools/run.js';
 import { writeTar } from '../tools/tar-writer.js';
 import { imageOf, invoke, layerOf, makeMachine, registryTest, SMALL } from './setting.js';
 
-const OURS = ['run', 'mount', 'umount', 'lowerdir', 'inspect', 'ls', 'stat', 'cat', 'verify', 'stargzify'];
+const OURS = ['run', 'mount', 'umount', 'lowerdir', 'prefetch', 'inspect', 'ls', 'stat', 'cat', 'verify', 'stargzify'];
 
 test('what makes no sense exits with 2, and help with 0', async (t) => {
   const machine = makeMachine(t);

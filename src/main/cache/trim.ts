@@ -4,6 +4,7 @@ import { statfsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { CacheLayout, Kind } from '../disk/cache-layout.js';
+import { filesToKeep } from './images.js';
 import { type CacheFile, cacheFiles } from './list.js';
 import { filesOf, readReferences } from './references.js';
 import { removeStubs } from './stubs.js';
@@ -35,14 +36,14 @@ export interface Trimmed {
   readonly freed: number;
   /** Bytes that are left. */
   readonly left: number;
-  /** Bytes among them that mounts need, or may be about to. */
+  /** Bytes among them that mounts need, or may be about to, or that are pinned. */
   readonly pinned: number;
 }
 
 /**
- * Removes what was not used for longest until the cache takes at most `limit` bytes. What containers-storage refers to stays
- * (references.ts). Of a cache with mounts, files in
- * `pinned` stay, or all that some mount could need, where that is unknown; contents of files may go at any time: whoever
+ * Removes what was not used for longest until the cache takes at most `limit` bytes. Images that are pinned stay, and what
+ * containers-storage refers to (references.ts). Of a cache with mounts, files in
+ * `pinned` stay too, or all that some mount could need, where that is unknown; contents of files may go at any time: whoever
  * has one open keeps it, and whoever wants it next has it filled again. Where mounts need so much that little or nothing
  * of the limit is left, a part of it is for contents all the same: a cache that kept none would fill every file at every
  * open.
@@ -55,12 +56,13 @@ export async function trim(
   const removable: CacheFile[] = [];
   const fresh = Date.now() - FRESH_MS;
   const referenced = new Set(readReferences(layout).flatMap((reference) => filesOf(layout, reference)));
+  const kept = filesToKeep(layout, pinned instanceof Set ? pinned : new Set());
   let left = 0;
   let needed = 0;
   for await (const file of cacheFiles(layout)) {
     left += file.bytes;
-    const mounted = pinned && (pinned === 'unknown' || pinned.has(file.path) || file.used >= fresh);
-    const wanted = mounted || referenced.has(file.path);
+    const mounted = pinned && (pinned === 'unknown' || file.used >= fresh);
+    const wanted = mounted || kept.has(file.path) || referenced.has(file.path);
     if (ANY_TIME.has(file.kind) || !wanted) removable.push(file);
     else needed += file.bytes;
   }

@@ -40,6 +40,7 @@ export async function verifyCache(layout: CacheLayout): Promise<Verified> {
     records: [],
     blobs: [],
     manifests: [],
+    images: [],
   };
   for await (const file of cacheFiles(layout)) files[file.kind].push(file);
   let checked = 0;

@@ -14,6 +14,7 @@ import { formatBytes, formatTable } from '../output/text.js';
 import { tellingIfSlow } from '../output/waiting.js';
 import { cacheDirectory } from '../settings/directories.js';
 import { loadSettings } from '../settings/settings.js';
+import { addCacheImages } from './cache-images.js';
 
 /** Removing millions of files takes minutes. */
 const TRIMS_WITHIN_MS = 3_600_000;
@@ -48,9 +49,15 @@ export function addCache(program: Command): void {
   });
   const check = 'hold everything against its digests, and remove what is bad; exits with 1 if anything was';
   add('verify', check, 'crfs cache verify --json', verify);
-  add('clear', 'remove all that no mount uses, or may be about to use', 'crfs cache clear', async (layout) => {
-    return describe(await trimTo(layout, 0));
-  });
+  addCacheImages(cache);
+  add(
+    'clear',
+    'remove all that no mount uses, or may be about to use, and no pin keeps',
+    'crfs cache clear',
+    async (layout) => {
+      return describe(await trimTo(layout, 0));
+    },
+  );
 }
 
 async function du(layout: CacheLayout): Promise<[object, string]> {
@@ -80,7 +87,7 @@ async function trimTo(layout: CacheLayout, limit: number): Promise<Trimmed> {
 
 function describe(trimmed: Trimmed): [object, string] {
   const { removed, freed, left, pinned } = trimmed;
-  const why = pinned > 0 ? `, ${formatBytes(pinned)} of them for mounts` : '';
+  const why = pinned > 0 ? `, ${formatBytes(pinned)} of them for mounts or pinned` : '';
   return [trimmed, `Removed ${removed} files of ${formatBytes(freed)}; ${formatBytes(left)} are left${why}.\n`];
 }
 

@@ -36,12 +36,12 @@ export function addDaemon(program: Command): void {
   command.action(async (given: Start) => {
     const flags = Object.fromEntries(optionNames.map((name) => [name, command.getOptionValue(camel(name))])) as Flags;
     if (given.foreground || given.readyFd !== undefined) await runDaemon(flags, given);
-    else await detach(process.argv.slice(3));
+    else await startDaemon(process.argv.slice(3));
   });
 }
 
 /** Starts the daemon in a session of its own, and waits until it is ready. */
-async function detach(args: readonly string[]): Promise<void> {
+export async function startDaemon(args: readonly string[]): Promise<void> {
   const cli = fileURLToPath(new URL('../cli.js', import.meta.url));
   const child = spawn(
     process.execPath,

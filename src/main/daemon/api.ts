@@ -2,8 +2,12 @@
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { text } from 'node:stream/consumers';
+import type { Removed } from '../cache/remove.js';
 import type { Trimmed } from '../cache/trim.js';
+import { CrfsError, type ErrorCode } from '../errors/error.js';
 import { withoutPasswords } from '../errors/passwords.js';
+import type { Prefetched, ToPrefetch } from './prefetch.js';
 import { API_SOCKET, type SocketDirectory } from './socket-directory.js';
 import type { Status } from './status.js';
 import type { Traced } from './tracer.js';
@@ -19,6 +23,10 @@ export interface Api {
   umount(pid: number): Promise<boolean>;
   /** Makes the cache smaller, to so many bytes. */
   trim(limit: number): Promise<Trimmed>;
+  /** Removes an image from the cache, by its name in notes. */
+  remove(image: string): Promise<Removed>;
+  /** Fetches all of an image; the last thing told says how that went. */
+  prefetch(wanted: ToPrefetch, tell: (told: Prefetched) => void, signal: AbortSignal): Promise<void>;
   /** Tells what a mount opens, until `ended` is called; returns what stops it. undefined: there is no such mount. */
   trace(mountpoint: string, tell: (traced: Traced) => void, ended: () => void): (() => void) | undefined;
 }
@@ -51,6 +59,13 @@ export async function listenApi(sockets: SocketDirectory, api: Api): Promise<Api
         (found) => response.end(JSON.stringify(found)),
         (error: Error) => response.destroy(error),
       );
+    } else if (route.startsWith('POST /cache/remove?image=')) {
+      api.remove(parameterOf(request, 'image')).then(
+        (removed) => response.end(JSON.stringify(removed)),
+        (error: Error) => response.end(JSON.stringify(refusal(error))),
+      );
+    } else if (route === 'POST /prefetch') {
+      sendPrefetch(api, request, response).catch((error: Error) => response.destroy(error));
     } else if (route.startsWith('GET /trace?mount=')) {
       sendTrace(api, request, response);
     } else if (route === 'POST /stop') {
@@ -73,9 +88,32 @@ export async function listenApi(sockets: SocketDirectory, api: Api): Promise<Api
   };
 }
 
+/** What the command line is answered where it asks for what cannot be. */
+export interface Refusal {
+  readonly error: { readonly code: ErrorCode; readonly message: string };
+}
+
+function refusal(error: Error): Refusal {
+  return { error: { code: error instanceof CrfsError ? error.code : 'CRFS_INTERNAL', message: error.message } };
+}
+
+function parameterOf({ url = '' }: IncomingMessage, name: string): string {
+  return new URL(url, 'http://crfs').searchParams.get(name) ?? '';
+}
+
+/** Objects of `Prefetched`, a line each, until all is told, or nobody listens. */
+async function sendPrefetch(api: Api, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const wanted = JSON.parse(await text(request)) as ToPrefetch;
+  response.flushHeaders();
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  await api.prefetch(wanted, (told) => response.write(`${withoutPasswords(JSON.stringify(told))}\n`), gone.signal);
+  response.end();
+}
+
 /** Objects of `Traced`, a line each. The first line is empty: from there on, everything is told. */
-function sendTrace(api: Api, { url = '' }: IncomingMessage, response: ServerResponse): void {
-  const mountpoint = new URL(url, 'http://crfs').searchParams.get('mount') ?? '';
+function sendTrace(api: Api, request: IncomingMessage, response: ServerResponse): void {
+  const mountpoint = parameterOf(request, 'mount');
   let missed = 0;
   const tell = (traced: Traced): void => {
     if (response.writableLength > TRACE_BACKLOG) {

@@ -2,6 +2,7 @@
 
 import type { Client } from 'undici';
 import { CrfsError } from '../errors/error.js';
+import type { Refusal } from './api.js';
 import { API_SOCKET, SocketDirectory } from './socket-directory.js';
 
 const ANSWER_WITHIN_MS = 10_000;
@@ -33,16 +34,30 @@ export async function askDaemon(
 }
 
 /**
+ * Asks the daemon for what it may refuse. Resolves to its answer; undefined if none runs. Throws CRFS_UNREACHABLE, and why it
+ * refuses.
+ */
+export async function askToDo<T>(path: string, withinMs: number): Promise<T | undefined> {
+  const answer = await askDaemon('POST', path, withinMs);
+  if (answer === undefined) return undefined;
+  const { error, ...done } = JSON.parse(answer) as Partial<Refusal> & T;
+  if (error) throw new CrfsError(error.code, error.message);
+  return done as T;
+}
+
+/**
  * Follows what the daemon of this user tells as it comes, until it ends it or `signal` aborts: pieces of a text. Resolves
- * to undefined if none runs, and to the status if that is not 200. Throws CRFS_UNREACHABLE.
+ * to undefined if none runs, and to the status if that is not 200. With a `question`, that is posted. Throws CRFS_UNREACHABLE.
  */
 export async function followDaemon(
   path: string,
   signal: AbortSignal,
+  question?: string,
 ): Promise<AsyncIterable<Buffer> | number | undefined> {
   const client = await connect({ bodyTimeout: 0 });
   try {
-    const { statusCode, body } = await client.request({ method: 'GET', path, signal });
+    const how = question === undefined ? { method: 'GET' as const } : { method: 'POST' as const, body: question };
+    const { statusCode, body } = await client.request({ ...how, path, signal });
     if (statusCode === 200) return body;
     await client.destroy();
     return statusCode;

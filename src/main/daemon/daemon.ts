@@ -13,12 +13,14 @@ import { listenApi } from './api.js';
 import { ownCgroup } from './cgroup.js';
 import { Clients } from './clients.js';
 import { describeLayer, describeMount } from './describe.js';
+import { IdleWatch } from './idle.js';
 import { Indexer } from './indexer.js';
 import { Listener } from './listener.js';
 import { logFile } from './log.js';
 import { renderMetrics } from './metrics.js';
 import { serveMetrics } from './metrics-server.js';
 import { OpenLayers } from './open-layers.js';
+import { prefetch } from './prefetch.js';
 import { Resolver } from './resolver.js';
 import { Session } from './session.js';
 import { CONTROL_SOCKET, SocketDirectory } from './socket-directory.js';
@@ -52,7 +54,7 @@ export class Daemon {
   readonly #upkeep: Upkeep;
   readonly #sockets = new SocketDirectory();
   readonly #undo: Undo;
-  #idle: NodeJS.Timeout | undefined;
+  readonly #idle: IdleWatch;
   /** Of mounts that have gone. */
   #opensBefore = NO_OPENS;
   #stopping = false;
@@ -87,6 +89,9 @@ export class Daemon {
     this.#resolver = new Resolver(layout, log, this.#references);
     this.#clients = new Clients(layout.tmp, log);
     this.#tracer = new Tracer(this.#layers);
+    const idle = settings['idle-timeout'];
+    this.#idle = new IdleWatch(idle, () => void this.stop(`no mount for ${idle} s`));
+    undo.add(() => this.#idle.stop());
   }
 
   /**
@@ -108,11 +113,14 @@ export class Daemon {
   /** What is begun last is ended first: the command line hears that a daemon has gone when its mounts have let go of it. */
   async #begin(): Promise<void> {
     const undo = this.#undo;
+    const means = { resolver: this.#resolver, clients: this.#clients, layers: this.#layers };
     const api = await listenApi(this.#sockets, {
       status: () => this.status(),
       stop: () => void this.stop('asked to'),
       umount: (pid) => this.#umount(pid),
       trim: (limit) => this.#upkeep.trim(limit),
+      remove: (image) => this.#upkeep.remove(image),
+      prefetch: async (...how) => await prefetch(means, ...how).finally(this.#idle.use()),
       trace: (mountpoint, tell, ended) => {
         const session = [...this.#sessions].findLast((one) => one.mountpoint === mountpoint);
         return session && this.#tracer.follow(session, tell, ended);
@@ -145,7 +153,6 @@ export class Daemon {
     this.#every(CHECK_EVERY_MS, () => this.#stopIfRemoved());
     this.#watchRemovals(this.#cache.layout.root);
     this.#watchRemovals(cacheDirectory());
-    this.#watchIdle();
     this.#log.info({ version, ...this.#settings }, 'the daemon is ready');
   }
 
@@ -199,14 +206,14 @@ export class Daemon {
     if (this.#stopping) return;
     this.#stopping = true;
     this.#log.info(`the daemon ends: ${why}`);
-    clearTimeout(this.#idle);
+    this.#idle.stop();
     if (this.#cache.isThere()) await Promise.race([this.#upkeep.sync(), this.#cacheGone]);
     await this.#undo.all((error) => this.#log.error({ error: String(error) }, 'something did not end as it should'));
     this.#end();
   }
 
   #accept(connection: Connection): void {
-    clearTimeout(this.#idle);
+    const done = this.#idle.use();
     const session = new Session(connection, {
       resolver: this.#resolver,
       clients: this.#clients,
@@ -218,7 +225,7 @@ export class Daemon {
       ended: (ended) => {
         this.#sessions.delete(ended);
         this.#opensBefore = addOpens(this.#opensBefore, { ...(ended.ring ?? NO_OPENS), depth: 0 });
-        if (this.#sessions.size === 0 && !this.#stopping) this.#watchIdle();
+        done();
       },
     });
     this.#sessions.add(session);
@@ -231,12 +238,6 @@ export class Daemon {
     process.kill(pid, 'SIGTERM');
     await session.ended;
     return true;
-  }
-
-  #watchIdle(): void {
-    const timeout = this.#settings['idle-timeout'];
-    clearTimeout(this.#idle);
-    this.#idle = setTimeout(() => void this.stop(`no mount for ${timeout} s`), timeout * 1000);
   }
 
   /**

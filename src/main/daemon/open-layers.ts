@@ -49,6 +49,8 @@ export class OpenLayers {
   readonly #log: Logger;
   readonly #byShareKey = new Map<string, Promise<Entered>>();
   readonly #open = new Map<number, Entered>();
+  /** Identities of those that are being opened. */
+  readonly #opening = new Set<string>();
   #next = 1;
 
   constructor(settings: Settings, layout: CacheLayout, indexer: Indexer, log: Logger) {
@@ -67,11 +69,13 @@ export class OpenLayers {
 
   /** Files of the cache that layers in use need. */
   pinned(): ReadonlySet<string> {
-    const files = this.list().flatMap(({ identity, record: { key } }) => {
+    const indexes = this.list().map(({ record: { key } }) => this.#layout.index(key));
+    const identities = [...this.list().map(({ identity }) => identity), ...this.#opening];
+    const files = identities.flatMap((identity) => {
       const blob = this.#layout.blob(identity);
-      return [this.#layout.index(key), this.#layout.record(identity), blob, blocksOf(blob)];
+      return [this.#layout.record(identity), blob, blocksOf(blob)];
     });
-    return new Set(files);
+    return new Set([...indexes, ...files]);
   }
 
   /** The path of a file, by numbers that a mount gave: undefined where they mean nothing. */
@@ -94,7 +98,9 @@ export class OpenLayers {
     const { shareKey } = resolved;
     let opening = this.#byShareKey.get(shareKey);
     if (opening === undefined) {
-      opening = this.#enter(resolved);
+      const { identity } = resolved;
+      this.#opening.add(identity);
+      opening = this.#enter(resolved).finally(() => this.#opening.delete(identity));
       this.#byShareKey.set(shareKey, opening);
       opening.catch(() => this.#byShareKey.delete(shareKey));
     }

@@ -4,6 +4,7 @@ import { fstatSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { HeldFile } from '../blob/held-file.js';
+import { noteImage } from '../cache/images.js';
 import type { BlobRecord } from '../cache/records.js';
 import { References } from '../cache/references.js';
 import type { CacheLayout } from '../disk/cache-layout.js';
@@ -13,7 +14,8 @@ import { type LayerBlob, localBlob, remoteBlob } from '../fetch/layer-blob.js';
 import type { Traffic } from '../fetch/traffic.js';
 import type { ManifestOptions } from '../registry/client.js';
 import type { ManifestStore } from '../registry/types.js';
-import type { RemoteLayer } from '../sources/open.js';
+import { shownConfiguration } from '../sources/configuration.js';
+import type { RemoteImage, RemoteLayer } from '../sources/open.js';
 import { type LayerPlace, layerPlaceOf, type Place, placeOf } from '../sources/place.js';
 import type { ClientLease } from './clients.js';
 import { StoredImages } from './stored-images.js';
@@ -103,6 +105,7 @@ export class Resolver {
     const { openRemote } = await import('../sources/open.js');
     const client = await lease.client();
     const image = await this.#opened(text, wanted, trusted, (place, options) => openRemote(place, client, options));
+    if (!trusted) this.#note(text, image);
     const layers = image.layers.length === 0 ? [emptyLayer()] : image.layers; // a mount has to show something
     return { text: image.resolved, layers: layers.map((layer) => this.#layer(layer, lease)) };
   }
@@ -160,6 +163,20 @@ export class Resolver {
         },
       },
     };
+  }
+
+  /** For whoever asks what the cache holds; nothing that is served depends on it. */
+  #note(text: string, { resolved, layers }: RemoteImage): void {
+    const listed = layers.map(({ identity, digest = null, size = null }) => ({ identity, digest, size }));
+    try {
+      noteImage(this.#layout, {
+        name: shownConfiguration(text),
+        resolved: shownConfiguration(resolved),
+        layers: listed,
+      });
+    } catch (error) {
+      this.#log.warn(`cannot note of which image layers are: ${(error as Error).message}`);
+    }
   }
 
   /** What an image's name stood for when its registry last answered, if it does not answer now. */

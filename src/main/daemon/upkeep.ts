@@ -2,6 +2,8 @@
 
 import type { Logger } from 'pino';
 import type { Cache } from '../cache/cache.js';
+import { noteOf } from '../cache/images.js';
+import { type Removed, removeImage } from '../cache/remove.js';
 import { sizeLimit, type Trimmed, trim } from '../cache/trim.js';
 import type { OpenLayers } from './open-layers.js';
 
@@ -64,6 +66,14 @@ export class Upkeep {
     } finally {
       this.#trimming = false;
     }
+  }
+
+  /** Removes an image, by its name in notes: src/main/cache/images.ts. Rejects with CRFS_NOT_FOUND, CRFS_USAGE if it is mounted. */
+  async remove(name: string): Promise<Removed> {
+    const removed = await removeImage(this.#cache.layout, noteOf(this.#cache.layout, name), this.#layers.pinned());
+    this.#layers.forgetReadahead();
+    this.#log.info({ image: name, ...removed }, 'removed an image from the cache');
+    return removed;
   }
 
   stop(): void {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 const LAYOUT_VERSION = 'v3';
 
 /** What the cache holds, each kind in a directory of its name. Stubs are trees, all else are files: csrc/lower/stubs.h. */
-export const kinds = ['objects', 'drafts', 'stubs', 'index', 'records', 'blobs', 'manifests'] as const;
+export const kinds = ['objects', 'drafts', 'stubs', 'index', 'records', 'blobs', 'manifests', 'images'] as const;
 export type Kind = (typeof kinds)[number];
 
 /**
@@ -106,6 +106,11 @@ export class CacheLayout {
   /** By its digest; or what the name of an image stood for when it was last resolved. */
   manifest(name: string): string {
     return this.#named('manifests', name);
+  }
+
+  /** What is known of an image, by the name of it. */
+  image(name: string): string {
+    return this.#named('images', name);
   }
 
   #named(kind: Kind, name: string): string {

@@ -3,6 +3,7 @@
 import { constants } from 'node:os';
 import { addon } from '../../native/addon.js';
 import type { Ahead, Run, Want } from '../../workers/messages.js';
+import { CrfsError } from '../errors/error.js';
 import { isNoSpace } from '../errors/no-space.js';
 import type { IndexReader } from '../index/reader.js';
 import { download } from './background.js';
@@ -109,6 +110,19 @@ export class Supply {
   /** What has become of downloading a layer in the background. */
   download(number: number): Download {
     return this.#layers.get(number)?.download ?? 'ended';
+  }
+
+  /**
+   * Downloads all of a layer, without regard to settings of the background, until `signal` aborts. Rejects with CRFS_NO_SPACE
+   * where the cache has no room for it, and with what the source rejects with.
+   */
+  async complete(number: number, signal: AbortSignal): Promise<void> {
+    const layer = this.#layers.get(number);
+    if (layer === undefined) return; // it is a file
+    const { remote, name } = layer;
+    const all = { prefetchEnd: remote.file.size, all: false, rate: 0, hasRoom: () => this.#hasRoom() };
+    if (await download({ ...remote, ...all, traffic: this.#traffic, signal })) return;
+    throw new CrfsError('CRFS_NO_SPACE', `${name}: the cache has no room for all of it; see the setting max-size`);
   }
 
   remove(number: number): void {

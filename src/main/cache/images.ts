@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/**
+ * Which images layers of the cache are of. A note for each name by which an image was mounted or fetched; beside it, as long
+ * as the image is pinned, an empty file: so whoever pins it and whoever writes the note are not in each other's way.
+ */
+
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { blocksOf, type CacheLayout, tocOf } from '../disk/cache-layout.js';
+import { CrfsError } from '../errors/error.js';
+import { readRecord } from './records.js';
+
+const noteSchema = v.object({
+  name: v.string(),
+  resolved: v.string(),
+  layers: v.array(
+    v.object({
+      identity: v.string(),
+      digest: v.nullable(v.string()),
+      size: v.nullable(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
+    }),
+  ),
+});
+
+/** What an image's name stood for when it was last asked for. */
+export interface ImageNote {
+  /** As configurations name it, without credentials: `docker://host/img:tag`. */
+  readonly name: string;
+  /** By digest: leads to the very same layers. */
+  readonly resolved: string;
+  /** The base first. */
+  readonly layers: readonly {
+    /** Which bytes its blob has: what the cache calls it by. */
+    readonly identity: string;
+    readonly digest: string | null;
+    /** Of the blob, in bytes, where a manifest says it. */
+    readonly size: number | null;
+  }[];
+}
+
+export interface CachedImage extends ImageNote {
+  readonly pinned: boolean;
+  /** When it was last asked for: ms since the epoch. */
+  readonly used: number;
+}
+
+/** All images that the cache knows of, those that were asked for last first. What is no note is left out. */
+export function cachedImages(layout: CacheLayout): CachedImage[] {
+  const directory = layout.directory('images');
+  if (!existsSync(directory)) return [];
+  const names = new Set(readdirSync(directory));
+  const notes = [...names].flatMap((name) => readNote(join(directory, name), names.has(`${name}${PIN}`)));
+  return notes.sort((a, b) => b.used - a.used);
+}
+
+/** What is known of the image with this name, or that names just the same. Throws CRFS_NOT_FOUND. */
+export function noteOf(layout: CacheLayout, name: string): CachedImage {
+  const images = cachedImages(layout);
+  const found = images.find((image) => image.name === name) ?? images.find((image) => image.resolved === name);
+  if (found !== undefined) return found;
+  throw new CrfsError('CRFS_NOT_FOUND', `the cache holds nothing of ${name}: \`crfs cache ls\` lists what it holds`);
+}
+
+const PIN = '.pin';
+
+function readNote(path: string, pinned: boolean): CachedImage[] {
+  if (path.endsWith(PIN)) return [];
+  try {
+    const { success, output } = v.safeParse(noteSchema, JSON.parse(readFileSync(path, 'utf8')));
+    return success ? [{ ...output, pinned, used: statSync(path).mtimeMs }] : [];
+  } catch {
+    return []; // it has just been removed, or is none
+  }
+}
+
+/** Notes what a name stands for now. Throws as the file system does. */
+export function noteImage(layout: CacheLayout, note: ImageNote): void {
+  const path = layout.image(note.name);
+  const draft = layout.draft(`image-${path.slice(-64)}`);
+  writeFileSync(draft, `${JSON.stringify(note)}\n`, { mode: 0o600 });
+  renameSync(draft, path);
+}
+
+/** Has an image kept, or no longer, whatever the cache takes. Throws as the file system does. */
+export function pinImage(layout: CacheLayout, { name }: ImageNote, pinned: boolean): void {
+  const path = `${layout.image(name)}${PIN}`;
+  if (pinned) writeFileSync(path, '', { mode: 0o600 });
+  else rmSync(path, { force: true });
+}
+
+/** The files of the cache that are a layer's alone; contents of its files are not among them. */
+export function filesOfLayer(layout: CacheLayout, identity: string): string[] {
+  const blob = layout.blob(identity);
+  const toc = tocOf(blob);
+  const record = readRecord(layout, identity);
+  const index = record === undefined ? [] : [layout.index(record.key)];
+  return [layout.record(identity), blob, blocksOf(blob), toc, blocksOf(toc), ...index];
+}
+
+/** The files that say what an image is: enough to mount it without its registry, if its layers are there. */
+export function filesOfImage(layout: CacheLayout, { name, resolved }: ImageNote): string[] {
+  const note = layout.image(name);
+  const digest = resolved.slice(resolved.indexOf('@') + 1);
+  return [note, `${note}${PIN}`, layout.manifest(name), layout.manifest(digest)];
+}
+
+/** The files that stay for images: of those that are pinned all, and what is known of those of which `mounted` has a layer. */
+export function filesToKeep(layout: CacheLayout, mounted: ReadonlySet<string>): Set<string> {
+  const files = new Set(mounted);
+  for (const image of cachedImages(layout)) {
+    const isMounted = image.layers.some(({ identity }) => mounted.has(layout.record(identity)));
+    if (image.pinned || isMounted) for (const path of filesOfImage(layout, image)) files.add(path);
+    if (!image.pinned) continue;
+    for (const { identity } of image.layers) for (const path of filesOfLayer(layout, identity)) files.add(path);
+  }
+  return files;
+}

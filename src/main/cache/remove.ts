@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type CacheLayout, objectPath } from '../disk/cache-layout.js';
+import { CrfsError } from '../errors/error.js';
+import { IndexReader } from '../index/reader.js';
+import { cachedImages, filesOfImage, filesOfLayer, type ImageNote } from './images.js';
+import { parseRecord } from './records.js';
+import { readReferences } from './references.js';
+
+export interface Removed {
+  /** Layers that have gone, and those that others need. */
+  readonly layers: number;
+  readonly kept: number;
+  /** Bytes on the disk. */
+  readonly freed: number;
+}
+
+/**
+ * Removes an image from the cache, and of its layers, with the contents of their files, what no other image needs.
+ * `mounted`: the files that mounts need. Throws CRFS_USAGE if a mount needs a layer that is of no other image.
+ */
+export async function removeImage(
+  layout: CacheLayout,
+  image: ImageNote,
+  mounted: ReadonlySet<string>,
+): Promise<Removed> {
+  const others = new Set(
+    cachedImages(layout)
+      .filter(({ name }) => name !== image.name)
+      .flatMap(({ layers }) => layers.map(({ identity }) => identity)),
+  );
+  const going = [...new Set(image.layers.map(({ identity }) => identity))].filter((identity) => !others.has(identity));
+  const stored = new Set(readReferences(layout).map(({ identity }) => identity));
+  if (going.some((identity) => stored.has(identity))) {
+    throw new CrfsError('CRFS_USAGE', `podman uses ${image.name}, out of a store: remove it with \`podman rmi\` first`);
+  }
+  if (going.some((identity) => mounted.has(layout.record(identity)))) {
+    throw new CrfsError('CRFS_USAGE', `${image.name} is mounted: run \`crfs umount\` first`);
+  }
+  const before = indexesOf(layout);
+  const files = [...filesOfImage(layout, image), ...going.flatMap((identity) => filesOfLayer(layout, identity))];
+  const records = new Set(going.map((identity) => layout.record(identity)));
+  const needed = new Set([...before].filter(([record]) => !records.has(record)).map(([, index]) => index));
+  const contents = contentsOf([...before].filter(([record]) => records.has(record)).map(([, index]) => index));
+  for (const name of contentsOf([...needed])) contents.delete(name);
+  let freed = 0;
+  for (const path of files.filter((one) => !needed.has(one))) {
+    freed += bytesOf(path);
+    rmSync(path, { force: true }); // at once: nobody can come in between and open what is half gone
+  }
+  for (const name of contents) {
+    const path = objectPath(layout.objects, name);
+    freed += bytesOf(path);
+    await rm(path, { force: true });
+  }
+  return { layers: going.length, kept: image.layers.length - going.length, freed };
+}
+
+/** The index of each layer, by the record of it. */
+function indexesOf(layout: CacheLayout): Map<string, string> {
+  const directory = layout.directory('records');
+  const paths = readdirSync(directory).map((name) => join(directory, name));
+  return new Map(
+    paths.flatMap((path) => {
+      const record = parseRecord(readFileSync(path, 'utf8'));
+      return record === undefined ? [] : [[path, layout.index(record.key)] as const];
+    }),
+  );
+}
+
+/** The names of all objects that these indexes speak of; an index that is not there speaks of none. */
+function contentsOf(indexes: readonly string[]): Set<string> {
+  const names = new Set<string>();
+  for (const path of indexes.filter((one) => statSync(one, { throwIfNoEntry: false }))) {
+    const index = new IndexReader(readFileSync(path));
+    for (let inode = 0; inode < index.inodes; inode++) {
+      if (index.isFile(inode) && index.chunkCount(inode) > 0) names.add(index.objectName(inode));
+    }
+  }
+  return names;
+}
+
+function bytesOf(path: string): number {
+  return (statSync(path, { throwIfNoEntry: false })?.blocks ?? 0) * 512;
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
+import type { Command } from 'commander';
+import { noteOf, pinImage } from '../cache/images.js';
+import { askDaemon, followDaemon } from '../daemon/ask.js';
+import type { Prefetched, ToPrefetch } from '../daemon/prefetch.js';
+import { CacheLayout } from '../disk/cache-layout.js';
+import { CrfsError } from '../errors/error.js';
+import { Interruption } from '../errors/interrupted.js';
+import { Workspace } from '../inspect/workspace.js';
+import { type Progress, progressOn, type Step, silent } from '../output/progress.js';
+import { escapeLine, toJson } from '../output/terminal.js';
+import { formatBytes, shortenDigests } from '../output/text.js';
+import { tellingIfSlow } from '../output/waiting.js';
+import { parsePlatform } from '../registry/platform.js';
+import { cacheDirectory } from '../settings/directories.js';
+import { canonicalConfiguration, kindOf, shownConfiguration } from '../sources/configuration.js';
+import { startDaemon } from './daemon.js';
+import { refuseWithoutEffect } from './no-effect.js';
+import { addRegistryOptions, environmentFor, type RegistryGiven } from './registry-options.js';
+import { platformOption } from './view-options.js';
+
+interface Given extends RegistryGiven {
+  pin?: boolean;
+  platform?: string;
+  json?: boolean;
+}
+
+type Layers = Extract<Prefetched, { readonly layers: unknown }>['layers'];
+
+const HELP = `
+Mounts of it then wait for no network. The daemon fetches; it is started if none
+runs. What the cache has already is not fetched again.
+
+Examples:
+  crfs prefetch localhost:5000/img:tag
+  crfs prefetch --pin fedora`;
+
+/** `crfs prefetch` */
+export function addPrefetch(program: Command): void {
+  const command = program
+    .command('prefetch')
+    .description('fetch all layers of an image into the cache, without mounting it')
+    .argument('<config>', 'an image (docker://fedora, localhost:5000/img:tag), or the URL of a layer')
+    .option('--pin', 'keep it, whatever else the cache has to make room for: see `crfs cache unpin`')
+    .option(...platformOption);
+  addRegistryOptions(command)
+    .option('--json', 'print JSON, and no progress')
+    .addHelpText('after', HELP)
+    .action(prefetch);
+}
+
+async function prefetch(written: string, given: Given, command: Command): Promise<void> {
+  refuseWithoutEffect(command, written);
+  if (kindOf(written) === 'file') throw new CrfsError('CRFS_USAGE', `${written} is a file: there is nothing to fetch`);
+  const environment = environmentFor(given);
+  const configuration = await tellingIfSlow(`looking for ${written}`, nameOf(written, given.platform, environment));
+  const { signal } = new Interruption();
+  const progress = given.json ? silent : progressOn(process.stderr);
+  try {
+    const layers = await fetched({ configuration, introduction: introductionOf(environment) }, progress, signal);
+    const layout = new CacheLayout(cacheDirectory());
+    const pinned = given.pin === true;
+    const image = noteOf(layout, shownConfiguration(configuration));
+    if (pinned) pinImage(layout, image, true);
+    const bytes = layers.reduce((sum, { size }) => sum + size, 0);
+    const count = layers.length === 1 ? '1 layer' : `${layers.length} layers`;
+    const text = `${escapeLine(image.name)}: ${count}, ${formatBytes(bytes)}, all here${pinned ? ', pinned' : ''}`;
+    const { name, resolved } = image;
+    progress.print(given.json ? toJson({ name, resolved, pinned, layers }) : text, process.stdout);
+  } finally {
+    progress.close();
+  }
+}
+
+async function nameOf(
+  written: string,
+  platform: string | undefined,
+  environment: ReturnType<typeof environmentFor>,
+): Promise<string> {
+  const workspace = new Workspace(environment);
+  try {
+    const wanted = platform === undefined ? undefined : parsePlatform(platform);
+    return await canonicalConfiguration(written, () => workspace.client(), wanted);
+  } finally {
+    await workspace.close();
+  }
+}
+
+/** As a mount introduces itself, that is at no mountpoint. */
+function introductionOf(environment: ReturnType<typeof environmentFor>): string {
+  const variables = Object.entries(environment).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${value}`],
+  );
+  return ['?', process.cwd(), ...variables].join('\0');
+}
+
+/** Has the daemon fetch all. Resolves to the layers; rejects with what keeps it from that. */
+async function fetched(wanted: ToPrefetch, progress: Progress, signal: AbortSignal): Promise<Layers> {
+  const status = await askDaemon('GET', '/status');
+  if (status === undefined) await startDaemon([]);
+  const steps: Step[] = [];
+  let layers: Layers = [];
+  try {
+    const lines = await followDaemon('/prefetch', signal, JSON.stringify(wanted));
+    if (typeof lines !== 'object') {
+      throw new CrfsError('CRFS_USAGE', 'the daemon that runs is older, and cannot prefetch: run `crfs daemon`');
+    }
+    for await (const line of createInterface({ input: Readable.from(lines) })) {
+      const told = JSON.parse(line) as Prefetched;
+      if ('error' in told) throw new CrfsError(told.error.code, told.error.message);
+      if ('done' in told) return layers;
+      for (const [place, { name, size, present }] of told.layers.entries()) {
+        const step = (steps[place] ??= progress.start(shortenDigests(name), size));
+        step.advance(present - (layers[place]?.present ?? 0));
+      }
+      layers = told.layers;
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  }
+  signal.throwIfAborted();
+  throw new CrfsError('CRFS_UNREACHABLE', 'the daemon has ended: try again, what is here stays');
+}
