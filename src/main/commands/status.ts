@@ -8,7 +8,7 @@ import { type Status, serversOf } from '../daemon/status.js';
 import { CrfsError } from '../errors/error.js';
 import { mountsWithoutDaemon } from '../mount/hosts.js';
 import { escapeLine, escapeName } from '../output/terminal.js';
-import { cutTo, formatBytes, formatTable } from '../output/text.js';
+import { cutTo, foldAt, formatBytes, formatTable } from '../output/text.js';
 import { tellingIfSlow } from '../output/waiting.js';
 import { cacheDirectory } from '../settings/directories.js';
 
@@ -21,6 +21,8 @@ Examples:
   crfs status --wait && echo 'the registry may go'`;
 
 const NAME_COLUMNS = 24;
+/** Of a terminal, behind an indentation. */
+const LINE_COLUMNS = 78;
 const ASK_EVERY_MS = 200;
 
 /** `crfs status` */
@@ -44,10 +46,11 @@ export function addStatus(program: Command): void {
 async function downloaded(): Promise<string | undefined> {
   for (;;) {
     const answer = await askDaemon('GET', '/status');
-    const layers = answer === undefined ? [] : (JSON.parse(answer) as Status).layers;
+    const { layers, mounts } = JSON.parse(answer ?? '{"layers":[],"mounts":[]}') as Status;
     if (!layers.some(({ fetched }) => fetched?.download === 'under way')) {
       const lacking = layers.find(({ fetched }) => fetched !== null && fetched.present < 1);
-      if (lacking?.fetched) throw incomplete(lacking.name, lacking.fetched);
+      const of = mounts.find((mount) => mount.layers.includes(lacking?.number ?? 0))?.configurations ?? [];
+      if (lacking?.fetched) throw incomplete([...of, lacking.name].join(': '), lacking.fetched);
       return answer;
     }
     await sleep(ASK_EVERY_MS);
@@ -118,7 +121,8 @@ function renderMount(mount: Status['mounts'][number], all: Status['layers']): st
     ...layerRow(all.find((one) => one.number === number)),
   ]);
   const table = formatTable([['LAYER', 'NAME', 'FORMAT', 'DOWNLOADED', 'VERIFIED BY'], ...rows]);
-  return `${escapeName(mountpoint)}\n${[...lines, ...table.trimEnd().split('\n')].map((line) => `  ${line}\n`).join('')}`;
+  const folded = lines.flatMap((line) => foldAt(line, LINE_COLUMNS));
+  return `${escapeName(mountpoint)}\n${[...folded, ...table.trimEnd().split('\n')].map((line) => `  ${line}\n`).join('')}`;
 }
 
 function renderStore({ directory, pid, mountNamespace, images }: NonNullable<Status['stores']>[number]): string {
@@ -140,7 +144,12 @@ function layerRow(layer: Status['layers'][number] | undefined): string[] {
   if (layer === undefined) return ['released'];
   const { name, kind, fetched, verified } = layer;
   const short = escapeLine(name).replace(/^layer sha256:([0-9a-f]{12}).*$/, '$1');
-  return [cutTo(short, NAME_COLUMNS), kind, fetched === null ? '-' : describeDownload(fetched), verified];
+  return [
+    cutTo(short, NAME_COLUMNS),
+    kind,
+    fetched === null ? '-' : describeDownload(fetched),
+    verified.replace(/^the digests of |: .*$/g, ''),
+  ];
 }
 
 function describeDownload({ present, size }: NonNullable<Status['layers'][number]['fetched']>): string {

@@ -39,6 +39,18 @@ export function cutTo(text: string, columns: number): string {
   return `${start.join('')}…${end.join('')}`;
 }
 
+/** A text in lines of at most so many letters, broken at spaces: a word that is longer has a line of its own. */
+export function foldAt(text: string, columns: number): string[] {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1) as string;
+    if (line === '') lines[lines.length - 1] = word;
+    else if (line.length + 1 + word.length <= columns) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
 /** Letters from Korean on may be two columns wide. */
 function columnsOf(letter: string): number {
   return letter >= '\u1100' ? 2 : 1;
