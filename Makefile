@@ -8,6 +8,8 @@ libexec = $(DESTDIR)$(PREFIX)/libexec/crfs-plugin
 runtime = $(DESTDIR)$(PREFIX)/lib/crfs-plugin
 bin = $(DESTDIR)$(PREFIX)/bin
 share = $(DESTDIR)$(PREFIX)/share
+# mount(8) looks for helpers in /sbin alone: one of another prefix has to be linked there
+helpers = $(DESTDIR)$(if $(filter /usr/local,$(PREFIX)),,$(PREFIX))/sbin
 
 native = binding.gyp $(shell find csrc -type f)
 typescript = tsconfig.json $(shell find src test bench -name '*.ts' 2>/dev/null)
@@ -74,10 +76,10 @@ install: all
 # made beside the one that is there, which daemons may be started from meanwhile
 install-files: fresh = $(runtime).new
 install-files:
-	install -d "$(plugins)" "$(libexec)" "$(bin)"
+	install -d "$(plugins)" "$(libexec)" "$(bin)" "$(helpers)"
 	rm -rf "$(fresh)" "$(runtime).old"
 	install -d "$(fresh)/bin" "$(fresh)/build/Release" "$(fresh)/dist"
-	install -m 755 bin/crfs "$(fresh)/bin/crfs"
+	install -m 755 bin/crfs bin/mount.fuse.crfs "$(fresh)/bin"
 	install -m 644 package.json package-lock.json .npmrc LICENSE "$(fresh)"
 	install -m 644 build/Release/crfs_addon.node "$(fresh)/build/Release"
 	cp -R dist/bundle dist/commit "$(fresh)/dist"
@@ -93,9 +95,10 @@ install-files:
 	install -m 755 crfs-lower "$(libexec)/crfs-lower"
 	ln -sfn ../lib/crfs-plugin/bin/crfs "$(bin)/crfs"
 	cd dist/share && find . -type f -exec install -D -m 644 '{}' "$(share)/{}" \;
+	ln -sfn "$(PREFIX)/lib/crfs-plugin/bin/mount.fuse.crfs" "$(helpers)/mount.fuse.crfs"
 
 uninstall:
-	rm -f "$(plugins)/crfs-plugin.so" "$(bin)/crfs"
+	rm -f "$(plugins)/crfs-plugin.so" "$(bin)/crfs" "$(helpers)/mount.fuse.crfs"
 	rm -rf "$(runtime)" "$(libexec)"
 	rm -f "$(share)/man/man1/crfs.1" "$(share)"/man/man1/crfs-*.1 "$(share)/bash-completion/completions/crfs"
 	rm -f "$(share)/zsh/site-functions/_crfs" "$(share)/fish/vendor_completions.d/crfs.fish"

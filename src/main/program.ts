@@ -9,6 +9,7 @@ type Add = (program: Command) => void;
 const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   run: async () => (await import('./commands/run.js')).addRun,
   mount: async () => (await import('./commands/mount.js')).addMount,
+  'mount-helper': async () => (await import('./commands/mount-helper.js')).addMountHelper,
   umount: async () => (await import('./commands/umount.js')).addUmount,
   store: async () => (await import('./commands/store.js')).addStore,
   lowerdir: async () => (await import('./commands/lowerdir.js')).addLowerdir,

@@ -8,6 +8,7 @@ import { HOST } from './host.js';
 import { realDirectory } from './lowerdir.js';
 import { mountWithOverlay, NoOverlay } from './overlay.js';
 import type { CheckedRequest, Mounted, MountRequest } from './request.js';
+import { splitOptions } from './split-options.js';
 import { mountpointOf } from './umount.js';
 import { checkUpper, isWithin } from './upper.js';
 
@@ -87,12 +88,6 @@ async function checkRequest(request: MountRequest): Promise<CheckedRequest> {
     throw new CrfsError('CRFS_USAGE', `the mountpoint ${JSON.stringify(mountpoint)}: ${why}`);
   }
   return { ...request, mountpoint, given, lower, upper, work };
-}
-
-/** Options of one `-o`: commas in double quotes do not end one, as mount(8) has it for SELinux contexts. */
-function splitOptions(text: string): string[] {
-  const options = text.match(/(?:"[^"]*"|[^,"])+/g) ?? [];
-  return options.map((option) => option.replaceAll('"', ''));
 }
 
 /** The upper and the work directory, by their real paths; none, if changes are not kept. */
