@@ -8,6 +8,7 @@ import { pushTars } from '../tools/image.js';
 import type { Machine } from '../tools/machine.js';
 import { PASSWORD, type Registry, type RegistryOptions, startRegistry, USER } from '../tools/registry.js';
 import { makeCertificates } from '../tools/registry-certs.js';
+import { makeImage, pushImage } from '../tools/registry-image.js';
 import { run } from '../tools/run.js';
 import { writeTar } from '../tools/tar-writer.js';
 import { invoke, layerOf, makeMachine, registryTest, SMALL } from './setting.js';
@@ -117,4 +118,41 @@ registryTest('certificates that nobody vouches for are taken where the options s
   t.regex(await convert('--src-tls-verify=false', '--dest-tls-verify=false'), DIGEST);
   const seen = await run('skopeo', ['inspect', '--tls-verify=false', `docker://${host}/img:2`]);
   t.true(seen.includes('RepoTags'));
+});
+
+registryTest('an image that was made from the same before is not made again', async (t) => {
+  const machine = makeMachine(t);
+  const registry = await startRegistry();
+  t.teardown(() => registry.stop());
+  const [source, destination] = [`${registry.host}/plain:1`, `${registry.host}/lazy:1`];
+  await pushImage(await makeImage(2, 3000), source);
+  const told = async (
+    to: string,
+    ...options: string[]
+  ): Promise<{ digest: string; before: boolean; worked: boolean }> => {
+    const { code, stdout, stderr } = await invoke(machine, ['stargzify', ...options, source, to]);
+    t.is(code, 0, stderr);
+    const [, digest = '', before] = /^\S+: (sha256:[0-9a-f]{64})(, made from \S+ before)?\n$/.exec(stdout) ?? [];
+    return { digest, before: before !== undefined, worked: stderr.includes('converting') };
+  };
+  for (const to of [destination, 'oci:layout:1', 'oci-archive:archive:1']) {
+    const first = await told(to);
+    t.regex(first.digest, /^sha256:/);
+    t.deepEqual(first, { digest: first.digest, before: false, worked: true });
+    t.deepEqual(await told(to), { digest: first.digest, before: true, worked: false });
+  }
+  const { digest } = await told(destination);
+  t.deepEqual(await told(destination, '--force'), { digest, before: false, worked: true });
+  const finer = await told(destination, '--chunk-size', '1M');
+  t.deepEqual(finer, { digest: finer.digest, before: false, worked: true });
+  t.not(finer.digest, digest);
+  t.like(await told(destination), { digest, before: false });
+  await pushImage(await makeImage(1, 1000), source);
+  const other = await told(destination);
+  t.deepEqual(other, { digest: other.digest, before: false, worked: true });
+  t.like(JSON.parse((await invoke(machine, ['stargzify', '--json', source, destination])).stdout), {
+    digest: other.digest,
+    isThere: true,
+    layers: [],
+  });
 });

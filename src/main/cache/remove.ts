@@ -8,7 +8,7 @@ import { CrfsError } from '../errors/error.js';
 import { IndexReader } from '../index/reader.js';
 import { cachedImages, filesOfImage, filesOfLayer, type ImageNote } from './images.js';
 import { parseRecord } from './records.js';
-import { readReferences } from './references.js';
+import { filesOf, readReferences } from './references.js';
 
 export interface Removed {
   /** Layers that have gone, and those that others need. */
@@ -27,13 +27,11 @@ export async function removeImage(
   image: ImageNote,
   mounted: ReadonlySet<string>,
 ): Promise<Removed> {
-  const others = new Set(
-    cachedImages(layout)
-      .filter(({ name }) => name !== image.name)
-      .flatMap(({ layers }) => layers.map(({ identity }) => identity)),
-  );
-  const going = [...new Set(image.layers.map(({ identity }) => identity))].filter((identity) => !others.has(identity));
-  const stored = new Set(readReferences(layout).map(({ identity }) => identity));
+  const others = cachedImages(layout).filter(({ name }) => name !== image.name);
+  const shared = new Set(others.flatMap(({ layers }) => layers.map(({ identity }) => identity)));
+  const going = [...new Set(image.layers.map(({ identity }) => identity))].filter((identity) => !shared.has(identity));
+  const references = readReferences(layout);
+  const stored = new Set(references.map(({ identity }) => identity));
   if (going.some((identity) => stored.has(identity))) {
     throw new CrfsError('CRFS_USAGE', `podman uses ${image.name}, out of a store: remove it with \`podman rmi\` first`);
   }
@@ -43,9 +41,14 @@ export async function removeImage(
   const before = indexesOf(layout);
   const files = [...filesOfImage(layout, image), ...going.flatMap((identity) => filesOfLayer(layout, identity))];
   const records = new Set(going.map((identity) => layout.record(identity)));
-  const needed = new Set([...before].filter(([record]) => !records.has(record)).map(([, index]) => index));
+  const indexes = [...before].filter(([record]) => !records.has(record)).map(([, index]) => index);
+  const ofOthers = [
+    ...others.flatMap((other) => filesOfImage(layout, other)),
+    ...references.flatMap((one) => filesOf(layout, one)),
+  ];
+  const needed = new Set([...indexes, ...ofOthers]);
   const contents = contentsOf([...before].filter(([record]) => records.has(record)).map(([, index]) => index));
-  for (const name of contentsOf([...needed])) contents.delete(name);
+  for (const name of contentsOf(indexes)) contents.delete(name);
   let freed = 0;
   for (const path of files.filter((one) => !needed.has(one))) {
     freed += bytesOf(path);

@@ -38,7 +38,7 @@ export function addInspect(program: Command): void {
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
-      '\nNothing but the manifest, the config and the last bytes of each layer is fetched.\n\n' +
+      '\nManifest, config and the last bytes of each layer are fetched, and no more.\n\n' +
         "Examples:\n  crfs inspect localhost:5000/img:tag\n  crfs inspect --json fedora | jq '.config.env'",
     )
     .action(async (written: string, given: Given, self: Command) => {

@@ -8,6 +8,7 @@ import { spoolDirectory } from '../blob/spool.js';
 import { DEFAULT_LEVEL, Deflater, type DeflaterOptions } from '../convert/deflater.js';
 import { convertFile } from '../convert/file.js';
 import { convertImage, type ImageOptions, type ImageResult } from '../convert/image/convert-image.js';
+import { optionsWord } from '../convert/image/made-from.js';
 import { DEFAULT_CHUNK_SIZE, type LayerOptions, type LayerResult } from '../convert/layer.js';
 import type { OutputFormat } from '../convert/layer-end.js';
 import { readPatterns } from '../convert/patterns.js';
@@ -37,6 +38,7 @@ interface Given extends DeflaterOptions, RegistriesGiven {
   prioritize?: string;
   platform?: Platform;
   allPlatforms?: boolean;
+  force?: boolean;
   quiet?: boolean;
   json?: boolean;
 }
@@ -87,6 +89,7 @@ export function addStargzify(program: Command): void {
         .conflicts('allPlatforms'),
     )
     .option('--all-platforms', 'convert all images of a multi-platform image')
+    .option('--force', 'convert, also if <dst> was made from <src> with these options already')
     .addOption(
       new Option('--format <format>', 'stargz is the legacy form').choices(['estargz', 'stargz']).default('estargz'),
     )
@@ -126,7 +129,8 @@ async function stargzify(source: string, destination: string, given: Given, comm
     progress.close();
     await deflater.close();
   }
-  const text = quiet ? result.digest : `${destination}: ${result.digest}`;
+  const before = 'isThere' in result && result.isThere ? `, made from ${source} before` : '';
+  const text = quiet ? result.digest : `${destination}: ${result.digest}${before}`;
   process.stdout.write(`${json ? toJson(result) : text}\n`);
 }
 
@@ -182,7 +186,7 @@ async function convertWholeImage(
   to: string,
   options: Options & Pick<ImageOptions, 'platform'>,
   session: Session,
-  given: RegistriesGiven,
+  given: Given,
 ): Promise<ImageResult> {
   const environments = environmentsFor(given);
   const onRetry = tellingRetries((line) => session.progress.note(line));
@@ -192,12 +196,17 @@ async function convertWholeImage(
   try {
     await checkNames(from, to, clients);
     const { note } = session.progress;
+    const earlier = {
+      open: async () => await openSource(to, clients.destination, session.signal),
+      options: optionsWord(options, given),
+      force: given.force ?? false,
+    };
     const source = await tellingIfSlow(`looking for ${from}`, openSource(from, clients.source, session.signal), note);
     try {
       const opening = openDestination(to, clients.destination, session.signal);
       const destination = await tellingIfSlow(`looking for ${to}`, opening, note);
       try {
-        return await convertImage(source, destination, { ...options, ...session, warn });
+        return await convertImage(source, destination, { ...options, ...session, warn, earlier });
       } finally {
         await destination.close();
       }

@@ -20,7 +20,7 @@ import { logFile } from './log.js';
 import { renderMetrics } from './metrics.js';
 import { serveMetrics } from './metrics-server.js';
 import { OpenLayers } from './open-layers.js';
-import { prefetch } from './prefetch.js';
+import { type PrefetchMeans, prefetch } from './prefetch.js';
 import { Resolver } from './resolver.js';
 import { Session } from './session.js';
 import { CONTROL_SOCKET, SocketDirectory } from './socket-directory.js';
@@ -44,8 +44,7 @@ export class Daemon {
   readonly #indexer: Indexer;
   readonly #layers: OpenLayers;
   readonly #references: References;
-  readonly #resolver: Resolver;
-  readonly #clients: Clients;
+  readonly #means: PrefetchMeans;
   readonly #tracer: Tracer;
   readonly #objectsFd: number;
   readonly #draftsFd: number;
@@ -86,8 +85,8 @@ export class Daemon {
     this.#upkeep = new Upkeep(this.#cache, this.#layers, settings['max-size'], log);
     undo.add(() => this.#upkeep.stop());
     this.#references = new References(layout);
-    this.#resolver = new Resolver(layout, log, this.#references);
-    this.#clients = new Clients(layout.tmp, log);
+    const resolver = new Resolver(layout, log, this.#references);
+    this.#means = { resolver, clients: new Clients(layout.tmp, log), layers: this.#layers };
     this.#tracer = new Tracer(this.#layers);
     const idle = settings['idle-timeout'];
     this.#idle = new IdleWatch(idle, () => void this.stop(`no mount for ${idle} s`));
@@ -113,14 +112,13 @@ export class Daemon {
   /** What is begun last is ended first: the command line hears that a daemon has gone when its mounts have let go of it. */
   async #begin(): Promise<void> {
     const undo = this.#undo;
-    const means = { resolver: this.#resolver, clients: this.#clients, layers: this.#layers };
     const api = await listenApi(this.#sockets, {
       status: () => this.status(),
       stop: () => void this.stop('asked to'),
       umount: (pid) => this.#umount(pid),
       trim: (limit) => this.#upkeep.trim(limit),
       remove: (image) => this.#upkeep.remove(image),
-      prefetch: async (...how) => await prefetch(means, ...how).finally(this.#idle.use()),
+      prefetch: async (...how) => await prefetch(this.#means, ...how).finally(this.#idle.use()),
       trace: (mountpoint, tell, ended) => {
         const session = [...this.#sessions].findLast((one) => one.mountpoint === mountpoint);
         return session && this.#tracer.follow(session, tell, ended);
@@ -215,9 +213,7 @@ export class Daemon {
   #accept(connection: Connection): void {
     const done = this.#idle.use();
     const session = new Session(connection, {
-      resolver: this.#resolver,
-      clients: this.#clients,
-      layers: this.#layers,
+      ...this.#means,
       objectsFd: this.#objectsFd,
       draftsFd: this.#draftsFd,
       layout: this.#cache.layout,

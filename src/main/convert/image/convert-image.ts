@@ -20,6 +20,7 @@ import type { Descriptor, ImageIndex, ImageManifest, Platform } from '../../regi
 import { convertLayer, type LayerOptions } from '../layer.js';
 import { unmatchedWarnings } from '../patterns.js';
 import { watched } from '../watch.js';
+import { type Earlier, madeBefore, madeFrom, noteMadeFrom } from './made-from.js';
 import {
   type Family,
   familyOf,
@@ -43,12 +44,17 @@ export interface ImageOptions extends Omit<LayerOptions, 'name'> {
   /** Told of what a person has to know even where no progress is shown. */
   readonly warn: (line: string) => void;
   readonly signal: AbortSignal;
+  /** Left out: nothing is looked for that was made before, and nothing is noted for later. */
+  readonly earlier?: Earlier;
 }
 
 export interface ImageResult {
   /** Of the manifest or index that was published. */
   readonly digest: string;
+  /** Those that were written, or passed through. */
   readonly layers: readonly { readonly source: string; readonly digest: string; readonly size: number }[];
+  /** The destination was made from the very same before: nothing was done. */
+  readonly isThere: boolean;
 }
 
 /** Layers that are converted at the same time. */
@@ -95,7 +101,12 @@ class Conversion {
       const { name } = this.#destination;
       throw new CrfsError('CRFS_USAGE', `${name} cannot hold images of several platforms: choose one, or another form`);
     }
-    const { mediaType, bytes } = isIndex(top) ? await this.#index(top) : await this.#image(top);
+    const { earlier } = this.#options;
+    const made = earlier && madeFrom(top.digest, earlier);
+    const there = earlier && made && (await madeBefore(earlier, made));
+    if (there !== undefined) return { digest: there, layers: [], isThere: true };
+    const { mediaType, bytes: written } = isIndex(top) ? await this.#index(top) : await this.#image(top);
+    const bytes = made === undefined || digestOf(written) === top.digest ? written : noteMadeFrom(written, made);
     this.#options.signal.throwIfAborted();
     await tellingIfSlow(`publishing ${this.#destination.name}`, this.#destination.publish(mediaType, bytes), note);
     for (const warning of unmatchedWarnings(this.#unmatched ?? [])) this.#options.progress.note(warning);
@@ -103,7 +114,7 @@ class Conversion {
       const { digest, size } = (await layer).descriptor;
       return { source: from, digest, size };
     });
-    return { digest: digestOf(bytes), layers: await Promise.all(layers) };
+    return { digest: digestOf(bytes), layers: await Promise.all(layers), isThere: false };
   }
 
   /** Waits for what is still under way. */
