@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import { noteOf, pinImage } from '../cache/images.js';
+import type { Refusal } from '../daemon/api.js';
 import { askDaemon, followDaemon } from '../daemon/ask.js';
 import type { Prefetched, ToPrefetch } from '../daemon/prefetch.js';
 import { CacheLayout } from '../disk/cache-layout.js';
@@ -110,7 +111,7 @@ async function fetched(wanted: ToPrefetch, progress: Progress, signal: AbortSign
     }
     for await (const line of createInterface({ input: Readable.from(lines) })) {
       const told = JSON.parse(line) as Prefetched;
-      if ('error' in told) throw new CrfsError(told.error.code, told.error.message);
+      if ('error' in told) throw namingImage(told.error, wanted.configuration);
       if ('done' in told) return layers;
       for (const [place, { name, size, present }] of told.layers.entries()) {
         const step = (steps[place] ??= progress.start(shortenDigests(name), size));
@@ -124,4 +125,9 @@ async function fetched(wanted: ToPrefetch, progress: Progress, signal: AbortSign
   }
   signal.throwIfAborted();
   throw new CrfsError('CRFS_UNREACHABLE', 'the daemon has ended: try again, what is here stays');
+}
+
+function namingImage({ code, message }: Refusal['error'], configuration: string): CrfsError {
+  const name = shownConfiguration(configuration);
+  return new CrfsError(code, message.includes(name) ? message : `${name}: ${message}`);
 }
