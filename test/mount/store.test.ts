@@ -2,13 +2,13 @@
 
 /** `crfs store`, as containers-storage uses it: by a client that does what that does, of podman up to 5.0 and from 5.1 on. */
 
-import { access, mkdir, readFile, stat, symlink } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { layerPath, lookUpLayer, noteRelease } from '../tools/containers-storage.js';
+import { layerPath, lookUpLayer, noteRelease, noteUse } from '../tools/containers-storage.js';
 import { extractTar } from '../tools/extract.js';
 import { Gate } from '../tools/gate.js';
-import { mountingTest, whyNoMounts } from '../tools/machine.js';
+import { mountingTest, until, whyNoMounts } from '../tools/machine.js';
 import { missing } from '../tools/registry.js';
 import { makeImage, pushImage } from '../tools/registry-image.js';
 import { run } from '../tools/run.js';
@@ -147,4 +147,77 @@ mounting('what is used is found without its image, and no longer once it is rele
   await noteRelease(found?.path ?? '');
   const other = image.layers[0]?.digest ?? '';
   t.is(await lookUpLayer(layerPath(store, other)), undefined);
+});
+
+/** Takes a layer into use as podman does when it pulls an image: as long as it looks, and for the image. */
+async function pull({ image, store, reference }: StoreSetting): Promise<string[]> {
+  return await Promise.all(
+    image.layers.map(async ({ digest }) => {
+      const path = layerPath(store, digest, reference);
+      if ((await lookUpLayer(path)) === undefined) throw new Error(`${path} is not there`);
+      await noteUse(path);
+      await noteRelease(path);
+      return path;
+    }),
+  );
+}
+
+mounting('what is used is there after a restart of everything, without its registry, and its tag moved', async (t) => {
+  const setting = await storeSetting(t);
+  const { machine, registry, proxy, reference, store, image } = setting;
+  const paths = await pull(setting);
+  const [base = '', above = ''] = paths;
+  t.is(await readFile(join(base, 'diff/etc/kept'), 'utf8'), 'of the base\n');
+  await pushImage(await makeImage(1, 10), `${registry.host}/img:1`);
+  const other = layerPath(store, `sha256:${'0'.repeat(64)}`, reference);
+  t.is(await lookUpLayer(other), undefined); // by what the tag stands for now
+  await registry.stop();
+  await proxy.close();
+  await machine.crfs('umount', store);
+  await machine.crfs('stop');
+  await setting.mountStore();
+  t.is(await readFile(join(base, 'diff/etc/kept'), 'utf8'), 'of the base\n');
+  t.deepEqual((await readdir(join(above, 'diff/opaque'))).sort(), ['new']);
+  t.is((await stat(join(above, 'blob'))).size, image.layers[1]?.size ?? 0);
+  await machine.crfs('umount', store);
+  await machine.crfs('stop');
+  await machine.crfs('cache', 'clear');
+  await setting.mountStore();
+  t.deepEqual((await readdir(join(above, 'diff/opaque'))).sort(), ['new']); // names, at least
+  for (const path of paths) await noteRelease(path);
+  await machine.crfs('umount', store);
+  await machine.crfs('stop');
+  await setting.mountStore();
+  await t.throwsAsync(access(join(above, 'diff')), { code: 'ENOENT' });
+});
+
+mounting('a store goes on when its daemon is killed', async (t) => {
+  const setting = await storeSetting(t);
+  const { machine, store, reference, image } = setting;
+  const path = layerPath(store, image.layers[0]?.digest ?? '', reference);
+  await lookUpLayer(path);
+  process.kill((await machine.status())?.pid ?? 0, 'SIGKILL');
+  t.is(await readFile(join(path, 'diff/etc/kept'), 'utf8'), 'of the base\n');
+  t.deepEqual(await readFile(join(path, 'blob')), image.layers[0]?.bytes);
+  process.kill((await machine.status())?.pid ?? 0, 'SIGKILL');
+  await pull(setting);
+  const uses = (await machine.status())?.stores?.flatMap(({ images }) => images);
+  t.deepEqual(
+    uses?.map(({ name, layers }) => [name, layers.map((layer) => layer.uses).sort((a, b) => a - b)]),
+    [[`docker://${reference}`, [1, 2]]],
+  );
+});
+
+mounting('a store whose server was killed is unmounted, and mounted again', async (t) => {
+  const setting = await storeSetting(t);
+  const { machine, store } = setting;
+  const [path = ''] = await pull(setting);
+  process.kill((await machine.status())?.stores?.[0]?.pid ?? 0, 'SIGKILL');
+  await until(
+    'nobody serves it',
+    async () => (await readdir(store).catch(({ code }) => code as string)) === 'ENOTCONN',
+  );
+  await machine.crfs('umount', store);
+  await setting.mountStore();
+  t.is(await readFile(join(path, 'diff/etc/kept'), 'utf8'), 'of the base\n');
 });

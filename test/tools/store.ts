@@ -46,6 +46,8 @@ export interface StoreSetting {
   /** The tars of its layers. */
   readonly tars: readonly string[];
   readonly store: string;
+  /** Mounts the store once more. */
+  mountStore(): Promise<void>;
 }
 
 /** Pushes the image, and mounts a store with these arguments; without any, it waits for as long as it takes. */
@@ -63,7 +65,11 @@ export async function storeSetting(t: ExecutionContext, ...args: string[]): Prom
   });
   const image = await pushTars(tars, `${registry.host}/img:1`);
   const store = machine.directory('store');
-  await machine.crfs('store', store, ...(args.length > 0 ? args : ['--patience', '60m'])); // the slowest machine has that
+  const how = args.length > 0 ? args : ['--patience', '60m']; // the slowest machine has that
+  const mountStore = async (): Promise<void> => {
+    await machine.crfs('store', store, ...how);
+  };
+  await mountStore();
   t.teardown(() => run('umount', ['-l', store]).catch(() => undefined));
-  return { machine, registry, proxy, image, reference: `${proxy.host}/img:1`, tars, store };
+  return { machine, registry, proxy, image, reference: `${proxy.host}/img:1`, tars, store, mountStore };
 }
