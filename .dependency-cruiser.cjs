@@ -49,9 +49,10 @@ const FOLDERS = [
   ],
   ['main/mount', 'errors sources daemon'],
   ['main/run', 'errors disk registry settings daemon mount'],
+  ['main/setup', 'errors disk blob environment schema daemon'],
   [
     'main/commands',
-    'errors disk blob output registry sources images cache workers settings convert inspect version daemon mount run',
+    'errors disk blob environment output registry sources images cache workers settings convert inspect version daemon mount run setup',
   ],
   ['main/manual'], // of commands that are handed to it, at build time
   ['main', 'errors output version daemon commands'], // cli.ts, where the process begins, and program.ts

@@ -25,6 +25,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   prefetch: async () => (await import('./commands/prefetch.js')).addPrefetch,
   cache: async () => (await import('./commands/cache.js')).addCache,
   stop: async () => (await import('./commands/stop.js')).addStop,
+  setup: async () => (await import('./commands/setup.js')).addSetup,
   version: async () => (await import('./commands/version.js')).addVersion,
 };
 
