@@ -6,6 +6,10 @@ import type { Refusal } from './api.js';
 import { API_SOCKET, SocketDirectory } from './socket-directory.js';
 
 const ANSWER_WITHIN_MS = 10_000;
+/** So often is asked again where a daemon ends before it has answered: who asks then finds another one, or none. */
+const TRIES = 3;
+/** What ends a connection at the other side: by the kernel's name, and by undici's. */
+const ENDED: ReadonlySet<string | undefined> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 
 /**
  * Has the daemon take a mount away, by the `pid` that the status tells of it: also one in another mount namespace, whose
@@ -22,14 +26,16 @@ export async function askDaemon(
   path: string,
   withinMs = ANSWER_WITHIN_MS,
 ): Promise<string | undefined> {
-  const client = await connect({ headersTimeout: withinMs, bodyTimeout: withinMs });
-  try {
-    const response = await client.request({ method, path });
-    return await response.body.text();
-  } catch (error) {
-    return undefinedIfNoneRuns(error);
-  } finally {
-    await client.destroy();
+  for (let left = TRIES - 1; ; left--) {
+    const client = await connect({ headersTimeout: withinMs, bodyTimeout: withinMs });
+    try {
+      const response = await client.request({ method, path });
+      return await response.body.text();
+    } catch (error) {
+      if (left === 0 || !ENDED.has((error as NodeJS.ErrnoException).code)) return undefinedIfNoneRuns(error);
+    } finally {
+      await client.destroy();
+    }
   }
 }
 
