@@ -50,9 +50,10 @@ const FOLDERS = [
   ['main/mount', 'errors sources daemon'],
   ['main/run', 'errors disk registry settings daemon mount'],
   ['main/setup', 'errors disk blob environment schema daemon'],
+  ['main/doctor', 'errors disk environment output cache settings inspect daemon mount setup'],
   [
     'main/commands',
-    'errors disk blob environment output registry sources images cache workers settings convert inspect version daemon mount run setup',
+    'errors disk blob environment output registry sources images cache workers settings convert inspect version daemon mount run setup doctor',
   ],
   ['main/manual'], // of commands that are handed to it, at build time
   ['main', 'errors output version daemon commands'], // cli.ts, where the process begins, and program.ts

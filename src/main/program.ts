@@ -26,6 +26,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   cache: async () => (await import('./commands/cache.js')).addCache,
   stop: async () => (await import('./commands/stop.js')).addStop,
   setup: async () => (await import('./commands/setup.js')).addSetup,
+  doctor: async () => (await import('./commands/doctor.js')).addDoctor,
   version: async () => (await import('./commands/version.js')).addVersion,
 };
 

@@ -6,7 +6,9 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { parse } from 'smol-toml';
+import { pushTars } from '../tools/image.js';
 import { crfs, LET_GO, Machine, mountingTest, whyNoMounts } from '../tools/machine.js';
+import { missing, startRegistry } from '../tools/registry.js';
 import { run } from '../tools/run.js';
 
 const podman = (process.env['PATH'] ?? '')
@@ -232,7 +234,8 @@ mounting('a podman that reads drop-in files gets one, and storage.conf is left a
     host: { security: { rootless: false } },
     store: { graphDriverName: 'overlay', graphRoot: '/g', runRoot: '/r', graphOptions: {} },
   };
-  writeFileSync(join(machine.root, 'bin/podman'), `#!/bin/sh\necho '${JSON.stringify(info)}'\n`, { mode: 0o755 });
+  const script = `[ "$1" = info ] && echo '${JSON.stringify(info)}' || echo podman version 6.0.1`;
+  writeFileSync(join(machine.root, 'bin/podman'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   await call('setup', 'podman');
   const dropIn = '/etc/containers/storage.conf.d/50-crfs-plugin.conf';
   t.deepEqual(parse(made(dropIn) ?? ''), {
@@ -242,3 +245,47 @@ mounting('a podman that reads drop-in files gets one, and storage.conf is left a
   t.regex(await call('setup', 'podman', '--undo'), new RegExp(`^remove ${dropIn}\n`));
   t.is(made(dropIn), undefined);
 });
+
+const running = missing.length === 0 ? mounting : mountingTest(`${missing.join(' and ')} not installed`);
+
+running(
+  'once it is set up, and the store is mounted, podman runs an image out of it, and doctor has nothing against it',
+  async (t) => {
+    const { machine, sh } = await prepare(t);
+    const registry = await startRegistry();
+    t.teardown(() => registry.stop());
+    const tar = join(machine.directory('tars'), 'echo.tar');
+    const libraries = String(await run('ldd', ['/bin/echo'])).match(/\/\S+/g) ?? [];
+    await run('tar', ['-C', '/', '-chf', tar, ...['/bin/echo', ...libraries].map((path) => path.slice(1))]);
+    const image = `${registry.host}/img:1`;
+    await pushTars([tar], image);
+    const containersConf =
+      '[containers]\nnetns = "none"\ncgroups = "disabled"\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n';
+    writeFileSync(join(machine.root, 'containers.conf'), containersConf);
+    const said = await sh(`
+    set +e
+    export CONTAINERS_CONF=${machine.root}/containers.conf
+    trap '{ ${crfs} umount --lazy ${STORE}; ${crfs} stop; } >/dev/null 2>&1' EXIT
+    umount -R /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup
+    ${crfs} setup podman >/dev/null
+    ${crfs} doctor | grep -A 1 "bad.* store "
+    ${crfs} store ${STORE}
+    ${crfs} doctor ${image} | grep -E "^(bad|ok +store|ok +registry)"
+    podman run --rm --tls-verify=false ${image} /bin/echo hello 2>/dev/null
+    ${crfs} setup podman --undo || true
+    podman rmi ${image} >/dev/null
+    ${crfs} umount ${STORE} >/dev/null
+    ${crfs} setup podman --undo | tail -n 1`).catch((error: Error) => error.message);
+    t.deepEqual(said.replace(/sha256:\w+/, 'DIGEST').split('\n'), [
+      `bad  store           nothing is mounted at ${STORE}: podman pulls as ever`,
+      `                     crfs store ${STORE}`,
+      `${STORE}: a store of layers`,
+      'ok   store           answers',
+      `ok   registry        docker://${registry.host}/img@DIGEST is there, of 1 layer`,
+      'hello',
+      `crfs: the image ${image} needs the store: first \`podman rmi ${image}\``,
+      `remove the directory ${STORE}`,
+      '',
+    ]);
+  },
+);

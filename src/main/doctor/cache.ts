@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Whether there is room for what is fetched, and somebody to fetch it. */
+
+import { statfsSync } from 'node:fs';
+import { usageOf } from '../cache/list.js';
+import { sizeLimit } from '../cache/trim.js';
+import { askDaemon } from '../daemon/ask.js';
+import type { Status } from '../daemon/status.js';
+import { CacheLayout, kinds } from '../disk/cache-layout.js';
+import { CrfsError } from '../errors/error.js';
+import { formatBytes } from '../output/text.js';
+import { cacheDirectory } from '../settings/directories.js';
+import { loadSettings } from '../settings/settings.js';
+import { bad, type Finding, note, ok } from './check.js';
+
+/** Below this a layer of usual size finds no room, in bytes. */
+const LITTLE = 1 << 30;
+
+export async function checkCache(): Promise<Finding[]> {
+  return await finding('cache', 'mend what it says', async () => {
+    const layout = new CacheLayout(cacheDirectory());
+    const usage = await usageOf(layout);
+    const taken = kinds.reduce((sum, kind) => sum + usage[kind].bytes, 0);
+    const limit = sizeLimit(layout, (await loadSettings({}))['max-size']);
+    const { bavail, bsize } = statfsSync(cacheDirectory());
+    const free = bavail * bsize;
+    const says = `${formatBytes(taken)} of ${formatBytes(limit)}, with ${formatBytes(free)} free on its disk`;
+    if (free >= LITTLE) return ok('cache', says);
+    return note('cache', says, 'make room, or set max-size and run crfs cache gc');
+  });
+}
+
+export async function checkDaemon(version: string): Promise<Finding[]> {
+  return await finding('daemon', 'crfs stop, or end it by its PID', async () => {
+    const answer = await askDaemon('GET', '/status');
+    if (answer === undefined) return ok('daemon', 'none runs: a mount starts one');
+    const status = JSON.parse(answer) as Status;
+    const says = `pid ${status.pid}, version ${status.version}, ${status.mounts.length} mounts`;
+    return status.version === version
+      ? ok('daemon', says)
+      : note('daemon', says, `crfs daemon, for version ${version}`);
+  });
+}
+
+async function finding(name: string, advice: string, look: () => Promise<Finding>): Promise<Finding[]> {
+  try {
+    return [await look()];
+  } catch (error) {
+    if (!(error instanceof CrfsError)) throw error;
+    return [bad(name, error.message, advice)];
+  }
+}
