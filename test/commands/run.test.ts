@@ -2,12 +2,24 @@
 
 /** `crfs run` with the real podman: by root, and by an ordinary user. */
 
-import { readdirSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import anyTest, { type ExecutionContext } from 'ava';
 import { parseConfig } from '../../src/main/registry/config.js';
 import { argumentsOf, imageEnvironment, imageVolumes, type RunRequest } from '../../src/main/run/request.js';
-import { type Machine, mountingTest, whyNoMounts } from '../tools/machine.js';
+import { userOf } from '../../src/main/run/user.js';
+import { makeWithin } from '../../src/main/run/within.js';
+import { type Machine, mountingTest, top, whyNoMounts } from '../tools/machine.js';
 import { asUser, imageOfPrograms, inNamespace, podmanMachine, whyNoPodman } from '../tools/podman.js';
 import { invoke } from './setting.js';
 
@@ -27,7 +39,7 @@ async function setting(t: ExecutionContext): Promise<{ readonly machine: Machine
   const machine = podmanMachine(t);
   return {
     machine,
-    image: await imageOfPrograms(t, machine, ['/bin/sh', '/bin/id', '/bin/sleep'], CONFIG),
+    image: await imageOfPrograms(t, machine, ['/bin/sh', '/bin/id', '/bin/sleep', '/bin/touch'], CONFIG),
   };
 }
 
@@ -95,6 +107,76 @@ test('signals are passed on to a container, and nothing stays when it ends, by a
   const { machine, image } = await setting(t);
   t.is(await asUser(machine, `image=${image}\n${SIGNALLED}`), TOLD);
   t.deepEqual(left(machine), []);
+});
+
+test('without podman, root runs a container by crun', async (t) => {
+  const { machine, image } = await setting(t);
+  const bin = machine.directory('bin'); // all there is, but for podman
+  for (const directory of ['/bin', '/usr/sbin', '/usr/bin', join(top, 'bin')]) {
+    for (const name of readdirSync(directory)) {
+      if (name !== 'podman') symlinkIfFree(join(directory, name), join(bin, name));
+    }
+  }
+  // what limits devices cannot be set where tests run, as containers.conf says to podman
+  writeFileSync(join(bin, 'crun.new'), '#!/bin/sh\nexec /usr/bin/crun --cgroup-manager=disabled "$@"\n', {
+    mode: 0o755,
+  });
+  renameSync(join(bin, 'crun.new'), join(bin, 'crun'));
+  machine.env['PATH'] = bin;
+  const script = `
+    crfs run $image || echo "code $?"
+    crfs run -e GREETING=bye -u 5:6 -w /data/new $image 'echo "$GREETING from $(pwd) as $(id -u):$(id -g)"'
+    echo typed | crfs run -i --network none --entrypoint '["/bin/sh"]' -v $PWD:/here:ro $image -c 'read x; echo $x in /here*; touch /here/x' 2>/dev/null || echo "code $?"
+    crfs run -o --memory=1g $image 2>&1 || echo "code $?"
+    crfs run -u nobody $image 2>&1 || echo "code $?"
+    crfs run --name box $image 'trap "exit 7" TERM; sleep 1000 & echo ready; wait' >out 2>&1 & pid=$!
+    until grep -q ready out; do sleep 0.1; done
+    kill $pid
+    wait $pid || echo "code $?"
+    grep -c ' - overlay crfs ' /proc/self/mountinfo || true`;
+  t.is(
+    await inNamespace(machine, `image=${image}; export image`, ['sh', '-ec', script]),
+    `hello from /bin as 1000:100
+code 3
+bye from /data/new as 5:6
+typed in /here
+code 1
+crfs: -o --memory=1g takes podman, which is not installed
+code 2
+crfs: the image has no user "nobody"
+code 2
+code 7
+0
+`,
+  );
+  t.deepEqual(left(machine), []);
+});
+
+function symlinkIfFree(target: string, path: string): void {
+  if (!existsSync(path)) symlinkSync(target, path);
+}
+
+anyTest('users of an image are found in it alone, whatever its symlinks say', (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'crfs-root-'));
+  t.teardown(() => rmSync(root, { recursive: true }));
+  mkdirSync(join(root, 'real'));
+  symlinkSync('/real', join(root, 'etc'));
+  writeFileSync(join(root, 'real/passwd'), 'root:x:0:0::/root:/bin/sh\nweb:x:33:44::/srv:/bin/sh\nbad:x:-1:z::/:\n');
+  writeFileSync(join(root, 'real/group'), 'root:x:0:\nweb:x:44:\nextra:x:55:other,web\n');
+  t.deepEqual(userOf(root, ''), { uid: 0, gid: 0, additionalGids: [], home: '/root' });
+  t.deepEqual(userOf(root, 'web'), { uid: 33, gid: 44, additionalGids: [55], home: '/srv' });
+  t.deepEqual(userOf(root, '33:extra'), { uid: 33, gid: 55, additionalGids: [], home: '/srv' });
+  t.deepEqual(userOf(root, '7:8'), { uid: 7, gid: 8, additionalGids: [], home: '/' });
+  for (const wrong of ['bad', 'nobody', 'web:none', '-1', '4294967295'])
+    t.throws(() => userOf(root, wrong), { code: 'CRFS_USAGE' }, wrong);
+  rmSync(join(root, 'real/passwd'));
+  symlinkSync('../../../../../../../../etc/passwd', join(root, 'real/passwd'));
+  t.throws(() => userOf(root, 'daemon'), { code: 'CRFS_USAGE' }, 'it is not looked for on this machine');
+  symlinkSync('loop', join(root, 'loop'));
+  t.throws(() => makeWithin(root, '/loop/x'), { code: 'CRFS_BAD_LAYER' });
+  symlinkSync('/../../data', join(root, 'link'));
+  makeWithin(root, '/link/deep');
+  t.true(existsSync(join(root, 'data/deep')));
 });
 
 test('run tells what is wrong before anything is mounted, and leaves nothing', async (t) => {

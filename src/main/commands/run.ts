@@ -8,9 +8,9 @@ import { tellingIfSlow } from '../output/waiting.js';
 import { type ImageConfig, parseConfig } from '../registry/config.js';
 import { parsePlatform } from '../registry/platform.js';
 import { attend } from '../run/attend.js';
+import { chooseEngine } from '../run/choose.js';
 import { makeRunDirectory } from '../run/directory.js';
 import { mounterFor } from '../run/mounter.js';
-import { podman } from '../run/podman.js';
 import { argumentsOf, imageVolumes, type RunRequest } from '../run/request.js';
 import { canonicalConfiguration } from '../sources/configuration.js';
 import { refuseWithoutEffect } from './no-effect.js';
@@ -35,7 +35,8 @@ const HELP = `
 The image is mounted in a directory of its own, and podman runs the container
 there: as the image says it is to be run, where options do not say otherwise.
 What it changes goes with it, as by \`podman run --rm\`. The exit code is the
-container's.
+container's. Without podman, crun or runc is used, by root: then with the
+network of this machine or none, and without -o.
 
 Examples:
   crfs run localhost:5000/img:tag
@@ -75,13 +76,14 @@ async function runImage(written: string, words: readonly string[], given: Given,
   const request = requestOf(written, config, words, given);
   argumentsOf(request); // what is wrong with it is told before anything is mounted
   imageVolumes(request);
+  const engine = chooseEngine();
   const mounter = mounterFor();
   const { signal } = new Interruption();
   const directory = await makeRunDirectory(mounter);
   try {
     const mounting = mounter.mount(directory, { configuration, environment, signal });
     await tellingIfSlow(`mounting ${written}`, mounting);
-    process.exitCode = await attend(podman.command(request, directory), podman, directory);
+    process.exitCode = await attend(engine.command(request, directory), engine, directory);
   } finally {
     await mounter.remove(directory);
   }
