@@ -4,6 +4,7 @@
 
 import { join } from 'node:path';
 import test from 'ava';
+import { createProgram } from '../../src/main/program.js';
 import { writeTar } from '../tools/tar-writer.js';
 import { imageOf, invoke, layerOf, makeMachine, registryTest, SMALL } from './setting.js';
 
@@ -13,7 +14,8 @@ const NO_REGISTRY = (name: string): string =>
 const ALONE = (name: string): string =>
   `"${name}" names a registry without an image, or an image without a registry: write ${name}/name or registry/${name}, or ` +
   'set unqualified-search-registries in registries.conf';
-const IMAGES = 'images are docker://NAME, oci:DIR[:TAG], oci-archive:FILE[:TAG] and docker-archive:FILE[:NAME]';
+const IMAGES =
+  'images are docker://NAME, oci:DIR[:TAG], dir:DIR, oci-archive:FILE[:TAG] and docker-archive:FILE[:NAME]';
 const NO_NAME = "is not an image reference: the image's name is missing";
 
 /** Of a directory with a layer `small.tar.esgz`, its tar `small.tar` and a directory `dir`. */
@@ -72,12 +74,24 @@ const TOLD: readonly (readonly [command: string, code: number, told: string])[] 
   [
     'stargzify docker://localhost/a dir:y',
     2,
-    `docker://localhost/a is an image, and goes to one: "dir:y" is not an image reference: ${IMAGES}, and nothing is known of dir:`,
+    'docker://localhost/a is an image, and goes to one: dir:y is only read: write oci:DIR[:TAG]',
   ],
   [
     'ls docker-daemon:x',
     2,
     `there is no file "docker-daemon:x", and it is no image: "docker-daemon:x" is not an image reference: ${IMAGES}, and nothing is known of docker-daemon:`,
+  ],
+  ['ls dir:', 2, '"dir:" names no image: write dir:DIR'],
+  ['ls dir:x:tag', 2, '"dir:x:tag" names no image: write dir:DIR'],
+  [
+    'mount oci-archive:x dir',
+    2,
+    'oci-archive:x: can be looked into, but not mounted, as its layers are no files: unpack it: `skopeo copy` makes oci:DIR of it',
+  ],
+  [
+    'mount --platform linux/arm64 oci:x dir',
+    2,
+    'oci:x: --platform chooses among images of a registry: name it by its digest, oci:DIR:@sha256:…',
   ],
   ['ls oci:', 2, '"oci:" names no image: write oci:DIR[:TAG]'],
   ['stargzify oci-archive::tag oci:x', 2, '"oci-archive::tag" names no image: write oci-archive:FILE[:TAG]'],
@@ -144,8 +158,11 @@ test('every command has examples in its help, which fits into a terminal of 80 c
   for (const line of stdout.split('\n')) t.true(line.length <= 80, line);
   const names = [...stdout.matchAll(/^ {2}([a-z]+) /gm)].map(([, name = '']) => name).filter((name) => name !== 'help');
   t.true(names.length > 10);
-  const parts = ['du', 'gc', 'verify', 'clear'].map((part) => ['cache', part]);
-  for (const words of [...names.filter((name) => name !== 'cache').map((name) => [name]), ...parts]) {
+  const { commands } = await createProgram();
+  const parts = commands.flatMap((command) => command.commands.map((part) => [command.name(), part.name()]));
+  const whole = names.filter((name) => !parts.some(([first]) => first === name)).map((name) => [name]);
+  t.true(parts.length > 8);
+  for (const words of [...whole, ...parts.filter(([, part]) => part !== 'help')]) {
     const help = await invoke(machine, [...words, '--help']);
     for (const line of help.stdout.split('\n')) t.true(line.length <= 80, line);
     t.regex(help.stdout, new RegExp(`\\n\\nExamples?:\\n(.*\\n)*?.*crfs ${words.join(' ')}`), words.join(' '));

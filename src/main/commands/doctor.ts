@@ -12,8 +12,9 @@ import { tellingIfSlow } from '../output/waiting.js';
 import { version } from '../version.js';
 
 const HELP = `
-A line for each thing, with what to do below it: \`ok\`; \`--\` for what is not there
-and need not be; \`bad\` for what does not work. Exits with 1 if anything is bad.
+A line for each thing, with what to do below it: \`ok\`; \`--\` for what is not
+there and need not be; \`bad\` for what does not work. Exits with 1 if anything is
+bad.
 
 Examples:
   crfs doctor
