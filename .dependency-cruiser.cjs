@@ -45,7 +45,7 @@ const FOLDERS = [
   ['main/version'],
   [
     'main/daemon',
-    'errors disk blob formats http registry sources index fetch cache workers workers/board workers/index workers/prefetch workers/serve settings version',
+    'errors disk blob formats http registry sources images index fetch cache workers workers/board workers/index workers/prefetch workers/serve settings version',
   ],
   ['main/mount', 'errors sources daemon'],
   ['main/run', 'errors disk registry settings daemon mount'],

@@ -14,7 +14,7 @@ import type { OutputFormat } from '../convert/layer-end.js';
 import { readPatterns } from '../convert/patterns.js';
 import { CrfsError } from '../errors/error.js';
 import { Interruption } from '../errors/interrupted.js';
-import { checkName, namesTransport, openDestination, openSource } from '../images/open.js';
+import { checkDestination, checkName, namesTransport, openDestination, openSource } from '../images/open.js';
 import { type Progress, progressOn, type Step, silent } from '../output/progress.js';
 import { tellingRetries } from '../output/retries.js';
 import { toJson } from '../output/terminal.js';
@@ -53,7 +53,7 @@ interface Session {
 
 const help = `
 Images are docker://NAME (or just NAME), oci:DIR[:TAG], oci-archive:FILE[:TAG]
-and docker-archive:FILE[:NAME].
+and docker-archive:FILE[:NAME]; <src> may be dir:DIR, too.
 
 Examples:
   crfs stargzify docker.io/fedora localhost:5000/myimages/fedora:stargz
@@ -227,7 +227,7 @@ async function checkNames(
   await checkName(from, source).catch((error: CrfsError) => {
     throw error.code === 'CRFS_USAGE' && !namesTransport(from) ? neitherFileNorImage(from, error) : error;
   });
-  await checkName(to, destination).catch((error: CrfsError) => {
+  await checkDestination(to, destination).catch((error: CrfsError) => {
     throw new CrfsError(error.code, `${from} is an image, and goes to one: ${error.message}`, { cause: error });
   });
 }

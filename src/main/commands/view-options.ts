@@ -5,8 +5,8 @@ import type { ViewOptions } from '../inspect/with-view.js';
 import { addRegistryOptions, type RegistryGiven } from './registry-options.js';
 
 export const configurationHelp =
-  'an image (docker://fedora, localhost:5000/img:tag), a URL or a path of a layer (./layer.esgz)';
-export const viewedHelp = `${configurationHelp}, or oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME]`;
+  'an image (docker://fedora, localhost:5000/img:tag), a URL or a path of a layer (./layer.esgz), oci:DIR[:TAG] or dir:DIR';
+export const viewedHelp = `${configurationHelp}, oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME]`;
 
 export const platformOption = [
   '--platform <platform>',

@@ -14,7 +14,7 @@ import { IndexReader } from '../index/reader.js';
 import type { Settings } from '../settings/options.js';
 import { Crew } from './crew.js';
 import type { Indexer } from './indexer.js';
-import type { ResolvedLayer } from './resolver.js';
+import type { ResolvedLayer } from './resolved.js';
 
 const WRONG_BYTES: ReadonlySet<ErrorCode> = new Set(['CRFS_BAD_LAYER', 'CRFS_NOT_STARGZ', 'CRFS_DIGEST']);
 

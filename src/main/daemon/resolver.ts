@@ -5,65 +5,21 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { HeldFile } from '../blob/held-file.js';
 import { noteImage } from '../cache/images.js';
-import type { BlobRecord } from '../cache/records.js';
 import { References } from '../cache/references.js';
 import type { CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
-import type { Arrival } from '../fetch/fetcher.js';
 import { type LayerBlob, localBlob, remoteBlob } from '../fetch/layer-blob.js';
-import type { Traffic } from '../fetch/traffic.js';
 import type { ManifestOptions } from '../registry/client.js';
 import type { ManifestStore } from '../registry/types.js';
 import { shownConfiguration } from '../sources/configuration.js';
 import type { RemoteImage, RemoteLayer } from '../sources/open.js';
 import { type LayerPlace, layerPlaceOf, type Place, placeOf } from '../sources/place.js';
 import type { ClientLease } from './clients.js';
+import { fileIdentity, resolveDirectory } from './local-files.js';
+import type { Asking, Resolved, ResolvedLayer } from './resolved.js';
 import { StoredImages } from './stored-images.js';
 
-/** One layer of what a configuration names. */
-export interface ResolvedLayer {
-  /** What to call it in messages. */
-  readonly name: string;
-  /** Says which bytes the blob has: equal identities, equal bytes. */
-  readonly identity: string;
-  /** Mounts use a layer together where this is equal: then they get at its bytes in the same way. */
-  readonly shareKey: string;
-  /** The digest that its TOC must have, where the manifest says so; hex. */
-  readonly tocDigest?: string;
-  /** `arrived` is told what comes over the network. */
-  openBlob(traffic: Traffic, arrived: Arrival): Promise<LayerBlob>;
-}
-
-/** What a store is told of a layer, beside what mounts are. */
-export interface Stored {
-  /** Bytes of the blob. */
-  readonly size: number;
-  /** The JSON for containers-storage; `contentSize` as of the layer's record. */
-  describe(contentSize: number): string;
-  /** Notes that it is used once more, or once less, by the configuration `asked`. Resolves to how often it is. */
-  refer(asked: string, layer: { readonly identity: string; readonly record: BlobRecord }, by: 1 | -1): Promise<number>;
-}
-
-/** What a configuration stands for now. */
-export interface Resolved {
-  /** The configuration that leads to the very same layers again. */
-  readonly text: string;
-  /** The base layer first, as manifests list them. */
-  readonly layers: readonly ResolvedLayer[];
-  /** Others that will be asked for next. */
-  readonly siblings?: readonly ResolvedLayer[];
-  /** Of the only layer, if it is for a store. */
-  readonly stored?: Stored;
-}
-
-/** Who asks. */
-export interface Asking {
-  readonly lease: ClientLease;
-  /** The mount was accepted before: no policy is asked. */
-  readonly trusted: boolean;
-}
-
-type RemotePlace = Exclude<Place, { kind: 'file' }>;
+type RemotePlace = Exclude<Place, { kind: 'file' | 'directory' }>;
 
 /** Finds the layers that mounts ask for. */
 export class Resolver {
@@ -91,6 +47,7 @@ export class Resolver {
     const layer = layerPlaceOf(text);
     if (layer !== undefined) return await this.#stored(text, layer, mount);
     const place = placeOf(text);
+    if (place.kind === 'directory') return await this.#directory(text, mount);
     if (place.kind !== 'file') return await this.#remote(text, place, mount);
     if (file === undefined || !fstatSync(file.fd).isFile()) {
       throw new CrfsError('CRFS_USAGE', 'not a regular file, and so no layer');
@@ -98,6 +55,13 @@ export class Resolver {
     const openBlob = async (): Promise<LayerBlob> => localBlob(file);
     const identity = fileIdentity(file.fd);
     return { text, layers: [{ name: text, identity, shareKey: identity, openBlob }] };
+  }
+
+  async #directory(text: string, mount: Asking): Promise<Resolved> {
+    const resolved = await resolveDirectory(text, mount);
+    if (resolved.layers.length > 0) return resolved;
+    const { emptyLayer } = await import('../sources/empty-layer.js');
+    return { ...resolved, layers: [this.#layer(emptyLayer(), mount.lease)] };
   }
 
   async #remote(text: string, wanted: RemotePlace, { lease, trusted }: Asking): Promise<Resolved> {
@@ -211,10 +175,4 @@ async function readOptional(path: string): Promise<Buffer | undefined> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
-}
-
-/** Equal as long as nobody has written to the file. */
-function fileIdentity(fd: number): string {
-  const { dev, ino, size, mtimeNs, ctimeNs } = fstatSync(fd, { bigint: true });
-  return `file ${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
 }

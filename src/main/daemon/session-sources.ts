@@ -2,7 +2,7 @@
 
 import { CrfsError } from '../errors/error.js';
 import type { OpenLayer, OpenLayers } from './open-layers.js';
-import type { Resolved, ResolvedLayer, Stored } from './resolver.js';
+import type { Resolved, ResolvedLayer, Stored } from './resolved.js';
 
 interface Source {
   /** All of them being opened from the moment that the source is known. */

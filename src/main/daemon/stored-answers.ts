@@ -3,7 +3,7 @@
 import { CrfsError } from '../errors/error.js';
 import type { Answer, StoredQuestion } from './message.js';
 import type { OpenLayer } from './open-layers.js';
-import type { Stored } from './resolver.js';
+import type { Stored } from './resolved.js';
 
 /** Blobs are read from end to end: so much is brought in ahead. */
 const AHEAD = 16 << 20;

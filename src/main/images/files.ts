@@ -22,10 +22,16 @@ export interface ImageFiles {
   close(): Promise<void>;
 }
 
+/** Those that lie in a directory, each a file of its own. */
+export interface DirectoryFiles extends ImageFiles {
+  pathOf(path: string): string;
+}
+
 /** The files below a directory. */
-export function directoryFiles(directory: string): ImageFiles {
+export function directoryFiles(directory: string): DirectoryFiles {
   return {
     name: directory,
+    pathOf: (path) => join(directory, path),
     open: async (path) => streaming(openFileSource(join(directory, path))),
     close: async () => undefined,
   };

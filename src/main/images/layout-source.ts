@@ -2,7 +2,7 @@
 
 /** Images in an OCI layout, a directory or an archive of one: OCI image-layout specification. */
 
-import { readBlob } from '../blob/digest.js';
+import { isDigest, readBlob } from '../blob/digest.js';
 import type { StreamSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
 import { isImageType, MANIFEST_LIMIT, parseIndex, parseManifest } from '../registry/manifest.js';
@@ -30,27 +30,31 @@ export function noImage(place: string, asked: string | undefined, names: string)
 /** Opens a blob that a layout lacks where else it is, if that is known; messages call it by the name. */
 export type OpenElsewhere = (descriptor: Descriptor, name: string) => StreamSource | undefined;
 
-/** The image with a tag in a layout; without a tag, the only one there is. Rejects with CRFS_NOT_FOUND, CRFS_USAGE. */
+/**
+ * The image with a tag in a layout; without a tag, the only one there is; by `@sha256:…`, the one whose manifest is that.
+ * Rejects with CRFS_NOT_FOUND, CRFS_USAGE.
+ */
 export async function layoutSource(
   files: ImageFiles,
   tag: string | undefined,
   elsewhere: OpenElsewhere = () => undefined,
 ): Promise<ImageSource> {
-  const index = await readIndex(files);
-  const chosen = choose(index, tag, files.name);
+  const digest = tag?.startsWith('@') && isDigest(tag.slice(1)) ? tag.slice(1) : undefined;
+  const chosen = digest === undefined ? choose(await readIndex(files), tag, files.name) : undefined;
   const read = async (descriptor: Descriptor): Promise<ImageManifest | ImageIndex> => {
     const source = await files.open(blobPath(descriptor.digest));
     const bytes = await readBlob(source, descriptor, MANIFEST_LIMIT);
     return parseManifest(bytes, descriptor.mediaType, source.name);
   };
+  const manifest = async (named: string): Promise<ImageManifest | ImageIndex> => {
+    const source = await files.open(blobPath(named));
+    await source.close();
+    return await read({ mediaType: '', digest: named, size: source.size, annotations: {} });
+  };
   return {
     name: tag === undefined ? files.name : `${files.name}:${tag}`,
-    top: () => read(chosen),
-    async manifest(digest) {
-      const source = await files.open(blobPath(digest));
-      await source.close();
-      return await read({ mediaType: '', digest, size: source.size, annotations: {} });
-    },
+    top: async () => await (digest !== undefined ? manifest(digest) : read(chosen as Descriptor)),
+    manifest,
     async openBlob(descriptor) {
       try {
         return await files.open(blobPath(descriptor.digest));

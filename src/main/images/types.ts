@@ -16,6 +16,8 @@ export interface ImageSource {
   /** A manifest or index that an index names. */
   manifest(digest: string): Promise<ImageManifest | ImageIndex>;
   openBlob(descriptor: Descriptor): Promise<StreamSource>;
+  /** The path of a blob's file, where blobs are files of their own: whether it is there is not looked at. */
+  readonly pathOf?: (descriptor: Descriptor) => string;
   close(): Promise<void>;
 }
 

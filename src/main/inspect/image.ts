@@ -35,12 +35,13 @@ export async function findImage(
 }
 
 async function lookUp(written: string, workspace: Workspace, platform: string | undefined): Promise<FoundImage> {
-  if (kindOf(written) === 'image on disk') {
+  const client = (): Promise<RegistryClient> => workspace.client();
+  const place =
+    kindOf(written) === 'image on disk' ? undefined : placeOf(await canonicalConfiguration(written, client));
+  if (place === undefined || place.kind === 'directory') {
     const { findLocalImage } = await import('./local-image.js'); // which loads what reads archives
     return await findLocalImage(written, workspace, platform);
   }
-  const client = (): Promise<RegistryClient> => workspace.client();
-  const place = placeOf(await canonicalConfiguration(written, client));
   if (place.kind === 'file') {
     const { path } = place;
     const layer = {

@@ -12,7 +12,7 @@ import { choosePlatform, machinePlatform, parsePlatform } from '../registry/plat
 import type { FoundImage } from './found-image.js';
 import type { Workspace } from './workspace.js';
 
-/** The image that `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:NAME]` names. Rejects as reading them does. */
+/** The image that `oci:DIR[:TAG]`, `dir:DIR`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:NAME]` names. Rejects as reading them does. */
 export async function findLocalImage(
   written: string,
   workspace: Workspace,

@@ -56,7 +56,7 @@ async function endOf(host: ChildProcess, signal: AbortSignal): Promise<boolean> 
 
 function mountOptions({ configuration, lower, upper, work, given, options }: CheckedRequest): string {
   const names = given.map((option) => option.replace(/=.*/s, ''));
-  const isLocal = placeOf(configuration).kind === 'file'; // nobody waits for a network while another one reads
+  const isLocal = ['file', 'directory'].includes(placeOf(configuration).kind); // nobody waits for a network while another one reads
   for (const directory of lower) refuseColon(directory, 'the lower directory');
   if (upper !== undefined) refuseColon(upper, 'the upper directory');
   const plugin = findPlugin();

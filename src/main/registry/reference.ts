@@ -102,7 +102,7 @@ const OTHER_PLACE =
 export function parseReference(text: string): Reference | ShortName {
   const explicit = text.startsWith('docker://');
   if (!explicit && OTHER_PLACE.test(text)) {
-    const known = 'docker://NAME, oci:DIR[:TAG], oci-archive:FILE[:TAG] and docker-archive:FILE[:NAME]';
+    const known = 'docker://NAME, oci:DIR[:TAG], dir:DIR, oci-archive:FILE[:TAG] and docker-archive:FILE[:NAME]';
     throw refuse(text, `images are ${known}, and nothing is known of ${text.slice(0, text.indexOf(':') + 1)}`);
   }
   const rest = explicit ? text.slice('docker://'.length) : text;

@@ -27,10 +27,7 @@ export async function canonicalConfiguration(
     const place = placeOf(written);
     return place.kind === 'file' ? place.path : written;
   }
-  if (kind === 'image on disk') {
-    const advice = 'copy it to a registry, or mount the blobs of its layers as files';
-    throw new CrfsError('CRFS_USAGE', `${written}: an image on disk can be looked into, but not mounted: ${advice}`);
-  }
+  if (kind === 'image on disk') return canonicalOnDisk(written, platform);
   try {
     return await canonicalImage(written, await client(), platform);
   } catch (error) {
@@ -39,13 +36,30 @@ export async function canonicalConfiguration(
   }
 }
 
+/** Layers are mounted where they lie: that takes files of their own. */
+function canonicalOnDisk(written: string, platform: Platform | undefined): string {
+  const [, transport, directory, tag = ''] = /^(oci|dir):([^:]+)(:.+)?$/.exec(written) ?? [];
+  if (transport === undefined || directory === undefined) {
+    const advice = 'unpack it: `skopeo copy` makes oci:DIR of it';
+    throw new CrfsError(
+      'CRFS_USAGE',
+      `${written}: can be looked into, but not mounted, as its layers are no files: ${advice}`,
+    );
+  }
+  if (platform !== undefined) {
+    const advice = 'name it by its digest, oci:DIR:@sha256:…';
+    throw new CrfsError('CRFS_USAGE', `${written}: --platform chooses among images of a registry: ${advice}`);
+  }
+  return `${transport}:${resolve(directory)}${tag}`;
+}
+
 export type Kind = 'file' | 'url' | 'image on disk' | 'image in a registry';
 
 /** What a person names, by how it is written, and by whether there is such a file. */
 export function kindOf(written: string): Kind {
   if (/^(\.{0,2}\/|\.{1,2}$|file:)/i.test(written)) return 'file';
   if (/^https?:/i.test(written)) return 'url';
-  if (/^(oci|oci-archive|docker-archive):/.test(written)) return 'image on disk';
+  if (/^(oci|dir|oci-archive|docker-archive):/.test(written)) return 'image on disk';
   if (written.startsWith('docker://')) return 'image in a registry';
   return statSync(written, { throwIfNoEntry: false })?.isFile() ? 'file' : 'image in a registry';
 }

@@ -40,7 +40,7 @@ export interface RemoteImage {
 
 /** Finds the layers behind a URL or an image's name. Throws a CrfsError that says what is wrong with them. */
 export async function openRemote(
-  place: Exclude<Place, { kind: 'file' }>,
+  place: Exclude<Place, { kind: 'file' | 'directory' }>,
   client: RegistryClient,
   options: ManifestOptions = {},
 ): Promise<RemoteImage> {

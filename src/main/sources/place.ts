@@ -8,7 +8,8 @@ import { CrfsError } from '../errors/error.js';
 export type Place =
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'url'; readonly url: string }
-  | { readonly kind: 'image'; readonly name: string };
+  | { readonly kind: 'image'; readonly name: string }
+  | { readonly kind: 'directory'; readonly text: string };
 
 /** One layer of an image: what stores ask for, and no person. */
 export interface LayerPlace {
@@ -27,7 +28,7 @@ export function layerPlaceOf(configuration: string): LayerPlace | undefined {
 }
 
 /**
- * Tells what a configuration names: `/path` or `file:///path`, `https://…` or `http://…`, `docker://…`. Schemes of URLs may
+ * Tells what a configuration names: `/path` or `file:///path`, `https://…` or `http://…`, `docker://…`, `oci:/path[:TAG]` or `dir:/path`. Schemes of URLs may
  * have capitals (RFC 3986 section 3.1), transports of images may not.
  * Throws CRFS_USAGE for anything else.
  */
@@ -36,7 +37,8 @@ export function placeOf(configuration: string): Place {
   if (/^file:/i.test(configuration)) return { kind: 'file', path: localPath(configuration) };
   if (/^https?:\/\//i.test(configuration)) return { kind: 'url', url: configuration };
   if (configuration.startsWith('docker://')) return { kind: 'image', name: configuration };
-  const known = '/path, file:///path, https://host/path, http://host/path and docker://image';
+  if (/^(oci|dir):\//.test(configuration)) return { kind: 'directory', text: configuration };
+  const known = '/path, file:///path, https://host/path, http://host/path, docker://image, oci:/path and dir:/path';
   throw new CrfsError('CRFS_USAGE', `${configuration}: names no layer; known are ${known}`);
 }
 

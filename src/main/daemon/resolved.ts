@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** What the configurations of mounts lead to. */
+
+import type { BlobRecord } from '../cache/records.js';
+import type { Arrival } from '../fetch/fetcher.js';
+import type { LayerBlob } from '../fetch/layer-blob.js';
+import type { Traffic } from '../fetch/traffic.js';
+import type { ClientLease } from './clients.js';
+
+/** One layer of what a configuration names. */
+export interface ResolvedLayer {
+  /** What to call it in messages. */
+  readonly name: string;
+  /** Says which bytes the blob has: equal identities, equal bytes. */
+  readonly identity: string;
+  /** Mounts use a layer together where this is equal: then they get at its bytes in the same way. */
+  readonly shareKey: string;
+  /** The digest that its TOC must have, where the manifest says so; hex. */
+  readonly tocDigest?: string;
+  /** `arrived` is told what comes over the network. */
+  openBlob(traffic: Traffic, arrived: Arrival): Promise<LayerBlob>;
+}
+
+/** What a store is told of a layer, beside what mounts are. */
+export interface Stored {
+  /** Bytes of the blob. */
+  readonly size: number;
+  /** The JSON for containers-storage; `contentSize` as of the layer's record. */
+  describe(contentSize: number): string;
+  /** Notes that it is used once more, or once less, by the configuration `asked`. Resolves to how often it is. */
+  refer(asked: string, layer: { readonly identity: string; readonly record: BlobRecord }, by: 1 | -1): Promise<number>;
+}
+
+/** What a configuration stands for now. */
+export interface Resolved {
+  /** The configuration that leads to the very same layers again. */
+  readonly text: string;
+  /** The base layer first, as manifests list them. */
+  readonly layers: readonly ResolvedLayer[];
+  /** Others that will be asked for next. */
+  readonly siblings?: readonly ResolvedLayer[];
+  /** Of the only layer, if it is for a store. */
+  readonly stored?: Stored;
+}
+
+/** Who asks. */
+export interface Asking {
+  readonly lease: ClientLease;
+  /** The mount was accepted before: no policy is asked. */
+  readonly trusted: boolean;
+}
