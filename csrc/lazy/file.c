@@ -178,8 +178,16 @@ struct attempt {
   uint64_t start_ns, deadline_ns;
 };
 
-/* Asks for the chunks in WANTED, and notes how long the read has waited by now. Returns 0, or an errno: EAGAIN if
- * asking once more may help. */
+/* Notes what came of a read that was to wait: an errno or 0, after so long a time. */
+static void tell(struct crfs_file *file, struct crfs_connection *connection, uint32_t number, int error,
+                 uint64_t waited) {
+  count_open(file, connection, error != 0 || waited != 0);
+  crfs_tally(&connection->ring->waited_ns, waited);
+  crfs_tally(&connection->ring->errors, error != 0);
+  crfs_tally_note(connection, number, file->inode, error, waited);
+}
+
+/* Asks for the chunks in WANTED. Returns 0, or an errno: EAGAIN if asking once more may help, else it is noted. */
 static int ask(struct crfs_file *file, struct crfs_connection *connection, uint32_t number, struct crfs_range wanted,
                struct attempt *attempt) {
   const struct crfs_wanted request = {.number = number,
@@ -190,38 +198,33 @@ static int ask(struct crfs_file *file, struct crfs_connection *connection, uint3
   int error = crfs_ask(connection, &request, file->layer->source->session->contact.timeout_ns, &attempt->deadline_ns);
   if (error == CRFS_ASK_GONE || error == EAGAIN)
     return EAGAIN;
-  uint64_t waited = crfs_now_ns() - attempt->start_ns;
-  count_open(file, connection, 1);
-  crfs_tally(&connection->ring->waited_ns, waited);
-  crfs_tally(&connection->ring->errors, error != 0);
-  crfs_tally_note(connection, number, file->inode, error, waited);
+  if (error != 0)
+    tell(file, connection, number, error, crfs_now_ns() - attempt->start_ns);
   return error;
 }
 
 /* One round: looks, in all but the first also at what has the file's name by now, and asks for what is absent. Returns
- * 0 or EAGAIN for another one, or the errno in which all ends; with *CONTENT once all is there. */
+ * 0 or EAGAIN for another one, or the errno in which all ends; with *CONTENT once all is there, whoever brought it. */
 static int try_once(struct crfs_file *file, struct attempt *attempt, int round, struct crfs_content **content) {
   struct crfs_range wanted = attempt->wanted;
   uint32_t number;
   int error;
-  if ((*content = find(file, &wanted, &error)) != NULL)
+  *content = find(file, &wanted, &error);
+  if (*content != NULL && round == 0)
     return 0;
   struct crfs_connection *connection = file->channel->acquire(file->channel->self, file->layer, &number);
   if (connection == NULL)
-    return EIO;
-  if (round > 0 || error != 0) {
+    return *content != NULL ? 0 : EIO;
+  if (*content == NULL && (round > 0 || error != 0)) {
     wanted = attempt->wanted;
     error = reopen(file, connection);
     if (error == 0)
       *content = find(file, &wanted, &error);
   }
-  if (*content == NULL && (error == 0 || error == ENOENT))
+  if (*content != NULL)
+    tell(file, connection, number, 0, round == 0 ? 0 : crfs_now_ns() - attempt->start_ns);
+  else if (error == 0 || error == ENOENT)
     error = attempt->asker->failed != 0 ? attempt->asker->failed : ask(file, connection, number, wanted, attempt);
-  else if (*content != NULL) {
-    count_open(file, connection, round > 0);
-    if (round == 0)
-      crfs_tally_note(connection, number, file->inode, 0, 0);
-  }
   crfs_connection_release(connection);
   return error;
 }

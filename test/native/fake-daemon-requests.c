@@ -35,7 +35,7 @@ static uint32_t error_of(const struct crfs_request *out, int number) {
     return EIO;
   if (fault("enospc"))
     return ENOSPC;
-  if ((fault("again") && number < 3) || fault("always-again"))
+  if ((fault("again") && number < 3) || fault("always-again") || fault("again-filled"))
     return EAGAIN;
   if (fault("network") && (out->flags & CRFS_REQUEST_QUICK) != 0)
     return EINPROGRESS;
@@ -44,7 +44,7 @@ static uint32_t error_of(const struct crfs_request *out, int number) {
 
 static void complete(struct crfs_ring *ring, uint32_t position, const struct crfs_request *out, int number) {
   uint32_t error = error_of(out, number);
-  if (error == 0 && !fault("lie"))
+  if ((error == 0 && !fault("lie")) || fault("again-filled"))
     fill(out->inode, out->chunk_first, out->chunk_count);
   crfs_ring_complete(ring, position, error);
 }

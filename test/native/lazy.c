@@ -171,6 +171,22 @@ static void reads_all(void) {
   host_unload();
 }
 
+static void what_was_waited_for_is_told_also_if_others_brought_it(void) {
+  struct crfs_failure failure;
+  struct crfs_opening told;
+  uint32_t position = 0, missed = 0;
+  CHECK(host_load() == 0);
+  struct crfs_ring *ring = crfs_plugin_session(&failure)->current->ring;
+  crfs_trace_switch(&ring->trace, 1);
+  int fd = open_lazily(BIG);
+  check_chunk(fd, 0);
+  CHECK(crfs_trace_read(&ring->trace, &position, &told, &missed) == 1);
+  CHECK(told.inode == inode_of(BIG) && told.error == 0 && told.waited_ns > 0 && ring->waited_ns == told.waited_ns);
+  CHECK(crfs_trace_read(&ring->trace, &position, &told, &missed) == 0);
+  close(fd);
+  host_unload();
+}
+
 static const struct scenario scenarios[] = {
     {"all", reads_all},
     {"chunk", an_open_does_not_wait_and_a_read_waits_for_its_chunk},
@@ -179,6 +195,7 @@ static const struct scenario scenarios[] = {
     {"unlinked", a_draft_that_loses_its_name_is_replaced},
     {"published", a_file_is_published_while_it_is_read},
     {"mapped", a_lazy_file_can_be_mapped},
+    {"told", what_was_waited_for_is_told_also_if_others_brought_it},
     {"remote", one_remote_chunk_is_read_lazily},
 };
 

@@ -42,6 +42,8 @@ const readings: readonly Reading[] = [
   { title: 'a draft that loses its name under a reader is replaced', scenario: 'unlinked' },
   { title: 'a file can be published under a reader', scenario: 'published' },
   { title: 'a lazy file can be mapped', scenario: 'mapped' },
+  { title: 'a wait is told, whoever ended it', scenario: 'told' },
+  { title: 'a wait that somebody else has ended is told', scenario: 'told', fault: 'again-filled' },
   { title: 'one remote chunk is waited for by reads', scenario: 'remote', fault: 'network', asked: () => 'docker://x' },
 ];
 
