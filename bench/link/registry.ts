@@ -3,9 +3,12 @@
 /** A registry with the images that are started and pulled. */
 
 import { createHash } from 'node:crypto';
-import { createReadStream, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, createReadStream, mkdirSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { tocDigestOfEstargz } from '../../src/main/convert/image/toc-digest.js';
+import { TOC_DIGEST } from '../../src/main/registry/image.js';
+import { fileSource } from '../../src/main/sources/file.js';
 import { type Registry, startRegistry } from '../../test/tools/registry.js';
 import { type Blob, blobOf, pushImage } from '../../test/tools/registry-image.js';
 import type { Undo } from '../undo.js';
@@ -37,11 +40,22 @@ export async function serveImages(layers: Readonly<Record<Tag, string>>, tar: st
   const stop = undo.add(() => registry.stop());
   const blob = {} as Record<Tag, string>;
   for (const [tag, path] of Object.entries(layers) as [Tag, string][]) {
-    const layer = blobOf(LAYER, readFileSync(path));
+    const layer = { ...blobOf(LAYER, readFileSync(path)), annotations: await annotationsOf(path) };
     await pushImage({ layers: [layer], config: configOf([await digestOf(tar)]) }, imageName(registry.host, tag));
     blob[tag] = layer.digest;
   }
   return { port: registry.port, root: registry.root, blob, stop };
+}
+
+/** What makes the TOC of a layer one that can be trusted, as `crfs stargzify` writes it: podman takes no other. */
+async function annotationsOf(path: string): Promise<Record<string, string>> {
+  const fd = openSync(path, 'r');
+  try {
+    const digest = await tocDigestOfEstargz(fileSource(fd, path));
+    return digest === undefined ? {} : { [TOC_DIGEST]: digest };
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Starts a registry, and puts an image of these layers there. Resolves to its name, and what ends the registry. */
