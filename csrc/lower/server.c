@@ -103,7 +103,7 @@ static int make_mount(const struct crfs_service *service, struct crfs_lower *low
   lower->fuse = crfs_lower_begin(lower, device);
   if (lower->fuse == NULL)
     return crfs_fail(failure, ENOMEM, "out of memory");
-  int root = crfs_lazy_mount(device);
+  int root = crfs_lazy_mount(device, CRFS_PERMISSIONS_CHECKED);
   if (root < 0)
     return crfs_fail(failure, errno, "cannot mount a FUSE file system: %s", strerror(errno));
   int error = crfs_loop_begin(loop, lower->fuse, device, -1);

@@ -5,18 +5,20 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { fuse, parts } from '../native/compile.js';
 import { run } from '../tools/run.js';
 
 /** The checkout; not by way of what imports ava, which runs under its own command alone. */
 const top = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** Of libFuzzer, by name: test/fuzz/NAME.c and these sources. */
-export const native: Readonly<Record<string, readonly string[]>> = {
-  index: ['csrc/shared/index-tables.c', 'csrc/shared/index.c', 'csrc/shared/parts.c'],
-  ring: [],
-  trace: [],
-  control: ['csrc/client/control.c', 'csrc/client/report.c'],
-  config: ['csrc/plugin/config.c', 'csrc/client/report.c'],
+export const native: Readonly<Record<string, () => Promise<readonly string[]>>> = {
+  index: async () => ['csrc/shared/index-tables.c', 'csrc/shared/index.c', 'csrc/shared/parts.c'],
+  ring: async () => [],
+  trace: async () => [],
+  control: async () => ['csrc/client/control.c', 'csrc/client/report.c'],
+  config: async () => ['csrc/plugin/config.c', 'csrc/client/report.c'],
+  lower: parts.served,
 };
 
 /** The compiler with libFuzzer, or undefined. */
@@ -36,18 +38,21 @@ export async function compileFuzzer(clang: string, name: string): Promise<string
   const directory = join(top, 'dist/fuzz');
   mkdirSync(directory, { recursive: true });
   const program = join(directory, name);
-  const sources = [`test/fuzz/${name}.c`, ...(native[name] ?? [])];
+  const sources = [`test/fuzz/${name}.c`, ...((await native[name]?.()) ?? [])];
   const options = [
     '-std=gnu11',
     '-g',
     '-O1',
     '-D_GNU_SOURCE',
+    '-D_FILE_OFFSET_BITS=64',
     '-Icsrc',
     '-Itest',
     '-pthread',
     '-fsanitize=fuzzer,address,undefined',
+    '-fno-sanitize-recover=all',
+    ...(await fuse.cflags()),
   ];
-  await run(clang, [...options, '-fno-sanitize-recover=all', '-o', program, ...sources], { cwd: top });
+  await run(clang, [...options, '-o', program, ...sources, ...(await fuse.libs())], { cwd: top });
   return program;
 }
 

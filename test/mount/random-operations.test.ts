@@ -143,5 +143,5 @@ mounting('random operations do over a layer what they do over the extracted tree
   const machine = new Machine();
   t.teardown(() => machine.dispose());
   const nasty = await nastyLayer();
-  for (let seed = 1; seed <= times(1, 20); seed++) await compare(t, machine, nasty, seed);
+  for (let seed = 1; seed <= times(1, 50); seed++) await compare(t, machine, nasty, seed);
 });

@@ -28,11 +28,11 @@ export const parts = {
   client: async (): Promise<string[]> => [...index, ...(await filesIn('csrc/client', '.c'))],
   lazy: async (): Promise<string[]> => [...(await parts.client()), ...(await filesIn('csrc/lazy', '.c'))],
   plugin: async (): Promise<string[]> => [...(await parts.lazy()), ...(await filesIn('csrc/plugin', '.c'))],
-  lower: async (): Promise<string[]> => {
+  served: async (): Promise<string[]> => {
     const own = await filesIn('csrc/lower', '.c');
-    const served = own.filter((source) => !/\/(main|server)\.c$/.test(source));
-    return [...(await parts.lazy()), ...served, 'test/native/fake-kernel.c'];
+    return [...(await parts.lazy()), ...own.filter((source) => !/\/(main|server)\.c$/.test(source))];
   },
+  lower: async (): Promise<string[]> => [...(await parts.served()), 'test/native/fake-kernel.c'],
   host: async (): Promise<string[]> => [...(await parts.plugin()), 'test/native/host.c'],
 } as const;
 
@@ -69,7 +69,7 @@ export interface Program {
 }
 
 /** What a compiler is told of libfuse. */
-const fuse = {
+export const fuse = {
   cflags: once(() => packageFlags('--cflags')),
   libs: once(() => packageFlags('--libs')),
 };
