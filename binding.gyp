@@ -131,6 +131,7 @@
         "csrc/lower/operations.c",
         "csrc/lower/overlay.c",
         "csrc/lower/process.c",
+        "csrc/lower/published.c",
         "csrc/lower/recent.c",
         "csrc/lower/repeats.c",
         "csrc/lower/server.c",

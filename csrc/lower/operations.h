@@ -27,6 +27,7 @@ struct crfs_lower {
   struct crfs_stubs stubs;
   struct fuse_session *fuse; /* that answers */
   int wants_stubs;           /* they are missing, and of use to this kernel */
+  int uses_stubs;            /* the mount is made of them */
   uint32_t requests;         /* of the kernel, so far: to tell whether somebody waits */
   sem_t gone;                /* posted when the mount has gone */
   int has_attributes;        /* some directory or file has extended attributes that matter */

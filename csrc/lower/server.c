@@ -10,6 +10,7 @@
 #include "lower/namespace.h"
 #include "lower/operations.h"
 #include "lower/process.h"
+#include "lower/published.h"
 #include "shared/mount-api.h"
 
 #include <errno.h>
@@ -17,6 +18,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -72,6 +74,7 @@ static int make_overlay(const struct crfs_service *service, struct crfs_lower *l
     made = make_of(&overlay, &lowers, failure);
   if (made >= 0) {
     crfs_session_set_unseen(&lower->tree.session);
+    lower->uses_stubs = 1;
     return made;
   }
   if (crfs_lowers_layers(&lowers, &lower->tree, service->below, alone) < 0)
@@ -127,12 +130,24 @@ static void wait_for_quiet(struct crfs_lower *lower) {
   } while (!gone && __atomic_load_n(&lower->requests, __ATOMIC_RELAXED) != before);
 }
 
-/* Makes stubs for later mounts, behind all who want a processor or the disk. */
+/* Lets all others go first who want a processor or the disk. Of this thread alone: sched(7), ioprio_set(2). */
+static void stay_behind(void) {
+  setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + 10);
+  syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 7);
+}
+
+static void *check_published(void *argument) {
+  const struct crfs_lower *lower = argument;
+  stay_behind();
+  crfs_published_check(lower->stubs.objects, &lower->tree);
+  return NULL;
+}
+
+/* Makes stubs for later mounts. */
 static void *make_stubs(void *argument) {
   struct crfs_lower *lower = argument;
   wait_for_quiet(lower);
-  setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + 10); /* of this thread: sched(7) */
-  syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 7); /* this thread, the last of those that are served: ioprio_set(2) */
+  stay_behind();
   crfs_stubs_sweep(&lower->stubs);
   crfs_stubs_make(&lower->stubs, &lower->tree);
   return NULL;
@@ -142,7 +157,7 @@ enum crfs_end crfs_server_run(const struct crfs_service *service, int socket) {
   static struct crfs_lower lower;
   static struct crfs_loop loop;
   struct crfs_failure failure;
-  pthread_t maker;
+  pthread_t maker, checker;
   if (crfs_namespace_leave(service->paths, &failure) < 0) {
     crfs_report(service->merged, &failure);
     return CRFS_NO_OVERLAY;
@@ -168,10 +183,14 @@ enum crfs_end crfs_server_run(const struct crfs_service *service, int socket) {
     crfs_process_leave_output();
   sem_init(&lower.gone, 0, 0);
   int makes = lower.wants_stubs && pthread_create(&maker, NULL, make_stubs, &lower) == 0;
+  if (lower.uses_stubs && pthread_create(&checker, NULL, check_published, &lower) == 0)
+    pthread_detach(checker); /* it may end in the middle */
   crfs_loop_join(&loop);
   sem_post(&lower.gone);
-  if (makes)
+  if (makes) {
+    prctl(PR_SET_NAME, "crfs-stubs"); /* who asks which mounts are served, and from where, need not wait for it */
     pthread_join(maker, NULL);
+  }
   fuse_session_destroy(lower.fuse);
   return CRFS_SERVED;
 }

@@ -170,8 +170,8 @@ class Place {
       overlay: ['mount', '-t', 'overlay', 'plain', '-o', all, merged],
       'fuse-overlayfs': ['fuse-overlayfs', '-o', `fast_ino=1,${all}`, merged],
     };
-    const [program = '', ...args] = commands[this.machine.driver];
-    await run(program, args);
+    const [command = '', ...args] = commands[this.machine.driver];
+    await run(command, args);
     try {
       return await outcomeOf(merged, this.#began);
     } finally {

@@ -2,12 +2,26 @@
 
 /** Stubs of layers: made after the first mount, used by later ones, which show the same tree. */
 
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { imageOf } from '../tools/image.js';
 import { debian, makeLayer } from '../tools/layers.js';
-import { Machine, mountingTest, until } from '../tools/machine.js';
+import { Machine, mountingTest, top, until } from '../tools/machine.js';
 import { namedTwice, nastyLayer } from '../tools/nasty-layer.js';
 import { missing, startRegistry } from '../tools/registry.js';
 import { pushImage } from '../tools/registry-image.js';
@@ -21,8 +35,13 @@ const withRegistry = missing.length === 0 ? mounting : test.skip;
 
 /** A place to mount at with the kernel's overlay, again and again. */
 class Place {
-  readonly machine = new Machine();
-  readonly merged = this.machine.directory('merged');
+  readonly machine: Machine;
+  readonly merged: string;
+
+  constructor(settings: Record<string, string> = {}) {
+    this.machine = new Machine(settings);
+    this.merged = this.machine.directory('merged');
+  }
 
   get stubs(): string {
     return join(this.machine.root, 'cache/crfs-plugin/v3/stubs');
@@ -152,6 +171,61 @@ mounting('stubs that are not of these layers, or were not finished, are not used
   const { byStubs } = await showTwice(place, layer);
   t.true(byStubs);
   t.deepEqual(readdirSync(place.stubs), [name]);
+});
+
+mounting(
+  'objects of another size than their files are removed once there is a mount, and those files read anew',
+  async (t) => {
+    const place = new Place();
+    t.teardown(() => place.dispose());
+    const tar = join(place.machine.root, 'files.tar');
+    const names = ['short', 'long', 'missing', 'whole'];
+    writeTar(
+      tar,
+      names.map((name) => ({ name, content: `content of ${name}` })),
+    );
+    const layer = await makeLayer(tar);
+    await showTwice(place, layer);
+    const [short = '', long = '', missed = '', whole = ''] = names.map((name) => {
+      const digest = createHash('sha256').update(`content of ${name}`).digest('hex');
+      return join(place.machine.objects, digest.slice(0, 2), digest);
+    });
+    truncateSync(short, 7);
+    appendFileSync(long, ', and more');
+    rmSync(missed);
+    const { ino } = statSync(whole);
+
+    await place.mount(layer);
+
+    t.true(place.usesStubs());
+    await until('both were removed', () => !existsSync(short) && !existsSync(long));
+    for (const name of names) t.is(readFileSync(join(place.merged, name), 'utf8'), `content of ${name}`);
+    t.is(statSync(short).size, 'content of short'.length);
+    t.is(statSync(whole).ino, ino);
+  },
+);
+
+mounting('what a mount has changed can be mounted again once it has gone, though stubs are still made', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'crfs-held-'));
+  t.teardown(() => rmSync(directory, { recursive: true })); // which lets it go on, too
+  const [shim, held] = [join(directory, 'held.so'), join(directory, 'held')];
+  const options = ['-std=gnu11', '-Wall', '-Wextra', '-Werror', '-D_GNU_SOURCE', '-shared', '-fPIC'];
+  await run(process.env['CC'] ?? 'gcc', [...options, '-o', shim, join(top, 'test/mount/held.c')]);
+  const place = new Place({ LD_PRELOAD: shim, HELD: held });
+  t.teardown(() => place.dispose());
+  const layer = await smallLayer(place);
+  const changes = ['--upper', place.machine.directory('upper'), '--work', place.machine.directory('work')];
+  await place.mount(layer, ...changes);
+  writeFileSync(join(place.merged, 'new'), 'new');
+  await place.machine.crfs('umount', place.merged);
+  await until('stubs are being made', () => existsSync(held));
+
+  await place.mount(layer, ...changes);
+
+  t.is(readFileSync(join(place.merged, 'new'), 'utf8'), 'new');
+  t.deepEqual(place.made, []);
+  renameSync(held, `${held}.over`);
+  await place.unmount();
 });
 
 mounting('a cache that is trimmed keeps stubs that a mount uses, and counts them', async (t) => {
