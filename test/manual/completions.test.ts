@@ -35,7 +35,7 @@ const SHELLS: Readonly<Record<Shell, readonly [start: string, setup: string]>> =
 const CASES: readonly (readonly [typed: string, got: readonly string[]])[] = [
   ['crfs verif\t', ['verify']],
   ['crfs cache ver\t', ['cache', 'verify']],
-  ['crfs help sto\t', ['help', 'stop']],
+  ['crfs help lowe\t', ['help', 'lowerdir']],
   ['crfs --vers\t', ['--version']],
   ['crfs umount --la\t x', ['umount', '--lazy', 'x']],
   ['crfs mount --driver ov\t', ['mount', '--driver', 'overlay']],

@@ -39,6 +39,14 @@ mounting('an ordinary user runs a container in a mounted image', async (t) => {
   t.regex(await asUser(machine, script), /read-write, by overlay\nhello\n.*unmounted\n$/);
 });
 
+mounting('root, and an ordinary user, run a container by one command', async (t) => {
+  const { machine, image } = await setting(t);
+  const script = commands('crfs run localhost:5000/img:tag echo hello', image);
+  t.is(await inNamespace(machine, 'true', ['sh', '-ec', script]), 'hello\n');
+  await machine.crfs('stop');
+  t.is(await asUser(machine, script), 'hello\n');
+});
+
 mounting('an ordinary user starts fuse-overlayfs by hand, and a container in what it shows', async (t) => {
   const { machine, image } = await setting(t);
   t.is(await asUser(machine, commands('podman unshare umount merged', image)), 'hello\n');

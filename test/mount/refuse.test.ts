@@ -43,7 +43,7 @@ const notRegular = 'not a regular file; give the path of a stargz or eStargz lay
 const notOpen = (why: string): string => `cannot open it: ${why}; give the path of a layer file that you may read`;
 const notBase64 = "no base64 of a text; use base64url, which holds no '/' that would end it early";
 const notKnown =
-  'names no layer; known are /path, file:///path, https://host/path, http://host/path and docker://image';
+  'names no layer; known are /path, file:///path, https://host/path, http://host/path, docker://image, oci:/path and dir:/path';
 
 /** Configurations, and the line that each gets: FILES stands for the directory of the files. */
 const refusals: Readonly<Record<string, string>> = {

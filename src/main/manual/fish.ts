@@ -15,7 +15,7 @@ export function fishCompletion(program: Entry): string {
 function __crfs_at --argument-names wanted
     set -l at
     for token in (commandline -opc)[2..-1]
-        if contains -- (string join ' ' $at $token) ${parts.join(' ')}
+        if contains -- (string join -- ' ' $at $token) ${parts.join(' ')}
             set -a at $token
         else if not string match -q -- '-*' $token
             break
