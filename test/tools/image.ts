@@ -42,7 +42,9 @@ export async function debianImage(): Promise<TestImage> {
 }
 
 function withConfig(layers: readonly Blob[], diffIds: readonly string[], run: object): TestImage {
-  const config = { architecture: 'amd64', os: 'linux', config: run, rootfs: { type: 'layers', diff_ids: diffIds } };
+  const rootfs = { type: 'layers', diff_ids: diffIds };
+  const history = diffIds.map(() => ({ created_by: 'a test' })); // podman builds on no image without
+  const config = { architecture: 'amd64', os: 'linux', config: run, rootfs, history };
   return { layers, config: blobOf(CONFIG, Buffer.from(JSON.stringify(config))) };
 }
 

@@ -55,14 +55,19 @@ export async function imageOfPrograms(
 ): Promise<string> {
   const registry = await startRegistry();
   t.teardown(() => registry.stop());
+  await pushTars([await tarOfPrograms(machine, programs)], `${registry.host}/img:1`, config);
+  return `${registry.host}/img:1`;
+}
+
+/** A tar of these programs of this machine, and what they need. */
+export async function tarOfPrograms(machine: Machine, programs: readonly string[]): Promise<string> {
   const tar = join(machine.directory('tars'), 'programs.tar');
   const libraries = programs.flatMap(
     (program) => execFileSync('ldd', [program], { encoding: 'utf8' }).match(/\/\S+/g) ?? [],
   );
   const files = [...new Set([...programs, ...libraries])].map((path) => path.slice(1));
   await run('tar', ['-C', '/', '-chf', tar, ...files]);
-  await pushTars([tar], `${registry.host}/img:1`, config);
-  return `${registry.host}/img:1`;
+  return tar;
 }
 
 /** Runs a script in a namespace of mounts where podman can make cgroups, and does something else before. */

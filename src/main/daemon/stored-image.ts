@@ -67,7 +67,9 @@ async function configOf(
 
 /**
  * What containers-storage reads of a layer: the JSON of its `Layer`, of which it takes what it does not know already.
- * `digest`, by which it asked: up to podman 5.0 that of the blob, from 5.1 on that of the TOC. `contentSize`: bytes of files.
+ * `digest`, by which it asked: up to podman 5.0 that of the blob, from 5.1 on that of the TOC. Up to 5.0 the size of the layer's tar
+ * has to be told. Where the manifest does not, it is that of the files in it, `contentSize`: then `podman save` makes no
+ * docker-archive of the image, whose header would have to have it right.
  */
 export function describeLayer({ named, diffId }: StoredLayer, digest: string, contentSize: number): string {
   const stated = Number(named.annotations[UNCOMPRESSED_SIZE]);
