@@ -75,6 +75,12 @@ static void hang_up_if_over(const struct crfs_session *session) {
     shutdown(session->current->control.socket, SHUT_RDWR);
 }
 
+void crfs_session_rest(struct crfs_session *session) {
+  pthread_mutex_lock(&session->state);
+  shutdown(session->current->control.socket, SHUT_RDWR);
+  pthread_mutex_unlock(&session->state);
+}
+
 void crfs_session_give_up(struct crfs_session *session) {
   pthread_mutex_lock(&session->state);
   session->over = 1;

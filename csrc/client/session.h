@@ -70,6 +70,10 @@ struct crfs_channel crfs_session_channel(struct crfs_session *session);
 /* Has the daemon of now, and each later one, know that the kernel opens by itself what is published. */
 void crfs_session_set_unseen(struct crfs_session *session);
 
+/* Hangs up on the daemon of now, which lets go of all that it has for the session. Whoever needs it next connects
+ * again. */
+void crfs_session_rest(struct crfs_session *session);
+
 /* Has whoever waits for a daemon give up, for good: the mount ends. */
 void crfs_session_give_up(struct crfs_session *session);
 

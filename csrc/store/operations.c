@@ -126,6 +126,8 @@ static void refer(fuse_req_t request, struct crfs_stored *stored, int less) {
   uint32_t uses;
   if (crfs_stored_refer(&stored->layer, stored->asked, less, &uses, &failure) < 0)
     crfs_report(stored->asked, &failure);
+  else if (uses == 0) /* the kernel may have it in memory, and asks again then */
+    crfs_session_rest(&stored->session);
   fuse_reply_err(request, ENOENT);
 }
 

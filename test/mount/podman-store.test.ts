@@ -3,7 +3,7 @@
 /** The real podman with `crfs store` as its additional layer store: by root, and by an ordinary user. */
 
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import type { ExecutionContext } from 'ava';
@@ -56,7 +56,7 @@ async function setting(t: ExecutionContext): Promise<Setting> {
   });
   const image = withSizes(await imageOf([programs, ...parts], {}, CONFIG));
   await pushImage(image, `${registry.host}/img:1`);
-  const layers = image.layers.map(({ annotations: _, ...layer }) => layer);
+  const layers = image.layers.map((layer) => ({ ...layer, annotations: {} }));
   await pushImage({ ...image, layers }, `${registry.host}/plain:1`);
   configure(machine, proxy.host);
   return { machine, registry, proxy, image };
@@ -154,7 +154,6 @@ const EVERYTHING = `
   podman push -q $image $copy
   podman rm made >/dev/null
   podman rmi -fa >/dev/null
-  crfs status --json >status.json
   podman load -q -i saved.tar >/dev/null
   podman run --rm $image
   podman system prune -af >/dev/null
@@ -170,11 +169,7 @@ ${SAID}${SAID}`;
 test('root does with an image from a store what is done with images', async (t) => {
   const { machine } = await setting(t);
   t.is(await asRoot(machine, EVERYTHING), SAID_OF_ALL);
-  const layers = statusOf(machine).stores?.flatMap(({ images }) => images.flatMap((one) => one.layers));
-  t.deepEqual(
-    layers?.map(({ uses }) => uses),
-    [0, 0, 0, 0, 0],
-  );
+  t.deepEqual(readdirSync(join(machine.root, 'cache/crfs-plugin/v3/references')), []); // nothing is used any more
 });
 
 test('an image from a store runs after a restart of everything, with its registry gone', async (t) => {

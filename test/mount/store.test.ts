@@ -191,6 +191,17 @@ mounting('what is used is there after a restart of everything, without its regis
   await t.throwsAsync(access(join(above, 'diff')), { code: 'ENOENT' });
 });
 
+mounting('the daemon lets go of what is not used any more, until it is read again', async (t) => {
+  const setting = await storeSetting(t);
+  const { machine } = setting;
+  const paths = await pull(setting);
+  t.is((await machine.status())?.layers.length, 2);
+  for (const path of paths) await noteRelease(path);
+  await until('no layer is in use', async () => (await machine.status())?.layers.length === 0);
+  t.is(await readFile(join(paths[0] ?? '', 'diff/etc/kept'), 'utf8'), 'of the base\n');
+  t.is((await machine.status())?.layers.length, 2); // with its sibling
+});
+
 mounting('a store goes on when its daemon is killed', async (t) => {
   const setting = await storeSetting(t);
   const { machine, store, reference, image } = setting;

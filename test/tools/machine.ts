@@ -82,7 +82,7 @@ export function byDriver(
 
 /** Lets go of all mounts of layers that a mount namespace was made with: other tests take theirs away meanwhile. */
 export const LET_GO = `umount -l -a -t fuse.fuse-overlayfs || true
-  sed -nE 's/^([^ ]+ ){4}([^ ]+).* - overlay crfs .*/\\2/p' /proc/self/mountinfo | xargs -r umount -l || true`;
+  sed -nE 's/^([^ ]+ ){4}([^ ]+).* - (overlay|fuse\\.crfs) crfs .*/\\2/p' /proc/self/mountinfo | xargs -r umount -l || true`;
 
 /** Removes a directory. Returns whether it has gone, wholly: nothing was made in it meanwhile, or is mounted there. */
 function isRemoved(directory: string): boolean {
