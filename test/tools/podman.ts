@@ -84,6 +84,7 @@ export async function asUser(machine: Machine, script: string): Promise<string> 
   writeFileSync(join(etc, 'passwd'), `tester:x:${uid}:${uid}::${machine.env['HOME']}:/bin/sh\n`, { flag: 'a' });
   writeFileSync(join(etc, 'group'), `tester:x:${uid}:\n`, { flag: 'a' });
   for (const name of ['subuid', 'subgid']) writeFileSync(join(etc, name), `tester:${subuid}:65536\n`);
+  for (const name of ['passwd', 'group']) chmodSync(join(etc, name), 0o644); // whatever they are here
   const owned = ['home', 'cache', 'state', 'config', 'run', 'user'].map((name) => machine.directory(name));
   await run('chown', ['-R', `${uid}:${uid}`, ...owned]);
   chmodSync(machine.directory('run'), 0o700);
