@@ -20,7 +20,7 @@ const FOLDERS = [
   ['main/tar', 'formats'],
   ['main/compression', 'blob formats tar'],
   ['main/http', 'errors blob environment schema'],
-  ['main/output', 'http'],
+  ['main/output', 'errors http'],
   ['main/policy', 'errors environment schema'],
   ['main/registry', 'errors blob environment schema http policy'],
   ['main/sources', 'errors blob formats tar http output registry'],
@@ -48,7 +48,7 @@ const FOLDERS = [
     'errors disk blob formats http registry sources images index fetch cache workers workers/board workers/index workers/prefetch workers/serve settings version',
   ],
   ['main/mount', 'errors sources daemon'],
-  ['main/run', 'errors disk registry settings daemon mount'],
+  ['main/run', 'errors disk output registry settings daemon mount'],
   ['main/setup', 'errors disk blob environment schema daemon'],
   ['main/doctor', 'errors disk environment output cache settings inspect daemon mount setup'],
   [

@@ -120,6 +120,7 @@
         "csrc/lazy/file.c",
         "csrc/lazy/loop.c",
         "csrc/lazy/mount.c",
+        "csrc/lower/adopt.c",
         "csrc/lower/below.c",
         "csrc/lower/contents.c",
         "csrc/lower/damage.c",

@@ -4,6 +4,7 @@
 
 #include "lazy/loop.h"
 #include "lazy/mount.h"
+#include "lower/adopt.h"
 #include "lower/damage.h"
 #include "lower/handover.h"
 #include "lower/lowers.h"
@@ -68,6 +69,8 @@ static int make_overlay(const struct crfs_service *service, struct crfs_lower *l
   enum crfs_stubs_state state = CRFS_STUBS_IMPOSSIBLE;
   struct crfs_stubs_found found;
   int made = -1, alone = service->upper == NULL;
+  if (!alone && crfs_adopt(service->upper, service->work, overlay.trusted, failure) < 0)
+    return -1;
   if (crfs_stubs_begin(&lower->stubs, &lower->tree, overlay.trusted) == 0)
     state = crfs_stubs_find(&lower->stubs, &found);
   if (state == CRFS_STUBS_THERE && crfs_lowers_stubs(&lowers, &lower->stubs, &found, alone) == 0)

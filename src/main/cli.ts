@@ -2,16 +2,15 @@
 
 import { CrfsError } from './errors/error.js';
 import { Interrupted } from './errors/interrupted.js';
-import { withoutPasswords } from './errors/passwords.js';
 import { reasonOf } from './errors/reason.js';
-import { escapeLine } from './output/terminal.js';
+import { tellError } from './output/tell.js';
 
 const FAILED = 1;
 const USAGE = 2;
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // EPIPE: whoever read the output has enough of it
-  if (error.code !== 'EPIPE') fail(`cannot write to standard output: ${reasonOf(error)}`, FAILED);
+  if (error.code !== 'EPIPE') fail(`cannot write to standard output: ${reasonOf(error)}`, error.code ?? '', FAILED);
   process.exit(FAILED);
 });
 process.stderr.on('error', () => undefined); // nobody listens: the work goes on, and its exit code tells the rest
@@ -19,9 +18,9 @@ process.stderr.on('error', () => undefined); // nobody listens: the work goes on
 try {
   await (startsDaemon() ? startedByMount() : parse());
 } catch (error) {
-  if (error instanceof CrfsError) fail(error.message, error.code === 'CRFS_USAGE' ? USAGE : FAILED);
-  else if (error instanceof Interrupted) fail(error.message, error.exitCode);
-  else if (isSystemError(error)) fail(`${subjectOf(error)}: ${reasonOf(error)}`, FAILED);
+  if (error instanceof CrfsError) fail(error.message, error.code, error.code === 'CRFS_USAGE' ? USAGE : FAILED);
+  else if (error instanceof Interrupted) fail(error.message, error.code, error.exitCode);
+  else if (isSystemError(error)) fail(`${subjectOf(error)}: ${reasonOf(error)}`, error.code ?? 'CRFS_INTERNAL', FAILED);
   else throw error;
   if (startsDaemon()) process.exit(); // whatever it has begun by then: another process tries again
 }
@@ -52,9 +51,9 @@ async function parse(): Promise<void> {
   }
 }
 
-function fail(message: string, code: number): void {
-  process.stderr.write(`crfs: ${escapeLine(withoutPasswords(message))}\n`);
-  process.exitCode = code;
+function fail(message: string, code: string, exitCode: number): void {
+  tellError(message, code);
+  process.exitCode = exitCode;
 }
 
 /** Of a system call, which says what a person needs to know: no space, no permission. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { Command } from 'commander';
-import { escapeLine } from './output/terminal.js';
+import { tellError } from './output/tell.js';
 
 type Add = (program: Command) => void;
 
@@ -73,16 +73,17 @@ function addHelp(command: Command): void {
 
 /** What commander finds wrong with a command line is told with where that command, or its part, is described. */
 function tellInOneLine(command: Command, called: string): void {
-  command.configureOutput({ outputError: (text, write) => write(usageError(text, called)) });
+  command.configureOutput({
+    outputError: (text) => tellError(`${withoutFrame(text)}; see \`${called} --help\``, 'CRFS_USAGE'),
+  });
   for (const part of command.commands) tellInOneLine(part, `${called} ${part.name()}`);
 }
 
-/** What commander finds wrong, as one line like all others. */
-function usageError(text: string, called: string): string {
-  const found = text
+/** What commander finds wrong, in one line. */
+function withoutFrame(text: string): string {
+  return text
     .replace(/^error: /, '')
     .trim()
     .replaceAll('\n', ' ')
     .replace(/\.$/, '');
-  return `crfs: ${escapeLine(found)}; see \`${called} --help\`\n`;
 }

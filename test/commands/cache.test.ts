@@ -2,20 +2,21 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { mountingTest } from '../tools/machine.js';
+import { mountingTest, until } from '../tools/machine.js';
+import { run } from '../tools/run.js';
 import { invoke, layerOf, makeMachine, SMALL } from './setting.js';
 
 const test = mountingTest();
 
 test('crfs cache finds nothing where there is no cache yet', async (t) => {
   const machine = makeMachine(t);
-  const run = async (command: string): Promise<string> => {
+  const told = async (command: string): Promise<string> => {
     const { code, stdout, stderr } = await invoke(machine, ['cache', command]);
     return `${code} ${stdout}${stderr}`;
   };
-  t.regex(await run('du'), /^0 KIND .*\nobjects +0 +0 B\n/);
-  t.is(await run('verify'), '0 Checked 0 files; 0 were bad.\n');
-  for (const command of ['gc', 'clear']) t.is(await run(command), '0 Removed 0 files of 0 B; 0 B are left.\n');
+  t.regex(await told('du'), /^0 KIND .*\nobjects +0 +0 B\n/);
+  t.is(await told('verify'), '0 Checked 0 files; 0 were bad.\n');
+  for (const command of ['gc', 'clear']) t.is(await told(command), '0 Removed 0 files of 0 B; 0 B are left.\n');
 });
 
 test('of what mounts may need only contents are removed before a daemon knows of them', async (t) => {
@@ -53,4 +54,38 @@ test('crfs cache clear without a daemon leaves nothing, however fresh', async (t
   for (const args of [['mount', layer, 'merged'], ['umount', 'merged'], ['stop']])
     t.is((await invoke(machine, args)).code, 0);
   t.regex((await invoke(machine, ['cache', 'clear'])).stdout, /^Removed [2-9] files of .*; 0 B are left\.\n$/);
+});
+
+test('of a damaged object it is told which mounts may go on with it: those whose kernel opens it by itself', async (t) => {
+  const machine = makeMachine(t);
+  const layer = await layerOf(machine, SMALL);
+  const merged = machine.directory('merged');
+  const mount = async (): Promise<unknown> => await machine.crfs('mount', '--driver', 'overlay', layer, merged);
+  t.teardown(() => run('umount', ['-q', merged]).catch(() => undefined));
+  const file = join(merged, 'usr/share/text');
+  const damage = async (): Promise<unknown> => {
+    t.is(readFileSync(file, 'utf8'), 'shared text\n');
+    return await run('find', [machine.objects, '-size', '12c', '-exec', 'truncate', '-s', '3', '{}', ';']);
+  };
+  await mount();
+  await damage();
+  const first = await invoke(machine, ['cache', 'verify']);
+  t.deepEqual([first.code, first.stdout.split('\n').length], [1, 3], first.stdout); // it looks at each open
+  await machine.crfs('umount', merged);
+  const stubs = join(machine.objects, '../stubs');
+  await until('there are stubs', () => readdirSync(stubs).some((name) => !/^(new|gone)-/.test(name)));
+  await mount();
+  t.is(readFileSync(file, 'utf8'), 'shared text\n'); // filled by this mount, and then opened by the kernel
+  await machine.crfs('umount', merged);
+  await mount();
+  await damage();
+  const { code, stdout } = await invoke(machine, ['cache', 'verify']);
+  const goesOn = `These mounts may go on with what they have read of it, until they are unmounted, and mounted again: ${merged}`;
+  t.is(code, 1);
+  t.is(stdout.split('\n')[1], goesOn);
+  const json = (await invoke(machine, ['cache', 'verify', '--json'])).stdout;
+  t.deepEqual((JSON.parse(json) as { mayGoOn: string[] }).mayGoOn, [], 'nothing is bad any more');
+  await machine.crfs('umount', merged);
+  await mount();
+  t.is(readFileSync(file, 'utf8'), 'shared text\n');
 });

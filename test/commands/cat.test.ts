@@ -73,7 +73,7 @@ test('cat refuses what is no file', async (t) => {
   const machine = makeMachine(t);
   const layer = await layerOf(machine, SMALL);
   t.deepEqual(await invoke(machine, ['cat', layer, 'etc']), {
-    code: 2,
+    code: 1,
     stdout: '',
     stderr: 'crfs: "etc" is no regular file\n',
   });

@@ -129,7 +129,7 @@ const TOLD: readonly (readonly [command: string, code: number, told: string])[] 
   ['ls http://localhost:99999/x', 2, 'not a URL of a layer: its host or port makes no sense'],
   ['ls small.tar.esgz nope', 1, '"nope": there is no "/nope" in small.tar.esgz'],
   ['cat --layer 1 small.tar.esgz /nope', 1, 'there is no "/nope" in layer 1 of small.tar.esgz'],
-  ['ls --layer 3 small.tar.esgz', 2, 'small.tar.esgz has 1 layer, from 1, the base: there is no layer 3'],
+  ['ls --layer 3 small.tar.esgz', 1, 'small.tar.esgz has 1 layer, from 1, the base: there is no layer 3'],
   ['ls -l --json small.tar.esgz', 2, '--json prints all that -l does: give one of them'],
 ];
 

@@ -46,7 +46,7 @@ for (const driver of DRIVERS) {
     t.is(readFileSync(join(merged, 'bin/tool'), 'utf8'), 'run\n');
     t.throws(() => writeFileSync(join(merged, 'new'), ''), { code: 'EROFS' });
     t.deepEqual(await invoke(machine, ['mount', layer, 'merged']), {
-      code: 2,
+      code: 1,
       stdout: '',
       stderr: `crfs: "${merged}" is mounted already: run \`crfs umount\` first\n`,
     });
@@ -85,7 +85,8 @@ for (const driver of DRIVERS) {
     t.is(code, 0);
     const { layers, ...report } = JSON.parse(stdout) as { layers: { name: string }[] };
     const merged = join(machine.root, 'merged');
-    t.deepEqual(report as unknown, { configuration: layer, mountpoint: merged, readOnly: false, driver, why: null });
+    const why = `--driver ${driver} asks for it`;
+    t.deepEqual(report as unknown, { configuration: layer, mountpoint: merged, readOnly: false, driver, why });
     t.deepEqual(
       layers.map(({ name }) => name),
       [layer],
@@ -101,18 +102,54 @@ for (const driver of DRIVERS) {
   });
 }
 
-test('what the kernel does not know has fuse-overlayfs mount, and it is told why', async (t) => {
+const WANTED = "auto takes the kernel's overlay, where that can be had";
+const NO_TIMEOUT = "the kernel's overlay cannot be had: -o timeout=1: it has no such option";
+
+for (const [how, driver, why] of [
+  [[], 'overlay', WANTED],
+  [['--driver', 'overlay'], 'overlay', '--driver overlay asks for it'],
+  [['--driver', 'fuse-overlayfs'], 'fuse-overlayfs', '--driver fuse-overlayfs asks for it'],
+  [['-o', 'timeout=1'], 'fuse-overlayfs', NO_TIMEOUT],
+] as const) {
+  test(`by which driver, and why not the other, is told everywhere: ${how.join(' ')}`, async (t) => {
+    const machine = place(t);
+    const layer = await layerOf(machine, SMALL);
+    const { stdout, stderr } = await invoke(machine, ['mount', layer, 'merged', ...how, '-v', '--json']);
+    t.like(JSON.parse(stdout), { driver, why });
+    const notes = stderr
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { note: { message: string } }).note.message);
+    const isInstead = why === NO_TIMEOUT;
+    const tried = {
+      overlay: /^trying the kernel's overlay, served by \//,
+      'fuse-overlayfs': /^trying fuse-overlayfs \d.*, with -o /,
+    };
+    const expected = [...(isInstead ? [tried.overlay, NO_TIMEOUT] : []), tried[driver], `mounted by ${driver}: ${why}`];
+    t.is(notes.length, expected.length);
+    for (const [n, line] of notes.entries()) {
+      const one = expected[n] ?? '';
+      if (typeof one === 'string') t.is(line, one);
+      else t.regex(line, one);
+    }
+    t.like((await machine.status())?.mounts[0], { driver, why });
+    t.true((await machine.crfs('status')).replaceAll('\n  ', ' ').includes(` ${why} `)); // in lines that fit a terminal
+    await invoke(machine, ['umount', 'merged']);
+    const told = await invoke(machine, ['mount', layer, 'merged', ...how, '--verbose']);
+    t.deepEqual(
+      told.stderr.trim().split('\n'),
+      notes.map((line) => `crfs: ${line}`),
+    );
+    t.is(told.stdout.includes(`  ${why}\n`), isInstead);
+  });
+}
+
+test('what the kernel does not know has fuse-overlayfs mount, unless the kernel is to', async (t) => {
   const machine = place(t);
   const layer = await layerOf(machine, SMALL);
-  const why = "the kernel's overlay cannot be had: timeout=1: Invalid argument: overlay: Unknown parameter 'timeout'";
-  const { stdout } = await invoke(machine, ['mount', layer, 'merged', '-o', 'timeout=1', '--json']);
-  t.like(JSON.parse(stdout), { driver: 'fuse-overlayfs', why });
-  t.like((await machine.status())?.mounts[0], { driver: 'fuse-overlayfs', why });
-  t.true((await machine.crfs('status')).replaceAll('\n  ', ' ').includes(` ${why} `)); // in lines that fit a terminal
-  await invoke(machine, ['umount', 'merged']);
   const refused = await invoke(machine, ['mount', layer, 'merged', '-o', 'timeout=1', '--driver', 'overlay']);
   const merged = JSON.stringify(join(machine.root, 'merged'));
-  t.deepEqual(refused, { code: 1, stdout: '', stderr: `crfs: ${merged}: ${why}\n` });
+  t.deepEqual(refused, { code: 2, stdout: '', stderr: `crfs: ${merged}: ${NO_TIMEOUT}\n` });
   t.deepEqual(readdirSync(join(machine.root, 'merged')), []);
 });
 
@@ -183,11 +220,11 @@ test('mount refuses hosts that would leave the layers out', async (t) => {
   };
   t.is(
     await refused(fakeHost(machine, 'fuse-overlayfs 2.0.1')),
-    '2 crfs: fuse-overlayfs 2.0.1 has no plugins: it would leave the layers out; install one from 0.7 to 1.x\n',
+    '1 crfs: fuse-overlayfs 2.0.1 has no plugins: it would leave the layers out; install one from 0.7 to 1.x\n',
   );
   t.is(
     await refused(fakeHost(machine, 'fuse-overlayfs: version 0.6.5')),
-    '2 crfs: fuse-overlayfs 0.6.5 is too old for plugins; install one from 0.7 to 1.x\n',
+    '1 crfs: fuse-overlayfs 0.6.5 is too old for plugins; install one from 0.7 to 1.x\n',
   );
   t.is(await refused(fakeHost(machine, 'hello')), '1 crfs: fuse-overlayfs --version tells no version\n');
 });
@@ -219,15 +256,30 @@ test('what the plugin says of a layer is all that is said', async (t) => {
 });
 
 for (const how of [[], ['--foreground']]) {
-  test(`an option that fuse-overlayfs does not know is refused: ${how.join('') || 'in the background'}`, async (t) => {
+  test(`an option that no driver knows is refused: ${how.join('') || 'in the background'}`, async (t) => {
     const machine = place(t);
     const layer = await layerOf(machine, SMALL);
-    const outcome = await invoke(machine, ['mount', ...how, layer, 'merged', '-o', 'noatime,nonsense=1']);
-    t.deepEqual(outcome, {
-      code: 2,
-      stdout: '',
-      stderr: 'crfs: -o nonsense=1: this fuse-overlayfs has no such option\n',
-    });
+    const neither = "the kernel's overlay cannot be had: -o OPTION: it has no such option; and ";
+    for (const option of ['bogus', 'bogus=1', 'no']) {
+      for (const driver of ['auto', 'fuse-overlayfs']) {
+        const outcome = await invoke(machine, [
+          'mount',
+          ...how,
+          layer,
+          'merged',
+          '-o',
+          `nodev,${option}`,
+          '--driver',
+          driver,
+        ]);
+        const first = driver === 'auto' ? neither.replace('OPTION', option) : '';
+        t.deepEqual(
+          outcome,
+          { code: 2, stdout: '', stderr: `crfs: ${first}-o ${option}: this fuse-overlayfs has no such option\n` },
+          `${option} ${driver}`,
+        );
+      }
+    }
     t.deepEqual(readdirSync(join(machine.root, 'merged')), []);
   });
 }

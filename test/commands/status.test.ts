@@ -57,8 +57,9 @@ for (const driver of DRIVERS) {
     const section = text.split('\n\n').find((part) => part.startsWith(`${merged}\n`)) ?? '';
     const uncounted = /^ {2}not counted: what is in the cache already, which the kernel opens by itself\n/m;
     t.is(uncounted.test(section), mount?.ring?.unseen === 1);
-    const [, configuration, , opened, , ...layers] = section.replace(uncounted, '').split('\n');
+    const [, configuration, , why, opened, , ...layers] = section.replace(uncounted, '').split('\n');
     t.is(configuration, `  docker://${name}`);
+    t.is(why, `  --driver ${driver} asks for it`);
     t.is(
       opened,
       `  opened ${times} from the cache (${['0 B', '48.8 KiB', '97.7 KiB'][times]}), 0 waited for, 0 failed`,

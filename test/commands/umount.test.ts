@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import type { DeadMount } from '../../src/main/mount/dead.js';
 import { DRIVERS, type Driver, isServer } from '../../src/main/mount/driver.js';
 import { argumentsOf, processes } from '../../src/main/mount/processes.js';
 import { gone } from '../faults/world.js';
@@ -84,7 +85,17 @@ for (const driver of DRIVERS) {
     const layer = join(machine.root, 'small.tar.esgz');
     t.is(await told('mount', layer, 'merged'), `crfs: "${merged}" is mounted already: run \`crfs umount\` first\n`);
     t.throws(() => readFileSync(join(merged, 'usr/share/text')), { code: 'ENOTCONN' });
+    await machine.crfs('stop'); // whatever a daemon would know of it
+    const { dead } = JSON.parse(await machine.crfs('status', '--json')) as { dead: DeadMount[] };
+    t.deepEqual(
+      dead.filter(({ mountpoint }) => mountpoint === merged),
+      [{ mountpoint: merged, driver }],
+    );
+    const text = await machine.crfs('status');
+    t.regex(text, /^Dead, as what served them was killed: run `crfs umount`, and mount again:\nMOUNTPOINT +DRIVER$/m);
+    t.true(text.split('\n').some((line) => line.startsWith(`${merged} `) && line.endsWith(driver)));
     t.is(await told('umount', 'merged'), '');
+    t.false((await machine.crfs('status')).includes(merged));
     t.deepEqual(readdirSync(merged), []);
     t.is(await told('mount', layer, 'merged', '--driver', driver), '');
     t.is(readFileSync(join(merged, 'usr/share/text'), 'utf8'), 'shared text\n');

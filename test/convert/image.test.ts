@@ -240,6 +240,6 @@ test('what cannot be an image is refused, and says what there is', async (t) => 
     a: layout.putJson(types.manifest, { schemaVersion: 2, config, layers: [layout.put(types.layer, noise(9))] }),
   });
   await t.throwsAsync(convert(`${from}:a`, to), { instanceOf: CrfsError });
-  await refuses(t, 'CRFS_USAGE', /no OCI layout/, () => convert(from, `oci:${directory}`));
+  await refuses(t, 'CRFS_BUSY', /no OCI layout/, () => convert(from, `oci:${directory}`));
   t.false(existsSync(join(directory, 'to')));
 });

@@ -43,7 +43,7 @@ test('what is no file is not replaced, and what cannot be made is told', async (
   mkdirSync(join(directory, 'directory'));
   const write = async (path: string): Promise<void> => await writeWhole(path, async () => t.fail());
   for (const path of [join(directory, 'directory'), '/dev/null', join(directory, 'none/file')]) {
-    await t.throwsAsync(write(path), { code: 'CRFS_USAGE', message: /^cannot write / }, path);
+    await t.throwsAsync(write(path), { code: 'CRFS_DENIED', message: /^cannot write / }, path);
   }
   t.deepEqual(readdirSync(directory), ['directory']);
 });

@@ -83,7 +83,7 @@ test.serial('a host has plugins from version 0.7 to 1', async (t) => {
   };
   for (const version of ['0.7', '0.7.6', '0.10', '1.0', '1.14-dev']) await t.notThrowsAsync(check(version), version);
   for (const version of ['0.6.9', '2.0', '10.0']) {
-    await t.throwsAsync(check(version), { code: 'CRFS_USAGE', message: /install one from 0\.7 to 1\.x$/ }, version);
+    await t.throwsAsync(check(version), { code: 'CRFS_NOT_FOUND', message: /install one from 0\.7 to 1\.x$/ }, version);
   }
 });
 

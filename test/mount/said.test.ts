@@ -14,7 +14,7 @@ test('an option that the host does not know is heard of, also when the mount is 
   const mounted = join(directory, 'mounted');
   const host = spawn('sh', ['-c', 'echo "unknown argument ignored: x=1" >&2; : >"$0"; exec cat', mounted]);
   const ended = once(host, 'close');
-  const said = new Said(host);
+  const said = new Said(host, () => undefined);
   while (!existsSync(mounted)); // and nothing that the host says is read meanwhile
   t.is(said.unknown, undefined);
   await said.heard();

@@ -112,11 +112,11 @@ mounting('a daemon does not take over from one of its own version, nor from a ne
   const { machine, known } = await prepare(t, { version: '9.10.0' });
   const mount = await machine.mount([known.layer]);
   const before = await machine.status();
-  const newer = /^\S+crfs ended with 2: crfs: a newer daemon of yours is running already: version 9\.10\.0, not 0\./;
+  const newer = /^\S+crfs ended with 1: crfs: a newer daemon of yours is running already: version 9\.10\.0, not 0\./;
   await t.throwsAsync(machine.crfs('daemon'), { message: newer });
   await t.throwsAsync(machine.crfs('daemon', '--foreground'), { message: newer });
   await t.throwsAsync(run(machine.env['CRFS_PLUGIN_DAEMON'] ?? '', ['daemon'], { env: machine.env }), {
-    message: /ended with 2: crfs: a daemon of yours is running already: see `crfs status`$/,
+    message: /ended with 1: crfs: a daemon of yours is running already: see `crfs status`$/,
   });
   t.is((await machine.status())?.pid, before?.pid);
   await isRight(t, mount.merged, known);
@@ -129,7 +129,7 @@ mounting('a newer daemon of another protocol leaves mounts to the older one, and
   const start = (): Promise<Buffer> => run(next, ['daemon'], { env: machine.env });
   const line = `crfs: the daemon of version 0.0.9 speaks version ${current} of the control protocol with its mounts, this one version 99: unmount ${mount.merged} first`;
   const error = await t.throwsAsync(start());
-  t.is(error?.message, `${next} ended with 2: ${line}`);
+  t.is(error?.message, `${next} ended with 1: ${line}`);
   await isRight(t, mount.merged, known);
   await mount.unmount();
   await until('the mount is let go', async () => (await machine.status())?.mounts.length === 0);

@@ -8,13 +8,13 @@ import { reasonOf } from '../errors/reason.js';
 
 /**
  * Has `work` write a file under a temporary name beside its own, which it gets when `work` has succeeded. Rejects with
- * CRFS_USAGE where no file can be written, with CRFS_NO_SPACE, and as `work` does; nothing is left behind then.
+ * CRFS_DENIED where no file can be written, with CRFS_NO_SPACE, and as `work` does; nothing is left behind then.
  */
 export async function writeWhole<T>(written: string, work: (file: FileHandle) => Promise<T>): Promise<T> {
   const path = await replaceable(written);
   const temporary = `${path}.${randomBytes(6).toString('hex')}.part`;
   const file = await open(temporary, 'wx').catch((error: NodeJS.ErrnoException) => {
-    throw new CrfsError('CRFS_USAGE', `cannot write ${path}: ${reasonOf(error)}`, { cause: error });
+    throw new CrfsError('CRFS_DENIED', `cannot write ${path}: ${reasonOf(error)}`, { cause: error });
   });
   try {
     const result = await work(file);
@@ -34,7 +34,7 @@ async function replaceable(written: string): Promise<string> {
   const found = await stat(written).catch(() => undefined);
   if (found === undefined) return written;
   if (found.isFile()) return await realpath(written);
-  throw new CrfsError('CRFS_USAGE', `cannot write ${written}: it is there, and no file`);
+  throw new CrfsError('CRFS_DENIED', `cannot write ${written}: it is there, and no file`);
 }
 
 /** The error to show: CRFS_NO_SPACE for a full disk; others as they are. */

@@ -9,7 +9,8 @@ import { lockDaemon } from '../daemon/lock.js';
 import { type Status, serversOf } from '../daemon/status.js';
 import { CacheLayout, kinds } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
-import { mountsWithoutDaemon } from '../mount/hosts.js';
+import { mountsByStubs, mountsWithoutDaemon } from '../mount/hosts.js';
+import { escapeLine } from '../output/terminal.js';
 import { formatBytes, formatTable } from '../output/text.js';
 import { tellingIfSlow } from '../output/waiting.js';
 import { cacheDirectory } from '../settings/directories.js';
@@ -96,6 +97,15 @@ async function verify(layout: CacheLayout): Promise<[object, string]> {
   const { checked, unverifiable, removed } = verified;
   const lines = removed.map(({ path, why }) => `removed ${path}: ${why}\n`);
   if (removed.length > 0) process.exitCode = 1;
+  const mayGoOn = removed.some(({ path }) => path.startsWith(`${layout.objects}/`)) ? goingOn() : [];
+  const remount = 'with what they have read of it, until they are unmounted, and mounted again';
+  if (mayGoOn.length > 0) lines.push(`These mounts may go on ${remount}: ${mayGoOn.map(escapeLine).join(', ')}\n`);
   const note = unverifiable > 0 ? `, ${unverifiable} of them by their size alone` : '';
-  return [verified, `${lines.join('')}Checked ${checked} files${note}; ${removed.length} were bad.\n`];
+  const text = `${lines.join('')}Checked ${checked} files${note}; ${removed.length} were bad.\n`;
+  return [{ ...verified, mayGoOn }, text];
+}
+
+/** Where mounts are by which the kernel may have objects open that have been removed. */
+function goingOn(): string[] {
+  return mountsByStubs(cacheDirectory()).map(({ mountpoint }) => mountpoint);
 }

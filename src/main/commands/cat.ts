@@ -5,7 +5,7 @@ import { CrfsError } from '../errors/error.js';
 import { contentOf, isVerifiable } from '../inspect/content.js';
 import { withView } from '../inspect/with-view.js';
 import { progressOn, silent } from '../output/progress.js';
-import { escapeLine } from '../output/terminal.js';
+import { note } from '../output/tell.js';
 import { tellingIfSlow } from '../output/waiting.js';
 import { writeOut } from '../output/write.js';
 import { refuseWithoutEffect } from './no-effect.js';
@@ -32,11 +32,10 @@ export function addCat(program: Command): void {
       await withView(config, given, environmentFor(given), async (view, workspace) => {
         const node = view.find(path, true);
         const { index } = node.layer;
-        if (!index.isFile(node.inode)) throw new CrfsError('CRFS_USAGE', `${JSON.stringify(path)} is no regular file`);
+        if (!index.isFile(node.inode))
+          throw new CrfsError('CRFS_NOT_FOUND', `${JSON.stringify(path)} is no regular file`);
         if (!isVerifiable(node)) {
-          process.stderr.write(
-            `crfs: ${escapeLine(path)}: the TOC holds no digest of it: the content is not checked\n`,
-          );
+          note(`${path}: the TOC holds no digest of it: the content is not checked`);
         }
         const size = index.size(node.inode);
         const content = contentOf(node, workspace);

@@ -5,7 +5,7 @@ import { askDaemon } from '../daemon/ask.js';
 import type { Status } from '../daemon/status.js';
 import { driverAt } from '../mount/driver.js';
 import { mountArguments } from '../mount/fstab.js';
-import { mountpointOf } from '../mount/umount.js';
+import { mountpointOf } from '../mount/mountpoint.js';
 import { addMount } from './mount.js';
 
 interface Given {

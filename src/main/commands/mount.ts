@@ -3,6 +3,7 @@
 import { statSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { askDaemon } from '../daemon/ask.js';
+import { mountedAt } from '../daemon/mountinfo.js';
 import { look } from '../daemon/processes.js';
 import type { Status } from '../daemon/status.js';
 import { CrfsError } from '../errors/error.js';
@@ -12,6 +13,7 @@ import { DRIVERS, type Driver } from '../mount/driver.js';
 import { freeMountpoint, mountLayers } from '../mount/mount.js';
 import type { MountRequest } from '../mount/request.js';
 import { unmountLayers } from '../mount/umount.js';
+import { note, passOn } from '../output/tell.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
 import { formatBytes } from '../output/text.js';
 import { tellingIfSlow } from '../output/waiting.js';
@@ -30,6 +32,7 @@ interface Given extends RegistryGiven {
   platform?: string;
   foreground?: boolean;
   json?: boolean;
+  verbose?: boolean;
 }
 
 /** What --json prints. */
@@ -39,8 +42,8 @@ interface Report {
   readonly readOnly: boolean;
   /** What mounts it: the kernel's overlay, or fuse-overlayfs. */
   readonly driver: Driver;
-  /** Why it is not the other one; null: that was not looked for. */
-  readonly why: string | null;
+  /** Why it is not the other one. */
+  readonly why: string;
   /** What the daemon serves there, the base first; null if it does not tell. */
   readonly layers: Status['layers'] | null;
 }
@@ -80,6 +83,7 @@ export function addMount(program: Command): void {
     .option(...platformOption);
   addRegistryOptions(command)
     .option('-f, --foreground', 'stay until it is unmounted')
+    .option('-v, --verbose', 'tell what is tried, and what comes of it')
     .option('--json', 'print JSON')
     .addHelpText('after', HELP)
     .action(mount);
@@ -100,13 +104,26 @@ async function mount(written: string, merged: string, given: Given, command: Com
   const { signal } = new Interruption();
   try {
     const directories = { merged, upper, work, lower };
-    const request = { configuration, driver: wanted, ...directories, options, environment, foreground, signal };
-    const { mountpoint, driver, why, ended } = await tellingIfSlow(`mounting ${shown}`, mountLayers(request));
+    const tell = given.verbose ? note : () => undefined;
+    const request = {
+      configuration,
+      driver: wanted,
+      ...directories,
+      options,
+      environment,
+      foreground,
+      signal,
+      tell,
+      passOn,
+    };
+    const { ended, isInstead, ...mounted } = await tellingIfSlow(`mounting ${shown}`, mountLayers(request));
+    const { mountpoint } = mounted;
     const layers = await tellingIfSlow('asking the daemon what it serves', layersAt(mountpoint, signal));
     if (signal.aborted && !ended) await unmountLayers(mountpoint, true);
     if (!ended) signal.throwIfAborted();
-    const report: Report = { configuration: shown, mountpoint, readOnly: upper === undefined, driver, why, layers };
-    process.stdout.write(given.json ? `${toJson(report)}\n` : render(report));
+    const readOnly = mountedAt(mountpoint)?.isReadOnly ?? false; // it may have been taken away by now
+    const report: Report = { configuration: shown, ...mounted, readOnly, layers };
+    process.stdout.write(given.json ? `${toJson(report)}\n` : render(report, isInstead));
     if (ended && !(await ended)) process.exitCode = 1;
   } catch (error) {
     if (!foreground || !(error instanceof Interrupted)) throw error; // to end it is what signals are for there
@@ -153,7 +170,7 @@ async function layersAt(mountpoint: string, signal: AbortSignal): Promise<Report
   return layers.filter(({ number }) => numbers.includes(number));
 }
 
-function render({ configuration, mountpoint, readOnly, driver, why, layers }: Report): string {
+function render({ configuration, mountpoint, readOnly, driver, why, layers }: Report, isInstead: boolean): string {
   const access = `${readOnly ? 'read-only' : 'read-write'}, by ${driver}`;
   const what = `${escapeName(mountpoint)}: ${escapeLine(configuration)}`;
   if (layers === null) return `${what}, ${access}; the daemon does not tell more\n`;
@@ -161,7 +178,7 @@ function render({ configuration, mountpoint, readOnly, driver, why, layers }: Re
   const count = layers.length === 1 ? '1 layer' : `${layers.length} layers`;
   const first = `${what}, ${count}, ${formatBytes(size)}, ${access}\n`;
   const doubtful = layers.filter(({ verified }) => verified.startsWith('nothing'));
-  const otherwise = why === null ? '' : `  ${escapeLine(why)}\n`;
+  const otherwise = isInstead ? `  ${escapeLine(why)}\n` : '';
   return (
     first +
     otherwise +

@@ -6,8 +6,9 @@ import { askDaemon } from '../daemon/ask.js';
 import { linkOf } from '../daemon/processes.js';
 import { type Status, serversOf } from '../daemon/status.js';
 import { CrfsError } from '../errors/error.js';
-import { mountsWithoutDaemon } from '../mount/hosts.js';
-import { escapeLine, escapeName } from '../output/terminal.js';
+import { type DeadMount, deadMounts } from '../mount/dead.js';
+import { type Host, mountsWithoutDaemon } from '../mount/hosts.js';
+import { escapeLine, escapeName, toJson } from '../output/terminal.js';
 import { cutTo, foldAt, formatBytes, formatTable } from '../output/text.js';
 import { tellingIfSlow } from '../output/waiting.js';
 import { cacheDirectory } from '../settings/directories.js';
@@ -30,15 +31,17 @@ export function addStatus(program: Command): void {
   program
     .command('status')
     .description('show the daemon, its mounts, their layers and what they opened')
-    .option('--json', 'print JSON; null if no daemon runs')
+    .option('--json', 'print JSON; null if there is neither a daemon nor a mount')
     .option('--wait', 'first wait until all layers of mounts have been downloaded')
     .addHelpText('after', HELP)
     .action(async ({ json, wait }: { json?: boolean; wait?: boolean }) => {
       const answer = wait
         ? await tellingIfSlow('waiting until all layers have been downloaded', downloaded())
         : await tellingIfSlow('waiting for the daemon to answer', askDaemon('GET', '/status'));
-      if (json) process.stdout.write(`${answer ?? 'null'}\n`);
-      else process.stdout.write(answer === undefined ? renderNone() : render(JSON.parse(answer) as Status));
+      const status = answer === undefined ? undefined : (JSON.parse(answer) as Status);
+      const others = othersThan(status);
+      const text = json ? `${toJson(reportOf(status, others))}\n` : `${render(status)}${renderOthers(others)}`;
+      process.stdout.write(text);
     });
 }
 
@@ -67,19 +70,39 @@ function incomplete(name: string, fetched: NonNullable<Status['layers'][number][
   return new CrfsError('CRFS_NOT_FOUND', `${name}: ${describeDownload(fetched)} is here: ${why}`);
 }
 
-function renderNone(): string {
-  return `No daemon runs: a mount starts one when it needs it.\n${renderWaiting([])}`;
+/** Mounts that the daemon does not know. */
+interface Others {
+  readonly withoutDaemon: readonly Host[];
+  readonly dead: readonly DeadMount[];
 }
 
-/** The mounts that no daemon knows yet, which `known` has the PIDs of. */
-function renderWaiting(known: readonly number[]): string {
-  const waiting = mountsWithoutDaemon(cacheDirectory(), known);
-  if (waiting.length === 0) return '';
-  const rows = waiting.map(({ pid, mountpoint }) => [escapeLine(mountpoint), String(pid)]);
-  return `\nMounted, and without a daemon since theirs ended:\n${formatTable([['MOUNTPOINT', 'PID'], ...rows])}`;
+function othersThan(status: Status | undefined): Others {
+  const known = status === undefined ? [] : serversOf(status);
+  return { withoutDaemon: mountsWithoutDaemon(cacheDirectory(), known), dead: deadMounts() };
 }
 
-function render(status: Status): string {
+/** What --json prints: without a daemon, the little that is known. */
+function reportOf(status: Status | undefined, others: Others): object | null {
+  if (status !== undefined) return { ...status, ...others };
+  if (others.withoutDaemon.length === 0 && others.dead.length === 0) return null;
+  return { pid: null, mounts: [], layers: [], ...others };
+}
+
+function renderOthers({ withoutDaemon, dead }: Others): string {
+  const deadRows = dead.map(({ mountpoint, driver }) => [escapeLine(mountpoint), driver]);
+  const rows = withoutDaemon.map(({ pid, mountpoint }) => [escapeLine(mountpoint), String(pid)]);
+  return (
+    section('Dead, as what served them was killed: run `crfs umount`, and mount again:', ['DRIVER'], deadRows) +
+    section('Mounted, and without a daemon since theirs ended:', ['PID'], rows)
+  );
+}
+
+function section(title: string, columns: readonly string[], rows: readonly string[][]): string {
+  return rows.length === 0 ? '' : `\n${title}\n${formatTable([['MOUNTPOINT', ...columns], ...rows])}`;
+}
+
+function render(status: Status | undefined): string {
+  if (status === undefined) return 'No daemon runs: a mount starts one when it needs it.\n';
   const { workers, counters, opens, mounts } = status;
   const daemon = formatTable([
     ['daemon', `pid ${status.pid}, version ${status.version}, since ${timeOf(status.started)}`],
@@ -94,7 +117,7 @@ function render(status: Status): string {
   ]);
   const known = mounts.map((mount) => renderMount(mount, status.layers));
   const stores = (status.stores ?? []).map(renderStore);
-  return `${[daemon, ...known, ...stores].join('\n')}${renderWaiting(serversOf(status))}`;
+  return [daemon, ...known, ...stores].join('\n');
 }
 
 function describeUsage({ bytes, pinned, limit }: Status['usage']): string {

@@ -5,6 +5,7 @@ import { CrfsError } from '../errors/error.js';
 import { Interrupted, Interruption } from '../errors/interrupted.js';
 import { mountStore } from '../mount/store.js';
 import { unmountLayers } from '../mount/umount.js';
+import { passOn } from '../output/tell.js';
 import { escapeName, toJson } from '../output/terminal.js';
 import { tellingIfSlow } from '../output/waiting.js';
 import { addRegistryOptions, environmentFor, type RegistryGiven } from './registry-options.js';
@@ -51,7 +52,8 @@ async function store(written: string, given: Given): Promise<void> {
   const { foreground = false } = given;
   const { signal } = new Interruption();
   const patienceSeconds = parsePatience(given.patience);
-  const request = { directory: written, patienceSeconds, environment: environmentFor(given), foreground, signal };
+  const how = { environment: environmentFor(given), foreground, passOn, signal };
+  const request = { directory: written, patienceSeconds, ...how };
   try {
     const { directory, ended } = await tellingIfSlow(`mounting ${written}`, mountStore(request));
     if (signal.aborted && !ended) await unmountLayers(directory, true);

@@ -10,7 +10,7 @@ import type { Status } from '../daemon/status.js';
 import type { Opening, Traced } from '../daemon/tracer.js';
 import { CrfsError } from '../errors/error.js';
 import { mountsWithoutDaemon } from '../mount/hosts.js';
-import { mountpointOf } from '../mount/umount.js';
+import { mountpointOf } from '../mount/mountpoint.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
 import { tellingIfSlow } from '../output/waiting.js';
 import { cacheDirectory } from '../settings/directories.js';

@@ -4,7 +4,8 @@ import type { Command } from 'commander';
 import { CrfsError } from '../errors/error.js';
 import { allMounts } from '../mount/hosts.js';
 import { type Unmounted, unmountLayers } from '../mount/umount.js';
-import { escapeLine, escapeName, toJson } from '../output/terminal.js';
+import { tellError } from '../output/tell.js';
+import { escapeName, toJson } from '../output/terminal.js';
 import { tellingIfSlow } from '../output/waiting.js';
 import { cacheDirectory } from '../settings/directories.js';
 
@@ -56,7 +57,7 @@ async function umount(named: readonly string[], { all = false, lazy = false, jso
   if (json) process.stdout.write(`${toJson(unmounted.map(({ mountpoint, isLeft }) => ({ mountpoint, isLeft })))}\n`);
   else if (all && unmounted.length + failures.length === 0) process.stdout.write('Nothing is mounted.\n');
   const last = failures.pop();
-  for (const { message } of failures) process.stderr.write(`crfs: ${escapeLine(message)}\n`);
+  for (const { code, message } of failures) tellError(message, code);
   if (last !== undefined) throw last;
 }
 

@@ -11,6 +11,8 @@ export interface MountPoint {
   readonly source: string;
   /** Of the file system: of an overlay, its directories. */
   readonly options: readonly string[];
+  /** Nothing can be written there: the mount is read-only, or its file system. */
+  readonly isReadOnly: boolean;
 }
 
 /** All mounts that a process sees, later ones over earlier ones. Throws what the system says of a process that has ended. */
@@ -25,6 +27,7 @@ export function mountsOf(pid: number | 'self' = 'self'): MountPoint[] {
       type,
       source: unescape(source),
       options: options.split(',').map(unescape),
+      isReadOnly: [...(fields[5] ?? '').split(','), ...options.split(',')].includes('ro'),
     };
   });
 }

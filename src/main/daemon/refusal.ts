@@ -8,11 +8,12 @@ import { NO_DESCRIPTORS } from './listener.js';
 import type { Answer } from './message.js';
 import { withoutName } from './without-name.js';
 
-const { EACCES, EHOSTUNREACH, EINVAL, EIO, ENOENT, ENOSPC } = constants.errno;
+const { EACCES, EBUSY, EHOSTUNREACH, EINVAL, EIO, ENOENT, ENOSPC } = constants.errno;
 const ERRNO: Readonly<Record<ErrorCode, number>> = {
   CRFS_USAGE: EINVAL,
   CRFS_NOT_FOUND: ENOENT,
   CRFS_DENIED: EACCES,
+  CRFS_BUSY: EBUSY,
   CRFS_UNREACHABLE: EHOSTUNREACH,
   CRFS_NOT_STARGZ: EINVAL,
   CRFS_BAD_LAYER: EIO,

@@ -21,8 +21,8 @@ export interface Start {
 /**
  * Runs the daemon in this process until it ends, and then ends the process. Without `takeOver` and in the background, a
  * mount has started it: then it waits for a daemon that ends, and returns if another one was faster, which serves that
- * mount as well. Rejects with CRFS_USAGE for settings that make no sense, and where a daemon runs that does not make room,
- * and with what else keeps it from starting.
+ * mount as well. Rejects with CRFS_USAGE for settings that make no sense, with CRFS_BUSY where a daemon runs that does not make
+ * room, and with what else keeps it from starting.
  */
 export async function runDaemon(flags: Flags, start: Start): Promise<void> {
   const { foreground = false, readyFd, takeOver: asked = false } = start;

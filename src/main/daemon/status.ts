@@ -6,7 +6,7 @@ import type { EngineName } from '../../workers/engine-names.js';
 import type { Download } from '../fetch/supply.js';
 import type { CacheUsage } from './upkeep.js';
 
-/** What `crfs status --json` prints. */
+/** What the daemon tells of itself: `crfs status --json` prints it, and the mounts that it does not know. */
 export interface Status {
   readonly version: string;
   /** Version of the control protocol: csrc/shared/control.h. Daemons before it was told leave it out. */

@@ -23,7 +23,7 @@ export interface Hold {
 
 /**
  * Has the daemon that runs end, if it is older than this one: mounts go on with this one. Resolves when its locks are
- * ours. Throws CRFS_USAGE where it is not older, or mounts speak another version of the protocol: it goes on then; and
+ * ours. Throws CRFS_BUSY where it is not older, or mounts speak another version of the protocol: it goes on then; and
  * CRFS_UNREACHABLE where it has not ended in time: the next daemon is then the one that a mount starts. The log is told what
  * this waits for, if it takes more than a second.
  */
@@ -69,15 +69,15 @@ async function holdMounts(): Promise<Hold> {
 function checkOlder({ version: other, protocol, mounts, stores = [] }: Status): void {
   // versions are numbers and dots: 0.9.0 is before 0.10.0
   const order = other.localeCompare(version, 'en', { numeric: true });
-  if (order === 0) throw new CrfsError('CRFS_USAGE', 'a daemon of yours is running already: see `crfs status`');
+  if (order === 0) throw new CrfsError('CRFS_BUSY', 'a daemon of yours is running already: see `crfs status`');
   if (order > 0) {
-    throw new CrfsError('CRFS_USAGE', `a newer daemon of yours is running already: version ${other}, not ${version}`);
+    throw new CrfsError('CRFS_BUSY', `a newer daemon of yours is running already: version ${other}, not ${version}`);
   }
   const { controlVersion } = addon.layout.constants;
   const places = [...mounts.map(({ mountpoint }) => mountpoint), ...stores.map(({ directory }) => directory)];
   if (protocol !== controlVersion && places.length > 0) {
     throw new CrfsError(
-      'CRFS_USAGE',
+      'CRFS_BUSY',
       `the daemon of version ${other} speaks version ${protocol ?? '?'} of the control protocol with its mounts, this one ` +
         `version ${controlVersion}: unmount ${places.join(', ')} first`,
     );

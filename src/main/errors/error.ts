@@ -4,7 +4,8 @@
 export type ErrorCode =
   | 'CRFS_USAGE' // what the person or the configuration asked for makes no sense
   | 'CRFS_NOT_FOUND' // the file, image or blob does not exist
-  | 'CRFS_DENIED' // credentials are missing or refused, or policy forbids it
+  | 'CRFS_DENIED' // credentials or rights are missing or refused, or policy forbids it
+  | 'CRFS_BUSY' // something is in the way: a mount, a daemon, files that are there
   | 'CRFS_UNREACHABLE' // the network or a server failed, after retries
   | 'CRFS_NOT_STARGZ' // a layer that is not stargz
   | 'CRFS_BAD_LAYER' // a layer that breaks its format

@@ -9,6 +9,7 @@ export type InterruptingSignal = (typeof interruptingSignals)[number];
 
 /** A command was interrupted, and has taken away what it had half done. */
 export class Interrupted extends Error {
+  readonly code = 'CRFS_INTERRUPTED';
   /** 128 and the signal's number, as shells tell of what a signal has ended. */
   readonly exitCode: number;
 

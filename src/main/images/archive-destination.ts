@@ -18,14 +18,14 @@ import { layoutDestination } from './layout-destination.js';
 import { FULL_NAME } from './layout-source.js';
 import type { ImageDestination } from './types.js';
 
-/** `oci-archive:PATH[:TAG]`. Rejects with CRFS_USAGE where nothing can be written. */
+/** `oci-archive:PATH[:TAG]`. Rejects with CRFS_DENIED where nothing can be written. */
 export async function ociArchiveDestination(path: string, tag: string | undefined): Promise<ImageDestination> {
   return await archiveDestination(path, async (root) => await layoutDestination(root, tag, {}, path));
 }
 
 /**
  * `docker-archive:PATH[:NAME]`, in the form that `docker save` has since version 25: whoever reads OCI archives finds the digests
- * of TOCs in it too. Rejects with CRFS_USAGE where nothing can be written.
+ * of TOCs in it too. Rejects with CRFS_DENIED where nothing can be written.
  */
 export async function dockerArchiveDestination(path: string, given: string | undefined): Promise<ImageDestination> {
   const { name, tag } = given === undefined ? {} : archivedName(given);
@@ -40,7 +40,7 @@ async function archiveDestination(
   dockerManifest?: (manifest: ImageManifest) => string,
 ): Promise<ImageDestination> {
   const directory = await mkdtemp(`${path}.`).catch((error: NodeJS.ErrnoException) => {
-    throw new CrfsError('CRFS_USAGE', `cannot write ${path}: ${reasonOf(error)}`, { cause: error });
+    throw new CrfsError('CRFS_DENIED', `cannot write ${path}: ${reasonOf(error)}`, { cause: error });
   });
   const close = async (): Promise<void> => await rm(directory, { recursive: true, force: true });
   const root = join(directory, 'layout');

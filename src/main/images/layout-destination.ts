@@ -41,7 +41,7 @@ export async function layoutDestination(
   name = tag === undefined ? directory : `${directory}:${tag}`,
 ): Promise<ImageDestination> {
   if (!isLayout(directory)) {
-    throw new CrfsError('CRFS_USAGE', `${directory} is there, but is no OCI layout: name a new directory`);
+    throw new CrfsError('CRFS_BUSY', `${directory} is there, but is no OCI layout: name a new directory`);
   }
   try {
     const made = makeDirectories(directory);
@@ -60,11 +60,11 @@ function isLayout(directory: string): boolean {
   return names.includes('oci-layout') || names.every((name) => name === 'blobs' || name.startsWith(STAGING));
 }
 
-/** The error to show for one of the file system's: CRFS_NO_SPACE or CRFS_USAGE; others as they are. */
+/** The error to show for one of the file system's: CRFS_NO_SPACE or CRFS_DENIED; others as they are. */
 function cannotWrite(path: string, error: unknown): unknown {
   if (error instanceof CrfsError || !(error instanceof Error) || !('syscall' in error)) return error;
   if (isNoSpace(error)) return spaceError(path, error);
-  return new CrfsError('CRFS_USAGE', `cannot write ${path}: ${reasonOf(error)}`, { cause: error });
+  return new CrfsError('CRFS_DENIED', `cannot write ${path}: ${reasonOf(error)}`, { cause: error });
 }
 
 interface Where {

@@ -2,7 +2,7 @@
 
 import pLimit from 'p-limit';
 import { CrfsError } from '../errors/error.js';
-import { warn } from '../output/warn.js';
+import { warn } from '../output/tell.js';
 import type { RegistryClient } from '../registry/client.js';
 import { diffIdsOf } from '../registry/config.js';
 import { parsePlatform, platformWarning } from '../registry/platform.js';
@@ -80,17 +80,17 @@ export async function openLayers(
   });
 }
 
-/** The place of the layer that a person names: its number, 1 for the base, or how its digest begins. Throws CRFS_USAGE. */
+/** The place of the layer that a person names: its number, 1 for the base, or how its digest begins. Throws CRFS_NOT_FOUND. */
 function chooseLayer({ layers }: FoundImage, named: string, written: string): number {
   const count = `${layers.length} ${layers.length === 1 ? 'layer' : 'layers'}`;
   if (/^\d{1,5}$/.test(named)) {
     const number = Number(named);
     if (number >= 1 && number <= layers.length) return number - 1;
-    throw new CrfsError('CRFS_USAGE', `${written} has ${count}, from 1, the base: there is no layer ${named}`);
+    throw new CrfsError('CRFS_NOT_FOUND', `${written} has ${count}, from 1, the base: there is no layer ${named}`);
   }
   const start = named.startsWith('sha256:') ? named : `sha256:${named}`;
   const fitting = [...layers.keys()].filter((place) => layers[place]?.digest?.startsWith(start));
   if (fitting.length === 1) return fitting[0] as number;
   const how = fitting.length === 0 ? 'none' : 'more than one';
-  throw new CrfsError('CRFS_USAGE', `${written}: of its ${count}, ${how} has a digest that begins with ${start}`);
+  throw new CrfsError('CRFS_NOT_FOUND', `${written}: of its ${count}, ${how} has a digest that begins with ${start}`);
 }

@@ -9,6 +9,7 @@ import { spoolDirectory, spoolError } from '../blob/spool.js';
 import type { Variables } from '../environment/environment.js';
 import { Interrupted, type InterruptingSignal, interruptingSignals } from '../errors/interrupted.js';
 import { tellingRetries } from '../output/retries.js';
+import { note, tellError } from '../output/tell.js';
 import type { RegistryClient } from '../registry/client.js';
 import type { ManifestStore } from '../registry/types.js';
 
@@ -56,7 +57,7 @@ export class Workspace {
   async #open(): Promise<RegistryClient> {
     const { RegistryClient: Client } = await import('../registry/client.js');
     const { accessOf } = await import('../registry/access.js');
-    const onRetry = tellingRetries((line) => process.stderr.write(`crfs: ${line}\n`));
+    const onRetry = tellingRetries(note);
     return new Client({ spool: this.directory, ...accessOf(this.#environment), onRetry });
   }
 
@@ -86,7 +87,7 @@ export class Workspace {
 
 /** Ends the process. Its message is the last thing that is printed, after what other `exit` listeners print. */
 function exitBy(signal: InterruptingSignal): never {
-  const { message, exitCode } = new Interrupted(signal);
-  process.on('exit', () => process.stderr.write(`crfs: ${message}\n`));
+  const { message, code, exitCode } = new Interrupted(signal);
+  process.on('exit', () => tellError(message, code));
   process.exit(exitCode);
 }

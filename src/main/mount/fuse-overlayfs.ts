@@ -9,10 +9,12 @@ import { placeOf } from '../sources/place.js';
 import { driverAt } from './driver.js';
 import { checkHost, findPlugin, HOST } from './host.js';
 import { joinOptions, lowerLayers, refuseColon } from './lowerdir.js';
+import { nameOf } from './options.js';
 import type { CheckedRequest, Served } from './request.js';
 import { Said } from './said.js';
 import { unmountLayers } from './umount.js';
 import { untilMounted } from './until-mounted.js';
+import { markForHost } from './upper.js';
 
 /**
  * Mounts layers, and waits until they are there. What fuse-overlayfs says goes to
@@ -20,13 +22,16 @@ import { untilMounted } from './until-mounted.js';
  * with what the plugin says of it, and the signal's reason.
  */
 export async function mountWithHost(request: CheckedRequest): Promise<Served> {
-  const { environment, foreground, mountpoint, signal } = request;
-  const options = mountOptions(request);
-  await checkHost();
+  const { environment, foreground, mountpoint, passOn, signal, tell } = request;
+  const layers = layerOptions(request);
+  const options = [...tuningOptions(request), ...givenOptions(request)];
+  const version = await checkHost();
   signal.throwIfAborted();
-  const args = [...(foreground ? ['-f'] : []), '-o', options, mountpoint];
+  tell(`trying ${HOST} ${version}, with -o ${options.join(',')}`);
+  if (request.work !== undefined) markForHost(request.work);
+  const args = [...(foreground ? ['-f'] : []), '-o', joinOptions([...layers, ...options]), mountpoint];
   const host = spawn(HOST, args, { env: environment, stdio: ['ignore', 'inherit', 'pipe'] });
-  const said = new Said(host);
+  const said = new Said(host, passOn);
   const ended = endOf(host, signal);
   signal.addEventListener('abort', () => host.kill());
   try {
@@ -54,20 +59,33 @@ async function endOf(host: ChildProcess, signal: AbortSignal): Promise<boolean> 
   return host.exitCode === 0 || signal.aborted;
 }
 
-function mountOptions({ configuration, lower, upper, work, given, options }: CheckedRequest): string {
-  const names = given.map((option) => option.replace(/=.*/s, ''));
-  const isLocal = ['file', 'directory'].includes(placeOf(configuration).kind); // nobody waits for a network while another one reads
+/** What to mount. */
+function layerOptions({ configuration, lower, upper, work }: CheckedRequest): string[] {
   for (const directory of lower) refuseColon(directory, 'the lower directory');
   if (upper !== undefined) refuseColon(upper, 'the upper directory');
   const plugin = findPlugin();
   refuseColon(plugin, 'the plugin');
-  const made = [
+  return [
     `plugins=${plugin}`,
     `lowerdir=${[lowerLayers(configuration, '/'), ...lower].join(':')}`,
     ...(upper === undefined ? [] : [`upperdir=${upper}`]),
     ...(work === undefined ? [] : [`workdir=${work}`]),
+  ];
+}
+
+/** What was asked for, and `ro` where nothing can be written: it knows no `rw`. */
+function givenOptions({ given, upper }: CheckedRequest): string[] {
+  const access = given.findLast((option) => ['ro', 'rw'].includes(option));
+  const others = given.filter((option) => !['ro', 'rw'].includes(option));
+  return [...others, ...(upper === undefined || access === 'ro' ? ['ro'] : [])];
+}
+
+/** What makes it faster, unless it was told how to do that. */
+function tuningOptions({ configuration, given }: CheckedRequest): string[] {
+  const names = given.map(nameOf);
+  const isLocal = ['file', 'directory'].includes(placeOf(configuration).kind); // nobody waits for a network while another one reads
+  return [
     ...(names.includes('fast_ino') ? [] : ['fast_ino=1']),
     ...(names.includes('threaded') || isLocal ? [] : ['threaded=1']),
   ];
-  return [joinOptions(made), ...options].join(',');
 }

@@ -9,18 +9,18 @@ import { findProgram } from './program.js';
 
 export const HOST = 'fuse-overlayfs';
 
-/** Resolves to its version. Throws CRFS_NOT_FOUND without fuse-overlayfs, CRFS_USAGE for a version that does not serve plugins. */
+/** Resolves to its version. Throws CRFS_NOT_FOUND without fuse-overlayfs, and for a version that does not serve plugins. */
 export async function checkHost(): Promise<string> {
   const version = await hostVersion();
   const [major = 0, minor = 0] = version.split('.').map(Number);
   if (major >= 2) {
     throw new CrfsError(
-      'CRFS_USAGE',
+      'CRFS_NOT_FOUND',
       `${HOST} ${version} has no plugins: it would leave the layers out; install one from 0.7 to 1.x`,
     );
   }
   if (major === 0 && minor < 7) {
-    throw new CrfsError('CRFS_USAGE', `${HOST} ${version} is too old for plugins; install one from 0.7 to 1.x`);
+    throw new CrfsError('CRFS_NOT_FOUND', `${HOST} ${version} is too old for plugins; install one from 0.7 to 1.x`);
   }
   return version;
 }

@@ -5,7 +5,8 @@ import { askDaemon } from '../daemon/ask.js';
 import { mountsOf } from '../daemon/mountinfo.js';
 import { look } from '../daemon/processes.js';
 import type { Status } from '../daemon/status.js';
-import { driverOf, isServer } from './driver.js';
+import { deadMounts } from './dead.js';
+import { isServer } from './driver.js';
 import { hasMount } from './entrance.js';
 import { argumentsOf, openFilesOf, processes } from './processes.js';
 
@@ -25,9 +26,18 @@ export function isOurs(pid: number): boolean {
  * have not been read since. `known`: the PIDs of those that the daemon of now serves.
  */
 export function mountsWithoutDaemon(cache: string, known: readonly number[] = []): Host[] {
+  return hostsWith((path) => path.startsWith(`${cache}/`)).filter(({ pid }) => !known.includes(pid));
+}
+
+/** This user's mounts by stubs in a cache directory: what is in the cache, the kernel opens there by itself, and keeps. */
+export function mountsByStubs(cache: string): Host[] {
+  return hostsWith((path) => path.startsWith(`${cache}/`) && /\/stubs\/[^/]+\/tree$/.test(path));
+}
+
+/** Those whose server has such a file open. */
+function hostsWith(isOne: (path: string) => boolean): Host[] {
   return processes()
-    .filter(({ pid, name }) => isServer(name) && isOurs(pid) && !known.includes(pid))
-    .filter(({ pid }) => openFilesOf(pid).some((path) => path.startsWith(`${cache}/`)) && hasMount(pid))
+    .filter(({ pid, name }) => isServer(name) && isOurs(pid) && openFilesOf(pid).some(isOne) && hasMount(pid))
     .map(({ pid }) => ({ pid, mountpoint: argumentsOf(pid).at(-1) ?? '' }));
 }
 
@@ -43,10 +53,10 @@ export async function allMounts(cache: string): Promise<string[]> {
     known.map(({ pid }) => pid),
   );
   const here = mountsOf();
-  const served = processes().filter(({ name }) => isServer(name));
-  const isDead = (path: string): boolean => !served.some(({ pid }) => argumentsOf(pid).at(-1) === path);
-  const dead = here.filter((mount) => driverOf(mount) === 'overlay' && isDead(mount.path)).map(({ path }) => path);
-  const paths = [...known, ...waiting].map(({ mountpoint }) => mountpoint).filter((path) => path.startsWith('/'));
+  const dead = deadMounts().filter(({ driver }) => driver === 'overlay');
+  const paths = [...known, ...waiting, ...dead]
+    .map(({ mountpoint }) => mountpoint)
+    .filter((path) => path.startsWith('/'));
   const place = (path: string): number => here.findLastIndex((mount) => mount.path === path);
-  return [...paths, ...dead].sort((a, b) => place(b) - place(a));
+  return paths.sort((a, b) => place(b) - place(a));
 }

@@ -2,67 +2,69 @@
 
 import { linkOf } from '../daemon/processes.js';
 import { CrfsError } from '../errors/error.js';
-import { driverAt } from './driver.js';
+import { type Driver, driverAt } from './driver.js';
 import { mountWithHost } from './fuse-overlayfs.js';
 import { HOST } from './host.js';
 import { realDirectory } from './lowerdir.js';
+import { mountpointOf } from './mountpoint.js';
+import { optionsOf } from './options.js';
 import { mountWithOverlay, NoOverlay } from './overlay.js';
 import type { CheckedRequest, Mounted, MountRequest } from './request.js';
-import { splitOptions } from './split-options.js';
-import { mountpointOf } from './umount.js';
 import { checkUpper, isWithin } from './upper.js';
 
-/** Options that are made here, and what to write instead. */
-const OURS: Readonly<Record<string, string>> = {
-  lowerdir: '--lower',
-  upperdir: '--upper',
-  workdir: '--work',
-  plugins: 'the plugin that comes with crfs',
-};
+const FIRST = "auto takes the kernel's overlay, where that can be had";
 
 /**
  * Mounts layers, and waits until they are there. Otherwise nothing stays mounted. Throws CRFS_USAGE, CRFS_NOT_FOUND,
- * CRFS_DENIED where it can be known beforehand, CRFS_INTERNAL where it fails, with the reason, and the signal's reason.
+ * CRFS_BUSY, CRFS_DENIED where it can be known beforehand, CRFS_INTERNAL where it fails, with the reason, and the signal's reason.
  */
 export async function mountLayers(request: MountRequest): Promise<Mounted> {
   const checked = await checkRequest(request);
-  const { driver, mountpoint, signal } = checked;
-  if (driver === HOST) return await mountOtherwise(checked, null);
+  const { driver, mountpoint, signal, tell } = checked;
+  const asked = `--driver ${driver} asks for it`;
+  if (driver === HOST) return await mountBy(HOST, checked, asked);
   try {
-    const served = await mountWithOverlay(withNotes(checked, 'overlay', null));
-    return { ...served, mountpoint, driver: 'overlay', why: null };
+    return await mountBy('overlay', checked, driver === 'auto' ? FIRST : asked);
   } catch (error) {
     if (!(error instanceof NoOverlay)) throw error;
     const why = `the kernel's overlay cannot be had: ${error.message}`;
     if (driver === 'overlay')
-      throw new CrfsError('CRFS_INTERNAL', `${JSON.stringify(mountpoint)}: ${why}`, { cause: error });
+      throw new CrfsError(error.code, `${JSON.stringify(mountpoint)}: ${why}`, { cause: error });
     signal.throwIfAborted();
+    tell(why);
     return await mountOtherwise(checked, why);
   }
 }
 
-/** With fuse-overlayfs; `why`: why not with the kernel's overlay, null: it was asked for. */
-async function mountOtherwise(request: CheckedRequest, why: string | null): Promise<Mounted> {
+/** `why`: it is by this driver. */
+async function mountBy(driver: Driver, request: CheckedRequest, why: string): Promise<Mounted> {
+  const mounting = driver === HOST ? mountWithHost : mountWithOverlay;
+  const served = await mounting(withNotes(request, `${driver}: ${why}`));
+  request.tell(`mounted by ${driver}: ${why}`);
+  return { ...served, mountpoint: request.mountpoint, driver, why, isInstead: false };
+}
+
+/** With fuse-overlayfs instead of the kernel's overlay. */
+async function mountOtherwise(request: CheckedRequest, why: string): Promise<Mounted> {
   try {
-    const served = await mountWithHost(withNotes(request, HOST, why));
-    return { ...served, mountpoint: request.mountpoint, driver: HOST, why };
+    return { ...(await mountBy(HOST, request, why)), isInstead: true };
   } catch (error) {
-    if (why === null || !(error instanceof CrfsError) || error.code !== 'CRFS_NOT_FOUND') throw error;
-    throw new CrfsError('CRFS_NOT_FOUND', `${why}; and ${error.message}`, { cause: error });
+    if (!(error instanceof CrfsError) || !['CRFS_NOT_FOUND', 'CRFS_USAGE'].includes(error.code)) throw error;
+    throw new CrfsError(error.code, `${why}; and ${error.message}`, { cause: error });
   }
 }
 
 /** Tells what serves the mount what it is to tell the daemon: csrc/shared/environment.h. */
-function withNotes(request: CheckedRequest, driver: string, why: string | null): CheckedRequest {
+function withNotes(request: CheckedRequest, driver: string): CheckedRequest {
   const environment = {
     ...request.environment,
-    CRFS_MOUNT_DRIVER: why === null ? driver : `${driver}: ${why}`,
+    CRFS_MOUNT_DRIVER: driver,
     CRFS_MOUNT_NAMESPACE: linkOf('self', 'ns/mnt'),
   };
   return { ...request, environment };
 }
 
-/** The real path of a directory at which layers can be mounted, by us. Throws CRFS_DENIED, CRFS_USAGE, CRFS_NOT_FOUND. */
+/** The real path of a directory at which layers can be mounted, by us. Throws CRFS_DENIED, CRFS_BUSY, CRFS_NOT_FOUND. */
 export function freeMountpoint(merged: string): string {
   if (process.geteuid?.() !== 0) {
     const hint = 'put `podman unshare` in front of the command';
@@ -70,16 +72,14 @@ export function freeMountpoint(merged: string): string {
   }
   const place = mountpointOf(merged);
   if (driverAt(place) !== undefined) {
-    throw new CrfsError('CRFS_USAGE', `${JSON.stringify(place)} is mounted already: run \`crfs umount\` first`);
+    throw new CrfsError('CRFS_BUSY', `${JSON.stringify(place)} is mounted already: run \`crfs umount\` first`);
   }
   return realDirectory(merged, 'the mountpoint');
 }
 
 async function checkRequest(request: MountRequest): Promise<CheckedRequest> {
   const mountpoint = freeMountpoint(request.merged);
-  const given = request.options.flatMap(splitOptions);
-  const ours = given.map((option) => option.replace(/=.*/s, '')).find((name) => Object.hasOwn(OURS, name));
-  if (ours !== undefined) throw new CrfsError('CRFS_USAGE', `-o ${ours}: crfs sets it by itself: ${OURS[ours]}`);
+  const given = optionsOf(request.options);
   const lower = request.lower.map((path) => realDirectory(path, 'the lower directory'));
   const [upper, work] = await changesOf(request);
   for (const directory of [...lower, upper, work]) {

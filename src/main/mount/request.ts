@@ -18,6 +18,10 @@ export interface MountRequest {
   /** Of what serves the mount, for as long as it runs: the daemon goes by it. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly foreground: boolean;
+  /** Is told what is tried, and what comes of it, a line each. */
+  readonly tell: (line: string) => void;
+  /** Is given what the server says once it has mounted, line by line, as it is. */
+  readonly passOn: (line: string) => void;
   /** Ends the mount, while it is made or in the foreground. */
   readonly signal: AbortSignal;
 }
@@ -40,6 +44,8 @@ export interface Mounted extends Served {
   /** The absolute path of `merged`. */
   readonly mountpoint: string;
   readonly driver: Driver;
-  /** Why it was not the other driver; null: nobody asked for that, or it is the slower one. */
-  readonly why: string | null;
+  /** Why it is not the other driver. */
+  readonly why: string;
+  /** The kernel's overlay would have been the first choice. */
+  readonly isInstead: boolean;
 }

@@ -15,7 +15,7 @@ import { untilMounted } from './until-mounted.js';
 const SAID = /^crfs: (.+)$/;
 
 /** What to run it with. */
-export interface LowerRun extends Pick<MountRequest, 'environment' | 'foreground' | 'signal'> {
+export interface LowerRun extends Pick<MountRequest, 'environment' | 'foreground' | 'signal' | 'passOn'> {
   readonly args: readonly string[];
   readonly mountpoint: string;
   /** What is to be mounted there then. */
@@ -31,13 +31,13 @@ export interface NotMounted {
 
 /** Waits until it has mounted, or tells why not. Throws the signal's reason. */
 export async function runLower(run: LowerRun): Promise<Served | NotMounted> {
-  const { args, environment, foreground, mountpoint, signal, as } = run;
+  const { args, environment, foreground, mountpoint, passOn, signal, as } = run;
   const all = [...(foreground ? ['--foreground'] : []), ...args];
   const server = spawn(findLower(), all, { env: environment, stdio: ['ignore', 'inherit', 'pipe'] });
   const said: string[] = [];
   let mounted = false;
   createInterface({ input: server.stderr }).on('line', (line) => {
-    if (mounted) process.stderr.write(`${line}\n`);
+    if (mounted) passOn(line);
     else said.push(line);
   });
   const closed = once(server, 'close');

@@ -16,11 +16,14 @@ const OURS = /^crfs: (.+)$/;
 export class Said {
   /** The option that it does not know, if there is one. */
   unknown: string | undefined;
-  #kept = '';
+  readonly #tell: (line: string) => void;
+  #kept: string[] = [];
   #why: string | undefined;
   #mounted = false;
 
-  constructor(host: ChildProcess) {
+  /** `tell` is given what is said, but for what an error has to say. */
+  constructor(host: ChildProcess, tell: (line: string) => void) {
+    this.#tell = tell;
     if (host.stderr === null) return;
     createInterface({ input: host.stderr }).on('line', (line) => {
       const option = UNKNOWN.exec(line)?.[1];
@@ -31,8 +34,8 @@ export class Said {
         return;
       }
       this.#why ??= OURS.exec(line)?.[1];
-      if (this.#mounted) process.stderr.write(`${line}\n`);
-      else this.#kept += `${line}\n`;
+      if (this.#mounted) tell(line);
+      else this.#kept.push(line);
     });
   }
 
@@ -44,12 +47,16 @@ export class Said {
   /** Now that it has mounted, what it says is for whoever has mounted. */
   passOn(): void {
     this.#mounted = true;
-    process.stderr.write(this.#kept);
+    this.#tellKept();
   }
 
   /** Why it has not mounted. The plugin tells in one line, and what the host says about that adds nothing; else all counts. */
   failure(mountpoint: string): CrfsError {
-    if (this.#why === undefined) process.stderr.write(this.#kept);
+    if (this.#why === undefined) this.#tellKept();
     return new CrfsError('CRFS_INTERNAL', this.#why ?? `${HOST} has not mounted ${JSON.stringify(mountpoint)}`);
+  }
+
+  #tellKept(): void {
+    for (const line of this.#kept) this.#tell(line);
   }
 }

@@ -8,7 +8,7 @@ import { freeMountpoint } from './mount.js';
 import type { MountRequest, Served } from './request.js';
 import { runLower } from './run-lower.js';
 
-export interface StoreRequest extends Pick<MountRequest, 'environment' | 'foreground' | 'signal'> {
+export interface StoreRequest extends Pick<MountRequest, 'environment' | 'foreground' | 'signal' | 'passOn'> {
   readonly directory: string;
   /** How long a look-up may wait for a registry. */
   readonly patienceSeconds: number;

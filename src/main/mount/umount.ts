@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { execFile } from 'node:child_process';
-import { realpathSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { endMount } from '../daemon/ask.js';
 import { mountedAt, mountsOf } from '../daemon/mountinfo.js';
@@ -10,6 +8,7 @@ import { linkOf, look } from '../daemon/processes.js';
 import { CrfsError } from '../errors/error.js';
 import { driverOf, type Kind } from './driver.js';
 import { HOST } from './host.js';
+import { mountpointOf } from './mountpoint.js';
 import { type Elsewhere, enter, serverElsewhere } from './namespaces.js';
 import { type Process, usersOf } from './processes.js';
 
@@ -58,15 +57,6 @@ function staysElsewhere(mountpoint: string, { pid, entrance }: Elsewhere, error:
   const where = `${JSON.stringify(mountpoint)} is mounted in another namespace, that of pid ${pid}, and stays`;
   const why = inTheWay(mountpoint, entrance) ?? `${error.message}; \`crfs umount --lazy\` ends it`;
   return new CrfsError('CRFS_INTERNAL', `${where}: ${why}`, { cause: error });
-}
-
-/** The absolute path that a mount has in the system's list; it is not touched, as what serves it may be dead, or held up. */
-export function mountpointOf(path: string): string {
-  const absolute = resolve(path);
-  const parent = look(() => realpathSync(dirname(absolute)));
-  const real = parent === undefined ? absolute : join(parent, basename(absolute));
-  if (mountedAt(real) !== undefined) return real;
-  return look(() => realpathSync(real)) ?? real;
 }
 
 async function umount(mountpoint: string, kind: Kind, lazy: boolean): Promise<void> {

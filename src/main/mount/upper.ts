@@ -13,6 +13,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -31,8 +32,10 @@ const ENDS_WITHIN_MS = 10_000;
 const KEPT_IN = ['upperdir', 'workdir'];
 /** What an overlay makes in its work directory. */
 const MADE_BY_OVERLAYS = ['work', 'index'];
+/** In a work directory: fuse-overlayfs has written since the kernel did. csrc/lower/adopt.h */
+const WRITTEN_BY_HOST = 'fuse-overlayfs';
 
-/** Checks real paths of directories. Throws CRFS_USAGE, and CRFS_DENIED where nothing can be written. */
+/** Checks real paths of directories. Throws CRFS_USAGE, CRFS_BUSY, and CRFS_DENIED where nothing can be written. */
 export async function checkUpper(upper: string, work: string): Promise<void> {
   const shown = `--upper ${JSON.stringify(upper)} and --work ${JSON.stringify(work)}`;
   if (upper === work) throw new CrfsError('CRFS_USAGE', `${shown} must be two directories`);
@@ -40,15 +43,20 @@ export async function checkUpper(upper: string, work: string): Promise<void> {
     throw new CrfsError('CRFS_USAGE', `${shown}: neither may be inside the other`);
   }
   if (fileSystemOf(upper) !== fileSystemOf(work)) {
-    throw new CrfsError('CRFS_USAGE', `${shown} must be on one file system: files are moved from one to the other`);
+    throw new CrfsError('CRFS_DENIED', `${shown} must be on one file system: files are moved from one to the other`);
   }
-  const foreign = readdirSync(work).find((name) => !MADE_BY_OVERLAYS.includes(name));
+  const foreign = readdirSync(work).find((name) => ![...MADE_BY_OVERLAYS, WRITTEN_BY_HOST].includes(name));
   if (foreign !== undefined) {
     const what = `it holds ${JSON.stringify(foreign)}, and must be empty, or the work directory of an earlier mount`;
-    throw new CrfsError('CRFS_USAGE', `--work ${JSON.stringify(work)}: ${what}`);
+    throw new CrfsError('CRFS_BUSY', `--work ${JSON.stringify(work)}: ${what}`);
   }
   for (const directory of [upper, work]) await checkUnused(directory);
   checkWritable(upper, work);
+}
+
+/** Notes, for a later mount by the kernel, that fuse-overlayfs is going to write. Throws what the system says. */
+export function markForHost(work: string): void {
+  writeFileSync(join(work, WRITTEN_BY_HOST), '');
 }
 
 /** Whether a path is another one, or below it. */
@@ -88,7 +96,7 @@ function writesTo(pid: number, name: string, directory: string): boolean {
 }
 
 function inUse(directory: string, by: string): CrfsError {
-  return new CrfsError('CRFS_USAGE', `${JSON.stringify(directory)} is in use by ${by}`);
+  return new CrfsError('CRFS_BUSY', `${JSON.stringify(directory)} is in use by ${by}`);
 }
 
 /** There must be symlinks, as images have them: FAT has none. */

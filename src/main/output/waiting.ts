@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { escapeLine } from './terminal.js';
+import { note } from './tell.js';
 
 const SAY_AFTER_MS = 1000;
 
@@ -8,7 +8,7 @@ const SAY_AFTER_MS = 1000;
  * Waits for `work`. If it takes longer than a second, a person at a terminal is told what is still being done: `doing` is
  * `unmounting merged`, and the line that `say` is given is `still unmounting merged`.
  */
-export async function tellingIfSlow<T>(doing: string, work: Promise<T>, say = sayOnStderr): Promise<T> {
+export async function tellingIfSlow<T>(doing: string, work: Promise<T>, say = note): Promise<T> {
   if (!process.stderr.isTTY) return await work;
   const timer = setTimeout(() => say(`still ${doing}`), SAY_AFTER_MS);
   try {
@@ -16,8 +16,4 @@ export async function tellingIfSlow<T>(doing: string, work: Promise<T>, say = sa
   } finally {
     clearTimeout(timer);
   }
-}
-
-function sayOnStderr(line: string): void {
-  process.stderr.write(`crfs: ${escapeLine(line)}\n`);
 }

@@ -9,6 +9,7 @@ import { text } from 'node:stream/consumers';
 import { CrfsError } from '../errors/error.js';
 import { mountLayers } from '../mount/mount.js';
 import { unmountLayers } from '../mount/umount.js';
+import { passOn } from '../output/tell.js';
 
 /** What one container has for itself: where its image is mounted, and what it changes. */
 export interface RunDirectory {
@@ -41,7 +42,7 @@ export interface Mounter {
 const ownMounter: Mounter = {
   async mount({ merged, upper, work }, { configuration, environment, signal }) {
     const request = { configuration, environment, signal, merged, upper, work, lower: [], options: [] };
-    await mountLayers({ ...request, driver: 'auto', foreground: false });
+    await mountLayers({ ...request, driver: 'auto', foreground: false, tell: () => undefined, passOn });
   },
   async remove({ path, merged }) {
     await unmountLayers(merged, true).catch(unlessNone);

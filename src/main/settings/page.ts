@@ -30,6 +30,14 @@ How registries are asked, of each mount by itself and of commands: options of th
 | \`CRFS_CERT_DIR\` | \`--cert-dir\` | a directory of certificates for all hosts |
 | \`CRFS_POLICY\` | \`--policy\` | the policy that images must meet |
 | \`CRFS_INSECURE_POLICY\` | \`--insecure-policy\` | \`true\`: all images are accepted |
+
+Where things are, each by a variable of its own; one that is no absolute path counts as not set:
+
+| what | where | without the variable |
+| --- | --- | --- |
+| the cache, and the sockets of its daemon: another cache, another daemon | \`$XDG_CACHE_HOME/crfs-plugin/\` | \`~/.cache/crfs-plugin/\` |
+| the log, of all daemons of a user; \`crfs status\` tells its path | \`$XDG_STATE_HOME/crfs-plugin/daemon.log\` | \`~/.local/state/crfs-plugin/daemon.log\` |
+| the settings | \`$XDG_CONFIG_HOME/crfs-plugin/config.toml\` | \`~/.config/crfs-plugin/config.toml\` |
 `;
 
 /** docs/settings.md */

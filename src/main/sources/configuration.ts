@@ -3,7 +3,7 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { CrfsError } from '../errors/error.js';
-import { warn } from '../output/warn.js';
+import { warn } from '../output/tell.js';
 import type { RegistryClient } from '../registry/client.js';
 import { readConfig, resolveImage } from '../registry/image.js';
 import { platformWarning } from '../registry/platform.js';
