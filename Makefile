@@ -103,7 +103,16 @@ uninstall:
 	rm -f "$(share)/man/man1/crfs.1" "$(share)"/man/man1/crfs-*.1 "$(share)/bash-completion/completions/crfs"
 	rm -f "$(share)/zsh/site-functions/_crfs" "$(share)/fish/vendor_completions.d/crfs.fish"
 
+# build/deb/crfs-plugin_VERSION_ARCHITECTURE.deb
+deb: all
+	scripts/system-packages deb
+	scripts/deb
+
+# on a fresh Debian 12, in a few minutes
+test-deb: deb
+	scripts/test-deb build/deb/*.deb
+
 clean:
 	rm -rf build dist crfs-plugin.so crfs-lower
 
-.PHONY: all always demo test test-repeat sanitize bench install install-files uninstall clean
+.PHONY: all always demo test test-repeat sanitize bench install install-files uninstall deb test-deb clean

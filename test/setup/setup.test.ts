@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { parse } from 'smol-toml';
 import { pushTars } from '../tools/image.js';
-import { crfs, LET_GO, Machine, mountingTest, whyNoMounts } from '../tools/machine.js';
+import { crfs, LET_GO, Machine, mountingTest, top, whyNoMounts } from '../tools/machine.js';
 import { missing, startRegistry } from '../tools/registry.js';
 import { run } from '../tools/run.js';
 
@@ -252,6 +252,8 @@ running(
   'once it is set up, and the store is mounted, podman runs an image out of it, and doctor has nothing against it',
   async (t) => {
     const { machine, sh } = await prepare(t);
+    const lines = '\n    crfs setup podman\n    podman run --rm localhost:5000/img:tag echo hello\n';
+    t.true(readFileSync(join(top, 'README.md'), 'utf8').includes(lines), 'this is what README.md has');
     const registry = await startRegistry();
     t.teardown(() => registry.stop());
     const tar = join(machine.directory('tars'), 'echo.tar');
@@ -271,7 +273,7 @@ running(
     ${crfs} doctor | grep -A 1 "bad.* store "
     ${crfs} store ${STORE}
     ${crfs} doctor ${image} | grep -E "^(bad|ok +store|ok +registry)"
-    podman run --rm --tls-verify=false ${image} /bin/echo hello 2>/dev/null
+    podman run --rm --tls-verify=false ${image} echo hello 2>/dev/null
     ${crfs} setup podman --undo || true
     podman rmi ${image} >/dev/null
     ${crfs} umount ${STORE} >/dev/null
