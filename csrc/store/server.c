@@ -21,11 +21,12 @@ static int set(int context, const char *name, const char *format, unsigned value
   return crfs_fsconfig_string(context, name, text);
 }
 
-/* Whoever runs containers may look in, as far as the modes of files allow: `default_permissions`. It is not read-only,
- * as containers-storage tells by what it tries to write. */
+/* Its owner alone finds anything, as the modes of its directories have it (`default_permissions`): a look-up has the
+ * daemon ask a registry, with the owner's credentials. Containers, whoever they run as, read through an overlay, which
+ * looks in as who mounted it. It is not read-only, as containers-storage tells by what it tries to write. */
 static int configure(int context, int device) {
   if (crfs_fsconfig_string(context, "source", "crfs") < 0 || crfs_fsconfig_string(context, "subtype", "crfs") < 0 ||
-      set(context, "fd", "%u", (unsigned)device) < 0 || set(context, "rootmode", "%o", 040755) < 0 ||
+      set(context, "fd", "%u", (unsigned)device) < 0 || set(context, "rootmode", "%o", 040700) < 0 ||
       set(context, "user_id", "%u", geteuid()) < 0 || set(context, "group_id", "%u", getegid()) < 0 ||
       crfs_fsconfig_flag(context, "allow_other") < 0 || crfs_fsconfig_flag(context, "default_permissions") < 0)
     return -1;

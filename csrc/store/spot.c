@@ -32,9 +32,9 @@ int crfs_spot_of(struct crfs_shelf *shelf, uint64_t number, struct crfs_spot *sp
 }
 
 struct stat crfs_spot_attributes(struct crfs_spot spot) {
-  struct stat st = {.st_ino = number_of(spot), .st_mode = S_IFDIR | 0755, .st_nlink = 1, .st_uid = geteuid()};
+  struct stat st = {.st_ino = number_of(spot), .st_mode = S_IFDIR | 0700, .st_nlink = 1, .st_uid = geteuid()};
   if (spot.kind == CRFS_SPOT_INFO || spot.kind == CRFS_SPOT_BLOB)
-    st.st_mode = S_IFREG | 0444;
+    st.st_mode = S_IFREG | 0400;
   if (spot.kind == CRFS_SPOT_INFO)
     st.st_size = (off_t)strlen(spot.stored->info);
   if (spot.kind == CRFS_SPOT_BLOB)

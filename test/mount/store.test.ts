@@ -2,7 +2,7 @@
 
 /** `crfs store`, as containers-storage uses it: by a client that does what that does, of podman up to 5.0 and from 5.1 on. */
 
-import { access, mkdir, readdir, readFile, stat, symlink } from 'node:fs/promises';
+import { access, chmod, mkdir, readdir, readFile, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { layerPath, lookUpLayer, noteRelease, noteUse } from '../tools/containers-storage.js';
@@ -92,6 +92,17 @@ for (const [by, digestsOf] of Object.entries(schemes)) {
     await t.throwsAsync(access(layerPath(store, `sha256:${'0'.repeat(64)}`, reference)), { code: 'ENOENT' });
   });
 }
+
+mounting('nobody but its owner finds anything in a store, and nothing is asked of a registry for others', async (t) => {
+  const { machine, store, image, reference, proxy } = await storeSetting(t);
+  const path = layerPath(store, image.layers[0]?.digest ?? '', reference);
+  await chmod(machine.root, 0o755);
+  const look = ['stat', '--format', '%F', path];
+  const other = run('setpriv', ['--reuid', '12345', '--regid', '12345', '--clear-groups', ...look]);
+  await t.throwsAsync(other, { message: /Permission denied/ });
+  t.deepEqual(proxy.seen, []);
+  t.is(String(await run('stat', ['--format', '%F', path])), 'directory\n');
+});
 
 mounting("the kernel's overlay shows layers of a store as one image", async (t) => {
   const setting = await storeSetting(t);
