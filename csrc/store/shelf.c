@@ -65,6 +65,13 @@ struct crfs_stored *crfs_shelf_at(struct crfs_shelf *shelf, uint32_t slot) {
   return slot < __atomic_load_n(&shelf->tree->count, __ATOMIC_ACQUIRE) ? shelf->stored[slot] : NULL;
 }
 
+/* Lets go of what was opened. */
+static void close_layer(struct crfs_stored *stored) {
+  crfs_session_remove(&stored->layer);
+  crfs_mapping_drop(&stored->layer);
+  crfs_session_end(&stored->session);
+}
+
 /* Has the daemon open the layer of STORED. Returns 0, or -1: there is none. */
 static int open_layer(struct crfs_stored *stored) {
   struct crfs_front_end front_end = {.mountpoint = stored->shelf->directory, .object = open_layer};
@@ -73,14 +80,16 @@ static int open_layer(struct crfs_stored *stored) {
       crfs_session_begin(&stored->session, &front_end, &failure) < 0)
     return -1;
   stored->layer.source = crfs_session_source(&stored->session, stored->asked, &failure);
-  if (stored->layer.source != NULL && crfs_session_add(&stored->layer, &failure) == 0) {
-    if (crfs_stored_describe(&stored->layer, &stored->info, &stored->blob_size, &failure) == 0)
-      return 0;
-    crfs_session_remove(&stored->layer);
+  if (stored->layer.source == NULL) {
+    crfs_report(stored->asked, &failure);
+    crfs_session_end(&stored->session);
+    return -1;
   }
+  if (crfs_session_add(&stored->layer, &failure) == 0 &&
+      crfs_stored_describe(&stored->layer, &stored->info, &stored->blob_size, &failure) == 0)
+    return 0;
   crfs_report(stored->asked, &failure);
-  crfs_mapping_drop(&stored->layer);
-  crfs_session_end(&stored->session);
+  close_layer(stored);
   return -1;
 }
 
@@ -118,9 +127,11 @@ static void release(struct crfs_stored *stored) {
 static void *look_for(void *argument) {
   struct crfs_stored *stored = argument;
   struct crfs_shelf *shelf = stored->shelf;
-  int opened = open_layer(stored);
+  int opened = open_layer(stored) == 0;
   pthread_mutex_lock(&shelf->lock);
-  stored->found = opened == 0 && show(stored) == 0 ? 1 : -1;
+  stored->found = opened && show(stored) == 0 ? 1 : -1;
+  if (opened && stored->found < 0)
+    close_layer(stored);
   stored->reference->since_ns = crfs_now_ns();
   stored->reference->pending--;
   shelf->pending--;

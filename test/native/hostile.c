@@ -120,7 +120,7 @@ static void nonsense(int socket) {
   static char text[CRFS_CONTROL_TEXT_LIMIT + 256];
   int fds[MOST_FDS], count = below(3) ? (int)below(2) : (int)below(MOST_FDS + 1);
   size_t length = some_text(text);
-  struct crfs_message message = {.type = below(9) ? 1 + below(10) : number(),
+  struct crfs_message message = {.type = below(9) ? 1 + below(16) : number(),
                                  .layer = {.source = number(), .place = number()}};
   message.text_length = below(8) ? (uint32_t)length : number();
   if (message.type == CRFS_HELLO && below(2))
