@@ -67,6 +67,15 @@ test('the way from podman to the store is looked at link by link', async (t) => 
   });
 });
 
+test('a storage.conf that makes no sense is told, and all else is looked at', async (t) => {
+  const machine = withPodman(t);
+  writeFileSync(join(machine.root, 'storage.conf'), '[storage\n');
+  const { found, code } = await examine(machine);
+  t.is(code, 1);
+  t.like(of(found, 'storage.conf')[0], { state: 'bad', advice: 'mend it: podman reads it, too' });
+  t.is(of(found, 'daemon').length, 1);
+});
+
 test('a podman that fails is told with what it says', async (t) => {
   const machine = withPodman(t, { script: 'echo "Error: no such directory /x" >&2; exit 125' });
   const { found, code } = await examine(machine);

@@ -36,6 +36,7 @@ const CASES: readonly (readonly [typed: string, got: readonly string[]])[] = [
   ['crfs verif\t', ['verify']],
   ['crfs cache ver\t', ['cache', 'verify']],
   ['crfs help lowe\t', ['help', 'lowerdir']],
+  ['crfs help mount\t x', ['help', 'mount', 'x']], // mount-helper is for mount(8), and not shown
   ['crfs --vers\t', ['--version']],
   ['crfs umount --la\t x', ['umount', '--lazy', 'x']],
   ['crfs mount --driver ov\t', ['mount', '--driver', 'overlay']],

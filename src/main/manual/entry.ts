@@ -93,7 +93,9 @@ function valuesNamed(name: string, files: readonly string[]): Values {
 }
 
 function namesBeside(command: Command): string[] {
-  return (command.parent?.commands ?? []).map((part) => part.name()).filter((name) => name !== command.name());
+  const { parent } = command;
+  const beside = parent === null ? [] : parent.createHelp().visibleCommands(parent);
+  return beside.map((part) => part.name()).filter((name) => name !== command.name());
 }
 
 function moreOf(command: Command): string {
