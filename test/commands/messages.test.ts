@@ -139,7 +139,9 @@ test('what was mistyped is told in one line, in the words that were typed', asyn
   machine.directory('dir');
   for (const [command, code, told] of TOLD) {
     const outcome = await invoke(machine, command.split(' '));
-    t.deepEqual(outcome, { code, stdout: '', stderr: `crfs: ${told}\n` }, command);
+    const json = JSON.stringify({ error: { code: 'CRFS_USAGE', message: told } });
+    const stderr = command.includes('--json') ? json : `crfs: ${told}`;
+    t.deepEqual(outcome, { code, stdout: '', stderr: `${stderr}\n` }, command);
   }
 });
 
