@@ -28,6 +28,7 @@
 #define OF_INTERRUPT 1ul /* in the number of a request that interrupts another: those of others are even */
 
 static struct crfs_lower lower;
+static struct crfs_source source = {.session = &lower.tree.session, .blob = -1, .layers = LAYERS};
 static struct crfs_layer layers[LAYERS];
 static struct crfs_connection connection = {.users = 1};
 static char place[] = "/tmp/crfs-fuzz-lower-XXXXXX";
@@ -139,6 +140,7 @@ static void begin(void) {
     void *map = malloc(size); /* of exactly its size, so that the sanitizer sees any access outside */
     memcpy(map, sample, size);
     need(crfs_index_open(&layers[n].index, map, size) == NULL);
+    layers[n].source = &source;
     layers[n].place = n;
     all[n] = &layers[n];
   }
