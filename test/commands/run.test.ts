@@ -109,6 +109,17 @@ test('signals are passed on to a container, and nothing stays when it ends, by a
   t.deepEqual(left(machine), []);
 });
 
+test('a container that does not heed SIGTERM is killed', async (t) => {
+  const { machine, image } = await setting(t);
+  const script = `
+    crfs run $image 'trap "" TERM; echo ready; sleep 1000' >out 2>&1 & pid=$!
+    until grep -q ready out; do sleep 0.1; done
+    kill $pid
+    wait $pid || echo "code $?"`;
+  t.is(await inNamespace(machine, `image=${image}; export image`, ['sh', '-ec', script]), 'code 137\n');
+  t.deepEqual(left(machine), []);
+});
+
 test('without podman, root runs a container by crun', async (t) => {
   const { machine, image } = await setting(t);
   const bin = machine.directory('bin'); // all there is, but for podman

@@ -173,6 +173,25 @@ async function pull({ image, store, reference }: StoreSetting): Promise<string[]
   );
 }
 
+mounting('what podman uses is listed by its image, and is not removed from the cache', async (t) => {
+  const setting = await storeSetting(t);
+  const { machine, reference } = setting;
+  const paths = await pull(setting);
+  const listed = await machine.crfs('cache', 'ls');
+  t.true(listed.startsWith(`docker://${reference}\n`), listed);
+  t.is(listed.match(/^ {2}[12] /gm)?.length, 2);
+  const refused = await t.throwsAsync(machine.crfs('cache', 'rm', reference));
+  t.regex(refused?.message ?? '', /podman uses docker:\S+, out of a store: remove it with `podman rmi` first/);
+  t.is(await machine.crfs('umount', '--all'), 'Nothing is mounted.\n');
+  await machine.crfs('stop');
+  t.is(await machine.crfs('umount', '--all'), 'Nothing is mounted.\n');
+  for (const path of paths) await noteRelease(path);
+  await run('umount', [setting.store]);
+  await machine.crfs('stop');
+  t.regex(await machine.crfs('cache', 'rm', reference), /: removed 2 layers, /);
+  t.is(await machine.crfs('cache', 'ls'), 'The cache holds no image.\n');
+});
+
 mounting('what is used is there after a restart of everything, without its registry, and its tag moved', async (t) => {
   const setting = await storeSetting(t);
   const { machine, registry, proxy, reference, store, image } = setting;

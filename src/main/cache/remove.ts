@@ -20,7 +20,7 @@ export interface Removed {
 
 /**
  * Removes an image from the cache, and of its layers, with the contents of their files, what no other image needs.
- * `mounted`: the files that mounts need. Throws CRFS_USAGE if a mount needs a layer that is of no other image.
+ * `mounted`: the files that mounts need. Throws CRFS_BUSY if podman or a mount needs a layer that is of no other image.
  */
 export async function removeImage(
   layout: CacheLayout,
@@ -33,10 +33,10 @@ export async function removeImage(
   const references = readReferences(layout);
   const stored = new Set(references.map(({ identity }) => identity));
   if (going.some((identity) => stored.has(identity))) {
-    throw new CrfsError('CRFS_USAGE', `podman uses ${image.name}, out of a store: remove it with \`podman rmi\` first`);
+    throw new CrfsError('CRFS_BUSY', `podman uses ${image.name}, out of a store: remove it with \`podman rmi\` first`);
   }
   if (going.some((identity) => mounted.has(layout.record(identity)))) {
-    throw new CrfsError('CRFS_USAGE', `${image.name} is mounted: run \`crfs umount\` first`);
+    throw new CrfsError('CRFS_BUSY', `${image.name} is mounted: run \`crfs umount\` first`);
   }
   const before = indexesOf(layout);
   const files = [...filesOfImage(layout, image), ...going.flatMap((identity) => filesOfLayer(layout, identity))];

@@ -10,7 +10,7 @@ import { type Presence, presenceOf } from '../cache/presence.js';
 import { type Removed, removeImage } from '../cache/remove.js';
 import { askDaemon, askToDo } from '../daemon/ask.js';
 import { lockDaemon } from '../daemon/lock.js';
-import type { Status } from '../daemon/status.js';
+import { type Status, serversOf } from '../daemon/status.js';
 import { CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
 import { mountsWithoutDaemon } from '../mount/hosts.js';
@@ -91,11 +91,11 @@ function count(layers: number): string {
 /** The daemon does it, since it knows what mounts use; without one, none starts while this runs. */
 async function remove(layout: CacheLayout, image: CachedImage): Promise<Removed> {
   const status = await askDaemon('GET', '/status');
-  const known = status === undefined ? [] : (JSON.parse(status) as Status).mounts.map(({ pid }) => pid);
+  const known = status === undefined ? [] : serversOf(JSON.parse(status) as Status);
   const [unknown] = mountsWithoutDaemon(cacheDirectory(), known);
   if (unknown !== undefined) {
     const what = `nobody knows whether the mount at ${JSON.stringify(unknown.mountpoint)} needs it, which is without a daemon`;
-    throw new CrfsError('CRFS_USAGE', `${image.name}: ${what}: read a file there first`);
+    throw new CrfsError('CRFS_BUSY', `${image.name}: ${what}: read a file there first`);
   }
   const path = `/cache/remove?image=${encodeURIComponent(image.name)}`;
   const removed = await askToDo<Removed>(path, REMOVES_WITHIN_MS);

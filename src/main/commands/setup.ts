@@ -23,7 +23,8 @@ interface Given {
 const HELP = `
 Has podman take layers from a store of crfs: then \`podman run IMAGE\` starts
 without pulling what can be fetched as it is read. It makes a directory, names
-it in podman's storage.conf, and has systemd run the store; what it does is told.
+it in podman's storage.conf, and has systemd run the store; what it does is
+told.
 
 Examples:
   crfs setup podman

@@ -30,7 +30,7 @@ export function addUmount(program: Command): void {
     .command('umount')
     .description('take mounts away')
     .argument('[merged...]', 'where they are')
-    .option('--all', 'all mounts of yours, in whatever mount namespace, the last one first')
+    .option('--all', 'all mounts of yours but stores, in whatever mount namespace, the last one first')
     .option('--lazy', 'have them go from sight at once, and wholly when nobody uses them any more')
     .option('--json', 'print JSON, a list')
     .addHelpText('after', HELP)

@@ -104,9 +104,12 @@ export class Resolver {
     const client = await lease.client();
     const accepted = trusted || used !== undefined;
     const found = await this.#images.find(`${lease.number} ${accepted} ${name}`, digest, () =>
-      this.#opened(name, { kind: 'image', name }, accepted, (image, options) =>
-        openStoredImage((image as { name: string }).name, client, options),
-      ),
+      this.#opened(name, { kind: 'image', name }, accepted, async (image, options) => {
+        const opened = await openStoredImage((image as { name: string }).name, client, options);
+        const layers = opened.layers.map(({ remote }) => remote);
+        if (!accepted && layers.length > 0) this.#note(name, { resolved: opened.resolved, layers });
+        return opened;
+      }),
     );
     if (found === undefined) {
       throw new CrfsError('CRFS_NOT_FOUND', `${name}: has no layer ${digest} whose TOC the manifest names`);

@@ -68,7 +68,7 @@ export class Upkeep {
     }
   }
 
-  /** Removes an image, by its name in notes: src/main/cache/images.ts. Rejects with CRFS_NOT_FOUND, CRFS_USAGE if it is mounted. */
+  /** Removes an image, by its name in notes: src/main/cache/images.ts. Rejects with CRFS_NOT_FOUND, CRFS_BUSY if it is mounted. */
   async remove(name: string): Promise<Removed> {
     const removed = await removeImage(this.#cache.layout, noteOf(this.#cache.layout, name), this.#layers.pinned());
     this.#layers.forgetReadahead();

@@ -4,7 +4,7 @@ import { statSync } from 'node:fs';
 import { askDaemon } from '../daemon/ask.js';
 import { mountsOf } from '../daemon/mountinfo.js';
 import { look } from '../daemon/processes.js';
-import type { Status } from '../daemon/status.js';
+import { type Status, serversOf } from '../daemon/status.js';
 import { deadMounts } from './dead.js';
 import { isServer } from './driver.js';
 import { hasMount } from './entrance.js';
@@ -43,15 +43,15 @@ function hostsWith(isOne: (path: string) => boolean): Host[] {
 
 /**
  * The absolute paths of all mounts of layers that use a cache directory, in whatever namespace, and of those by the kernel's
- * overlay whose server was killed; the last one that was mounted here comes first. Throws CRFS_UNREACHABLE.
+ * overlay whose server was killed; the last one that was mounted here comes first. Stores are not among them: podman has images
+ * there. Throws CRFS_UNREACHABLE.
  */
 export async function allMounts(cache: string): Promise<string[]> {
   const answer = await askDaemon('GET', '/status');
-  const known = answer === undefined ? [] : (JSON.parse(answer) as Status).mounts;
-  const waiting = mountsWithoutDaemon(
-    cache,
-    known.map(({ pid }) => pid),
-  );
+  const status = answer === undefined ? undefined : (JSON.parse(answer) as Status);
+  const known = status?.mounts ?? [];
+  const unknown = mountsWithoutDaemon(cache, status && serversOf(status));
+  const waiting = unknown.filter(({ pid }) => !argumentsOf(pid).includes('--store'));
   const here = mountsOf();
   const dead = deadMounts().filter(({ driver }) => driver === 'overlay');
   const paths = [...known, ...waiting, ...dead]
