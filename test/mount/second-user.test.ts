@@ -168,7 +168,7 @@ class Place {
     const all = [`lowerdir=${lower}`, ...changes, ...options].join(',');
     const commands: Record<Driver, string[]> = {
       overlay: ['mount', '-t', 'overlay', 'plain', '-o', all, merged],
-      'fuse-overlayfs': ['fuse-overlayfs', '-o', `fast_ino=1,${all}`, merged],
+      'fuse-overlayfs': ['fuse-overlayfs', '-o', `fast_ino=1${writable ? '' : ',ro'},${all}`, merged],
     };
     const [command = '', ...args] = commands[this.machine.driver];
     await run(command, args);
@@ -206,7 +206,10 @@ async function compare(t: ExecutionContext, place: Place, layer: string, tree: s
       message,
     );
     t.is(ours.lines.length, plain.lines.length);
-    t.deepEqual(compareTrees(ours.tree, plain.tree, { ignoreMtimeOf: ['.'] }), [], message);
+    const differences = compareTrees(ours.tree, plain.tree, { ignoreMtimeOf: ['.'] }).filter((line) => {
+      return place.machine.driver === 'overlay' || !line.includes(': nlink is '); // fuse-overlayfs counts the names that it has seen
+    });
+    t.deepEqual(differences, [], message);
     if (place.machine.driver === 'overlay') await place.untilStubs();
   }
 }
