@@ -2,7 +2,7 @@
 
 /** What the product must reach, and whether it does. */
 
-import { extracted, product } from '../machines/contenders.js';
+import { extracted, product, productByKernel } from '../machines/contenders.js';
 import { far, nearest } from '../plan.js';
 import type { Samples, Wanted } from '../samples.js';
 import { driverGoals } from './driver-goals.js';
@@ -80,7 +80,7 @@ export function evaluate(samples: Samples): Goal[] {
       const wanted = { workload: 7, what: 'read a large file, cold', metric: 'time', link };
       const share = ratio(
         samples.least({ ...wanted, contender: 'curl' }),
-        samples.least({ ...wanted, contender: product.name }),
+        samples.least({ ...wanted, contender: productByKernel.name }),
       );
       return atLeast(
         `a cold large file from end to end, ${link}`,

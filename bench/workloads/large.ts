@@ -12,7 +12,7 @@ import { SMALL_FILES, smallFile } from '../data/large.js';
 import { shuffled } from '../data/random.js';
 import { Link } from '../link/link.js';
 import { serveBlobs } from '../link/registry.js';
-import { extracted, tuned } from '../machines/contenders.js';
+import { extracted, productByKernel, tuned } from '../machines/contenders.js';
 import type { Machine, Mount } from '../machines/machine.js';
 import { hostOf, memoryOf } from '../machines/processes.js';
 import { cat } from '../page-cache.js';
@@ -69,7 +69,7 @@ async function readWhole(bench: Bench, place: Place): Promise<void> {
   const how = { ...question, link: place.plan.name };
   const [first, last] = [place.data.chunks[0], place.data.chunks.at(-1)];
   const range = `${first?.offset}-${(last?.end ?? 0) - 1}`;
-  await bench.inTurn(bench.plugins, bench.plan.few, async (machine) => {
+  await bench.inTurn([...bench.plugins, productByKernel], bench.plan.few, async (machine) => {
     await cat(place.data.path);
     const curl = await timed(() => run('curl', ['-sf', '-r', range, '-o', '/dev/null', place.url]));
     bench.record(how, 'curl', curl);
