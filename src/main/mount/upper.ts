@@ -27,7 +27,7 @@ import { argumentsOf, openFilesOf, processes } from './processes.js';
 
 const LOOK_EVERY_MS = 20;
 /** For a host whose mount was taken away to write back, and end. */
-const ENDS_WITHIN_MS = 10_000;
+const ENDS_WITHIN_MS = 60_000;
 /** Options of the kernel's overlay. */
 const KEPT_IN = ['upperdir', 'workdir'];
 /** What an overlay makes in its work directory. */
