@@ -238,7 +238,6 @@ test('a map of blocks that stands beside another blob counts for nothing', (t) =
   const { path, open } = setUp(t);
   const before = open().file;
   before.store(3, [content.subarray(3 * BLOCK, 4 * BLOCK)]);
-  before.note(3, 4);
   before.close();
   writeFileSync(path, ''); // as after the end of the machine: the one was written out, the other was not
   for (let round = 1; round <= 2; round++) {

@@ -7,6 +7,9 @@ import { BLOCK, Blocks } from './blocks.js';
 /** The files in use, by path. */
 const inUse = new Map<string, BlobFile>();
 
+/** What the file of blocks says of one that is there. */
+const THERE = Uint8Array.of(1);
+
 const OPEN = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
 
 /**
@@ -56,11 +59,7 @@ export class BlobFile {
     const written = writevSync(this.fd, pieces, at);
     if (written < this.blockLength(block)) this.#writeRest(Buffer.concat(pieces).subarray(written), at + written);
     this.blocks.add(block);
-  }
-
-  /** Has it outlive this process that the blocks [first, end), which are stored, are there. */
-  note(first: number, end: number): void {
-    writeSync(this.#mapFd, new Uint8Array(end - first).fill(1), 0, end - first, first);
+    writeSync(this.#mapFd, THERE, 0, 1, block);
   }
 
   /** To be called once by each who opened it. */

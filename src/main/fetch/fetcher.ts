@@ -185,7 +185,7 @@ export class Fetcher {
     this.#flights.add(flight);
     this.requests++;
     try {
-      await this.#receive(flight).finally(() => this.#tellArrived(flight));
+      await this.#receive(flight);
     } catch (error) {
       flight.error = error ?? new Error('a fetch failed');
       this.#ahead.clear();
@@ -193,15 +193,14 @@ export class Fetcher {
     this.#flights.delete(flight);
     flight.ended = true;
     notify(flight);
+    this.#tellArrived(flight);
     this.#goAhead();
   }
 
   #tellArrived(flight: Flight): void {
     const { told, next } = flight;
     flight.told = next;
-    if (next === told) return;
-    this.#file.note(told, next);
-    this.#arrived(told * BLOCK, Math.min(next * BLOCK, this.#file.size));
+    if (next > told) this.#arrived(told * BLOCK, Math.min(next * BLOCK, this.#file.size));
   }
 
   /** Tells the source which bytes are fetched again because they were wrong. */
