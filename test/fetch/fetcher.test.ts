@@ -210,9 +210,9 @@ test('a blob that several layers have open is closed by the last of them', (t) =
   const [one, other] = [open().file, open().file];
   t.is(one, other);
   one.close();
-  t.notThrows(() => other.store(3, [content.subarray(3 * BLOCK, 4 * BLOCK)]));
+  t.notThrows(() => other.store(3, content.subarray(3 * BLOCK, 4 * BLOCK)));
   other.close();
-  t.throws(() => other.store(4, [content.subarray(4 * BLOCK, 5 * BLOCK)]), { code: 'EBADF' });
+  t.throws(() => other.store(4, content.subarray(4 * BLOCK, 5 * BLOCK)), { code: 'EBADF' });
 });
 
 test('a range is there when its last byte is, even where that is the first of a block', (t) => {
@@ -229,7 +229,7 @@ test('a block that could not be written is not there, now or after a restart', (
   const { open, path } = setUp(t);
   const { file } = open();
   closeSync(file.fd);
-  t.throws(() => file.store(3, [content.subarray(3 * BLOCK, 4 * BLOCK)]), { code: 'EBADF' });
+  t.throws(() => file.store(3, content.subarray(3 * BLOCK, 4 * BLOCK)), { code: 'EBADF' });
   t.false(file.blocks.has(3));
   t.false(new Set(readFileSync(`${path}.blocks`)).has(1));
 });
@@ -237,7 +237,7 @@ test('a block that could not be written is not there, now or after a restart', (
 test('a map of blocks that stands beside another blob counts for nothing', (t) => {
   const { path, open } = setUp(t);
   const before = open().file;
-  before.store(3, [content.subarray(3 * BLOCK, 4 * BLOCK)]);
+  before.store(3, content.subarray(3 * BLOCK, 4 * BLOCK));
   before.close();
   writeFileSync(path, ''); // as after the end of the machine: the one was written out, the other was not
   for (let round = 1; round <= 2; round++) {

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync, writevSync } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { blocksOf } from '../disk/cache-layout.js';
 import { BLOCK, Blocks } from './blocks.js';
 
 /** The files in use, by path. */
 const inUse = new Map<string, BlobFile>();
-
-/** What the file of blocks says of one that is there. */
-const THERE = Uint8Array.of(1);
 
 const OPEN = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
 
@@ -53,13 +50,13 @@ export class BlobFile {
     return Math.min(BLOCK, this.size - block * BLOCK);
   }
 
-  /** Stores one block, which is these pieces one after the other. */
-  store(block: number, pieces: readonly Uint8Array[]): void {
-    const at = block * BLOCK;
-    const written = writevSync(this.fd, pieces, at);
-    if (written < this.blockLength(block)) this.#writeRest(Buffer.concat(pieces).subarray(written), at + written);
+  /** Stores one block. `bytes` has its full length. */
+  store(block: number, bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length; ) {
+      done += writeSync(this.fd, bytes, done, bytes.length - done, block * BLOCK + done);
+    }
     this.blocks.add(block);
-    writeSync(this.#mapFd, THERE, 0, 1, block);
+    writeSync(this.#mapFd, Uint8Array.of(1), 0, 1, block);
   }
 
   /** To be called once by each who opened it. */
@@ -68,13 +65,6 @@ export class BlobFile {
     if (inUse.get(this.#path) === this) inUse.delete(this.#path);
     closeSync(this.fd);
     closeSync(this.#mapFd);
-  }
-
-  /** A write that came to less than was asked for says why when the rest is written. */
-  #writeRest(bytes: Uint8Array, at: number): void {
-    for (let done = 0; done < bytes.length; ) {
-      done += writeSync(this.fd, bytes, done, bytes.length - done, at + done);
-    }
   }
 
   #remember(): void {

@@ -219,7 +219,7 @@ export class Fetcher {
     const length = Math.min(flight.end * BLOCK, this.#file.size) - offset;
     const started = performance.now();
     let firstByte: number | undefined;
-    let block: Uint8Array[] = [];
+    const block = Buffer.allocUnsafe(BLOCK);
     let filled = 0;
     for await (const piece of this.#source.stream(offset, length, this.#abort.signal)) {
       firstByte ??= performance.now();
@@ -227,12 +227,11 @@ export class Fetcher {
       for (let at = 0; at < piece.length; ) {
         const wanted = this.#file.blockLength(flight.next);
         const part = piece.subarray(at, at + wanted - filled);
-        block.push(part);
+        block.set(part, filled);
         filled += part.length;
         at += part.length;
         if (filled < wanted) continue;
-        this.#file.store(flight.next, block);
-        block = [];
+        this.#file.store(flight.next, block.subarray(0, filled));
         filled = 0;
         flight.next++;
         notify(flight);
