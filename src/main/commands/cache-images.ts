@@ -8,17 +8,15 @@ import type { Command } from 'commander';
 import { type CachedImage, cachedImages, pinImage } from '../cache/images.js';
 import { type Presence, presenceOf } from '../cache/presence.js';
 import { type Removed, removeImage } from '../cache/remove.js';
-import { askDaemon, askToDo } from '../daemon/ask.js';
-import { lockDaemon } from '../daemon/lock.js';
-import { type Status, serversOf } from '../daemon/status.js';
+import { byDaemonOrAlone } from '../daemon/or-alone.js';
 import { CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
-import { mountsWithoutDaemon } from '../mount/hosts.js';
+import { mountsUnknown } from '../mount/hosts.js';
 import { escapeLine, toJson } from '../output/terminal.js';
-import { formatBytes, formatTable } from '../output/text.js';
+import { counted, formatBytes, formatTable } from '../output/text.js';
 import { tellingIfSlow } from '../output/waiting.js';
 import { cacheDirectory } from '../settings/directories.js';
-import { findCached } from './cached-image.js';
+import { describePresence, findCached } from './cached-image.js';
 
 /** Contents of an image are hundreds of thousands of files at the most. */
 const REMOVES_WITHIN_MS = 600_000;
@@ -68,7 +66,7 @@ export function addCacheImages(cache: Command): void {
     const removed = await tellingIfSlow(`removing ${image.name}`, remove(layout, image));
     const { layers, kept, freed } = removed;
     const shared = kept === 1 ? '; 1 layer is of another image, and stays' : `; ${kept} layers are of others, and stay`;
-    return [removed, `removed ${count(layers)}, ${formatBytes(freed)}${kept === 0 ? '' : shared}`];
+    return [removed, `removed ${counted(layers, 'layer')}, ${formatBytes(freed)}${kept === 0 ? '' : shared}`];
   });
   add('pin', 'keep what the cache has of an image, whatever else it has to make room for', async (layout, image) => {
     pinImage(layout, image, true);
@@ -84,24 +82,14 @@ export function addCacheImages(cache: Command): void {
   });
 }
 
-function count(layers: number): string {
-  return layers === 1 ? '1 layer' : `${layers} layers`;
-}
-
-/** The daemon does it, since it knows what mounts use; without one, none starts while this runs. */
 async function remove(layout: CacheLayout, image: CachedImage): Promise<Removed> {
-  const status = await askDaemon('GET', '/status');
-  const known = status === undefined ? [] : serversOf(JSON.parse(status) as Status);
-  const [unknown] = mountsWithoutDaemon(cacheDirectory(), known);
+  const [unknown] = await mountsUnknown(cacheDirectory());
   if (unknown !== undefined) {
     const what = `nobody knows whether the mount at ${JSON.stringify(unknown.mountpoint)} needs it, which is without a daemon`;
     throw new CrfsError('CRFS_BUSY', `${image.name}: ${what}: read a file there first`);
   }
   const path = `/cache/remove?image=${encodeURIComponent(image.name)}`;
-  const removed = await askToDo<Removed>(path, REMOVES_WITHIN_MS);
-  if (removed !== undefined) return removed;
-  if (!lockDaemon()) throw new CrfsError('CRFS_UNREACHABLE', 'a daemon is just starting: try again');
-  return await removeImage(layout, image, new Set());
+  return await byDaemonOrAlone(path, REMOVES_WITHIN_MS, () => removeImage(layout, image, new Set()));
 }
 
 function listed(layout: CacheLayout, { used, layers, ...image }: CachedImage): ListedImage {
@@ -132,7 +120,7 @@ function render(images: readonly ListedImage[], others: number): string {
       String(place + 1),
       digest === null ? escapeLine(identity).slice(0, 'url https'.length) : digest.slice('sha256:'.length).slice(0, 12),
       size === null ? '?' : formatBytes(size),
-      here(size, cached),
+      describePresence(cached, size),
     ]);
     const table = formatTable([['LAYER', 'DIGEST', 'SIZE', 'HERE'], ...rows])
       .trimEnd()
@@ -140,11 +128,6 @@ function render(images: readonly ListedImage[], others: number): string {
     const head = `${escapeLine(name)}\n  asked for ${when}${pinned ? ', pinned' : ''}`;
     return `${[head, ...table.map((line) => `  ${line}`)].join('\n')}\n`;
   });
-  if (others > 0) blocks.push(`${count(others)} of files, or of images that are not known any more.\n`);
+  if (others > 0) blocks.push(`${counted(others, 'layer')} of files, or of images that are not known any more.\n`);
   return blocks.length === 0 ? 'The cache holds no image.\n' : blocks.join('\n');
-}
-
-function here(size: number | null, { bytes, indexed }: Presence): string {
-  if (bytes === 0) return indexed ? 'its TOC' : '-';
-  return size === null || size === 0 ? formatBytes(bytes) : `${Math.floor((bytes / size) * 100)}%`;
 }

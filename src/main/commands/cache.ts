@@ -4,12 +4,9 @@ import type { Command } from 'commander';
 import { usageOf } from '../cache/list.js';
 import { sizeLimit, type Trimmed, trim } from '../cache/trim.js';
 import { verifyCache } from '../cache/verify.js';
-import { askDaemon } from '../daemon/ask.js';
-import { lockDaemon } from '../daemon/lock.js';
-import { type Status, serversOf } from '../daemon/status.js';
+import { byDaemonOrAlone } from '../daemon/or-alone.js';
 import { CacheLayout, kinds } from '../disk/cache-layout.js';
-import { CrfsError } from '../errors/error.js';
-import { mountsByStubs, mountsWithoutDaemon } from '../mount/hosts.js';
+import { mountsByStubs, mountsUnknown } from '../mount/hosts.js';
 import { escapeLine } from '../output/terminal.js';
 import { formatBytes, formatTable } from '../output/text.js';
 import { tellingIfSlow } from '../output/waiting.js';
@@ -73,17 +70,11 @@ async function du(layout: CacheLayout): Promise<[object, string]> {
 }
 
 /**
- * The daemon does it, since it knows what mounts use; without one, none starts while this runs. Where mounts are without a
- * daemon, which may stay so as long as all that is read is in the cache, nobody knows what these need: only contents go.
+ * Where mounts are without a daemon, which may stay so as long as all that is read is in the cache, nobody knows what these need: only contents go.
  */
 async function trimTo(layout: CacheLayout, limit: number): Promise<Trimmed> {
-  const status = await askDaemon('GET', '/status');
-  const known = status === undefined ? [] : serversOf(JSON.parse(status) as Status);
-  if (mountsWithoutDaemon(cacheDirectory(), known).length > 0) return await trim(layout, limit, 'unknown');
-  const answer = await askDaemon('POST', `/cache/trim?to=${limit}`, TRIMS_WITHIN_MS);
-  if (answer !== undefined) return JSON.parse(answer) as Trimmed;
-  if (!lockDaemon()) throw new CrfsError('CRFS_UNREACHABLE', 'a daemon is just starting: try again');
-  return await trim(layout, limit);
+  if ((await mountsUnknown(cacheDirectory())).length > 0) return await trim(layout, limit, 'unknown');
+  return await byDaemonOrAlone(`/cache/trim?to=${limit}`, TRIMS_WITHIN_MS, () => trim(layout, limit));
 }
 
 function describe(trimmed: Trimmed): [object, string] {

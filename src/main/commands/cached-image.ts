@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { type CachedImage, cachedImages, noteOf } from '../cache/images.js';
+import type { Presence } from '../cache/presence.js';
 import type { CacheLayout } from '../disk/cache-layout.js';
 import { Workspace } from '../inspect/workspace.js';
+import { formatBytes } from '../output/text.js';
 import { formatReference } from '../registry/reference.js';
 import { kindOf, shownConfiguration } from '../sources/configuration.js';
 
@@ -22,4 +24,10 @@ export async function findCached(layout: CacheLayout, written: string): Promise<
   } finally {
     await workspace.close();
   }
+}
+
+/** How much of a layer is here: of its `size`, in bytes, where that is known. */
+export function describePresence({ bytes, indexed }: Presence, size: number | null): string {
+  if (bytes === 0) return indexed ? 'its TOC' : '-';
+  return size === null || size === 0 ? formatBytes(bytes) : `${Math.floor((bytes / size) * 100)}%`;
 }

@@ -11,6 +11,7 @@ import { formatBytes, formatTable } from '../output/text.js';
 import { tellingIfSlow } from '../output/waiting.js';
 import { formatPlatform } from '../registry/platform.js';
 import { cacheDirectory } from '../settings/directories.js';
+import { describePresence } from './cached-image.js';
 import { refuseWithoutEffect } from './no-effect.js';
 import { addRegistryOptions, environmentFor, type RegistryGiven } from './registry-options.js';
 import { platformOption, viewedHelp } from './view-options.js';
@@ -68,7 +69,7 @@ function render({ resolved, digest, config, layers }: Inspected): string {
     blob === null ? escapeName(name) : blob.slice('sha256:'.length, 'sha256:'.length + 12),
     format ?? 'not lazy',
     formatBytes(size),
-    cached.bytes === 0 ? (cached.indexed ? 'its TOC' : '-') : `${Math.floor((cached.bytes / size) * 100)}%`,
+    describePresence(cached, size),
   ]);
   const table = formatTable([['LAYER', 'DIGEST', 'FORMAT', 'SIZE', 'CACHED'], ...rows]);
   const advice = layers.some(({ lazy }) => !lazy)

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { Command } from 'commander';
-import { askDaemon } from '../daemon/ask.js';
-import type { Status } from '../daemon/status.js';
+import { askStatus } from '../daemon/ask.js';
 import { driverAt } from '../mount/driver.js';
 import { mountArguments } from '../mount/fstab.js';
 import { mountpointOf } from '../mount/mountpoint.js';
@@ -37,6 +36,6 @@ export function addMountHelper(program: Command): void {
 async function isMounted(source: string, directory: string): Promise<boolean> {
   const mountpoint = mountpointOf(directory);
   if (driverAt(mountpoint) === undefined) return false;
-  const { mounts } = JSON.parse((await askDaemon('GET', '/status')) ?? '{"mounts":[]}') as Pick<Status, 'mounts'>;
-  return mounts.some((one) => one.mountpoint === mountpoint && one.configurations.includes(source));
+  const status = await askStatus();
+  return status?.mounts.some((one) => one.mountpoint === mountpoint && one.configurations.includes(source)) ?? false;
 }

@@ -2,26 +2,24 @@
 
 import { statSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import { askDaemon } from '../daemon/ask.js';
+import { askStatus } from '../daemon/ask.js';
 import { mountedAt } from '../daemon/mountinfo.js';
 import { look } from '../daemon/processes.js';
 import type { Status } from '../daemon/status.js';
 import { CrfsError } from '../errors/error.js';
 import { Interrupted, Interruption } from '../errors/interrupted.js';
-import { Workspace } from '../inspect/workspace.js';
 import { DRIVERS, type Driver } from '../mount/driver.js';
 import { freeMountpoint, mountLayers } from '../mount/mount.js';
-import type { MountRequest } from '../mount/request.js';
 import { unmountLayers } from '../mount/umount.js';
 import { note, passOn } from '../output/tell.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
-import { formatBytes } from '../output/text.js';
+import { counted, formatBytes } from '../output/text.js';
 import { tellingIfSlow } from '../output/waiting.js';
-import { parsePlatform } from '../registry/platform.js';
-import { canonicalConfiguration, shownConfiguration } from '../sources/configuration.js';
+import { shownConfiguration } from '../sources/configuration.js';
+import { canonicalFor } from './canonical.js';
 import { refuseWithoutEffect } from './no-effect.js';
 import { addRegistryOptions, environmentFor, type RegistryGiven } from './registry-options.js';
-import { configurationHelp, platformOption } from './view-options.js';
+import { collect, configurationHelp, platformOption } from './view-options.js';
 
 interface Given extends RegistryGiven {
   driver: Driver | 'auto';
@@ -89,17 +87,16 @@ export function addMount(program: Command): void {
     .action(mount);
 }
 
-function collect(value: string, before: readonly string[] = []): string[] {
-  return [...before, value];
-}
-
 async function mount(written: string, merged: string, given: Given, command: Command): Promise<void> {
   const { driver: wanted, upper, work, lower = [], option: options = [], foreground = false } = given;
   checkOrder(written, merged);
   refuseWithoutEffect(command, written);
   freeMountpoint(merged); // what is wrong with it is told before anybody is asked for the image
   const environment = environmentFor(given);
-  const configuration = await tellingIfSlow(`looking for ${written}`, canonical(written, given.platform, environment));
+  const configuration = await tellingIfSlow(
+    `looking for ${written}`,
+    canonicalFor(written, given.platform, environment),
+  );
   const shown = shownConfiguration(configuration);
   const { signal } = new Interruption();
   try {
@@ -143,29 +140,12 @@ function isDirectory(path: string): boolean {
   return look(() => statSync(path).isDirectory()) ?? false;
 }
 
-async function canonical(
-  written: string,
-  platform: string | undefined,
-  environment: MountRequest['environment'],
-): Promise<string> {
-  const workspace = new Workspace(environment);
-  try {
-    return await canonicalConfiguration(
-      written,
-      () => workspace.client(),
-      platform === undefined ? undefined : parsePlatform(platform),
-    );
-  } finally {
-    await workspace.close();
-  }
-}
-
 /** What the daemon serves at a mount; null if it does not tell, which is no reason to take the mount away. */
 async function layersAt(mountpoint: string, signal: AbortSignal): Promise<Report['layers']> {
   const aborted = new Promise<undefined>((resolve) => signal.addEventListener('abort', () => resolve(undefined)));
-  const answer = await Promise.race([askDaemon('GET', '/status').catch(() => undefined), aborted]);
-  if (answer === undefined) return null;
-  const { mounts, layers } = JSON.parse(answer) as Status;
+  const status = await Promise.race([askStatus().catch(() => undefined), aborted]);
+  if (status === undefined) return null;
+  const { mounts, layers } = status;
   const numbers = mounts.findLast((one) => one.mountpoint === mountpoint)?.layers ?? [];
   return layers.filter(({ number }) => numbers.includes(number));
 }
@@ -175,8 +155,7 @@ function render({ configuration, mountpoint, readOnly, driver, why, layers }: Re
   const what = `${escapeName(mountpoint)}: ${escapeLine(configuration)}`;
   if (layers === null) return `${what}, ${access}; the daemon does not tell more\n`;
   const size = layers.reduce((sum, { contentSize }) => sum + contentSize, 0);
-  const count = layers.length === 1 ? '1 layer' : `${layers.length} layers`;
-  const first = `${what}, ${count}, ${formatBytes(size)}, ${access}\n`;
+  const first = `${what}, ${counted(layers.length, 'layer')}, ${formatBytes(size)}, ${access}\n`;
   const doubtful = layers.filter(({ verified }) => verified.startsWith('nothing'));
   const otherwise = isInstead ? `  ${escapeLine(why)}\n` : '';
   return (

@@ -5,19 +5,18 @@ import { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import { noteOf, pinImage } from '../cache/images.js';
 import type { Refusal } from '../daemon/api.js';
-import { askDaemon, followDaemon } from '../daemon/ask.js';
+import { askStatus, followDaemon } from '../daemon/ask.js';
 import type { Prefetched, ToPrefetch } from '../daemon/prefetch.js';
 import { CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
 import { Interruption } from '../errors/interrupted.js';
-import { Workspace } from '../inspect/workspace.js';
 import { type Progress, progressOn, type Step, silent } from '../output/progress.js';
 import { escapeLine, toJson } from '../output/terminal.js';
-import { formatBytes, shortenDigests } from '../output/text.js';
+import { counted, formatBytes, shortenDigests } from '../output/text.js';
 import { tellingIfSlow } from '../output/waiting.js';
-import { parsePlatform } from '../registry/platform.js';
 import { cacheDirectory } from '../settings/directories.js';
-import { canonicalConfiguration, kindOf, shownConfiguration } from '../sources/configuration.js';
+import { kindOf, shownConfiguration } from '../sources/configuration.js';
+import { canonicalFor } from './canonical.js';
 import { startDaemon } from './daemon.js';
 import { refuseWithoutEffect } from './no-effect.js';
 import { addRegistryOptions, environmentFor, type RegistryGiven } from './registry-options.js';
@@ -57,7 +56,10 @@ async function prefetch(written: string, given: Given, command: Command): Promis
   refuseWithoutEffect(command, written);
   if (kindOf(written) === 'file') throw new CrfsError('CRFS_USAGE', `${written} is a file: there is nothing to fetch`);
   const environment = environmentFor(given);
-  const configuration = await tellingIfSlow(`looking for ${written}`, nameOf(written, given.platform, environment));
+  const configuration = await tellingIfSlow(
+    `looking for ${written}`,
+    canonicalFor(written, given.platform, environment),
+  );
   const { signal } = new Interruption();
   const progress = given.json ? silent : progressOn(process.stderr);
   try {
@@ -67,26 +69,11 @@ async function prefetch(written: string, given: Given, command: Command): Promis
     const image = noteOf(layout, shownConfiguration(configuration));
     if (pinned) pinImage(layout, image, true);
     const bytes = layers.reduce((sum, { size }) => sum + size, 0);
-    const count = layers.length === 1 ? '1 layer' : `${layers.length} layers`;
-    const text = `${escapeLine(image.name)}: ${count}, ${formatBytes(bytes)}, all here${pinned ? ', pinned' : ''}`;
+    const text = `${escapeLine(image.name)}: ${counted(layers.length, 'layer')}, ${formatBytes(bytes)}, all here${pinned ? ', pinned' : ''}`;
     const { name, resolved } = image;
     progress.print(given.json ? toJson({ name, resolved, pinned, layers }) : text, process.stdout);
   } finally {
     progress.close();
-  }
-}
-
-async function nameOf(
-  written: string,
-  platform: string | undefined,
-  environment: ReturnType<typeof environmentFor>,
-): Promise<string> {
-  const workspace = new Workspace(environment);
-  try {
-    const wanted = platform === undefined ? undefined : parsePlatform(platform);
-    return await canonicalConfiguration(written, () => workspace.client(), wanted);
-  } finally {
-    await workspace.close();
   }
 }
 
@@ -100,8 +87,7 @@ function introductionOf(environment: ReturnType<typeof environmentFor>): string 
 
 /** Has the daemon fetch all. Resolves to the layers; rejects with what keeps it from that. */
 async function fetched(wanted: ToPrefetch, progress: Progress, signal: AbortSignal): Promise<Layers> {
-  const status = await askDaemon('GET', '/status');
-  if (status === undefined) await startDaemon([]);
+  if ((await askStatus()) === undefined) await startDaemon([]);
   const steps: Step[] = [];
   let layers: Layers = [];
   try {

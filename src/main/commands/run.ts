@@ -6,16 +6,15 @@ import { findImage } from '../inspect/image.js';
 import { Workspace } from '../inspect/workspace.js';
 import { tellingIfSlow } from '../output/waiting.js';
 import { type ImageConfig, parseConfig } from '../registry/config.js';
-import { parsePlatform } from '../registry/platform.js';
 import { attend } from '../run/attend.js';
 import { chooseEngine } from '../run/choose.js';
 import { makeRunDirectory } from '../run/directory.js';
 import { mounterFor } from '../run/mounter.js';
 import { argumentsOf, imageVolumes, type RunRequest } from '../run/request.js';
-import { canonicalConfiguration } from '../sources/configuration.js';
+import { canonicalIn } from './canonical.js';
 import { refuseWithoutEffect } from './no-effect.js';
 import { addRegistryOptions, environmentFor, type RegistryGiven } from './registry-options.js';
-import { configurationHelp, platformOption } from './view-options.js';
+import { collect, configurationHelp, platformOption } from './view-options.js';
 
 interface Given extends RegistryGiven {
   interactive?: boolean;
@@ -65,10 +64,6 @@ export function addRun(program: Command): void {
   addRegistryOptions(command).addHelpText('after', HELP).action(runImage);
 }
 
-function collect(value: string, before: readonly string[] = []): string[] {
-  return [...before, value];
-}
-
 async function runImage(written: string, words: readonly string[], given: Given, command: Command): Promise<void> {
   refuseWithoutEffect(command, written);
   const environment = environmentFor(given);
@@ -97,8 +92,7 @@ async function lookUp(
 ): Promise<{ readonly configuration: string; readonly config: ImageConfig }> {
   const workspace = new Workspace(environment);
   try {
-    const wanted = platform === undefined ? undefined : parsePlatform(platform);
-    const configuration = await canonicalConfiguration(written, () => workspace.client(), wanted);
+    const configuration = await canonicalIn(workspace, written, platform);
     const bytes = await (await findImage(configuration, workspace, undefined)).config();
     return { configuration, config: parseConfig(bytes ?? Buffer.from('{}'), written) };
   } finally {

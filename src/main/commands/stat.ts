@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { type AllFacts, allFactsOf, modeText } from '../inspect/facts.js';
 import { withView } from '../inspect/with-view.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
-import { formatTable } from '../output/text.js';
+import { counted, formatTable } from '../output/text.js';
 import { writeOut } from '../output/write.js';
 import { refuseWithoutEffect } from './no-effect.js';
 import { environmentFor } from './registry-options.js';
@@ -41,7 +41,7 @@ function render(facts: AllFacts, mode: number): string {
     ['owner', `uid ${uid}, gid ${gid}`],
     ...(type === 'file' ? [['size', `${size} bytes`]] : []),
     ['modified', mtime],
-    ['inode', `${inode}, ${nlink} ${nlink === 1 ? 'link' : 'links'}`],
+    ['inode', `${inode}, ${counted(nlink, 'link')}`],
     ...(type === 'file' ? [['digest', digest ?? 'none in the TOC']] : []),
     ['layer', `${layer}, ${facts.layerDigest ?? escapeLine(facts.layerName)} (${facts.layerKind})`],
     ...Object.entries(facts.xattrs).map(([name, value]) => ['xattr', `${escapeName(name)} = ${shownValue(value)}`]),

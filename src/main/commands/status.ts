@@ -2,14 +2,14 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { askDaemon } from '../daemon/ask.js';
+import { askStatus } from '../daemon/ask.js';
 import { linkOf } from '../daemon/processes.js';
 import { type Status, serversOf } from '../daemon/status.js';
 import { CrfsError } from '../errors/error.js';
 import { type DeadMount, deadMounts } from '../mount/dead.js';
 import { type Host, mountsWithoutDaemon } from '../mount/hosts.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
-import { cutTo, foldAt, formatBytes, formatTable } from '../output/text.js';
+import { counted, cutTo, foldAt, formatBytes, formatTable } from '../output/text.js';
 import { tellingIfSlow } from '../output/waiting.js';
 import { cacheDirectory } from '../settings/directories.js';
 
@@ -35,10 +35,9 @@ export function addStatus(program: Command): void {
     .option('--wait', 'first wait until all layers of mounts have been downloaded')
     .addHelpText('after', HELP)
     .action(async ({ json, wait }: { json?: boolean; wait?: boolean }) => {
-      const answer = wait
+      const status = wait
         ? await tellingIfSlow('waiting until all layers have been downloaded', downloaded())
-        : await tellingIfSlow('waiting for the daemon to answer', askDaemon('GET', '/status'));
-      const status = answer === undefined ? undefined : (JSON.parse(answer) as Status);
+        : await tellingIfSlow('waiting for the daemon to answer', askStatus());
       const others = othersThan(status);
       const text = json ? `${toJson(reportOf(status, others))}\n` : `${render(status)}${renderOthers(others)}`;
       process.stdout.write(text);
@@ -46,15 +45,15 @@ export function addStatus(program: Command): void {
 }
 
 /** The daemon's answer once no layer is being downloaded. Throws CRFS_NOT_FOUND if one is not here as a whole then. */
-async function downloaded(): Promise<string | undefined> {
+async function downloaded(): Promise<Status | undefined> {
   for (;;) {
-    const answer = await askDaemon('GET', '/status');
-    const { layers, mounts } = JSON.parse(answer ?? '{"layers":[],"mounts":[]}') as Status;
+    const status = await askStatus();
+    const { layers, mounts } = status ?? { layers: [], mounts: [] };
     if (!layers.some(({ fetched }) => fetched?.download === 'under way')) {
       const lacking = layers.find(({ fetched }) => fetched !== null && fetched.present < 1);
       const of = mounts.find((mount) => mount.layers.includes(lacking?.number ?? 0))?.configurations ?? [];
       if (lacking?.fetched) throw incomplete([...of, lacking.name].join(': '), lacking.fetched);
-      return answer;
+      return status;
     }
     await sleep(ASK_EVERY_MS);
   }
@@ -109,8 +108,11 @@ function render(status: Status | undefined): string {
     ['memory', formatBytes(status.memory.rss)],
     ['workers', `${workers.count} with ${workers.engine}, ${workers.busy} busy, ${workers.restarts} started again`],
     ['opened', describeOpens(opens)],
-    ['unpacked', `${files(counters.objects)}, ${formatBytes(counters.objectBytes)}`],
-    ['failed', `${files(counters.errors + counters.digestErrors)}, ${counters.digestErrors} of them by a wrong digest`],
+    ['unpacked', `${counted(counters.objects, 'file')}, ${formatBytes(counters.objectBytes)}`],
+    [
+      'failed',
+      `${counted(counters.errors + counters.digestErrors, 'file')}, ${counters.digestErrors} of them by a wrong digest`,
+    ],
     ['cache', describeUsage(status.usage)],
     ['', escapeLine(status.cache)],
     ['log', escapeLine(status.log)],
@@ -182,10 +184,6 @@ function describeDownload({ present, size }: NonNullable<Status['layers'][number
 function describeOpens({ hits, hitBytes, misses, lazyOpens, errors, depth }: Status['opens']): string {
   const waiting = depth === 0 ? '' : `, ${depth} waiting`;
   return `${hits} from the cache (${formatBytes(hitBytes)}), ${misses + lazyOpens} waited for, ${errors} failed${waiting}`;
-}
-
-function files(count: number): string {
-  return count === 1 ? '1 file' : `${count} files`;
 }
 
 /** To the second, of UTC. */

@@ -2,8 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { askDaemon } from '../daemon/ask.js';
-import type { Status } from '../daemon/status.js';
+import { askDaemon, askStatus } from '../daemon/ask.js';
 import { CrfsError } from '../errors/error.js';
 import { mountsWithoutDaemon } from '../mount/hosts.js';
 import { tellingIfSlow } from '../output/waiting.js';
@@ -43,8 +42,7 @@ async function stop(): Promise<boolean> {
 /** Whether the daemon `pid` still answers; it may be about to end, and cut its answer off. */
 async function runs(pid: number): Promise<boolean> {
   try {
-    const answer = await askDaemon('GET', '/status');
-    return answer !== undefined && (JSON.parse(answer) as Status).pid === pid;
+    return (await askStatus())?.pid === pid;
   } catch (error) {
     if (error instanceof CrfsError) return true;
     throw error;

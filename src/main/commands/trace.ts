@@ -5,8 +5,7 @@ import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import type { Command } from 'commander';
-import { askDaemon, followDaemon } from '../daemon/ask.js';
-import type { Status } from '../daemon/status.js';
+import { askStatus, followDaemon } from '../daemon/ask.js';
 import type { Opening, Traced } from '../daemon/tracer.js';
 import { CrfsError } from '../errors/error.js';
 import { mountsWithoutDaemon } from '../mount/hosts.js';
@@ -83,10 +82,8 @@ async function follow(
 
 /** Whether the kernel opens by itself what is in the cache. */
 async function isUnseen(places: ReadonlySet<string>): Promise<boolean> {
-  const answer = await askDaemon('GET', '/status');
-  if (answer === undefined) return false; // it has just ended, as the trace will tell
-  const { mounts } = JSON.parse(answer) as Status;
-  return mounts.findLast(({ mountpoint }) => places.has(mountpoint))?.ring?.unseen === 1;
+  const status = await askStatus(); // none: it has just ended, as the trace will tell
+  return status?.mounts.findLast(({ mountpoint }) => places.has(mountpoint))?.ring?.unseen === 1;
 }
 
 function cutOff(merged: string, error: unknown): unknown {

@@ -6,7 +6,7 @@ import { type LayerReport, verifyImage } from '../inspect/verify.js';
 import { Workspace } from '../inspect/workspace.js';
 import { type Progress, progressOn, silent } from '../output/progress.js';
 import { escapeLine, painterFor, toJson } from '../output/terminal.js';
-import { formatBytes, shortenDigests } from '../output/text.js';
+import { counted, formatBytes, shortenDigests } from '../output/text.js';
 import { tellingIfSlow } from '../output/waiting.js';
 import { refuseWithoutEffect } from './no-effect.js';
 import { addRegistryOptions, environmentFor, type RegistryGiven } from './registry-options.js';
@@ -67,9 +67,9 @@ function print(
   for (const problem of problems) {
     progress.print(`${err('red', 'crfs:')} ${who}: ${escapeLine(problem)}`, process.stderr);
   }
-  const what = `${files} ${files === 1 ? 'file' : 'files'}, ${formatBytes(contentSize)}`;
+  const what = `${counted(files, 'file')}, ${formatBytes(contentSize)}`;
   const doubt = verifiable ? '' : ', not all of them have digests';
-  const summary = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
+  const summary = counted(problems.length, 'problem');
   const verdict = problems.length === 0 ? `${out('green', 'ok')}, ${what}${doubt}` : out('red', summary);
   progress.print(`${who}: ${verdict}`, process.stdout);
 }

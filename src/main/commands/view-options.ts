@@ -13,6 +13,11 @@ export const platformOption = [
   'of an image for several: linux/arm64 (default: of this machine)',
 ] as const;
 
+/** For an option that may be given again. */
+export function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}
+
 /** Options of all commands that look into layers. */
 export function addViewOptions(command: Command): Command {
   command

@@ -4,6 +4,7 @@ import type { Client } from 'undici';
 import { CrfsError } from '../errors/error.js';
 import type { Refusal } from './api.js';
 import { API_SOCKET, SocketDirectory } from './socket-directory.js';
+import type { Status } from './status.js';
 
 const ANSWER_WITHIN_MS = 10_000;
 /** So often is asked again where a daemon ends before it has answered: who asks then finds another one, or none. */
@@ -37,6 +38,12 @@ export async function askDaemon(
       await client.destroy();
     }
   }
+}
+
+/** What the daemon tells of itself; undefined if none runs. Throws CRFS_UNREACHABLE. */
+export async function askStatus(): Promise<Status | undefined> {
+  const answer = await askDaemon('GET', '/status');
+  return answer === undefined ? undefined : (JSON.parse(answer) as Status);
 }
 
 /**

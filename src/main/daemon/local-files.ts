@@ -3,6 +3,7 @@
 /** Layers in files: served where they lie. */
 
 import { constants, fstatSync, openSync } from 'node:fs';
+import { hexOf } from '../blob/digest.js';
 import { HeldFile } from '../blob/held-file.js';
 import { CrfsError } from '../errors/error.js';
 import { reasonOf } from '../errors/reason.js';
@@ -40,7 +41,7 @@ function layerIn({
     again.release();
     throw new CrfsError('CRFS_DIGEST', `${name}: ${path} is just being changed`);
   };
-  const toc = tocDigest === undefined ? {} : { tocDigest: tocDigest.replace('sha256:', '') };
+  const toc = tocDigest === undefined ? {} : { tocDigest: hexOf(tocDigest) };
   return { name, identity, shareKey: identity, ...toc, openBlob };
 }
 

@@ -3,6 +3,7 @@
 import { fstatSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
+import { hexOf } from '../blob/digest.js';
 import type { HeldFile } from '../blob/held-file.js';
 import { noteImage } from '../cache/images.js';
 import { References } from '../cache/references.js';
@@ -159,7 +160,7 @@ export class Resolver {
       name,
       identity,
       shareKey: `${lease.number} ${origin} ${identity}`,
-      ...(tocDigest === undefined ? {} : { tocDigest: tocDigest.replace('sha256:', '') }),
+      ...(tocDigest === undefined ? {} : { tocDigest: hexOf(tocDigest) }),
       openBlob: (traffic, arrived) => remoteBlob(layer, this.#layout.blob(identity), traffic, arrived),
     };
   }

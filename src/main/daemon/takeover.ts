@@ -7,7 +7,7 @@ import { addon } from '../../native/addon.js';
 import { CrfsError } from '../errors/error.js';
 import { cacheDirectory } from '../settings/directories.js';
 import { version } from '../version.js';
-import { askDaemon } from './ask.js';
+import { askDaemon, askStatus } from './ask.js';
 import { lockDaemon } from './lock.js';
 import type { Status } from './status.js';
 
@@ -31,8 +31,8 @@ export async function takeOver(log: Logger): Promise<Hold> {
   const hold = await holdMounts();
   let telling: NodeJS.Timeout | undefined;
   try {
-    const running = JSON.parse((await askDaemon('GET', '/status')) ?? 'null') as Status | null;
-    if (running !== null) {
+    const running = await askStatus();
+    if (running !== undefined) {
       checkOlder(running);
       const { pid, version: older } = running;
       const what = 'waits for the older daemon to end, which first has the cache on the disk';

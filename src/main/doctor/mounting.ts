@@ -2,10 +2,11 @@
 
 /** Whether layers can be mounted here: drivers, and rights. */
 
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { look } from '../daemon/processes.js';
+import { onPath } from '../environment/on-path.js';
 import { type Available, availableDrivers, whyNoFuse } from '../mount/available.js';
 import { bad, type Finding, note, ok } from './check.js';
 
@@ -30,15 +31,13 @@ function driver(name: string, { version, why }: Available, other: Available): Fi
 }
 
 /** What an ordinary user needs for a user namespace with more than one user in it: subuid(5). */
-export function checkRights(etc = '/etc', path = process.env['PATH'] ?? ''): Finding[] {
+export function checkRights(etc = '/etc', path?: string): Finding[] {
   if (process.geteuid?.() === 0) return [ok('rights', 'root')];
   const { username, uid } = userInfo();
   const lacking = ['subuid', 'subgid'].filter(
     (file) => rangeOf(join(etc, file), [username, String(uid)]) === undefined,
   );
-  const helpers = ['newuidmap', 'newgidmap'].filter(
-    (name) => !path.split(':').some((one) => existsSync(join(one, name))),
-  );
+  const helpers = ['newuidmap', 'newgidmap'].filter((name) => onPath(name, path) === undefined);
   const ranges =
     lacking.length === 0
       ? ok('rights', `${rangeOf(join(etc, 'subuid'), [username, String(uid)])} user IDs of ${username}'s own`)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { statSync } from 'node:fs';
-import { askDaemon } from '../daemon/ask.js';
+import { askStatus } from '../daemon/ask.js';
 import { mountsOf } from '../daemon/mountinfo.js';
 import { look } from '../daemon/processes.js';
-import { type Status, serversOf } from '../daemon/status.js';
+import { serversOf } from '../daemon/status.js';
 import { deadMounts } from './dead.js';
 import { isServer } from './driver.js';
 import { hasMount } from './entrance.js';
@@ -29,6 +29,12 @@ export function mountsWithoutDaemon(cache: string, known: readonly number[] = []
   return hostsWith((path) => path.startsWith(`${cache}/`)).filter(({ pid }) => !known.includes(pid));
 }
 
+/** The same of those that the daemon of now, if one runs, does not know. Throws CRFS_UNREACHABLE. */
+export async function mountsUnknown(cache: string): Promise<Host[]> {
+  const status = await askStatus();
+  return mountsWithoutDaemon(cache, status && serversOf(status));
+}
+
 /** This user's mounts by stubs in a cache directory: what is in the cache, the kernel opens there by itself, and keeps. */
 export function mountsByStubs(cache: string): Host[] {
   return hostsWith((path) => path.startsWith(`${cache}/`) && /\/stubs\/[^/]+\/tree$/.test(path));
@@ -47,8 +53,7 @@ function hostsWith(isOne: (path: string) => boolean): Host[] {
  * there. Throws CRFS_UNREACHABLE.
  */
 export async function allMounts(cache: string): Promise<string[]> {
-  const answer = await askDaemon('GET', '/status');
-  const status = answer === undefined ? undefined : (JSON.parse(answer) as Status);
+  const status = await askStatus();
   const known = status?.mounts ?? [];
   const unknown = mountsWithoutDaemon(cache, status && serversOf(status));
   const waiting = unknown.filter(({ pid }) => !argumentsOf(pid).includes('--store'));

@@ -2,9 +2,8 @@
 
 /** Mounts of this user in other mount namespaces: those of `podman unshare` and `unshare -m`. */
 
-import { askDaemon } from '../daemon/ask.js';
+import { askStatus } from '../daemon/ask.js';
 import { linkOf } from '../daemon/processes.js';
-import type { Status } from '../daemon/status.js';
 import type { Driver } from './driver.js';
 import { entranceOf, namespaceOf } from './entrance.js';
 import { HOST } from './host.js';
@@ -29,8 +28,8 @@ export async function serverElsewhere(mountpoint: string): Promise<Elsewhere | u
     const namespace = namespaceOf(pid);
     if (namespace !== undefined && namespace !== own) return { pid, driver, entrance: entranceOf(namespace) ?? pid };
   }
-  const { mounts } = JSON.parse((await askDaemon('GET', '/status')) ?? '{"mounts":[]}') as Pick<Status, 'mounts'>;
-  const known = mounts.find((one) => one.mountpoint === mountpoint && (one.mountNamespace ?? own) !== own);
+  const status = await askStatus();
+  const known = status?.mounts.find((one) => one.mountpoint === mountpoint && (one.mountNamespace ?? own) !== own);
   return known && { pid: known.pid, driver: known.driver, entrance: entranceOf(known.mountNamespace) ?? known.pid };
 }
 

@@ -27,6 +27,11 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
 
+/** So many of a thing: `1 layer`, `2 layers` */
+export function counted(number: number, thing: string): string {
+  return number === 1 ? `1 ${thing}` : `${number} ${thing}s`;
+}
+
 /** A text in at most so many columns of a terminal: what is too long loses its middle. */
 export function cutTo(text: string, columns: number): string {
   const start = Array.from(text);

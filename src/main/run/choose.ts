@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { onPath } from '../environment/on-path.js';
 import { CrfsError } from '../errors/error.js';
 import type { Engine } from './engine.js';
 import { podman } from './podman.js';
 import { runtime } from './runtime.js';
 
 /** The first engine that is installed: podman, crun, runc. Throws CRFS_NOT_FOUND. */
-export function chooseEngine(path = process.env['PATH'] ?? ''): Engine {
-  const has = (program: string): boolean => path.split(':').some((directory) => existsSync(join(directory, program)));
+export function chooseEngine(path?: string): Engine {
+  const has = (program: string): boolean => onPath(program, path) !== undefined;
   if (has('podman')) return podman;
   if (has('crun')) return runtime('crun');
   if (has('runc')) return runtime('runc');

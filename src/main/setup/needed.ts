@@ -9,8 +9,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { look } from '../daemon/processes.js';
-import { CrfsError } from '../errors/error.js';
-import { check } from '../schema/check.js';
+import { checkJson } from '../schema/check.js';
 
 export interface Needed {
   /** Containers, running or not, and images: their first names, or short IDs. */
@@ -52,15 +51,7 @@ function layersIn(store: string, overlay: string): string[] {
 function readLists<T>(schema: v.GenericSchema<unknown, T[]>, directory: string, name: string): T[] {
   return [name, `volatile-${name}`].flatMap((one) => {
     const path = join(directory, one);
-    const text = look(() => readFileSync(path, 'utf8'));
-    return text === undefined ? [] : check(schema, parseJson(text, path), { where: path, code: 'CRFS_INTERNAL' });
+    const text = look(() => readFileSync(path));
+    return text === undefined ? [] : checkJson(schema, text, { where: path, code: 'CRFS_INTERNAL' });
   });
-}
-
-function parseJson(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new CrfsError('CRFS_INTERNAL', `${path} is not JSON`, { cause: error });
-  }
 }

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import * as v from 'valibot';
 import { CrfsError } from '../errors/error.js';
 import { reasonOf } from '../errors/reason.js';
-import { check } from '../schema/check.js';
+import { checkJson } from '../schema/check.js';
 import type { Places } from './places.js';
 
 /** podman may have its storage to look through first. */
@@ -40,7 +40,7 @@ const infoSchema = v.object({
 /** Asks podman. Rejects with CRFS_NOT_FOUND where there is none, and CRFS_INTERNAL with what it says where it fails. */
 export async function askPodman(): Promise<Podman> {
   const answer = await podman('info', '--format', 'json');
-  const info = check(infoSchema, parseJson(answer), { where: 'podman info', code: 'CRFS_INTERNAL' });
+  const info = checkJson(infoSchema, Buffer.from(answer), { where: 'podman info', code: 'CRFS_INTERNAL' });
   const { graphDriverName: driver, graphRoot, runRoot, graphOptions } = info.store;
   const program = graphOptions['overlay.mount_program'] as { Executable?: unknown } | undefined;
   return {
@@ -76,13 +76,5 @@ async function podman(...args: readonly string[]): Promise<string> {
     if (code === 'ENOENT') throw new CrfsError('CRFS_NOT_FOUND', 'podman is not installed', { cause: error });
     const said = stderr.trim().split('\n').at(-1) || reasonOf(error);
     throw new CrfsError('CRFS_INTERNAL', `podman ${args[0]} fails: ${said}`, { cause: error });
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new CrfsError('CRFS_INTERNAL', 'podman info prints no JSON', { cause: error });
   }
 }
