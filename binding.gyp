@@ -136,6 +136,7 @@
         "csrc/lower/recent.c",
         "csrc/lower/repeats.c",
         "csrc/lower/server.c",
+        "csrc/lower/serving.c",
         "csrc/lower/stub-tree.c",
         "csrc/lower/stub.c",
         "csrc/lower/stubs.c",

@@ -15,6 +15,7 @@ import type { Undo } from '../undo.js';
 import type { Contender } from './contenders.js';
 import type { Discard } from './discard.js';
 import { type Lower, mountCommand } from './mount-command.js';
+import { ownEnvironment } from './own-environment.js';
 import { serverOf } from './processes.js';
 
 const LOOK_EVERY_MS = 20;
@@ -53,10 +54,7 @@ export class Machine {
       discard.remove(this.#root);
     });
     this.#root = mkdtempSync(join(tmpdir(), 'crfs-bench-'));
-    this.#env = { ...process.env, ...contender.settings, HOME: this.#directory('home') };
-    for (const name of ['cache', 'state', 'config', 'data', 'runtime']) {
-      this.#env[name === 'runtime' ? 'XDG_RUNTIME_DIR' : `XDG_${name.toUpperCase()}_HOME`] = this.#directory(name);
-    }
+    this.#env = { ...process.env, ...contender.settings, ...ownEnvironment(this.#root) };
   }
 
   /** Where our daemon keeps the contents of files. */

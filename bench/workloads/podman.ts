@@ -9,6 +9,7 @@ import { run } from '../../test/tools/run.js';
 import type { Bench } from '../bench.js';
 import { Link } from '../link/link.js';
 import { type Images, imageName, serveImages } from '../link/registry.js';
+import { ownEnvironment } from '../machines/own-environment.js';
 import { cat } from '../page-cache.js';
 import { crfs } from '../paths.js';
 import { far } from '../plan.js';
@@ -85,13 +86,9 @@ function environment(home: string, store: string): NodeJS.ProcessEnv {
   return {
     ...process.env,
     PATH: `${dirname(crfs)}:${process.env['PATH']}`,
-    HOME: directory(home, 'home'),
+    ...ownEnvironment(home),
     CONTAINERS_STORAGE_CONF: join(home, 'storage.conf'),
     CONTAINERS_CONF: join(home, 'containers.conf'),
-    ...Object.fromEntries(
-      ['cache', 'state', 'config', 'data'].map((name) => [`XDG_${name.toUpperCase()}_HOME`, directory(home, name)]),
-    ),
-    XDG_RUNTIME_DIR: directory(home, 'runtime'),
   };
 }
 

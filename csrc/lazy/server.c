@@ -91,7 +91,7 @@ static void dispose(struct crfs_server *server) {
 static int open_all(struct crfs_server *server, int *mount) {
   int pair[2];
   server->device = open("/dev/fuse", O_RDWR | O_CLOEXEC | O_NONBLOCK);
-  if (server->device < 0 || (*mount = crfs_lazy_mount(server->device, CRFS_PERMISSIONS_UNASKED)) < 0 ||
+  if (server->device < 0 || (*mount = crfs_lazy_mount(server->device, CRFS_FUSE_FILES)) < 0 ||
       socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
     return errno;
   server->ours = pair[0];

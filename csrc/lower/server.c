@@ -3,15 +3,14 @@
 #include "lower/server.h"
 
 #include "lazy/loop.h"
-#include "lazy/mount.h"
 #include "lower/adopt.h"
 #include "lower/damage.h"
-#include "lower/handover.h"
 #include "lower/lowers.h"
 #include "lower/namespace.h"
 #include "lower/operations.h"
 #include "lower/process.h"
 #include "lower/published.h"
+#include "lower/serving.h"
 #include "shared/mount-api.h"
 
 #include <errno.h>
@@ -103,18 +102,13 @@ static int make_overlay_of(int root, const struct crfs_service *service, struct 
 /* Makes the mount, and begins to answer for it. Returns a descriptor of its root, or -1 with FAILURE. */
 static int make_mount(const struct crfs_service *service, struct crfs_lower *lower, struct crfs_loop *loop,
                       struct crfs_failure *failure) {
-  int device = open("/dev/fuse", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+  int device = crfs_serving_open(failure);
   if (device < 0)
-    return crfs_fail(failure, errno, "/dev/fuse: %s", strerror(errno));
+    return -1;
   lower->fuse = crfs_lower_begin(lower, device);
-  if (lower->fuse == NULL)
-    return crfs_fail(failure, ENOMEM, "out of memory");
-  int root = crfs_lazy_mount(device, CRFS_PERMISSIONS_CHECKED);
+  int root = crfs_serving_begin(loop, lower->fuse, device, CRFS_FUSE_LAYERS, failure);
   if (root < 0)
-    return crfs_fail(failure, errno, "cannot mount a FUSE file system: %s", strerror(errno));
-  int error = crfs_loop_begin(loop, lower->fuse, device, -1);
-  if (error != 0)
-    return crfs_fail(failure, error, "cannot make a thread: %s", strerror(error));
+    return -1;
   int made = make_overlay_of(root, service, lower, failure);
   close(root);
   return made;
@@ -176,14 +170,8 @@ enum crfs_end crfs_server_run(const struct crfs_service *service, int socket) {
     crfs_report(service->merged, &failure);
     return CRFS_NO_OVERLAY;
   }
-  int handed = crfs_handover_give(socket, root);
-  close(root);
-  if (handed < 0)
+  if (crfs_serving_hand_over(service, socket, root) < 0)
     return CRFS_NO_OVERLAY;
-  crfs_handover_wait(socket);
-  crfs_process_leave(service->merged); /* what came here where mounts are shared: this process would keep it */
-  if (!service->foreground)
-    crfs_process_leave_output();
   sem_init(&lower.gone, 0, 0);
   int makes = lower.wants_stubs && pthread_create(&maker, NULL, make_stubs, &lower) == 0;
   if (lower.uses_stubs && pthread_create(&checker, NULL, check_published, &lower) == 0)
