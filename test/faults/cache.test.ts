@@ -58,7 +58,7 @@ mounting('crfs cache du, gc and clear tell and do what they say, with a daemon a
 });
 
 mounting('crfs cache verify finds flipped bits, cut and swapped files, and all is made anew', async (t) => {
-  const machine = new Machine();
+  const machine = new Machine({ CRFS_READAHEAD: '0' });
   t.teardown(() => machine.dispose());
   const known = await knownLayer(machine, { small: 30, large: 2 });
   const mount = await machine.mount([known.layer]);
