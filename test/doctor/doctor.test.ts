@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Finding } from '../../src/main/doctor/check.js';
+import { argumentsOf, processes } from '../../src/main/mount/processes.js';
 import { imageOf, invoke, makeMachine, registryTest, SMALL } from '../commands/setting.js';
-import { crfs, type Machine, mountingTest } from '../tools/machine.js';
+import { crfs, type Machine, mountingTest, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
 import { writeTar } from '../tools/tar-writer.js';
 
-/** A machine whose podman is a script that prints what `podman info` would. */
-function withPodman(t: ExecutionContext, { driver = 'overlay', script = '' } = {}): Machine {
+/** A machine whose podman is a script that prints what `podman info` would, and notes what it is asked; unless it is new, it has run before. */
+function withPodman(t: ExecutionContext, { driver = 'overlay', script = '', isNew = false } = {}): Machine {
   const machine = makeMachine(t);
   const info = {
     version: { Version: '5.4.0' },
@@ -18,11 +20,21 @@ function withPodman(t: ExecutionContext, { driver = 'overlay', script = '' } = {
     store: { graphDriverName: driver, graphRoot: '/g', runRoot: '/r', graphOptions: {} },
   };
   const path = join(machine.directory('fake'), 'podman');
-  writeFileSync(path, `#!/bin/sh\n${script || `echo '${JSON.stringify(info)}'`}\n`);
+  writeFileSync(path, `#!/bin/sh\necho "$@" >>${machine.root}/asked\n${script || `echo '${JSON.stringify(info)}'`}\n`);
   chmodSync(path, 0o755);
   machine.env['PATH'] = `${join(machine.root, 'fake')}:${process.env['PATH']}`;
   machine.env['CONTAINERS_STORAGE_CONF'] = join(machine.root, 'storage.conf');
+  configure(machine, []);
+  if (!isNew) mkdirSync(join(machine.root, 'graph/libpod'), { recursive: true });
   return machine;
+}
+
+/** Has storage.conf name these stores. */
+function configure(machine: Machine, stores: readonly string[], driver = 'overlay'): void {
+  const storage = `[storage]\ndriver = "${driver}"\ngraphroot = "${machine.root}/graph"\n`;
+  const names = JSON.stringify(stores.map((store) => `${store}:ref`));
+  const text = `${storage}[storage.options]\nadditionallayerstores = ${names}\n`;
+  writeFileSync(join(machine.root, 'storage.conf'), text);
 }
 
 async function examine(machine: Machine, ...args: string[]): Promise<{ found: Finding[]; code: number | null }> {
@@ -39,7 +51,7 @@ test('a machine without podman is told as it is, a line each', async (t) => {
     .filter((path) => !/^\/(usr\/)?bin$/.test(path))
     .join(':');
   const bin = machine.directory('bin');
-  for (const name of ['node', 'readlink', 'sh', 'stat'])
+  for (const name of ['mountpoint', 'node', 'readlink', 'sh', 'stat', 'timeout'])
     await run('sh', ['-c', `ln -s "$(command -v ${name})" ${bin}/`]);
   machine.env['PATH'] = bin;
   const { stdout, stderr, code } = await invoke(machine, ['doctor']);
@@ -57,14 +69,83 @@ test('the way from podman to the store is looked at link by link', async (t) => 
   t.like(of(before.found, 'podman')[0], { state: 'ok', says: '5.4.0, keeps layers by overlay' });
   t.like(of(before.found, 'storage.conf')[0], { state: 'note', advice: 'crfs setup podman' });
   t.deepEqual(of(before.found, 'store'), []);
-  const list = '[storage]\ndriver = "overlay"\n[storage.options]\nadditionallayerstores = ["/nowhere:ref"]\n';
-  writeFileSync(join(machine.root, 'storage.conf'), list);
+  configure(machine, ['/nowhere', machine.directory('store')]);
   const { found, code } = await examine(machine);
   t.is(code, 1);
-  t.like(of(found, 'storage.conf')[1], {
+  t.like(of(found, 'storage.conf')[0], { state: 'ok', says: `names the store /nowhere and ${machine.root}/store` });
+  t.deepEqual(of(found, 'store'), [
+    {
+      name: 'store',
+      state: 'bad',
+      says: 'there is no /nowhere: then podman fails',
+      advice: 'mkdir -p /nowhere; crfs store /nowhere',
+    },
+    {
+      name: 'store',
+      state: 'bad',
+      says: `nothing is mounted at ${machine.root}/store: podman pulls as ever`,
+      advice: `crfs store ${machine.root}/store`,
+    },
+  ]);
+});
+
+test('images that lead into a store that is not mounted cannot be started', async (t) => {
+  const machine = withPodman(t);
+  const [store, graph] = ['store', 'graph'].map((name) => join(machine.root, name)) as [string, string];
+  mkdirSync(store);
+  for (const name of ['overlay/base', 'overlay-layers', 'overlay-images'])
+    mkdirSync(join(graph, name), { recursive: true });
+  symlinkSync(`${store}/aW1n/sha256:1/diff`, join(graph, 'overlay/base/diff'));
+  writeFileSync(join(graph, 'overlay-layers/layers.json'), '[{"id":"base"},{"id":"top","parent":"base"}]');
+  writeFileSync(join(graph, 'overlay-images/images.json'), '[{"id":"i","names":["localhost/img:1"],"layer":"top"}]');
+  for (const named of [[], [store]]) {
+    configure(machine, named);
+    t.deepEqual(of((await examine(machine)).found, 'store'), [
+      {
+        name: 'store',
+        state: 'bad',
+        says: `nothing is mounted at ${store}: localhost/img:1 cannot be started`,
+        advice: `crfs store ${store}`,
+      },
+    ]);
+  }
+});
+
+test('a podman that never ran is not made to choose how it keeps layers', async (t) => {
+  const machine = withPodman(t, { script: 'echo podman version 5.4.0', isNew: true });
+  const { found } = await examine(machine);
+  const says = `5.4.0, which has not run yet: by overlay, as ${machine.root}/storage.conf says`;
+  t.like(of(found, 'podman')[0], { state: 'ok', says });
+  configure(machine, [], 'vfs');
+  const told = (await examine(machine)).found;
+  t.regex(
+    of(told, 'podman')[0]?.advice ?? '',
+    /^first driver = "overlay" there, below \[storage\]; then crfs setup podman/,
+  );
+  t.is(of(told, 'storage.conf')[0]?.advice, null); // it would be refused
+  t.is(readFileSync(join(machine.root, 'asked'), 'utf8'), '--version\n--version\n');
+  t.false(existsSync(join(machine.root, 'graph')));
+});
+
+mountingTest()('a store that was mounted by hand answers, or its mount is told to be dead', async (t) => {
+  const machine = withPodman(t);
+  const store = machine.directory('store');
+  configure(machine, [store]);
+  await machine.crfs('store', store);
+  t.teardown(() => run('umount', ['-l', store]).catch(() => undefined));
+  t.like(of((await examine(machine)).found, 'store')[0], { state: 'ok', says: `${store} answers` });
+  const servers = processes().filter((one) => argumentsOf(one.pid).at(-1) === store);
+  for (const { pid } of servers) process.kill(pid, 'SIGKILL');
+  await until(
+    'nobody serves it', // which its attributes do not show: the kernel keeps them
+    async () => (await readdir(store).catch(({ code }) => code as string)) === 'ENOTCONN',
+  );
+  t.like(of((await examine(machine)).found, 'store')[0], {
     state: 'bad',
-    says: 'names /nowhere, which cannot be looked into: then podman fails',
+    says: `what served ${store} was killed`,
+    advice: `crfs umount ${store}; crfs store ${store}`,
   });
+  t.is((await examine(machine)).code, 1);
 });
 
 test('a storage.conf that makes no sense is told, and all else is looked at', async (t) => {
@@ -86,6 +167,8 @@ test('a podman that fails is told with what it says', async (t) => {
 test('podman that keeps layers in another way can use no store', async (t) => {
   const { found } = await examine(withPodman(t, { driver: 'vfs' }));
   t.regex(of(found, 'podman')[0]?.says ?? '', /^5\.4\.0 keeps layers by vfs/);
+  t.regex(of(found, 'podman')[0]?.advice ?? '', /^podman system reset/);
+  t.is(of(found, 'storage.conf')[0]?.advice, null); // it would be refused
 });
 
 registryTest('an image that is named is looked for in its registry', async (t) => {
@@ -93,8 +176,10 @@ registryTest('an image that is named is looked for in its registry', async (t) =
   const tar = join(machine.root, 'image.tar');
   writeTar(tar, SMALL);
   const { name } = await imageOf(t, [tar]);
-  const { found } = await examine(machine, name);
-  t.regex(of(found, 'registry')[0]?.says ?? '', /is there, of 1 layer$/);
+  t.like(of((await examine(machine, name)).found, 'registry')[0], {
+    state: 'ok',
+    says: `${name} is there, of 1 layer, lazy`,
+  });
   const missing = await examine(machine, name.replace(/:1$/, ':2'));
   t.is(missing.code, 1);
   t.like(of(missing.found, 'registry')[0], { state: 'bad' });

@@ -10,9 +10,10 @@ import { processEnvironment } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
 import { escapeLine } from '../output/terminal.js';
 import { tellingIfSlow } from '../output/waiting.js';
-import { placesOf } from '../setup/places.js';
+import { type Places, placesOf } from '../setup/places.js';
 import { askPodman } from '../setup/podman.js';
 import { type Plan, planSetup, planUndo } from '../setup/setup.js';
+import { hasRun, storageOf } from '../setup/storage.js';
 
 interface Given {
   undo?: boolean;
@@ -54,7 +55,7 @@ async function setupPodman({ undo = false, system = false, dryRun = false }: Giv
   const planning = undo ? planUndo(places, processEnvironment) : planSetup(places, processEnvironment, programs());
   const plan = await tellingIfSlow('asking podman', planning);
   await carryOut(plan, dryRun, undo);
-  if (!dryRun && plan.steps.length > 0) await tellingIfSlow('asking podman', checkAfterwards(undo));
+  if (!dryRun && plan.steps.length > 0) await tellingIfSlow('asking podman', checkAfterwards(places, undo));
 }
 
 async function carryOut({ steps, left }: Plan, dryRun: boolean, undo: boolean): Promise<void> {
@@ -66,7 +67,8 @@ async function carryOut({ steps, left }: Plan, dryRun: boolean, undo: boolean): 
   for (const line of left) process.stdout.write(`${escapeLine(line)}\n`);
 }
 
-async function checkAfterwards(undo: boolean): Promise<void> {
+async function checkAfterwards(places: Places, undo: boolean): Promise<void> {
+  if (undo && !hasRun(storageOf(places, process.env).graphRoot)) return; // it would make its storage now
   try {
     await askPodman();
   } catch (error) {

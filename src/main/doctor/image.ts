@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** Whether an image can be had: its registry answers, credentials and policy let it pass. */
+/** Whether an image can be had, and mounted: its registry answers, credentials and policy let it pass, and its layers are lazy. */
 
 import { CrfsError } from '../errors/error.js';
 import { findImage } from '../inspect/image.js';
+import { type ImageSummary, summarise } from '../inspect/summary.js';
 import { Workspace } from '../inspect/workspace.js';
 import { bad, type Finding, note, ok } from './check.js';
 
@@ -11,8 +12,7 @@ export async function checkImage(image: string | undefined): Promise<Finding> {
   if (image === undefined) return note('registry', 'none was asked', 'crfs doctor IMAGE asks that of an image');
   const workspace = new Workspace(process.env);
   try {
-    const { resolved, layers } = await findImage(image, workspace, undefined);
-    return ok('registry', `${resolved} is there, of ${layers.length === 1 ? '1 layer' : `${layers.length} layers`}`);
+    return describe(image, await summarise(await findImage(image, workspace, undefined)));
   } catch (error) {
     if (!(error instanceof CrfsError)) throw error;
     return bad(
@@ -23,4 +23,12 @@ export async function checkImage(image: string | undefined): Promise<Finding> {
   } finally {
     await workspace.close();
   }
+}
+
+function describe(image: string, { layers }: ImageSummary): Finding {
+  const count = layers.length === 1 ? '1 layer' : `${layers.length} layers`;
+  const plain = layers.filter(({ lazy }) => !lazy).length;
+  if (plain === 0) return ok('registry', `${image} is there, of ${count}, lazy`);
+  const which = plain === layers.length ? 'not lazy' : `of which ${plain} ${plain === 1 ? 'is' : 'are'} not lazy`;
+  return note('registry', `${image} is there, of ${count}, ${which}`, `crfs stargzify ${image} TARGET converts it`);
 }

@@ -1,71 +1,46 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** Whether `podman run` gets its layers from a store: every link from podman to what answers. */
+/** Whether `podman run` gets its layers from a store: every link from podman to what answers. Nothing is changed. */
 
-import { execFile } from 'node:child_process';
-import { statSync } from 'node:fs';
-import { promisify } from 'node:util';
-import { look } from '../daemon/processes.js';
 import type { Environment } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
-import { reasonOf } from '../errors/reason.js';
+import { neededOf, storesLedTo } from '../setup/needed.js';
 import { type Places, placesOf, UNIT } from '../setup/places.js';
-import { askPodman } from '../setup/podman.js';
 import { textOf } from '../setup/steps.js';
-import { storesIn } from '../setup/storage-conf.js';
+import { type Storage, storageOf } from '../setup/storage.js';
 import { systemctl, systemdRuns } from '../setup/unit.js';
 import { bad, type Finding, note, ok } from './check.js';
+import { checkPodman, SET_UP } from './podman.js';
+import { type Probe, probe } from './probe.js';
 
-const SET_UP = 'crfs setup podman';
-const ANSWERS_WITHIN_MS = 10_000;
+const MOST_NAMED = 3;
 
 export async function checkStore(environment: Environment): Promise<Finding[]> {
   const places = placesOf(environment, process.geteuid?.() === 0);
-  const named = checkConfiguration(places);
-  const isNamed = named.some(({ name, state }) => name === 'storage.conf' && state === 'ok');
-  const podman = await checkPodman();
-  if (!isNamed || podman.state !== 'ok') return [podman, ...named];
-  return [podman, ...named, await checkUnit(places, environment), await checkAnswers(places)];
-}
-
-async function checkPodman(): Promise<Finding> {
   try {
-    const { version, driver } = await askPodman();
-    if (driver === 'overlay') return ok('podman', `${version}, keeps layers by overlay`);
-    return note('podman', `${version} keeps layers by ${driver}: it can use mounts (\`--rootfs\`), and no store`, null);
-  } catch (error) {
-    if (!(error instanceof CrfsError)) throw error;
-    if (error.code === 'CRFS_NOT_FOUND') return note('podman', error.message, 'install podman, to run containers');
-    return bad('podman', error.message, 'mend what it says; a directory that storage.conf names must be there');
-  }
-}
-
-function checkConfiguration(places: Places): Finding[] {
-  try {
-    return checkNames(places);
+    return await checkLinks(places, environment);
   } catch (error) {
     if (!(error instanceof CrfsError)) throw error;
     return [bad('storage.conf', error.message, 'mend it: podman reads it, too')];
   }
 }
 
-function checkNames({ storageConf, dropIn, store }: Places): Finding[] {
-  const files = [storageConf, dropIn].map((path) => [path, look(() => textOf(path))] as const);
-  const stores = files.flatMap(([path, text]) => (text === undefined ? [] : storesIn(text, path)));
-  const missing = stores
-    .map((one) => one.replace(/:ref$/, ''))
-    .filter((one) => one.startsWith('/') && look(() => statSync(one)) === undefined);
-  const gone = missing.map((path) =>
-    bad(
-      'storage.conf',
-      `names ${path}, which cannot be looked into: then podman fails`,
-      `mkdir -p ${path}, or umount what is dead there`,
-    ),
-  );
-  const ours = stores.includes(`${store}:ref`)
-    ? ok('storage.conf', `names the store ${store}`)
-    : note('storage.conf', `${storageConf} names no store: \`podman run IMAGE\` pulls all of an image`, SET_UP);
-  return [ours, ...gone];
+async function checkLinks(places: Places, environment: Environment): Promise<Finding[]> {
+  const storage = storageOf(places, environment.env);
+  const podman = await checkPodman(places, storage);
+  const named = storage.stores.map((store) => store.replace(/:ref$/, '')).filter((store) => store.startsWith('/'));
+  const stores = [...new Set([...named, ...storesLedTo(storage.graphRoot)])];
+  return [
+    podman.finding,
+    checkNames(storage, named, podman.canBeSetUp ? SET_UP : null),
+    ...(named.includes(places.store) ? [await checkUnit(places, environment)] : []),
+    ...(await Promise.all(stores.map((store) => checkOne(store, places, storage, podman.isRunnable)))),
+  ];
+}
+
+function checkNames({ conf }: Storage, named: readonly string[], advice: string | null): Finding {
+  if (named.length > 0) return ok('storage.conf', `names the store ${named.join(' and ')}`);
+  return note('storage.conf', `${conf} names no store: \`podman run IMAGE\` pulls all of an image`, advice);
 }
 
 async function checkUnit(places: Places, environment: Environment): Promise<Finding> {
@@ -82,22 +57,27 @@ async function checkUnit(places: Places, environment: Environment): Promise<Find
     : bad('unit', `${UNIT} is not active`, `systemctl ${user}status ${UNIT}`);
 }
 
-/** Looks a name up that no store has, by another process: what does not answer must not hold this one up. */
-async function checkAnswers({ isSystem, store }: Places): Promise<Finding> {
-  const script = 'mountpoint -q "$0" || exit 3; stat -f "$0" >/dev/null';
-  const [program, ...args]: [string, ...string[]] = isSystem
-    ? ['sh', '-c', script, store]
-    : ['podman', 'unshare', 'sh', '-c', script, store];
-  try {
-    await promisify(execFile)(program, args, { timeout: ANSWERS_WITHIN_MS, killSignal: 'SIGKILL' });
-    return ok('store', 'answers');
-  } catch (error) {
-    const { code, killed, stderr = '' } = error as { code?: unknown; killed?: boolean; stderr?: string };
-    const start = `${isSystem ? '' : 'podman unshare '}crfs store ${store}`;
-    if (code === 3) return bad('store', `nothing is mounted at ${store}: podman pulls as ever`, start);
-    const why = killed
-      ? `no answer within ${ANSWERS_WITHIN_MS / 1000} s`
-      : stderr.trim().split('\n').at(-1) || reasonOf(error);
-    return bad('store', `${store}: ${why}`, `umount -l ${store}, and ${start}`);
-  }
+/** Whether a store is served where podman sees it, and what it means if not. */
+async function checkOne(
+  store: string,
+  { isSystem }: Places,
+  { graphRoot }: Storage,
+  isRunnable: boolean,
+): Promise<Finding> {
+  const here = await probe(store);
+  const found: Probe = here === 'unmounted' && !isSystem && isRunnable ? await probe(store, 'podman', 'unshare') : here;
+  const start = `${isSystem ? '' : 'podman unshare '}crfs store ${store}`;
+  if (found === 'answers') return ok('store', `${store} answers`);
+  if (found === 'missing')
+    return bad('store', `there is no ${store}: then podman fails`, `mkdir -p ${store}; ${start}`);
+  if (found === 'dead') return bad('store', `what served ${store} was killed`, `crfs umount ${store}; ${start}`);
+  if (found === 'unmounted')
+    return bad('store', `nothing is mounted at ${store}: ${withoutIt(neededOf(store, graphRoot).images)}`, start);
+  return bad('store', `${store}: ${found.why}`, `crfs umount --lazy ${store}; ${start}`);
+}
+
+function withoutIt(images: readonly string[]): string {
+  if (images.length === 0) return 'podman pulls as ever';
+  const more = images.length > MOST_NAMED ? ` and ${images.length - MOST_NAMED} more` : '';
+  return `${images.slice(0, MOST_NAMED).join(', ')}${more} cannot be started`;
 }

@@ -6,7 +6,7 @@
  */
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { look } from '../daemon/processes.js';
 import { checkJson } from '../schema/check.js';
@@ -42,9 +42,25 @@ export function neededOf(store: string, graphRoot: string): Needed {
   return { containers: named('container'), images: named('image') };
 }
 
+/** The stores that layers in podman's storage at `graphRoot` lead into, each once: of DIR/IMAGE/LAYER/diff, DIR. */
+export function storesLedTo(graphRoot: string): string[] {
+  const targets = [...links(join(graphRoot, 'overlay')).values()].filter((target) => target.startsWith('/'));
+  return [...new Set(targets.map((target) => dirname(dirname(dirname(target)))))];
+}
+
 function layersIn(store: string, overlay: string): string[] {
+  return [...links(overlay)].filter(([, target]) => target.startsWith(`${store}/`)).map(([id]) => id);
+}
+
+/** Where the files of layers are that are kept elsewhere, by the IDs of the layers. */
+function links(overlay: string): Map<string, string> {
   const ids = look(() => readdirSync(overlay)) ?? [];
-  return ids.filter((id) => look(() => readlinkSync(join(overlay, id, 'diff')))?.startsWith(`${store}/`));
+  return new Map(
+    ids.flatMap((id) => {
+      const target = look(() => readlinkSync(join(overlay, id, 'diff')));
+      return target === undefined ? [] : [[id, target]];
+    }),
+  );
 }
 
 /** Newer versions of podman keep what need not outlast the machine's end in a second list. */

@@ -2,8 +2,6 @@
 
 /** Setting podman up to take layers from a store, and the way back. */
 
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Environment } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
 import { freshConf, isFresh } from './fresh-conf.js';
@@ -11,6 +9,7 @@ import { neededOf } from './needed.js';
 import { type Places, UNIT } from './places.js';
 import { askPodman, expectPodman, type Podman, readsDropIns } from './podman.js';
 import { makeDirectory, removeDirectory, removeFile, type Step, textOf, writeFile } from './steps.js';
+import { hasRun, storageOf } from './storage.js';
 import { addStore, removeStore, storesIn } from './storage-conf.js';
 import { storeCommand, systemctl, systemdRuns, unitText } from './unit.js';
 
@@ -65,7 +64,7 @@ export async function planSetup(places: Places, environment: Environment, progra
  * images or containers need it.
  */
 export async function planUndo(places: Places, environment: Environment): Promise<Plan> {
-  refuseIfNeeded(places, await graphRootOf(places));
+  refuseIfNeeded(places, await graphRootOf(places, environment));
   const runs = systemdRuns(places, environment.env);
   const stop: Step[] = [
     {
@@ -89,17 +88,12 @@ function wasNeverRun({ storageConf, inherited, graphRoot }: Places): boolean {
   return textOf(storageConf) === undefined && inherited === undefined && !hasRun(graphRoot);
 }
 
-/** Whether podman has chosen how it keeps layers. */
-function hasRun(graphRoot: string): boolean {
-  return existsSync(join(graphRoot, 'libpod'));
-}
-
 function checkPodman({ driver, rootless }: Podman, { isSystem }: Places): void {
   if (rootless === isSystem) {
     throw new CrfsError('CRFS_INTERNAL', `podman is ${rootless ? 'rootless' : "root's"}, and this is not`);
   }
   if (driver === 'overlay') return;
-  const how = '`podman system reset`, which removes all of its images and containers, lets it choose again';
+  const how = 'first `podman system reset`, which removes all of its images and containers, and then this once more';
   throw new CrfsError('CRFS_USAGE', `podman keeps layers by ${driver}, and only overlay asks stores: ${how}`);
 }
 
@@ -142,8 +136,10 @@ function refuseIfNeeded({ store }: Places, graphRoot: string): void {
   throw new CrfsError('CRFS_USAGE', `${needing.join(', ')} ${need} the store: first \`${what.join('; ')}\``);
 }
 
-/** Where podman says, or, while it cannot be asked, where it keeps images unless told otherwise. */
-async function graphRootOf({ graphRoot }: Places): Promise<string> {
+/** Where podman says, or, while it cannot be asked or was never run, where its configuration has it keep images. */
+async function graphRootOf(places: Places, { env }: Environment): Promise<string> {
+  const { graphRoot } = storageOf(places, env);
+  if (!hasRun(graphRoot)) return graphRoot;
   return await askPodman().then(
     (podman) => podman.graphRoot,
     () => graphRoot,

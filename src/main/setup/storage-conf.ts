@@ -23,6 +23,16 @@ export function storesIn(text: string, path: string): readonly string[] {
   throw new CrfsError('CRFS_USAGE', `${path}: ${KEY} is not a list`);
 }
 
+/** What else of a file counts here, as far as it is of the right kind. Throws CRFS_USAGE for what is no TOML. */
+export function storageIn(
+  text: string,
+  path: string,
+): { driver?: string; graphroot?: string; rootless_storage_path?: string } {
+  const table = (parseToml(text, path)['storage'] ?? {}) as TomlTable;
+  const names = ['driver', 'graphroot', 'rootless_storage_path'];
+  return Object.fromEntries(names.flatMap((name) => (typeof table[name] === 'string' ? [[name, table[name]]] : [])));
+}
+
 /** The text with one more store, the first that is asked. Throws CRFS_USAGE where no line can be put in. */
 export function addStore(text: string, store: string, path: string): string {
   const stores = storesIn(text, path);
