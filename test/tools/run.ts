@@ -8,7 +8,10 @@ export interface RunOptions {
   readonly stdin?: string | Uint8Array;
 }
 
-/** Runs a program to its end and resolves to what it wrote to stdout; rejects with what it wrote to stderr if it fails. */
+/**
+ * Runs a program to its end and resolves to what it wrote to stdout; rejects with what it wrote to stderr if it fails, or
+ * else to stdout.
+ */
 export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Buffer> {
   const child = spawn(program, args, { cwd: options.cwd, env: options.env, stdio: ['pipe', 'pipe', 'pipe'] });
   const out: Buffer[] = [];
@@ -24,7 +27,8 @@ export async function run(program: string, args: readonly string[], options: Run
     child.on('close', (status, signal) => resolve(status ?? signal ?? 'no status'));
   });
   if (code !== 0) {
-    throw new Error(`${program} ended with ${code}: ${Buffer.concat(err).toString().trim()}`);
+    const said = Buffer.concat(err.length > 0 ? err : out);
+    throw new Error(`${program} ended with ${code}: ${said.toString().trim()}`);
   }
   return Buffer.concat(out);
 }
