@@ -153,7 +153,7 @@ function isEarly(range = ''): boolean {
 }
 
 test('prefetch shows how far it is, and ends at ^C', async (t) => {
-  const machine = makeMachine(t);
+  const machine = makeMachine(t, { CRFS_TIMEOUT: '3600' });
   const { proxy, name, digest } = await stalling(t, machine);
   const stall = proxy.fault;
   proxy.fault = (seen) => (seen.path.endsWith(digest) && !isEarly(seen.headers.range) ? undefined : stall(seen));
