@@ -47,7 +47,7 @@ const FOLDERS = [
     'main/daemon',
     'errors disk blob formats http registry sources images index fetch cache workers workers/board workers/index workers/prefetch workers/serve settings version',
   ],
-  ['main/mount', 'errors sources daemon'],
+  ['main/mount', 'errors sources daemon settings'],
   ['main/run', 'errors disk environment output registry settings daemon mount'],
   ['main/setup', 'errors disk blob environment schema daemon'],
   ['main/doctor', 'errors disk environment output cache settings inspect daemon mount setup'],

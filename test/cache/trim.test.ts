@@ -56,7 +56,7 @@ test('with mounts, what they need stays, and what they may have found just now; 
   const layout = place(t);
   const needed = put(layout.blob('b'), 9);
   const files = [needed, put(layout.index('found'), 0), put(layout.index('old'), 9), putObject(layout, 'aaaa', 0)];
-  t.like(await trim(layout, 0, new Set([needed])), { removed: 2, left: 2 * SIZE, pinned: 2 * SIZE });
+  t.like(await trim(layout, 0, new Set([needed])), { removed: 2, left: 2 * SIZE, pinned: SIZE, fresh: SIZE });
   t.deepEqual(there(files), [true, true, false, false]);
   t.like(await trim(layout, 0), { removed: 2, left: 0, pinned: 0 });
 });

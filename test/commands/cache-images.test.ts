@@ -5,6 +5,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import type { CachedImage } from '../../src/main/cache/images.js';
+import type { Trimmed } from '../../src/main/cache/trim.js';
 import { noise } from '../tools/content.js';
 import { pushTars } from '../tools/image.js';
 import { type Machine, mountingTest, until, whyNoMounts } from '../tools/machine.js';
@@ -145,6 +147,37 @@ test('removing an image leaves what others need, and what is mounted', async (t)
   t.regex(await told(machine, 'cache', 'rm', `docker://${two}`, '--json'), /^0 \{"layers":2,"kept":0,"freed":\d+\}\n$/);
   t.is(objects(machine), 0);
   t.is(await told(machine, 'cache', 'ls', '--json'), '0 {"images":[],"otherLayers":0}\n');
+});
+
+/** What removing an image by a name of its that is not mounted says. */
+function refused(name: string): string {
+  return `1 crfs: all layers of ${name} are mounted: run \`crfs umount\` first\n`;
+}
+
+test('an image that is mounted is not removed by another name, and can be pinned', async (t) => {
+  const { machine, names } = await twoImages(t);
+  const [one, two] = names;
+  for (const name of names) await told(machine, 'prefetch', name);
+  const { images } = JSON.parse(await machine.crfs('cache', 'ls', '--json')) as { images: CachedImage[] };
+  const byDigest = images.find(({ name }) => name === `docker://${one}`)?.resolved ?? '';
+  const merged = machine.directory('merged');
+  t.teardown(() => run('umount', ['-q', merged]).catch(() => undefined));
+  t.regex(await told(machine, 'mount', byDigest, 'merged'), /^0 /);
+  t.is(await told(machine, 'cache', 'rm', one), refused(`docker://${one}`));
+  t.is(await told(machine, 'cache', 'rm', byDigest), refused(byDigest));
+  t.is(await told(machine, 'cache', 'pin', one), `0 docker://${one}: pinned\n`);
+  t.regex(await told(machine, 'cache', 'rm', two), /: removed 1 layer, .*; 1 layer is of another image, and stays\n$/);
+});
+
+test('what clearing leaves because it was used a moment ago is told as that', async (t) => {
+  const { machine, names } = await twoImages(t);
+  await told(machine, 'prefetch', names[0]);
+  const { fresh, pinned } = JSON.parse(await machine.crfs('cache', 'clear', '--json')) as Trimmed;
+  t.is(pinned, 0);
+  t.true(fresh >= 0); // none, if a minute has gone by
+  const text = await told(machine, 'cache', 'clear');
+  t.regex(text, / are left(, .* of them used in the last minute)?\.\n$/);
+  t.false(text.includes('for mounts'), text);
 });
 
 /** Whether a range begins where contents are, and not the TOC. */

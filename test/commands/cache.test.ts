@@ -34,8 +34,8 @@ test('of what mounts may need only contents are removed before a daemon knows of
   );
   t.regex(await told('status'), waits);
   t.regex(await told('trace', merged), /: .*merged is without a daemon since its own ended: /);
-  t.regex(await told('cache', 'gc'), /^Removed 0 files .* of them for mounts or pinned\.\n$/);
-  t.regex(await told('cache', 'clear'), /^Removed \d+ files .* of them for mounts or pinned\.\n$/);
+  t.regex(await told('cache', 'gc'), /^Removed 0 files .* of them for mounts or pinned[,.]/);
+  t.regex(await told('cache', 'clear'), /^Removed \d+ files .* of them for mounts or pinned[,.]/);
   t.is(readdirSync(join(machine.objects, '../index')).length, 1);
   t.regex(await told('status'), waits);
   readFileSync(join(merged, 'bin/tool'));

@@ -5,10 +5,11 @@
 import { access, chmod, mkdir, readdir, readFile, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import type { Host } from '../../src/main/mount/hosts.js';
 import { layerPath, lookUpLayer, noteRelease, noteUse } from '../tools/containers-storage.js';
 import { extractTar } from '../tools/extract.js';
 import { Gate } from '../tools/gate.js';
-import { mountingTest, until, whyNoMounts } from '../tools/machine.js';
+import { crfs, LET_GO, mountingTest, until, whyNoMounts } from '../tools/machine.js';
 import { missing } from '../tools/registry.js';
 import { makeImage, pushImage } from '../tools/registry-image.js';
 import { run } from '../tools/run.js';
@@ -180,15 +181,52 @@ mounting('what podman uses is listed by its image, and is not removed from the c
   t.is(listed.match(/^ {2}[12] /gm)?.length, 2);
   const refused = await t.throwsAsync(machine.crfs('cache', 'rm', reference));
   t.regex(refused?.message ?? '', /podman uses docker:\S+, out of a store: remove it with `podman rmi` first/);
-  t.is(await machine.crfs('umount', '--all'), 'Nothing is mounted.\n');
-  await machine.crfs('stop');
-  t.is(await machine.crfs('umount', '--all'), 'Nothing is mounted.\n');
   for (const path of paths) await noteRelease(path);
   await run('umount', [setting.store]);
   await machine.crfs('stop');
   t.regex(await machine.crfs('cache', 'rm', reference), /: removed 2 layers, /);
   t.is(await machine.crfs('cache', 'ls'), 'The cache holds no image.\n');
 });
+
+/** What a command says on both, in a mount namespace without other mounts: dead ones are nobody's. */
+async function toldAlone({ machine }: StoreSetting, ...args: string[]): Promise<string> {
+  const alone = ['-m', 'sh', '-c', `${LET_GO}\nexec "$@" 2>&1`, 'sh', crfs, ...args];
+  return String(await run('unshare', alone, { env: machine.env }));
+}
+
+mounting(
+  'a store is told of by status and umount, asked or not, with a daemon or without, and stays with --all',
+  async (t) => {
+    const setting = await storeSetting(t);
+    const { machine, store } = setting;
+    const stays = `crfs: ${store} is a store, and stays: \`crfs umount ${store}\` takes it away\n`;
+    t.regex(
+      await machine.crfs('status'),
+      new RegExp(`^Stores that nothing was asked of yet:\nMOUNTPOINT +PID\n${store} +\\d+$`, 'm'),
+    );
+    const { unusedStores } = JSON.parse(await machine.crfs('status', '--json')) as { unusedStores: Host[] };
+    t.deepEqual(
+      unusedStores.map(({ mountpoint }) => mountpoint),
+      [store],
+    );
+    t.is(await toldAlone(setting, 'umount', '--all'), stays);
+    const paths = await pull(setting);
+    t.false((await machine.crfs('status')).includes('nothing was asked of yet'));
+    t.is(await toldAlone(setting, 'umount', '--all'), stays);
+    await machine.crfs('stop');
+    t.is(await toldAlone(setting, 'umount', '--all'), stays);
+    const told = String(await run('sh', ['-c', 'exec "$@" 2>&1', 'sh', crfs, 'umount', store], { env: machine.env }));
+    const again = `its images start again when \`crfs store ${store}\` is there`;
+    t.is(told, `${store}: unmounted\ncrfs: warning: podman has 2 layers from it: ${again}\n`);
+    t.is(await toldAlone(setting, 'umount', '--all'), 'Nothing is mounted.\n');
+    await setting.mountStore();
+    for (const path of paths) await noteRelease(path);
+    t.is(
+      String(await run('sh', ['-c', 'exec "$@" 2>&1', 'sh', crfs, 'umount', store], { env: machine.env })),
+      `${store}: unmounted\n`,
+    );
+  },
+);
 
 mounting('what is used is there after a restart of everything, without its registry, and its tag moved', async (t) => {
   const setting = await storeSetting(t);

@@ -19,9 +19,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import type { Finding } from '../../src/main/doctor/check.js';
 import { imageOf } from '../tools/image.js';
 import { debian, makeLayer } from '../tools/layers.js';
-import { Machine, mountingTest, top, until } from '../tools/machine.js';
+import { Machine, mountingTest, crfs as program, top, until } from '../tools/machine.js';
 import { namedTwice, nastyLayer } from '../tools/nasty-layer.js';
 import { missing, startRegistry } from '../tools/registry.js';
 import { pushImage } from '../tools/registry-image.js';
@@ -226,6 +227,37 @@ mounting('what a mount has changed can be mounted again once it has gone, though
   t.deepEqual(place.made, []);
   renameSync(held, `${held}.over`);
   await place.unmount();
+});
+
+mounting('a later mount whose cache was removed, so that it lacks names, is told of', async (t) => {
+  const place = new Place();
+  t.teardown(() => place.dispose());
+  const layer = await smallLayer(place);
+  const { byStubs } = await showTwice(place, layer);
+  await place.mount(layer);
+  const crfs = (...args: string[]): Promise<string> => place.machine.crfs(...args);
+  const doctor = async (): Promise<Finding[]> => {
+    const command = ['-c', '"$0" doctor --json || true', program];
+    return JSON.parse(String(await run('sh', command, { env: place.machine.env }))) as Finding[];
+  };
+  const findings = async (): Promise<Finding[]> => (await doctor()).filter(({ name }) => name === 'mount');
+  t.false((await crfs('status')).includes('cache was removed'));
+  t.deepEqual(await findings(), []);
+  await crfs('stop');
+  rmSync(join(place.machine.root, 'cache/crfs-plugin'), { recursive: true });
+  if (!byStubs) {
+    t.is(readFileSync(join(place.merged, 'file'), 'utf8'), 'content');
+    return;
+  }
+  const what = 'its cache was removed: unmount it, and mount it again';
+  t.true((await crfs('status')).includes(`\nNames are missing: ${what}:\nMOUNTPOINT`));
+  await t.throwsAsync(crfs('trace', place.merged), { message: new RegExp(`crfs: ${place.merged}: ${what}$`) });
+  const says = `${place.merged}: names are missing, since its cache was removed`;
+  t.deepEqual(await findings(), [{ name: 'mount', state: 'bad', says, advice: 'unmount it, and mount it again' }]);
+  await place.unmount();
+  await place.mount(layer);
+  t.is(readFileSync(join(place.merged, 'file'), 'utf8'), 'content');
+  t.false((await crfs('status')).includes('cache was removed'));
 });
 
 mounting('a cache that is trimmed keeps stubs that a mount uses, and counts them', async (t) => {

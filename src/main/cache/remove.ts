@@ -20,7 +20,8 @@ export interface Removed {
 
 /**
  * Removes an image from the cache, and of its layers, with the contents of their files, what no other image needs.
- * `mounted`: the files that mounts need. Throws CRFS_BUSY if podman or a mount needs a layer that is of no other image.
+ * `mounted`: the files that mounts need. Throws CRFS_BUSY if podman or a mount needs a layer that is of no other image, or all
+ * layers: then this may be the image that is used, by whichever of its names.
  */
 export async function removeImage(
   layout: CacheLayout,
@@ -32,11 +33,14 @@ export async function removeImage(
   const going = [...new Set(image.layers.map(({ identity }) => identity))].filter((identity) => !shared.has(identity));
   const references = readReferences(layout);
   const stored = new Set(references.map(({ identity }) => identity));
-  if (going.some((identity) => stored.has(identity))) {
+  const isUsed = (uses: (identity: string) => boolean): boolean =>
+    going.some(uses) || (image.layers.length > 0 && image.layers.every(({ identity }) => uses(identity)));
+  if (isUsed((identity) => stored.has(identity))) {
     throw new CrfsError('CRFS_BUSY', `podman uses ${image.name}, out of a store: remove it with \`podman rmi\` first`);
   }
-  if (going.some((identity) => mounted.has(layout.record(identity)))) {
-    throw new CrfsError('CRFS_BUSY', `${image.name} is mounted: run \`crfs umount\` first`);
+  if (isUsed((identity) => mounted.has(layout.record(identity)))) {
+    const what = going.length > 0 ? `${image.name} is mounted` : `all layers of ${image.name} are mounted`;
+    throw new CrfsError('CRFS_BUSY', `${what}: run \`crfs umount\` first`);
   }
   const before = indexesOf(layout);
   const files = [...filesOfImage(layout, image), ...going.flatMap((identity) => filesOfLayer(layout, identity))];

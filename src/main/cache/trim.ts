@@ -36,8 +36,10 @@ export interface Trimmed {
   readonly freed: number;
   /** Bytes that are left. */
   readonly left: number;
-  /** Bytes among them that mounts need, or may be about to, or that are pinned. */
+  /** Bytes among them that mounts need, or that are pinned. */
   readonly pinned: number;
+  /** Bytes among them that mounts may be about to need: they were used a moment ago. */
+  readonly fresh: number;
 }
 
 /**
@@ -59,12 +61,16 @@ export async function trim(
   const kept = filesToKeep(layout, pinned instanceof Set ? pinned : new Set());
   let left = 0;
   let needed = 0;
+  let justUsed = 0;
   for await (const file of cacheFiles(layout)) {
     left += file.bytes;
     const mounted = pinned && (pinned === 'unknown' || file.used >= fresh);
     const wanted = mounted || kept.has(file.path) || referenced.has(file.path);
     if (ANY_TIME.has(file.kind) || !wanted) removable.push(file);
-    else needed += file.bytes;
+    else {
+      needed += file.bytes;
+      if (pinned !== 'unknown' && !kept.has(file.path) && !referenced.has(file.path)) justUsed += file.bytes;
+    }
   }
   removable.sort((a, b) => a.used - b.used);
   const most = Math.max(limit, needed + limit * CONTENTS_PART);
@@ -77,7 +83,7 @@ export async function trim(
     freed += bytes;
     left -= bytes;
   }
-  return { removed, freed, left, pinned: needed };
+  return { removed, freed, left, pinned: needed - justUsed, fresh: justUsed };
 }
 
 /** Returns whether it has gone. */

@@ -78,8 +78,10 @@ async function trimTo(layout: CacheLayout, limit: number): Promise<Trimmed> {
 }
 
 function describe(trimmed: Trimmed): [object, string] {
-  const { removed, freed, left, pinned } = trimmed;
-  const why = pinned > 0 ? `, ${formatBytes(pinned)} of them for mounts or pinned` : '';
+  const { removed, freed, left, pinned, fresh } = trimmed;
+  const why =
+    (pinned > 0 ? `, ${formatBytes(pinned)} of them for mounts or pinned` : '') +
+    (fresh > 0 ? `, ${formatBytes(fresh)} of them used in the last minute` : '');
   return [trimmed, `Removed ${removed} files of ${formatBytes(freed)}; ${formatBytes(left)} are left${why}.\n`];
 }
 

@@ -5,6 +5,7 @@ import { checkCache, checkDaemon } from '../doctor/cache.js';
 import type { Finding } from '../doctor/check.js';
 import { checkImage } from '../doctor/image.js';
 import { checkDrivers, checkRights } from '../doctor/mounting.js';
+import { checkMounts } from '../doctor/mounts.js';
 import { checkStore } from '../doctor/store.js';
 import { processEnvironment } from '../environment/environment.js';
 import { escapeLine, painterFor, toJson } from '../output/terminal.js';
@@ -47,6 +48,7 @@ async function examine(image: string | undefined): Promise<Finding[]> {
     checkImage(image),
     checkCache(),
     checkDaemon(version),
+    Promise.resolve(checkMounts()),
   ]);
   return found.flat();
 }

@@ -7,7 +7,7 @@ import { linkOf } from '../daemon/processes.js';
 import { type Status, serversOf } from '../daemon/status.js';
 import { CrfsError } from '../errors/error.js';
 import { type DeadMount, deadMounts } from '../mount/dead.js';
-import { type Host, mountsWithoutDaemon } from '../mount/hosts.js';
+import { CACHE_REMOVED, type Host, mountsOfRemovedCache, mountsWithoutDaemon, storesWith } from '../mount/hosts.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
 import { counted, cutTo, foldAt, formatBytes, formatTable } from '../output/text.js';
 import { tellingIfSlow } from '../output/waiting.js';
@@ -69,31 +69,44 @@ function incomplete(name: string, fetched: NonNullable<Status['layers'][number][
   return new CrfsError('CRFS_NOT_FOUND', `${name}: ${describeDownload(fetched)} is here: ${why}`);
 }
 
-/** Mounts that the daemon does not know. */
+/** What the daemon does not know. */
 interface Others {
   readonly withoutDaemon: readonly Host[];
   readonly dead: readonly DeadMount[];
+  /** Stores that nothing was asked of. */
+  readonly unusedStores: readonly Host[];
+  /** Mounts, also ones that it knows, that lack names since their cache was removed. */
+  readonly cacheRemoved: readonly Host[];
 }
 
 function othersThan(status: Status | undefined): Others {
   const known = status === undefined ? [] : serversOf(status);
-  return { withoutDaemon: mountsWithoutDaemon(cacheDirectory(), known), dead: deadMounts() };
+  const cache = cacheDirectory();
+  const withoutDaemon = mountsWithoutDaemon(cache, known);
+  const used = [...known, ...withoutDaemon.map(({ pid }) => pid)];
+  const unusedStores = storesWith(cache).filter(({ pid }) => !used.includes(pid));
+  return { withoutDaemon, dead: deadMounts(), unusedStores, cacheRemoved: mountsOfRemovedCache(cache) };
 }
 
 /** What --json prints: without a daemon, the little that is known. */
 function reportOf(status: Status | undefined, others: Others): object | null {
   if (status !== undefined) return { ...status, ...others };
-  if (others.withoutDaemon.length === 0 && others.dead.length === 0) return null;
+  if (Object.values(others).every(({ length }) => length === 0)) return null;
   return { pid: null, mounts: [], layers: [], ...others };
 }
 
-function renderOthers({ withoutDaemon, dead }: Others): string {
+function renderOthers({ withoutDaemon, dead, unusedStores, cacheRemoved }: Others): string {
   const deadRows = dead.map(({ mountpoint, driver }) => [escapeLine(mountpoint), driver]);
-  const rows = withoutDaemon.map(({ pid, mountpoint }) => [escapeLine(mountpoint), String(pid)]);
   return (
     section('Dead, as what served them was killed: run `crfs umount`, and mount again:', ['DRIVER'], deadRows) +
-    section('Mounted, and without a daemon since theirs ended:', ['PID'], rows)
+    section('Mounted, and without a daemon since theirs ended:', ['PID'], rowsOf(withoutDaemon)) +
+    section('Stores that nothing was asked of yet:', ['PID'], rowsOf(unusedStores)) +
+    section(`Names are missing: ${CACHE_REMOVED}:`, ['PID'], rowsOf(cacheRemoved))
   );
+}
+
+function rowsOf(hosts: readonly Host[]): string[][] {
+  return hosts.map(({ pid, mountpoint }) => [escapeLine(mountpoint), String(pid)]);
 }
 
 function section(title: string, columns: readonly string[], rows: readonly string[][]): string {

@@ -8,8 +8,9 @@ import type { Command } from 'commander';
 import { askStatus, followDaemon } from '../daemon/ask.js';
 import type { Opening, Traced } from '../daemon/tracer.js';
 import { CrfsError } from '../errors/error.js';
-import { mountsWithoutDaemon } from '../mount/hosts.js';
+import { CACHE_REMOVED, mountsOfRemovedCache, mountsWithoutDaemon } from '../mount/hosts.js';
 import { mountpointOf } from '../mount/mountpoint.js';
+import { warn } from '../output/tell.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
 import { tellingIfSlow } from '../output/waiting.js';
 import { cacheDirectory } from '../settings/directories.js';
@@ -53,6 +54,7 @@ export function addTrace(program: Command): void {
         const places = new Set([resolve(merged), mountpointOf(merged)]);
         const trace = await follow(merged, places, interrupt.signal);
         const more = (await isUnseen(places)) ? UNSEEN : '';
+        if (isOfRemovedCache(places)) warn(`${merged}: ${CACHE_REMOVED}`);
         await print(trace, json ? toJson : render, `tracing ${escapeLine(merged)}: ^C ends it\n${more}`);
       } catch (error) {
         if (!interrupt.signal.aborted) throw cutOff(merged, error);
@@ -71,6 +73,7 @@ async function follow(
     if (typeof trace === 'object') return trace;
   }
   statSync(merged); // throws if there is nothing, or if what served it has ended
+  if (isOfRemovedCache(places)) throw new CrfsError('CRFS_NOT_FOUND', `${merged}: ${CACHE_REMOVED}`);
   if (mountsWithoutDaemon(cacheDirectory()).some(({ mountpoint }) => places.has(mountpoint))) {
     throw new CrfsError(
       'CRFS_NOT_FOUND',
@@ -78,6 +81,11 @@ async function follow(
     );
   }
   throw new CrfsError('CRFS_NOT_FOUND', `${merged} is no mount of a layer: \`crfs status\` lists those that there are`);
+}
+
+/** Whether names are missing in it. */
+function isOfRemovedCache(places: ReadonlySet<string>): boolean {
+  return mountsOfRemovedCache(cacheDirectory()).some(({ mountpoint }) => places.has(mountpoint));
 }
 
 /** Whether the kernel opens by itself what is in the cache. */

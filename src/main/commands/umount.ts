@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { Command } from 'commander';
+import { readReferences } from '../cache/references.js';
+import { CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
 import { allMounts } from '../mount/hosts.js';
 import { type Unmounted, unmountLayers } from '../mount/umount.js';
-import { tellError } from '../output/tell.js';
+import { note, tellError, warn } from '../output/tell.js';
 import { escapeName, toJson } from '../output/terminal.js';
 import { tellingIfSlow } from '../output/waiting.js';
 import { cacheDirectory } from '../settings/directories.js';
@@ -12,6 +14,7 @@ import { cacheDirectory } from '../settings/directories.js';
 const HELP = `
 A mount that was made in another mount namespace of yours, by \`podman unshare\`
 or \`unshare -m\`, is found there. Of several, one that stays keeps no other.
+--all leaves stores, since podman has images there, and tells which.
 
 Examples:
   crfs umount merged
@@ -44,21 +47,34 @@ async function umount(named: readonly string[], { all = false, lazy = false, jso
   }
   const unmounted: Unmounted[] = [];
   const failures: CrfsError[] = [];
-  for (const merged of all ? await allMounts(cacheDirectory()) : named) {
+  const { paths, left } = all ? await allMounts(cacheDirectory()) : { paths: named, left: [] };
+  for (const merged of paths) {
     try {
       const one = await tellingIfSlow(`unmounting ${merged}`, unmountLayers(merged, lazy));
       unmounted.push(one);
       if (!json) process.stdout.write(`${render(one)}\n`);
+      if (one.kind === 'store') warnOfImages(one.mountpoint);
     } catch (error) {
       if (!(error instanceof CrfsError)) throw error;
       if (!all || error.code !== 'CRFS_NOT_FOUND') failures.push(error); // else it has just gone by itself
     }
   }
   if (json) process.stdout.write(`${toJson(unmounted.map(({ mountpoint, isLeft }) => ({ mountpoint, isLeft })))}\n`);
-  else if (all && unmounted.length + failures.length === 0) process.stdout.write('Nothing is mounted.\n');
+  else if (all && unmounted.length + failures.length + left.length === 0) process.stdout.write('Nothing is mounted.\n');
+  for (const { mountpoint, why } of left) {
+    note(`${mountpoint} ${why}, and stays: \`crfs umount ${mountpoint}\` takes it away`);
+  }
   const last = failures.pop();
   for (const { code, message } of failures) tellError(message, code);
   if (last !== undefined) throw last;
+}
+
+/** What podman has from a store is not there without it. */
+function warnOfImages(directory: string): void {
+  const used = new Set(readReferences(new CacheLayout(cacheDirectory())).map(({ identity }) => identity)).size;
+  if (used === 0) return;
+  const again = `its images start again when \`crfs store ${directory}\` is there`;
+  warn(`podman has ${used === 1 ? '1 layer' : `${used} layers`} from it: ${again}`);
 }
 
 function render({ mountpoint, namespaceOf, isLeft }: Unmounted): string {

@@ -2,17 +2,13 @@
 
 /** Where servers of layers have mounted: crfs-lower is in a mount namespace of its own, and not in that of its mount. */
 
-import { readFileSync } from 'node:fs';
 import { mountsOf } from '../daemon/mountinfo.js';
 import { linkOf, look } from '../daemon/processes.js';
-import { argumentsOf, processes } from './processes.js';
-
-const VARIABLE = 'CRFS_MOUNT_NAMESPACE=';
+import { argumentsOf, environmentOf, processes } from './processes.js';
 
 /** The mount namespace in which a server has mounted, as readlink tells of /proc/PID/ns/mnt. */
 export function namespaceOf(pid: number): string | undefined {
-  const environment = look(() => readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')) ?? [];
-  return environment.find((one) => one.startsWith(VARIABLE))?.slice(VARIABLE.length) ?? linkOf(pid, 'ns/mnt');
+  return environmentOf(pid)['CRFS_MOUNT_NAMESPACE'] ?? linkOf(pid, 'ns/mnt');
 }
 
 /** A process in a mount namespace. */

@@ -5,12 +5,15 @@ import { askStatus } from '../daemon/ask.js';
 import { mountsOf } from '../daemon/mountinfo.js';
 import { look } from '../daemon/processes.js';
 import { serversOf } from '../daemon/status.js';
+import { cacheDirectoryOf } from '../settings/directories.js';
 import { deadMounts } from './dead.js';
 import { isServer } from './driver.js';
 import { hasMount } from './entrance.js';
-import { argumentsOf, openFilesOf, processes } from './processes.js';
+import { HOST } from './host.js';
+import { LOWER } from './lower.js';
+import { argumentsOf, environmentOf, openFilesOf, processes } from './processes.js';
 
-/** A process that serves a mount of layers. */
+/** A process that serves a mount of layers, or a store. */
 export interface Host {
   readonly pid: number;
   readonly mountpoint: string;
@@ -40,28 +43,66 @@ export function mountsByStubs(cache: string): Host[] {
   return hostsWith((path) => path.startsWith(`${cache}/`) && /\/stubs\/[^/]+\/tree$/.test(path));
 }
 
+/** Those whose stubs were removed by other means than `crfs cache`: names that nobody has looked up yet are missing there. */
+export function mountsOfRemovedCache(cache: string): Host[] {
+  return hostsWith((path) => path.startsWith(`${cache}/`) && /\/stubs\/[^/]+\/tree \(deleted\)$/.test(path));
+}
+
+/** What is told of these. */
+export const CACHE_REMOVED = 'its cache was removed: unmount it, and mount it again';
+
+/** Whether a process serves a store, or has made one and stays in the foreground. */
+export function isStore(pid: number): boolean {
+  return argumentsOf(pid).includes('--store');
+}
+
+/** This user's stores with a cache directory, in whatever namespace, also those that nothing was asked of yet. */
+export function storesWith(cache: string): Host[] {
+  const servers = processes().filter(({ pid, name }) => name === LOWER && isOurs(pid) && isStore(pid) && hasMount(pid));
+  const hosts = servers.filter(({ pid }) => cacheDirectoryOf(environmentOf(pid)) === cache).map(hostOf);
+  return hosts.filter(({ mountpoint }, n) => !hosts.slice(n + 1).some((other) => other.mountpoint === mountpoint));
+}
+
 /** Those whose server has such a file open. */
 function hostsWith(isOne: (path: string) => boolean): Host[] {
   return processes()
     .filter(({ pid, name }) => isServer(name) && isOurs(pid) && openFilesOf(pid).some(isOne) && hasMount(pid))
-    .map(({ pid }) => ({ pid, mountpoint: argumentsOf(pid).at(-1) ?? '' }));
+    .map(hostOf);
+}
+
+function hostOf({ pid }: { readonly pid: number }): Host {
+  return { pid, mountpoint: argumentsOf(pid).at(-1) ?? '' };
+}
+
+/** What `crfs umount --all` is about. */
+export interface AllMounts {
+  /** The absolute paths of those that it takes away; the last one that was mounted here comes first. */
+  readonly paths: readonly string[];
+  /** What it leaves, and why. */
+  readonly left: readonly { readonly mountpoint: string; readonly why: string }[];
 }
 
 /**
- * The absolute paths of all mounts of layers that use a cache directory, in whatever namespace, and of those by the kernel's
- * overlay whose server was killed; the last one that was mounted here comes first. Stores are not among them: podman has images
- * there. Throws CRFS_UNREACHABLE.
+ * All mounts of layers that use a cache directory, in whatever namespace, and those by the kernel's overlay and stores whose
+ * server was killed. Left are stores that are served, since podman has images there, and dead mounts by fuse-overlayfs, which
+ * can be podman's. Throws CRFS_UNREACHABLE.
  */
-export async function allMounts(cache: string): Promise<string[]> {
+export async function allMounts(cache: string): Promise<AllMounts> {
   const status = await askStatus();
   const known = status?.mounts ?? [];
   const unknown = mountsWithoutDaemon(cache, status && serversOf(status));
-  const waiting = unknown.filter(({ pid }) => !argumentsOf(pid).includes('--store'));
+  const waiting = unknown.filter(({ pid }) => !isStore(pid));
   const here = mountsOf();
-  const dead = deadMounts().filter(({ driver }) => driver === 'overlay');
-  const paths = [...known, ...waiting, ...dead]
+  const dead = deadMounts();
+  const paths = [...known, ...waiting, ...dead.filter(({ driver }) => driver !== HOST)]
     .map(({ mountpoint }) => mountpoint)
     .filter((path) => path.startsWith('/'));
   const place = (path: string): number => here.findLastIndex((mount) => mount.path === path);
-  return paths.sort((a, b) => place(b) - place(a));
+  const left = [
+    ...storesWith(cache).map(({ mountpoint }) => ({ mountpoint, why: 'is a store' })),
+    ...dead
+      .filter(({ driver }) => driver === HOST)
+      .map(({ mountpoint }) => ({ mountpoint, why: `is dead, and by ${HOST}, which others use, too` })),
+  ];
+  return { paths: paths.sort((a, b) => place(b) - place(a)), left };
 }

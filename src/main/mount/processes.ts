@@ -31,6 +31,17 @@ export function argumentsOf(pid: number): string[] {
   return look(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1)) ?? [];
 }
 
+/** The environment that a process was started with. */
+export function environmentOf(pid: number): Record<string, string> {
+  const all = look(() => readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')) ?? [];
+  return Object.fromEntries(
+    all.flatMap((one) => {
+      const end = one.indexOf('=');
+      return end > 0 ? [[one.slice(0, end), one.slice(end + 1)]] : [];
+    }),
+  );
+}
+
 /** The processes that work in a directory, or have something in it open, mapped or running. */
 export function usersOf(directory: string): Process[] {
   const within = (path = ''): boolean => path === directory || path.startsWith(`${directory}/`);

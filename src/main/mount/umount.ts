@@ -17,6 +17,8 @@ const MOST_NAMED = 5;
 export interface Unmounted {
   /** Its absolute path. */
   readonly mountpoint: string;
+  /** What it was. */
+  readonly kind: Kind;
   /** The process that served it, if it was in another mount namespace than ours. */
   readonly namespaceOf: number | undefined;
   /** Nobody serves it any more, but it could not be taken out of that namespace: whoever reads in it there gets ENOTCONN. */
@@ -32,24 +34,25 @@ export async function unmountLayers(merged: string, lazy: boolean): Promise<Unmo
   if (merged === '') throw new CrfsError('CRFS_USAGE', 'no mountpoint is named');
   const mountpoint = mountpointOf(merged);
   const mount = mountedAt(mountpoint);
-  const driver = mount && driverOf(mount);
-  if (driver !== undefined) {
-    await umount(mountpoint, driver, lazy);
-    return { mountpoint, namespaceOf: undefined, isLeft: false };
+  const kind = mount && driverOf(mount);
+  if (kind !== undefined) {
+    await umount(mountpoint, kind, lazy);
+    return { mountpoint, kind, namespaceOf: undefined, isLeft: false };
   }
   const elsewhere = await serverElsewhere(mountpoint);
   if (elsewhere === undefined) {
     const what = mount === undefined ? 'nothing is mounted there' : `what is mounted there is ${mount.type}`;
     throw new CrfsError('CRFS_NOT_FOUND', `${JSON.stringify(mountpoint)} is no mount of layers: ${what}`);
   }
-  const { pid, driver: by } = elsewhere;
+  const { pid } = elsewhere;
+  const gone = { mountpoint, kind: elsewhere.kind, namespaceOf: pid };
   try {
-    await run([...enter(elsewhere.entrance), ...umountCommand(mountpoint, by, lazy)]);
-    return { mountpoint, namespaceOf: pid, isLeft: false };
+    await run([...enter(elsewhere.entrance), ...umountCommand(mountpoint, elsewhere.kind, lazy)]);
+    return { ...gone, isLeft: false };
   } catch (error) {
     // a namespace that cannot be entered from here
     if (!lazy || !(await endMount(pid))) throw staysElsewhere(mountpoint, elsewhere, error as Error);
-    return { mountpoint, namespaceOf: pid, isLeft: by === 'overlay' }; // fuse-overlayfs takes its own mount away
+    return { ...gone, isLeft: elsewhere.kind !== HOST }; // fuse-overlayfs takes its own mount away
   }
 }
 

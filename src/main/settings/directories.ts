@@ -25,13 +25,18 @@ export function stateDirectory(): string {
  * looks there too. Throws CRFS_DENIED where it could be anybody else's.
  */
 export function cacheDirectory(): string {
-  return privateDirectory(userDirectory('XDG_CACHE_HOME', '.cache'));
+  return privateDirectory(cacheDirectoryOf(process.env));
+}
+
+/** The cache directory of a process of this user with such an environment. Not made here. */
+export function cacheDirectoryOf(env: NodeJS.ProcessEnv): string {
+  return userDirectory('XDG_CACHE_HOME', '.cache', env);
 }
 
 /** By the XDG Base Directory Specification: what is not an absolute path counts as not set. */
-function userDirectory(variable: string, fallback: string): string {
-  const base = process.env[variable];
-  return join(base && isAbsolute(base) ? base : join(homedir(), fallback), NAME);
+function userDirectory(variable: string, fallback: string, env: NodeJS.ProcessEnv = process.env): string {
+  const base = env[variable];
+  return join(base && isAbsolute(base) ? base : join(env['HOME'] || homedir(), fallback), NAME);
 }
 
 /** The directory, made if missing. Throws CRFS_DENIED if it could be anybody else's. */

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Whether mounts that there are show all that they should. */
+
+import { mountsOfRemovedCache } from '../mount/hosts.js';
+import { cacheDirectory } from '../settings/directories.js';
+import { bad, type Finding } from './check.js';
+
+export function checkMounts(): Finding[] {
+  return mountsOfRemovedCache(cacheDirectory()).map(({ mountpoint }) =>
+    bad('mount', `${mountpoint}: names are missing, since its cache was removed`, 'unmount it, and mount it again'),
+  );
+}
