@@ -19,8 +19,10 @@ import { parseConfig } from '../../src/main/registry/config.js';
 import { argumentsOf, imageEnvironment, imageVolumes, type RunRequest } from '../../src/main/run/request.js';
 import { userOf } from '../../src/main/run/user.js';
 import { makeWithin } from '../../src/main/run/within.js';
+import { pushTars } from '../tools/image.js';
 import { type Machine, mountingTest, top, whyNoMounts } from '../tools/machine.js';
-import { asUser, imageOfPrograms, inNamespace, podmanMachine, whyNoPodman } from '../tools/podman.js';
+import { asUser, imageOfPrograms, inNamespace, podmanMachine, tarOfPrograms, whyNoPodman } from '../tools/podman.js';
+import { startRegistry } from '../tools/registry.js';
 import { invoke } from './setting.js';
 
 const test = mountingTest(whyNoMounts() ?? whyNoPodman());
@@ -73,6 +75,29 @@ test('an ordinary user runs a container as its image says, and as options say', 
   t.is(await asUser(machine, `image=${image}\n${ORDINARY}`), SAID);
   t.deepEqual(left(machine), []);
 });
+
+/** Runs commands: what they say on both of their outputs. */
+function sh(commands: string): string[] {
+  return ['sh', '-ec', `exec 2>&1; ${commands}`];
+}
+
+for (const before of ['crfs prefetch $image', 'crfs run $image']) {
+  test(`a container runs without its registry, after \`${before}\``, async (t) => {
+    const machine = podmanMachine(t);
+    machine.env['CRFS_BACKGROUND'] = 'off';
+    const registry = await startRegistry();
+    t.teardown(() => registry.stop());
+    const name = `${registry.host}/img:1`;
+    const tar = await tarOfPrograms(machine, ['/bin/sh', '/bin/id']);
+    await pushTars([tar], name, { ...CONFIG, Cmd: ['echo "$GREETING as $(id -u)"'] });
+    await inNamespace(machine, `image=${name}; export image`, sh(before));
+    await machine.crfs('stop');
+    await registry.stop();
+    const said = await inNamespace(machine, `image=${name}; export image`, sh('crfs run $image'));
+    t.regex(said, /^crfs: [^\n]*: taken as it was seen last, docker:\S+@sha256:\S+\nhello as 1000\n$/);
+    t.regex(await inNamespace(machine, 'true', sh('crfs run 127.0.0.1:1/other:1 || true')), /^crfs: [^\n]*\n$/);
+  });
+}
 
 /** A container that ends with 7 at SIGTERM, told so; one whose `crfs run` is killed lives on, and is tidied up after. */
 const SIGNALLED = `

@@ -15,6 +15,7 @@ import { readRecord } from './records.js';
 const noteSchema = v.object({
   name: v.string(),
   resolved: v.string(),
+  config: v.optional(v.nullable(v.string()), null),
   layers: v.array(
     v.object({
       identity: v.string(),
@@ -30,6 +31,8 @@ export interface ImageNote {
   readonly name: string;
   /** By digest: leads to the very same layers. */
   readonly resolved: string;
+  /** The digest of its config, which may be kept beside its manifest; null: it has none. */
+  readonly config: string | null;
   /** The base first. */
   readonly layers: readonly {
     /** Which bytes its blob has: what the cache calls it by. */
@@ -99,11 +102,12 @@ export function filesOfLayer(layout: CacheLayout, identity: string): string[] {
   return [layout.record(identity), blob, blocksOf(blob), toc, blocksOf(toc), ...index];
 }
 
-/** The files that say what an image is: enough to mount it without its registry, if its layers are there. */
-export function filesOfImage(layout: CacheLayout, { name, resolved }: ImageNote): string[] {
+/** The files that say what an image is: enough to mount it, and to run it if its config was kept, without its registry, if its layers are there. */
+export function filesOfImage(layout: CacheLayout, { name, resolved, config }: ImageNote): string[] {
   const note = layout.image(name);
   const digest = resolved.slice(resolved.indexOf('@') + 1);
-  return [note, `${note}${PIN}`, layout.manifest(name), layout.manifest(digest)];
+  const digests = config === null ? [digest] : [digest, config];
+  return [note, `${note}${PIN}`, layout.manifest(name), ...digests.map((one) => layout.manifest(one))];
 }
 
 /** The files that stay for images: of those that are pinned all, and what is known of those of which `mounted` has a layer. */

@@ -2,7 +2,6 @@
 
 import type { Command } from 'commander';
 import { Interruption } from '../errors/interrupted.js';
-import { findImage } from '../inspect/image.js';
 import { Workspace } from '../inspect/workspace.js';
 import { tellingIfSlow } from '../output/waiting.js';
 import { type ImageConfig, parseConfig } from '../registry/config.js';
@@ -12,6 +11,7 @@ import { makeRunDirectory } from '../run/directory.js';
 import { mounterFor } from '../run/mounter.js';
 import { argumentsOf, imageVolumes, type RunRequest } from '../run/request.js';
 import { canonicalIn } from './canonical.js';
+import { imageConfig, keepImageConfig } from './image-config.js';
 import { refuseWithoutEffect } from './no-effect.js';
 import { addRegistryOptions, environmentFor, type RegistryGiven } from './registry-options.js';
 import { collect, configurationHelp, platformOption } from './view-options.js';
@@ -67,7 +67,8 @@ export function addRun(program: Command): void {
 async function runImage(written: string, words: readonly string[], given: Given, command: Command): Promise<void> {
   refuseWithoutEffect(command, written);
   const environment = environmentFor(given);
-  const { configuration, config } = await tellingIfSlow(`looking for ${written}`, lookUp(written, given, environment));
+  const { configuration, bytes } = await tellingIfSlow(`looking for ${written}`, lookUp(written, given, environment));
+  const config = parseConfig(bytes ?? Buffer.from('{}'), written); // of what is no image, nothing is known
   const request = requestOf(written, config, words, given);
   argumentsOf(request); // what is wrong with it is told before anything is mounted
   imageVolumes(request);
@@ -78,23 +79,23 @@ async function runImage(written: string, words: readonly string[], given: Given,
   try {
     const mounting = mounter.mount(directory, { configuration, environment, signal });
     await tellingIfSlow(`mounting ${written}`, mounting);
+    keepImageConfig(configuration, bytes);
     process.exitCode = await attend(engine.command(request, directory), engine, directory);
   } finally {
     await mounter.remove(directory);
   }
 }
 
-/** What to mount, and how its image wants to be run; of what is no image, nothing is known. */
+/** What to mount, and its image's config. */
 async function lookUp(
   written: string,
   { platform }: Given,
   environment: ReturnType<typeof environmentFor>,
-): Promise<{ readonly configuration: string; readonly config: ImageConfig }> {
+): Promise<{ readonly configuration: string; readonly bytes: Buffer | undefined }> {
   const workspace = new Workspace(environment);
   try {
     const configuration = await canonicalIn(workspace, written, platform);
-    const bytes = await (await findImage(configuration, workspace, undefined)).config();
-    return { configuration, config: parseConfig(bytes ?? Buffer.from('{}'), written) };
+    return { configuration, bytes: await imageConfig(configuration, workspace) };
   } finally {
     await workspace.close();
   }

@@ -45,7 +45,10 @@ export async function prefetch(
     for (const one of opening) if (one.status === 'rejected') throw one.reason;
     const timer = setInterval(() => tell({ layers: used.map(progressOf) }), TELL_EVERY_MS);
     try {
-      await Promise.all(used.map(({ number }) => layers.supply.complete(number, signal)));
+      await Promise.all([
+        resolver.keepConfig(resolved.text, lease),
+        ...used.map(({ number }) => layers.supply.complete(number, signal)),
+      ]);
     } finally {
       clearInterval(timer);
     }

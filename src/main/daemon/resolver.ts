@@ -108,7 +108,7 @@ export class Resolver {
       this.#opened(name, { kind: 'image', name }, accepted, async (image, options) => {
         const opened = await openStoredImage((image as { name: string }).name, client, options);
         const layers = opened.layers.map(({ remote }) => remote);
-        if (!accepted && layers.length > 0) this.#note(name, { resolved: opened.resolved, layers });
+        if (!accepted && layers.length > 0) this.#note(name, { ...opened, layers });
         return opened;
       }),
     );
@@ -133,13 +133,22 @@ export class Resolver {
     };
   }
 
+  /** Keeps how an image wants to be run, for who runs it without its registry; `resolved` as in `Resolved`. Throws as resolve does. */
+  async keepConfig(resolved: string, lease: ClientLease): Promise<void> {
+    const place = placeOf(resolved);
+    if (place.kind !== 'image') return;
+    const { keepConfig } = await import('./stored-image.js');
+    await keepConfig(place.name, await lease.client(), { store: this.#manifests, trusted: true });
+  }
+
   /** For whoever asks what the cache holds; nothing that is served depends on it. */
-  #note(text: string, { resolved, layers }: RemoteImage): void {
+  #note(text: string, { resolved, config, layers }: RemoteImage): void {
     const listed = layers.map(({ identity, digest = null, size = null }) => ({ identity, digest, size }));
     try {
       noteImage(this.#layout, {
         name: shownConfiguration(text),
         resolved: shownConfiguration(resolved),
+        config,
         layers: listed,
       });
     } catch (error) {

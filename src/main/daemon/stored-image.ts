@@ -24,6 +24,8 @@ export interface StoredImage {
   readonly resolved: string;
   /** Digests of what has to be kept as manifests to open it without its registry. */
   readonly manifests: readonly string[];
+  /** The digest of its config. */
+  readonly config: string;
   /** Those whose TOC the manifest names; others are none for a store, which is told so without a look at their blobs. */
   readonly layers: readonly StoredLayer[];
   /** Of blobs and TOCs of all layers. */
@@ -48,7 +50,13 @@ export async function openStoredImage(
       : [{ named, diffId, remote }];
   });
   const digests = new Set(image.layers.flatMap(({ digest, tocDigest }) => [digest, tocDigest ?? digest]));
-  return { resolved, manifests: [manifest.digest, manifest.config.digest], layers, digests };
+  const config = manifest.config.digest;
+  return { resolved, manifests: [manifest.digest, config], config, layers, digests };
+}
+
+/** Keeps the config of an image beside its manifest. Throws what finding the image, and reading its config, throws. */
+export async function keepConfig(name: string, client: RegistryClient, options: ManifestOptions): Promise<void> {
+  await configOf(client, await resolveImage(client, name, options), options);
 }
 
 /** The config of an image, kept beside its manifest. */

@@ -34,6 +34,8 @@ export interface RemoteLayer extends LayerSource {
 export interface RemoteImage {
   /** The configuration that leads to the very same layers again. */
   readonly resolved: string;
+  /** The digest of the image's config; null: it is no image. */
+  readonly config: string | null;
   /** The base layer first, as manifests list them. */
   readonly layers: readonly RemoteLayer[];
 }
@@ -50,10 +52,10 @@ export async function openRemote(
     const { name } = source; // without credentials
     const identity = `url ${name} ${source.size} ${source.validator ?? randomUUID()}`;
     const layer = { name, identity, origin: name, open: async () => source, openToc: async () => undefined };
-    return { resolved: place.url, layers: [layer] };
+    return { resolved: place.url, config: null, layers: [layer] };
   }
   const image = await resolveImage(client, place.name, options);
-  return { resolved: image.resolved, layers: layersOf(image) };
+  return { resolved: image.resolved, config: image.manifest.config.digest, layers: layersOf(image) };
 }
 
 /** The layers of an image, to be opened. */
