@@ -4,11 +4,13 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { DeadMount } from '../../src/main/mount/dead.js';
 import { DRIVERS, type Driver, isServer } from '../../src/main/mount/driver.js';
+import { HOST } from '../../src/main/mount/host.js';
+import { LOWER } from '../../src/main/mount/lower.js';
 import { argumentsOf, processes } from '../../src/main/mount/processes.js';
 import { gone } from '../faults/world.js';
 import { crfs, LET_GO, type Machine, mountingTest, until } from '../tools/machine.js';
@@ -51,6 +53,15 @@ function hostOf(merged: string): number {
   return host.pid;
 }
 
+/** What serves a mount of the other kind, at a place of the same name. */
+async function another(t: ExecutionContext, machine: Machine, driver: Driver): Promise<void> {
+  const script = join(machine.root, driver === HOST ? LOWER : HOST);
+  writeFileSync(script, '#!/bin/sh\necho\nread -r line\n', { mode: 0o755 });
+  const server = spawn(script, ['merged'], { stdio: ['pipe', 'pipe', 'ignore'] });
+  t.teardown(() => server.kill());
+  await once(server.stdout, 'data');
+}
+
 for (const driver of DRIVERS) {
   test(`a busy mount stays, and tells who uses it; --lazy takes it away, by ${driver}`, async (t) => {
     const { machine, merged } = await mounted(t, driver);
@@ -86,6 +97,7 @@ for (const driver of DRIVERS) {
     t.is(await told('mount', layer, 'merged'), `crfs: "${merged}" is mounted already: run \`crfs umount\` first\n`);
     t.throws(() => readFileSync(join(merged, 'usr/share/text')), { code: 'ENOTCONN' });
     await machine.crfs('stop'); // whatever a daemon would know of it
+    await another(t, machine, driver);
     const { dead } = JSON.parse(await machine.crfs('status', '--json')) as { dead: DeadMount[] };
     t.deepEqual(
       dead.filter(({ mountpoint }) => mountpoint === merged),

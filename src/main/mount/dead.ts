@@ -4,7 +4,7 @@
 
 import { basename } from 'node:path';
 import { mountedAt, mountsOf } from '../daemon/mountinfo.js';
-import { driverOf, isServer, type Kind } from './driver.js';
+import { driverOf, isServer, type Kind, serves } from './driver.js';
 import { mountpointOf } from './mountpoint.js';
 import { argumentsOf, processes } from './processes.js';
 
@@ -22,10 +22,12 @@ export function deadMounts(): DeadMount[] {
     return driver === undefined ? [] : [{ mountpoint, driver }];
   });
   if (mounts.length === 0) return [];
-  const served = processes()
+  const servers = processes()
     .filter(({ name }) => isServer(name))
-    .map(({ pid }) => argumentsOf(pid).at(-1) ?? '');
-  return mounts.filter(({ mountpoint }) => !served.some((path) => isAt(path, mountpoint)));
+    .map(({ pid, name }) => ({ name, path: argumentsOf(pid).at(-1) ?? '' }));
+  return mounts.filter(
+    ({ mountpoint, driver }) => !servers.some(({ name, path }) => serves(name, driver) && isAt(path, mountpoint)),
+  );
 }
 
 /** Whether what was mounted at `path`, as its server was told, can be at a mountpoint. */

@@ -25,6 +25,11 @@ export function driverAt(mountpoint: string): Kind | undefined {
   return mount && driverOf(mount);
 }
 
+/** Whether a process of this name serves mounts of a kind. */
+export function serves(name: string, kind: Kind): boolean {
+  return name === (kind === HOST ? HOST : LOWER);
+}
+
 /** Whether a process of this name serves a mount of layers. */
 export function isServer(name: string): boolean {
   return name === HOST || name === LOWER;
