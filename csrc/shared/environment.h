@@ -31,9 +31,11 @@ static const char *const crfs_environment_names[] = {
     "CRFS_CERT_DIR",
     "CRFS_POLICY",
     "CRFS_INSECURE_POLICY",
-    /* of the mount, for `crfs status`: by which driver, and why; and the mount namespace that it is in */
+    /* of the mount, for `crfs status`: by which driver, and why; the mount namespace that it is in; and what it is of,
+     * since a later daemon is asked for that by its digest */
     "CRFS_MOUNT_DRIVER",
     "CRFS_MOUNT_NAMESPACE",
+    "CRFS_MOUNT_CONFIGURATION",
     /* for credential helpers: to be found, and to find what they keep */
     "PATH",
     "DBUS_SESSION_BUS_ADDRESS",

@@ -85,6 +85,27 @@ for (const driver of DRIVERS) {
   });
 }
 
+for (const driver of DRIVERS) {
+  test(`a later daemon tells of a mount what it was told to mount, and since when it is there, by ${driver}`, async (t) => {
+    const machine = makeMachine(t);
+    const tar = join(machine.directory('tars'), 'image.tar');
+    writeTar(tar, [{ name: 'noise', content: noise(50_000) }]);
+    const { name } = await imageOf(t, [tar]);
+    const merged = machine.directory('merged');
+    t.teardown(() => run('umount', ['-q', merged]).catch(() => undefined));
+    t.is((await invoke(machine, ['mount', name, 'merged', '--driver', driver])).code, 0);
+    const before = (await machine.status())?.mounts;
+    await machine.crfs('stop');
+    readFileSync(join(merged, 'noise'));
+    const { started, mounts } = (await machine.status()) as Status;
+    const [mount] = mounts;
+    t.deepEqual(mount?.configurations, [`docker://${name}`]);
+    t.deepEqual(mount?.configurations, before?.[0]?.configurations);
+    t.true(new Date(mount?.since ?? '') < new Date(started), `${mount?.since} ${started}`);
+    t.regex(await machine.crfs('status'), new RegExp(`^${merged}\n  docker://${name}\n`, 'm'));
+  });
+}
+
 test('status --wait says of a layer that is not downloaded as a whole', async (t) => {
   const machine = makeMachine(t, { CRFS_BACKGROUND: 'off' });
   const tar = join(machine.directory('tars'), 'image.tar');

@@ -16,11 +16,13 @@ test('a mount tells where it is and what its environment says, with absolute pat
     'XDG_CONFIG_HOME=relative',
     'CRFS_MOUNT_DRIVER=overlay',
     'CRFS_MOUNT_NAMESPACE=mnt:[1]',
+    'CRFS_MOUNT_CONFIGURATION=docker://host/name:tag',
   );
   t.deepEqual(parseIntroduction(text), {
     mountpoint: '/merged',
     driver: 'overlay',
     mountNamespace: 'mnt:[1]',
+    configuration: 'docker://host/name:tag',
     env: {
       HOME: '/home/me',
       REGISTRY_AUTH_FILE: '/auth.json',
@@ -32,7 +34,7 @@ test('a mount tells where it is and what its environment says, with absolute pat
 });
 
 test('what is no variable of a mount is left out', (t) => {
-  const unsaid = { driver: undefined, mountNamespace: undefined };
+  const unsaid = { driver: undefined, mountNamespace: undefined, configuration: undefined };
   const nonsense = tell('/m', '/', 'LD_PRELOAD=/x', 'HOME', '=', '', '__proto__=x', 'HOME =/x', 'PATH=/bin');
   t.deepEqual(parseIntroduction(nonsense), { mountpoint: '/m', ...unsaid, env: { PATH: '/bin' } });
   t.deepEqual(parseIntroduction(''), { mountpoint: '?', ...unsaid, env: {} });

@@ -8,7 +8,7 @@ import type { Remote } from '../fetch/layer-blob.js';
 import type { Supply } from '../fetch/supply.js';
 import { shownConfiguration } from '../sources/configuration.js';
 import type { OpenLayer } from './open-layers.js';
-import { linkOf } from './processes.js';
+import { linkOf, startOf } from './processes.js';
 import type { Session } from './session.js';
 import type { Status } from './status.js';
 
@@ -17,7 +17,7 @@ const HOST = 'fuse-overlayfs';
 type LayerStatus = Status['layers'][number];
 
 export function describeMount(session: Session): Status['mounts'][number] {
-  const { mountpoint, pid, since, asked, layers, ring } = session;
+  const { mountpoint, pid, since, configuration, asked, layers, ring } = session;
   const [driver, why] = /^(\S+?)(?:: (.*))?$/s.exec(session.driver ?? HOST)?.slice(1) ?? [];
   return {
     mountpoint,
@@ -25,8 +25,8 @@ export function describeMount(session: Session): Status['mounts'][number] {
     driver: driver === 'overlay' ? 'overlay' : HOST,
     why: why ?? null,
     mountNamespace: session.mountNamespace ?? linkOf(pid, 'ns/mnt') ?? null,
-    since: since.toISOString(),
-    configurations: asked.map(shownConfiguration),
+    since: (startOf(pid) ?? since).toISOString(),
+    configurations: (configuration === undefined ? asked : [configuration]).map(shownConfiguration),
     layers: layers.map((layer) => layer.number),
     ring,
     wholeFiles: ring?.lazy === addon.layout.constants.lazyImpossible ? errorName(ring.lazyError) : null,

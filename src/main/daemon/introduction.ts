@@ -11,6 +11,8 @@ export interface Introduction {
   readonly driver: string | undefined;
   /** The mount namespace that it is in, `mnt:[…]`; undefined: that of the process. */
   readonly mountNamespace: string | undefined;
+  /** What it was told to mount; undefined: the front end was used by itself. */
+  readonly configuration: string | undefined;
   /** The mount's own environment, as far as the daemon goes by it. Paths are absolute. */
   readonly env: Readonly<Record<string, string>>;
 }
@@ -34,6 +36,11 @@ export function parseIntroduction(text: string): Introduction {
     const [, name = '', value = ''] = /^(\w+)=(.*)$/s.exec(part) ?? [];
     if (NAMES.has(name)) env[name] = PATHS.has(name) && value !== '' ? resolve(directory, value) : value;
   }
-  const { CRFS_MOUNT_DRIVER: driver, CRFS_MOUNT_NAMESPACE: mountNamespace, ...rest } = env;
-  return { mountpoint: place.startsWith('/') ? resolve(place) : '?', driver, mountNamespace, env: rest };
+  const {
+    CRFS_MOUNT_DRIVER: driver,
+    CRFS_MOUNT_NAMESPACE: mountNamespace,
+    CRFS_MOUNT_CONFIGURATION: configuration,
+    ...rest
+  } = env;
+  return { mountpoint: place.startsWith('/') ? resolve(place) : '?', driver, mountNamespace, configuration, env: rest };
 }

@@ -58,6 +58,8 @@ export class Session {
   /** As the mount told of itself: introduction.ts. */
   driver: string | undefined;
   mountNamespace: string | undefined;
+  configuration: string | undefined;
+  /** When this daemon first heard of it. */
   readonly since = new Date();
   /** Resolves when the mount has gone and all that it held is released. */
   readonly ended: Promise<void>;
@@ -191,10 +193,11 @@ export class Session {
     }
     if (this.#ring !== undefined || files[0] === undefined) throw new CrfsError('CRFS_USAGE', 'a mount has one ring');
     this.#ring = addon.ringAttach(files[0].fd);
-    const { mountpoint, driver, mountNamespace, env } = parseIntroduction(text);
+    const { mountpoint, driver, mountNamespace, configuration, env } = parseIntroduction(text);
     this.mountpoint = mountpoint;
     this.driver = driver;
     this.mountNamespace = mountNamespace;
+    this.configuration = configuration;
     this.#lease = this.#context.clients.lease(env);
     this.#staging = this.#context.layout.staging(this.#ring);
     mkdirSync(this.#staging, { mode: 0o700 });

@@ -44,6 +44,7 @@ export interface Status {
      * mount is in another namespace. null: it may not be looked at.
      */
     readonly mountNamespace: string | null;
+    /** When what serves it was started. */
     readonly since: string;
     /** What is mounted, without credentials: the topmost first, where it is more than one thing. */
     readonly configurations: readonly string[];

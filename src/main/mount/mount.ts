@@ -60,6 +60,7 @@ function withNotes(request: CheckedRequest, driver: string): CheckedRequest {
     ...request.environment,
     CRFS_MOUNT_DRIVER: driver,
     CRFS_MOUNT_NAMESPACE: linkOf('self', 'ns/mnt'),
+    CRFS_MOUNT_CONFIGURATION: request.configuration,
   };
   return { ...request, environment };
 }
