@@ -28,6 +28,7 @@ const FOLDERS = [
   ['main/index', 'errors blob formats'],
   ['main/fetch', 'errors disk blob formats sources index workers'],
   ['main/cache', 'errors disk index fetch'],
+  ['main/profile', 'errors disk blob schema index'],
   // Threads: each folder of src/workers is one pool's, but for what pools share.
   ['workers/decode', 'errors blob formats index workers'],
   ['workers/deflate', 'workers'],
@@ -45,7 +46,7 @@ const FOLDERS = [
   ['main/version'],
   [
     'main/daemon',
-    'errors disk blob formats http registry sources images index fetch cache workers workers/board workers/index workers/prefetch workers/serve settings version',
+    'errors disk blob formats http registry sources images index fetch cache profile workers workers/board workers/index workers/prefetch workers/serve settings version',
   ],
   ['main/mount', 'errors sources daemon settings'],
   ['main/run', 'errors disk environment output registry settings daemon mount'],
@@ -53,7 +54,7 @@ const FOLDERS = [
   ['main/doctor', 'errors disk environment output cache settings inspect daemon mount setup'],
   [
     'main/commands',
-    'errors disk blob environment output registry sources images cache workers settings convert inspect version daemon mount run setup doctor',
+    'errors disk blob environment output registry sources images cache profile workers settings convert inspect version daemon mount run setup doctor',
   ],
   ['main/manual'], // of commands that are handed to it, at build time
   ['main', 'errors output version daemon commands'], // cli.ts, where the process begins, and program.ts

@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   daemon: async () => (await import('./commands/daemon.js')).addDaemon,
   status: async () => (await import('./commands/status.js')).addStatus,
   trace: async () => (await import('./commands/trace.js')).addTrace,
+  profile: async () => (await import('./commands/profile.js')).addProfile,
   prefetch: async () => (await import('./commands/prefetch.js')).addPrefetch,
   cache: async () => (await import('./commands/cache.js')).addCache,
   stop: async () => (await import('./commands/stop.js')).addStop,

@@ -29,10 +29,15 @@ export interface LayerFacts {
 /** What the main thread tells a worker. */
 export type Order = { readonly add: LayerFacts } | { readonly drop: number };
 
-/** Chunks of a file, counted from its first, that are to be fetched because a mount asked for them. */
-export interface Want extends Run {
-  /** The request that waits for them: whoever fetches them answers it. */
-  readonly waiter?: { readonly ring: number; readonly position: number };
+/** Chunks of a file that a mount has asked for, or the daemon itself, by one of its rings. */
+export interface Asked extends Run {
+  readonly ring: number;
+}
+
+/** Chunks that are to be fetched. */
+export interface Want extends Asked {
+  /** Of the request that waits for them, in its ring: whoever fetches them answers it. */
+  readonly position?: number;
 }
 
 /** Files to fetch before somebody waits for them. */
@@ -49,7 +54,7 @@ export type Report =
   | { readonly died: string }
   | { readonly want: Want }
   /** Chunks of a remote layer were asked for that were here. */
-  | { readonly read: Run }
+  | { readonly read: Asked }
   | { readonly ahead: Ahead }
   /** Bytes of a remote blob are wrong: they are fetched again. */
   | { readonly doubt: { layer: string; path: string; message: string } }

@@ -20,10 +20,12 @@ import { logFile } from './log.js';
 import { renderMetrics } from './metrics.js';
 import { serveMetrics } from './metrics-server.js';
 import { OpenLayers } from './open-layers.js';
+import { Openings } from './openings.js';
 import { type PrefetchMeans, prefetch } from './prefetch.js';
 import { Resolver } from './resolver.js';
 import { Session } from './session.js';
 import { CONTROL_SOCKET, SocketDirectory } from './socket-directory.js';
+import { Starts } from './starts.js';
 import type { Status } from './status.js';
 import { describeStores, isOfStore } from './stores.js';
 import { addOpens, NO_OPENS } from './totals.js';
@@ -45,6 +47,7 @@ export class Daemon {
   readonly #layers: OpenLayers;
   readonly #references: References;
   readonly #means: PrefetchMeans;
+  readonly #starts: Starts;
   readonly #tracer: Tracer;
   readonly #objectsFd: number;
   readonly #draftsFd: number;
@@ -87,7 +90,9 @@ export class Daemon {
     this.#references = new References(layout);
     const resolver = new Resolver(layout, log, this.#references);
     this.#means = { resolver, clients: new Clients(layout.tmp, log), layers: this.#layers };
-    this.#tracer = new Tracer(this.#layers);
+    const openings = new Openings();
+    this.#starts = new Starts(layout, this.#layers, openings, log);
+    this.#tracer = new Tracer(this.#layers, openings);
     const idle = settings['idle-timeout'];
     this.#idle = new IdleWatch(idle, () => void this.stop(`no mount for ${idle} s`));
     undo.add(() => this.#idle.stop());
@@ -214,6 +219,7 @@ export class Daemon {
     const done = this.#idle.use();
     const session = new Session(connection, {
       ...this.#means,
+      starts: this.#starts,
       objectsFd: this.#objectsFd,
       draftsFd: this.#draftsFd,
       layout: this.#cache.layout,

@@ -25,8 +25,11 @@ export interface OpenLayer {
   readonly name: string;
   readonly identity: string;
   readonly record: BlobRecord;
+  /** Of its blob, where a manifest names it. */
+  readonly digest?: string;
   /** The manifest names the digest of its TOC. */
   readonly pinned: boolean;
+  readonly index: IndexReader;
   readonly indexFd: number;
   readonly blob: LayerBlob;
   users: number;
@@ -34,7 +37,6 @@ export interface OpenLayer {
 
 interface Entered extends OpenLayer {
   readonly shareKey: string;
-  readonly index: IndexReader;
   readonly mapping: ArrayBuffer;
   readonly regions: SharedArrayBuffer;
 }
@@ -150,7 +152,7 @@ export class OpenLayers {
   }
 
   async #describe(number: number, resolved: ResolvedLayer, blob: LayerBlob): Promise<Entered> {
-    const { name, identity, shareKey, tocDigest } = resolved;
+    const { name, identity, shareKey, digest, tocDigest } = resolved;
     const known = this.#known(identity);
     const record = known ? this.#checked(known, resolved) : await this.#readSound(resolved, blob);
     const indexFd = openSync(this.#layout.index(record.key), 'r');
@@ -158,7 +160,8 @@ export class OpenLayers {
     const index = new IndexReader(mapping);
     const pinned = tocDigest !== undefined;
     const regions = new SharedArrayBuffer(regionsOf(blob.size, this.#settings.readahead));
-    const facts = { number, name, identity, shareKey, record, pinned, users: 0 };
+    const named = digest === undefined ? {} : { digest };
+    const facts = { number, name, identity, shareKey, ...named, record, pinned, users: 0 };
     return { ...facts, indexFd, blob, index, mapping, regions };
   }
 

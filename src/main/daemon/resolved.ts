@@ -16,6 +16,8 @@ export interface ResolvedLayer {
   readonly identity: string;
   /** Mounts use a layer together where this is equal: then they get at its bytes in the same way. */
   readonly shareKey: string;
+  /** Of its blob, where a manifest names it. */
+  readonly digest?: string;
   /** The digest that its TOC must have, where the manifest says so; hex. */
   readonly tocDigest?: string;
   /** `arrived` is told what comes over the network. */
@@ -36,6 +38,8 @@ export interface Stored {
 export interface Resolved {
   /** The configuration that leads to the very same layers again. */
   readonly text: string;
+  /** Digest of the manifest, of an image in a registry. */
+  readonly image?: string;
   /** The base layer first, as manifests list them. */
   readonly layers: readonly ResolvedLayer[];
   /** Others that will be asked for next. */

@@ -72,7 +72,12 @@ export class Resolver {
     const image = await this.#opened(text, wanted, trusted, (place, options) => openRemote(place, client, options));
     if (!trusted) this.#note(text, image);
     const layers = image.layers.length === 0 ? [emptyLayer()] : image.layers; // a mount has to show something
-    return { text: image.resolved, layers: layers.map((layer) => this.#layer(layer, lease)) };
+    const [, digest] = /^docker:.*@(sha256:[0-9a-f]{64})$/.exec(image.resolved) ?? [];
+    return {
+      text: image.resolved,
+      layers: layers.map((layer) => this.#layer(layer, lease)),
+      ...(digest === undefined ? {} : { image: digest }),
+    };
   }
 
   /** What `open` makes of a place; where its registry does not answer, of what its name stood for last. */
@@ -164,11 +169,12 @@ export class Resolver {
   }
 
   #layer(layer: RemoteLayer, lease: ClientLease): ResolvedLayer {
-    const { name, identity, origin, tocDigest } = layer;
+    const { name, identity, origin, digest, tocDigest } = layer;
     return {
       name,
       identity,
       shareKey: `${lease.number} ${origin} ${identity}`,
+      ...(digest === undefined ? {} : { digest }),
       ...(tocDigest === undefined ? {} : { tocDigest: hexOf(tocDigest) }),
       openBlob: (traffic, arrived) => remoteBlob(layer, this.#layout.blob(identity), traffic, arrived),
     };

@@ -30,7 +30,12 @@ export class Sources {
   }
 
   /** Begins to open what was found. Returns its number, and how many layers it has. */
-  add({ layers, siblings = [], stored }: Resolved): { readonly source: number; readonly layers: number } {
+  add({ layers, siblings = [], stored }: Resolved): {
+    readonly source: number;
+    readonly layers: number;
+    /** Rejects with what opening one of them rejects with. */
+    readonly opened: Promise<readonly OpenLayer[]>;
+  } {
     const listed: OpenLayer[] = [];
     this.#listed.push(listed);
     const opening = layers.map(async (layer, place) => (listed[place] = await this.#use(layer)));
@@ -38,7 +43,7 @@ export class Sources {
     for (const layer of [...opening, ...others]) layer.catch(() => undefined); // whoever asks for the layer is told
     this.#siblings.push(...others);
     this.#sources.push({ layers: opening, stored });
-    return { source: this.#sources.length - 1, layers: layers.length };
+    return { source: this.#sources.length - 1, layers: layers.length, opened: Promise.all(opening) };
   }
 
   /** Throws what opening the layer throws, CRFS_USAGE where there is none. */

@@ -22,6 +22,7 @@ import { lives } from './processes.js';
 import { refusalOf } from './refusal.js';
 import type { Resolver } from './resolver.js';
 import { Sources } from './session-sources.js';
+import type { Start, Starts } from './starts.js';
 import { answerStored } from './stored-answers.js';
 
 const { controlVersion, busyIntervalMs } = addon.layout.constants;
@@ -33,6 +34,7 @@ export interface SessionContext {
   readonly resolver: Resolver;
   readonly clients: Clients;
   readonly layers: OpenLayers;
+  readonly starts: Starts;
   readonly objectsFd: number;
   readonly draftsFd: number;
   readonly layout: CacheLayout;
@@ -71,6 +73,7 @@ export class Session {
   readonly #sources: Sources;
   readonly #asked: string[] = [];
   readonly #blobs = new Set<HeldFile>();
+  readonly #starts: Start[] = [];
   /** Of the processes that spoke for the mount, the last first: a host that forks goes on in its child. */
   #pids: number[];
   #ring: number | undefined;
@@ -107,6 +110,11 @@ export class Session {
     return this.#sources.layers;
   }
 
+  /** Of its images, as far as something is learned of them. */
+  get starts(): readonly Start[] {
+    return this.#starts;
+  }
+
   /** The number of its ring, once it has one. */
   get ringNumber(): number | undefined {
     return this.#ring;
@@ -123,6 +131,7 @@ export class Session {
     this.#hungUp = true;
     this.#watcher.close();
     this.#counted = this.ring;
+    for (const start of this.#starts) start.end();
     if (this.#ring !== undefined) addon.ringDetach(this.#ring);
     if (!this.#answering) void this.#release();
   }
@@ -212,8 +221,19 @@ export class Session {
     this.#asked.push(text); // the mount itself says what it asked for
     const resolved = await this.#context.resolver.resolve(text, blob, { lease, trusted: again });
     if (blob) this.#blobs.add(blob);
-    const { source, layers } = this.#sources.add(resolved);
+    const { source, layers, opened } = this.#sources.add(resolved);
+    opened.then(
+      (all) => !again && this.#learn(resolved.image, all),
+      () => undefined, // whoever asks for the layer is told
+    );
     this.#send({ kind: 'opened', source, layers, text: resolved.text });
+  }
+
+  /** A mount that goes on with another daemon does not start now. */
+  #learn(image: string | undefined, layers: readonly OpenLayer[]): void {
+    if (this.#hungUp || image === undefined || this.#ring === undefined) return;
+    const start = this.#context.starts.begin(this.#ring, { image, layers });
+    if (start) this.#starts.push(start);
   }
 
   async #layer({ source, place, digest }: Asked<'layer'>): Promise<void> {

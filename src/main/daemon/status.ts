@@ -56,6 +56,14 @@ export interface Status {
      * such as `EPERM`. null: they do not, as far as it has tried.
      */
     readonly wholeFiles: string | null;
+    /** What is being learned, or was, of how its images start. Daemons before there was that leave it out. */
+    readonly starts?: readonly {
+      /** Digest of the image's manifest. */
+      readonly image: string;
+      readonly recording: 'under way' | 'ended';
+      /** Of which something was read. */
+      readonly files: number;
+    }[];
   }[];
   /** Stores that layers were taken from since they, or this daemon, began. Daemons before there were any leave it out. */
   readonly stores?: readonly {

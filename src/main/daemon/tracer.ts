@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { addon } from '../../native/addon.js';
 import { errorName } from '../errors/name.js';
 import type { Fetched } from '../fetch/supply.js';
 import { NetworkTimes } from './network-times.js';
 import type { OpenLayers } from './open-layers.js';
+import { monotonicMs, type NotedOpening, type Openings } from './openings.js';
 
 const READ_EVERY_MS = 20;
-const NUMBERS = 5; // of an open
 
 /** An open of a file with content through a mount, as `crfs trace --json` prints it. */
 export interface Opening {
@@ -44,12 +43,14 @@ interface Follower {
 /** Tells what is opened through mounts. Costs nothing while nobody listens. */
 export class Tracer {
   readonly #layers: OpenLayers;
+  readonly #openings: Openings;
   readonly #followers = new Set<Follower>();
   /** Milliseconds since the epoch at which the monotonic clock started. */
   readonly #clockStart = Date.now() - monotonicMs();
 
-  constructor(layers: OpenLayers) {
+  constructor(layers: OpenLayers, openings: Openings) {
     this.#layers = layers;
+    this.#openings = openings;
   }
 
   /**
@@ -60,23 +61,20 @@ export class Tracer {
     const ring = mount.ringNumber;
     if (ring === undefined) return undefined;
     const follower: Follower = { ring, network: new NetworkTimes() };
-    let position = addon.ringTrace(ring, true);
+    const following = this.#openings.follow(ring);
     this.#followers.add(follower);
     this.#layers.supply.onFetched = (fetched) => this.#note(fetched);
-    const numbers = new Float64Array(NUMBERS * addon.layout.constants.traceSize);
     const readOpenings = (): void => {
-      const found = position === null ? null : addon.ringOpenings(ring, position, numbers);
-      if (found === null) {
+      const found = following?.read();
+      if (found === undefined) {
         stop();
         ended();
         return;
       }
-      const [next, missed, count] = found;
-      position = next;
-      if (missed > 0) tell({ missed });
+      if (found.missed > 0) tell({ missed: found.missed });
       const places = new Map(mount.layers.map(({ number }, place) => [number, place + 1]));
-      for (let n = 0; n < count; n++) {
-        const opening = this.#describe(follower, numbers.subarray(n * NUMBERS, (n + 1) * NUMBERS));
+      for (const noted of found.openings) {
+        const opening = this.#describe(follower, noted);
         if (opening) tell({ ...opening, layer: places.get(opening.layer) ?? 0 });
       }
     };
@@ -84,24 +82,22 @@ export class Tracer {
     const stop = (): void => {
       clearInterval(timer);
       this.#followers.delete(follower);
-      if (![...this.#followers].some((other) => other.ring === ring)) addon.ringTrace(ring, false);
+      following?.stop();
       if (this.#followers.size === 0) this.#layers.supply.onFetched = undefined;
     };
     return stop;
   }
 
   /** The mount's numbers may be anything: what they do not name is left out. */
-  #describe({ network }: Follower, numbers: Float64Array): Opening | undefined {
-    const [layer = 0, inode = 0, errno = 0, at = 0, waited = 0] = numbers;
+  #describe({ network }: Follower, { layer, inode, errno, at, waited }: NotedOpening): Opening | undefined {
     const path = this.#layers.path(layer, inode);
     if (path === undefined) return undefined;
-    const [from, to] = [(at - waited) / 1e6, at / 1e6];
-    const fetchedMs = network.within(`${layer} ${inode}`, { from, to });
+    const fetchedMs = network.within(`${layer} ${inode}`, { from: at - waited, to: at });
     return {
-      time: new Date(this.#clockStart + Math.min(at / 1e6, monotonicMs())).toISOString(),
+      time: new Date(this.#clockStart + Math.min(at, monotonicMs())).toISOString(),
       layer,
       path: `/${path}`,
-      waitedMs: waited / 1e6,
+      waitedMs: waited,
       fetchedMs,
       for: waited === 0 ? 'nothing' : fetchedMs > 0 ? 'fetch' : 'inflate',
       error: errno === 0 ? null : errorName(errno),
@@ -114,8 +110,4 @@ export class Tracer {
       if (follower.ring === ring) follower.network.note(`${layer} ${inode}`, { from: now - ms, to: now });
     }
   }
-}
-
-function monotonicMs(): number {
-  return Number(process.hrtime.bigint()) / 1e6;
 }

@@ -64,9 +64,19 @@ export class CacheLayout {
     return join(this.references, hashOf(asked));
   }
 
+  /** In which order images are read when they start: src/main/profile/kept.ts. */
+  get profiles(): string {
+    return join(this.root, 'profiles');
+  }
+
+  /** By the digest of the image's manifest. */
+  profile(image: string): string {
+    return join(this.profiles, hashOf(image));
+  }
+
   /** Every directory that is always there. */
   get directories(): readonly string[] {
-    return [...kinds.map((kind) => this.directory(kind)), this.references, this.tmp];
+    return [...kinds.map((kind) => this.directory(kind)), this.references, this.profiles, this.tmp];
   }
 
   /** Whether each of these is there: else the cache was removed, or a part of it. */

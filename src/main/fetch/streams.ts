@@ -24,12 +24,18 @@ export class Streams {
   readonly #streams = new Map<string, Stream>();
 
   /**
-   * Chunks [first, end) of the file `key` were asked for. Returns the bytes to fetch ahead: none, or from `least` to
-   * `most`.
+   * Chunks [first, end) of the file `key` were asked for. Returns the `window` of bytes to fetch ahead: none, or from `least` to
+   * `most`; and `from` which chunk on the reader has read without a word.
    */
-  read(key: string, first: number, end: number, { least, most }: { least: number; most: number }): number {
+  read(
+    key: string,
+    first: number,
+    end: number,
+    { least, most }: { least: number; most: number },
+  ): { readonly from: number; readonly window: number } {
     const stream = this.#streams.get(key) ?? { next: end, reached: 0, window: 0 };
     const isAnew = first > Math.max(stream.next, stream.reached) || first < stream.next - DISORDER;
+    const from = isAnew ? first : Math.min(first, stream.next);
     if (isAnew) {
       stream.window = stream.reached = 0;
       stream.next = end;
@@ -41,7 +47,7 @@ export class Streams {
       if (this.#streams.size <= MOST) break;
       this.#streams.delete(oldest);
     }
-    return stream.window;
+    return { from, window: stream.window };
   }
 
   /** All up to this chunk of a file was asked for. */

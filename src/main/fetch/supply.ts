@@ -2,7 +2,7 @@
 
 import { constants } from 'node:os';
 import { addon } from '../../native/addon.js';
-import type { Ahead, Run, Want } from '../../workers/messages.js';
+import type { Ahead, Asked, Run, Want } from '../../workers/messages.js';
 import { CrfsError } from '../errors/error.js';
 import { isNoSpace } from '../errors/no-space.js';
 import type { IndexReader } from '../index/reader.js';
@@ -69,6 +69,11 @@ export class Supply {
   #closed = { bytes: 0, requests: 0 };
   /** Told of each request that has waited for the network, in vain or not, while somebody wants to know. */
   onFetched: ((fetched: Fetched) => void) | undefined;
+  /**
+   * Told, while somebody wants to know, which chunks of files that come chunk by chunk were asked for; those among them that had
+   * come ahead of a reader, who was not heard of while he read them.
+   */
+  onAsked: ((asked: Asked) => void) | undefined;
 
   constructor(options: SupplyOptions) {
     this.#options = options;
@@ -131,19 +136,21 @@ export class Supply {
   }
 
   /** Fetches the chunks that a request waits for, and has it asked again. */
-  async want({ waiter, ...run }: Want): Promise<void> {
-    const { layer: number, inode } = run;
+  async want({ position, ...asked }: Want): Promise<void> {
+    const { ring, layer: number, inode } = asked;
     const layer = this.#layers.get(number);
     const path = layer?.index.path(inode);
     const started = performance.now();
-    const onProgress = (): void => waiter && addon.progress(waiter.ring, waiter.position);
+    const onProgress = (): void => {
+      if (position !== undefined) addon.progress(ring, position);
+    };
     const answer = (errno: number): void => {
-      if (waiter === undefined) return;
-      this.onFetched?.({ ring: waiter.ring, layer: number, inode, ms: performance.now() - started });
-      addon.complete(waiter.ring, waiter.position, errno);
+      if (position === undefined) return;
+      this.onFetched?.({ ring, layer: number, inode, ms: performance.now() - started });
+      addon.complete(ring, position, errno);
     };
     try {
-      if (layer) await this.#fetch(layer, run, onProgress);
+      if (layer) await this.#fetch(layer, asked, onProgress);
       answer(constants.errno.EAGAIN);
     } catch (error) {
       this.#options.warn({ layer: layer?.name, path }, `cannot fetch ${path}: ${(error as Error).message}`);
@@ -152,7 +159,7 @@ export class Supply {
   }
 
   /** Chunks of a file of a remote layer were read: fetches those that its reader goes on to. */
-  follow({ layer: number, inode, first, count }: Run): void {
+  follow({ ring, layer: number, inode, first, count }: Asked): void {
     const layer = this.#layers.get(number);
     if (layer === undefined) return;
     const { index, tocOffset, remote } = layer;
@@ -160,7 +167,8 @@ export class Supply {
     const next = ofFile + first + count;
     const most = Math.max(LONGEST_WINDOW, LONGEST_WINDOW_UNITS * remote.link.unit);
     const key = `${number} ${inode}`;
-    const window = this.#streams.read(key, first, first + count, { least: LEAST_WINDOW, most });
+    const { from: since, window } = this.#streams.read(key, first, first + count, { least: LEAST_WINDOW, most });
+    this.onAsked?.({ ring, layer: number, inode, first: since, count: first + count - since });
     if (next >= ofFile + index.chunkCount(inode)) return;
     const fileEnd = Math.min(index.chunkEnd(ofFile + index.chunkCount(inode) - 1), tocOffset);
     const from = index.chunkOffset(next);
@@ -170,7 +178,7 @@ export class Supply {
   }
 
   /** A file whose chunks are read one by one comes by these alone; of another one, also what lies around it. */
-  async #fetch(layer: SuppliedLayer, run: Run, onProgress: () => void): Promise<void> {
+  async #fetch(layer: SuppliedLayer, run: Asked, onProgress: () => void): Promise<void> {
     const { fetcher } = layer.remote;
     const alone = layer.index.chunkCount(run.inode) > run.count;
     const ranges = rangesOf(layer, run);

@@ -76,11 +76,11 @@ export class Filler {
     const wanted = layer && wantedOf(layer, run);
     if (layer === undefined || wanted === undefined) addon.complete(ring, position, EINVAL);
     else if (this.#isHere(layer, wanted)) {
-      if (layer.isRemote && layer.isChunked(run.inode)) this.#report({ read: wanted });
+      if (layer.isRemote && layer.isChunked(run.inode)) this.#report({ read: { ...wanted, ring } });
       if (this.fill(layer, wanted) === 'full') addon.complete(ring, position, EAGAIN);
     } else {
       if (isQuick) addon.complete(ring, position, EINPROGRESS);
-      this.#report({ want: { ...wanted, ...(isQuick ? {} : { waiter: { ring, position } }) } });
+      this.#report({ want: { ...wanted, ring, ...(isQuick ? {} : { position }) } });
     }
     this.#board.answered(this.#worker);
   }
