@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { top, until } from '../tools/machine.js';
+import { LET_GO, top, until, whyNoMounts } from '../tools/machine.js';
 
 const share = join(top, 'dist/share');
 const files = {
@@ -59,17 +59,30 @@ const PLACES: typeof CASES = [
   ['crfs mount --driver overlay x pla\t', ['mount', '--driver', 'overlay', 'x', 'place with spaces']],
 ];
 
-async function complete(t: ExecutionContext, shell: Shell, cases: typeof CASES): Promise<void> {
+/** Where something is mounted, other directories are not what is meant. */
+const MOUNTED: typeof CASES = [
+  ['crfs umount mou\t', ['umount', 'mounted: here']],
+  ['crfs umount --lazy x mou\t', ['umount', '--lazy', 'x', 'mounted: here']],
+  ['crfs trace HERE/mou\t', ['trace', 'HERE/mounted: here']],
+  ['crfs mount --upper mous\t x', ['mount', '--upper', 'moustache', 'x']],
+  ['crfs umount mous\t', ['umount', 'moustache']], // it can be one of another namespace
+];
+
+/** Mounts what looks like a mount of layers, in a namespace where there is no other. */
+const MOUNT = `${LET_GO}; mount -t overlay crfs -o ro,'lowerdir=moustache:place with spaces' 'mounted: here'`;
+
+async function complete(t: ExecutionContext, shell: Shell, cases: typeof CASES, mount?: string): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'crfs-complete-'));
   t.teardown(() => rmSync(directory, { recursive: true }));
-  mkdirSync(join(directory, 'place with spaces'));
+  for (const name of ['place with spaces', 'mounted: here', 'moustache']) mkdirSync(join(directory, name));
   for (const name of ['place.esgz', 'layer.esgz']) writeFileSync(join(directory, name), '');
   const out = join(directory, 'out');
   const [start, setup] = SHELLS[shell];
   const env = { PATH: process.env['PATH'], HOME: directory, TERM: 'vt100', LC_ALL: 'C.UTF-8' };
-  const terminal = spawn('script', ['-qec', `stty cols 200; exec ${start}`, '/dev/null'], {
+  const first = mount === undefined ? start : 'unshare -m sh -c "$MOUNT"';
+  const terminal = spawn('script', ['-qec', `stty cols 200; exec ${first}`, '/dev/null'], {
     cwd: directory,
-    env,
+    env: { ...env, MOUNT: `${mount}; exec ${start}` },
     stdio: 'pipe',
   });
   let screen = '';
@@ -81,7 +94,7 @@ async function complete(t: ExecutionContext, shell: Shell, cases: typeof CASES):
   const calls = (): string[] => (existsSync(out) ? readFileSync(out, 'utf8').split('\n').slice(0, -1) : []);
   await until(`${shell} is ready`, () => calls().length > 0);
   for (const [i, [typed]] of cases.entries()) {
-    terminal.stdin.write(`${typed}\n`);
+    terminal.stdin.write(`${typed.replace('HERE', directory)}\n`);
     await until(`${shell} has called the command: ${typed}`, () => calls().length > i + 1);
   }
   terminal.stdin.end('exit\n');
@@ -92,7 +105,7 @@ async function complete(t: ExecutionContext, shell: Shell, cases: typeof CASES):
       line
         .split('\0')
         .slice(0, -1)
-        .map((word) => word.replace(/\/$/, '')),
+        .map((word) => word.replace(directory, 'HERE').replace(/\/$/, '')),
     );
   t.deepEqual(
     got,
@@ -105,4 +118,6 @@ for (const shell of Object.keys(files) as Shell[]) {
   const there = (process.env['PATH'] ?? '').split(':').some((path) => existsSync(join(path, shell)));
   const testing = there ? test : test.skip;
   testing(`${shell} completes`, complete, shell, shell === 'fish' ? CASES : [...CASES, ...PLACES]);
+  const mounting = there && whyNoMounts() === undefined ? test : test.skip;
+  mounting(`${shell} completes where layers are mounted`, complete, shell, MOUNTED, MOUNT);
 }

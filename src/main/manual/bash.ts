@@ -2,16 +2,28 @@
 
 /** What bash completes: a function that needs nothing but bash 4. */
 
-import { type Entry, type Values, withParts } from './entry.js';
+import { type Entry, MOUNTPOINTS, type Values, withParts } from './entry.js';
 
 const HEAD = `# SPDX-License-Identifier: GPL-3.0-or-later
 # completions of crfs for bash
 `;
 
 const TAIL = `
+# Sets COMPREPLY to the mountpoints that begin with what was written, or else the directories.
+_crfs_mounted() {
+  local place
+  while IFS= read -r place; do
+    printf -v place %b "$place"
+    [[ $1 == /* ]] || place=\${place#"$PWD"/}
+    [[ $place != "$1"* ]] || COMPREPLY+=("$place")
+  done < <(sed -nE ${quote(MOUNTPOINTS)} /proc/self/mountinfo)
+  [[ \${COMPREPLY[*]} ]] || mapfile -t COMPREPLY < <(compgen -d -- "$1")
+}
+
 # Sets COMPREPLY to those of the words, or the files or directories, that begin with what was written.
 _crfs_reply() {
   case $1 in
+  :mounted) _crfs_mounted "$2" ;;
   :file) mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
   :directory) mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
   *) mapfile -t COMPREPLY < <(compgen -W "$1" -- "$2") ;;

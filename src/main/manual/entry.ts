@@ -4,8 +4,11 @@
 
 import type { Argument, Command, Option } from 'commander';
 
-/** What may stand in a place of the command line: one of some words, a file, a directory, or what no shell can know. */
-export type Values = readonly string[] | 'file' | 'directory' | 'other';
+/**
+ * What may stand in a place of the command line: one of some words, a file, a directory, a directory at which layers are
+ * mounted, or what no shell can know.
+ */
+export type Values = readonly string[] | 'file' | 'directory' | 'mounted' | 'other';
 
 /** An option or an argument. */
 export interface Term {
@@ -44,6 +47,14 @@ export interface Entry {
 /** By the names of values, in lower case, of options and of arguments. */
 const FILES = { option: ['file', 'path'], argument: ['config', 'file', 'src', 'dst'] };
 const DIRECTORIES = ['dir', 'directory', 'merged', 'mountpoint'];
+/** Commands whose directories are those of mounts that are there. */
+const ABOUT_MOUNTS = ['umount', 'trace'];
+
+/**
+ * What sed -nE makes of /proc/self/mountinfo for shells: the mountpoints of what is ours, one a line, with what the kernel writes
+ * as octal numbers as printf's %b reads it.
+ */
+export const MOUNTPOINTS = String.raw`s/^([^ ]+ ){4}([^ ]+) .* - (fuse\.fuse-overlayfs [^ ]+|(overlay|fuse\.crfs) crfs) .*/\2/; T; s/\\/&0/g; p`;
 
 /** A command with all of its parts. */
 export function entryOf(command: Command, before: readonly string[] = []): Entry {
@@ -62,7 +73,7 @@ export function entryOf(command: Command, before: readonly string[] = []): Entry
     arguments: command.registeredArguments.map((argument) => ({
       term: argument.name(),
       description: help.argumentDescription(argument),
-      values: command.name() === 'help' ? namesBeside(command) : valuesOfArgument(argument),
+      values: command.name() === 'help' ? namesBeside(command) : valuesOfArgument(argument, command.name()),
       variadic: argument.variadic,
     })),
     parts: help.visibleCommands(command).map((part) => entryOf(part, words)),
@@ -83,8 +94,9 @@ function valuesOfOption(option: Option): Values | undefined {
   return valuesNamed(name, FILES.option);
 }
 
-function valuesOfArgument(argument: Argument): Values {
-  return argument.argChoices ?? valuesNamed(argument.name(), FILES.argument);
+function valuesOfArgument(argument: Argument, command: string): Values {
+  const values = argument.argChoices ?? valuesNamed(argument.name(), FILES.argument);
+  return values === 'directory' && ABOUT_MOUNTS.includes(command) ? 'mounted' : values;
 }
 
 function valuesNamed(name: string, files: readonly string[]): Values {

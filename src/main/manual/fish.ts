@@ -2,7 +2,7 @@
 
 /** What fish completes. */
 
-import { type Entry, type OptionEntry, type Values, withParts } from './entry.js';
+import { type Entry, MOUNTPOINTS, type OptionEntry, type Values, withParts } from './entry.js';
 
 /** The file for share/fish/vendor_completions.d. */
 export function fishCompletion(program: Entry): string {
@@ -22,6 +22,18 @@ function __crfs_at --argument-names wanted
         end
     end
     test "$at" = "$wanted"
+end
+
+# the mountpoints that begin with what was written, or else the directories
+function __crfs_mounted
+    set -l written (commandline -ct)
+    set -l places
+    for place in (sed -nE ${quote(MOUNTPOINTS)} /proc/self/mountinfo)
+        set place (printf %b $place)
+        string match -q -- '/*' $written; or set place (string replace -- $PWD/ '' $place)
+        string match -qr -- '^'(string escape --style=regex -- $written) $place; and set -a places $place
+    end
+    set -q places[1]; and printf '%s\\n' $places; or __fish_complete_directories
 end
 
 complete -c crfs -f
@@ -52,6 +64,7 @@ function argumentsOf({ arguments: own, parts }: Entry): string[] {
 function offer(values: Values): string {
   if (values === 'file') return '-F';
   if (values === 'directory') return "-f -a '(__fish_complete_directories)'";
+  if (values === 'mounted') return "-f -a '(__crfs_mounted)'";
   return values === 'other' ? '-f' : `-f -a ${quote(values.join(' '))}`;
 }
 

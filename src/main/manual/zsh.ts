@@ -2,12 +2,26 @@
 
 /** What zsh completes: a function for each command, by zsh's own _arguments. */
 
-import { type ArgumentEntry, type Entry, type OptionEntry, type Values, withParts } from './entry.js';
+import { type ArgumentEntry, type Entry, MOUNTPOINTS, type OptionEntry, type Values, withParts } from './entry.js';
+
+const MOUNTED = `
+# mountpoints, or else directories
+_crfs_mounted() {
+  local place
+  local -a places expl
+  sed -nE ${quote(MOUNTPOINTS)} /proc/self/mountinfo | while IFS= read -r place; do
+    printf -v place %b $place
+    [[ $PREFIX == /* ]] || place=\${place#$PWD/}
+    places+=($place)
+  done
+  _wanted mountpoints expl mountpoint compadd -f -a places || _files -/
+}
+`;
 
 /** The file for share/zsh/site-functions. */
 export function zshCompletion(program: Entry): string {
   const functions = withParts(program).map((entry) => functionOf(entry));
-  return `#compdef crfs\n# SPDX-License-Identifier: GPL-3.0-or-later\n\n${functions.join('\n')}\n_crfs "$@"\n`;
+  return `#compdef crfs\n# SPDX-License-Identifier: GPL-3.0-or-later\n${MOUNTED}\n${functions.join('\n')}\n_crfs "$@"\n`;
 }
 
 function functionOf(entry: Entry): string {
@@ -58,6 +72,7 @@ function argumentSpec({ term, values, variadic }: ArgumentEntry, place: number):
 function action(values: Values): string {
   if (values === 'file') return '_files';
   if (values === 'directory') return '_files -/';
+  if (values === 'mounted') return '_crfs_mounted';
   return `(${values === 'other' ? '' : values.join(' ')})`;
 }
 
