@@ -11,9 +11,9 @@ import { crfs, LET_GO, Machine } from './machine.js';
 import { missing, startRegistry } from './registry.js';
 import { run } from './run.js';
 
-/** A user that is nobody else's, and the first of the ids that it may use. */
-const uid = 1_000_000 + process.pid;
-const subuid = 100_000_000;
+/** Of a user that is nobody else's, and the first of the ids that it may use. */
+const FIRST_UID = 1_000_000 + process.pid;
+const FIRST_SUBUID = 100_000_000;
 /** A network, and limits above those at hand, are for other machines than those that run tests. */
 const containersConf = `[containers]
 netns = "none"
@@ -77,8 +77,9 @@ export async function inNamespace(machine: Machine, before: string, program: rea
   return String(await run('unshare', args, { env: machine.env, cwd: machine.directory('user') }));
 }
 
-/** Runs a script as a user that /etc knows, there alone. */
-export async function asUser(machine: Machine, script: string): Promise<string> {
+/** Runs a script as a user that /etc knows, there alone; `other` than 0 for one more at the same time. */
+export async function asUser(machine: Machine, script: string, other = 0): Promise<string> {
+  const [uid, subuid] = [FIRST_UID + other * 100_000_000, FIRST_SUBUID + other * 65_536];
   const etc = machine.directory('etc');
   for (const name of ['passwd', 'group']) copyFileSync(join('/etc', name), join(etc, name));
   writeFileSync(join(etc, 'passwd'), `tester:x:${uid}:${uid}::${machine.env['HOME']}:/bin/sh\n`, { flag: 'a' });
