@@ -75,9 +75,17 @@ function addHelp(command: Command): void {
 /** What commander finds wrong with a command line is told with where that command, or its part, is described. */
 function tellInOneLine(command: Command, called: string): void {
   command.configureOutput({
-    outputError: (text) => tellError(`${withoutFrame(text)}; see \`${called} --help\``, 'CRFS_USAGE'),
+    outputError: (text) =>
+      tellError(`${withoutFrame(text)}${hintOn(text, called)}; see \`${called} --help\``, 'CRFS_USAGE'),
   });
   for (const part of command.commands) tellInOneLine(part, `${called} ${part.name()}`);
+}
+
+/** What was typed out of habit may be podman's. */
+function hintOn(text: string, called: string): string {
+  return called === 'crfs run' && text.startsWith('error: unknown option')
+    ? ': what else `podman run` takes goes behind -o, as -o --memory=1g'
+    : '';
 }
 
 /** What commander finds wrong, in one line. */

@@ -18,6 +18,9 @@ const IMAGES =
   'images are docker://NAME, oci:DIR[:TAG], dir:DIR, oci-archive:FILE[:TAG] and docker-archive:FILE[:NAME]';
 const NO_NAME = "is not an image reference: the image's name is missing";
 
+const OF_PODMAN = 'what else `podman run` takes goes behind -o, as -o --memory=1g; see `crfs run --help`';
+const STAYS = '`crfs run` stays until the container ends: put it into the background';
+
 /** Of a directory with a layer `small.tar.esgz`, its tar `small.tar` and a directory `dir`. */
 const TOLD: readonly (readonly [command: string, code: number, told: string])[] = [
   ['cache gc --max-size 1M', 2, "unknown option '--max-size'; see `crfs cache gc --help`"],
@@ -31,6 +34,13 @@ const TOLD: readonly (readonly [command: string, code: number, told: string])[] 
   ['stargzify nofile x.esgz', 2, `there is no file "nofile", and it is no image: ${NO_REGISTRY('nofile')}`],
   ['stargzify dir x.esgz', 2, `"dir" is a directory, no layer, and it is no image: ${NO_REGISTRY('dir')}`],
   ['stargzify ./nofile x.esgz', 1, 'cannot read ./nofile: no such file or directory'],
+  ['run --memory 1g host/a', 2, `unknown option '--memory': ${OF_PODMAN}`],
+  ['run --rm -p=80:80 host/a', 2, `unknown option '-p=80:80': ${OF_PODMAN}`],
+  ['run -itd host/a', 2, `unknown option '-d': ${OF_PODMAN}`],
+  ['run -o --detach host/a', 2, `-o --detach: ${STAYS}`],
+  ['run -o -td host/a', 2, `-o -td: ${STAYS}`],
+  ['run -o memory=1g host/a', 2, '-o memory=1g: write an option of `podman run` in one, as -o --memory=1g'],
+  ['run -o -- host/a', 2, '-o --: write an option of `podman run` in one, as -o --memory=1g'],
   [
     'stargzify small.tar nodir/x.esgz',
     2,

@@ -53,7 +53,7 @@ function left(machine: Machine): string[] {
 /** As the image says, and as options say; the exit code is the container's; nothing stays mounted. */
 const ORDINARY = `
   crfs run $image || echo "code $?"
-  crfs run -e GREETING=bye -u 5:6 -w /data $image 'echo "$GREETING from $(pwd) as $(id -u):$(id -g)"'
+  crfs run --rm -e GREETING=bye -u 5:6 -w /data $image 'echo "$GREETING from $(pwd) as $(id -u):$(id -g)"'
   echo typed | crfs run -i --entrypoint '["/bin/sh"]' -v $PWD:/here:ro -o --hostname=box $image -c 'read x; echo $x in /here*'
   grep -c ' - overlay crfs ' /proc/self/mountinfo || true
 `;

@@ -9,7 +9,7 @@ import { attend } from '../run/attend.js';
 import { chooseEngine } from '../run/choose.js';
 import { makeRunDirectory } from '../run/directory.js';
 import { mounterFor } from '../run/mounter.js';
-import { argumentsOf, imageVolumes, type RunRequest } from '../run/request.js';
+import { argumentsOf, checkOptions, imageVolumes, type RunRequest } from '../run/request.js';
 import { canonicalIn } from './canonical.js';
 import { imageConfig, keepImageConfig } from './image-config.js';
 import { refuseWithoutEffect } from './no-effect.js';
@@ -59,6 +59,7 @@ export function addRun(program: Command): void {
     .option('--entrypoint <command>', "instead of the image's: a word, or a list of words in JSON")
     .option('--network <network>', 'host, none, or what else podman knows')
     .option('--name <name>', 'of the container')
+    .option('--rm', 'as it is anyway: what the container changes goes with it')
     .option('-o, --option <option>', 'a further option of `podman run`, as -o --memory=1g; may be given again', collect)
     .option(...platformOption);
   addRegistryOptions(command).addHelpText('after', HELP).action(runImage);
@@ -66,6 +67,7 @@ export function addRun(program: Command): void {
 
 async function runImage(written: string, words: readonly string[], given: Given, command: Command): Promise<void> {
   refuseWithoutEffect(command, written);
+  checkOptions(given.option ?? []);
   const environment = environmentFor(given);
   const { configuration, bytes } = await tellingIfSlow(`looking for ${written}`, lookUp(written, given, environment));
   const config = parseConfig(bytes ?? Buffer.from('{}'), written); // of what is no image, nothing is known

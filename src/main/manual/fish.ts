@@ -30,7 +30,7 @@ function __crfs_mounted
     set -l places
     for place in (sed -nE ${quote(MOUNTPOINTS)} /proc/self/mountinfo)
         set place (printf %b $place)
-        string match -q -- '/*' $written; or set place (string replace -- $PWD/ '' $place)
+        string match -q -- '/*' $written; or set place (string replace -r -- '^'(string escape --style=regex -- $PWD/) '' $place)
         string match -qr -- '^'(string escape --style=regex -- $written) $place; and set -a places $place
     end
     set -q places[1]; and printf '%s\\n' $places; or __fish_complete_directories

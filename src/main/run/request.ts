@@ -36,6 +36,24 @@ export function argumentsOf({ config, image, command, entrypoint }: RunRequest):
   throw new CrfsError('CRFS_USAGE', `${image} names no command to run: put one behind it`);
 }
 
+/**
+ * Looks at options for podman, each with its value. Throws CRFS_USAGE for what podman would take for the image, and for
+ * what would leave a container behind whose files go.
+ */
+export function checkOptions(options: readonly string[]): void {
+  for (const option of options) {
+    if (!/^--?[a-z]/i.test(option)) {
+      throw new CrfsError('CRFS_USAGE', `-o ${option}: write an option of \`podman run\` in one, as -o --memory=1g`);
+    }
+    if (/^(--detach(=(?!false$).*)?|-[itPq]*d[itPqd]*)$/.test(option)) {
+      throw new CrfsError(
+        'CRFS_USAGE',
+        `-o ${option}: \`crfs run\` stays until the container ends: put it into the background`,
+      );
+    }
+  }
+}
+
 /** The image's variables. Of a name alone, without a value, engines make whatever the host has: those are left out. */
 export function imageEnvironment({ env }: ImageConfig): readonly string[] {
   return env.filter((one) => /^[^=]+=/.test(one));
