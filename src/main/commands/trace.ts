@@ -25,9 +25,9 @@ in the layer (the first, if it has several names). What it waited for:
 By the kernel's overlay, the first read of a file is shown, and each that waits:
 the kernel tells nobody of opens, nor of reads of what it has kept. On a later
 mount of the same layers it opens what is in the cache itself: a line says so.
-Nothing is noted while nobody traces, but by new mounts: see crfs profile. A mount
-that opens faster than it can be followed goes on: how many opens were missed is
-told.
+Nothing is noted while nobody traces, but by new mounts: see crfs profile. A
+mount that opens faster than it can be followed goes on: how many opens were
+missed is told.
 
 It ends with 0 at ^C, or when the mount has gone.
 
