@@ -8,8 +8,8 @@ import { asUser, whyNoPodman } from '../tools/podman.js';
 import {
   asRoot,
   atPause,
+  BY_USER,
   hasReadAll,
-  PAUSE,
   podmanStore,
   READER,
   references,
@@ -29,8 +29,7 @@ test('a container of root reads on when the daemon is killed', async (t) => {
 
 test('a container of an ordinary user reads on when the daemon is killed', async (t) => {
   const { machine } = await podmanStore(t);
-  const script = `${PAUSE}podman unshare crfs store $store --patience 60m >/dev/null\n${READER}podman run --rm $image`;
-  const running = asUser(machine, script);
+  const running = asUser(machine, `${BY_USER}${READER}podman run --rm $image`);
   await atPause(machine, running, 'running', () => process.kill(statusOf(machine).pid, 'SIGKILL'));
   t.is(await running, SAID);
   t.true(hasReadAll(machine));

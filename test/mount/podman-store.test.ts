@@ -9,9 +9,9 @@ import { asUser, podmanMachine, whyNoPodman } from '../tools/podman.js';
 import {
   asRoot,
   atPause,
+  BY_USER,
   configure,
   hasReadAll,
-  PAUSE,
   type PodmanStore,
   podmanStore,
   READER,
@@ -46,7 +46,7 @@ test('root runs an image from a store, of which little is fetched, and an ordina
 const EVERYTHING = `
   podman run -q --rm $image
   podman run --rm --read-only $image
-  podman run --rm --uidmap 0:100000:5000 $image
+  podman run --rm --uidmap $uidmap $image
   podman run --name made --user 0 --entrypoint /bin/sh $image -c 'echo made > /made'
   podman diff made | grep /made
   podman commit -q made made >/dev/null
@@ -57,12 +57,15 @@ const EVERYTHING = `
   podman images --format '{{.Repository}}:{{.Tag}}' | grep -cx $image
   podman inspect --format '{{.Config.User}} {{len .RootFS.Layers}}' $image
   podman save -q -o saved.tar $image
+  podman save -q --format oci-archive -o saved.oci $image
+  tar -tf saved.oci | grep -c $config
   podman push -q $image $copy
   podman rm made >/dev/null
   podman rmi -fa >/dev/null
   podman load -q -i saved.tar >/dev/null
   podman run --rm $image
   podman system prune -af >/dev/null
+  podman images -q | wc -l
   podman run -q --rm $copy
 `;
 const SAID_OF_ALL = `${SAID}${SAID}${SAID}A /made
@@ -70,12 +73,58 @@ made
 built
 1
 1000:100 5
-${SAID}${SAID}`;
+1
+${SAID}0
+${SAID}`;
 
-test('root does with an image from a store what is done with images', async (t) => {
-  const { machine } = await podmanStore(t);
-  t.is(await asRoot(machine, EVERYTHING), SAID_OF_ALL);
-  t.deepEqual(references(machine), []); // nothing is used any more
+/** How root, and an ordinary user, map IDs. */
+const UIDMAPS = { root: '0:100000:5000', 'an ordinary user': '0:1:5000' };
+
+for (const [who, uidmap] of Object.entries(UIDMAPS)) {
+  test(`${who} does with an image from a store what is done with images`, async (t) => {
+    const { machine, image, registry } = await podmanStore(t);
+    const { digest } = image.config; // the image's ID: podman compresses layers anew
+    Object.assign(machine.env, { uidmap, config: digest.slice('sha256:'.length) });
+    t.is(
+      await (who === 'root' ? asRoot(machine, EVERYTHING) : asUser(machine, `${BY_USER}${EVERYTHING}`)),
+      SAID_OF_ALL,
+    );
+    t.deepEqual(references(machine), []); // nothing is used any more
+    const accept = 'application/vnd.oci.image.manifest.v1+json';
+    const pushed = await fetch(`${registry.url}/v2/copy/manifests/1`, { headers: { accept } });
+    t.like(await pushed.json(), { config: { digest } });
+  });
+}
+
+test('what was pulled from a store runs after a restart of everything once its registry is back', async (t) => {
+  const { machine, proxy } = await podmanStore(t);
+  const running = asRoot(
+    machine,
+    `podman pull -q $image >/dev/null; crfs umount $store >/dev/null; crfs stop >/dev/null
+     pause pulled
+     crfs store $store >/dev/null; podman run --rm $image 2>&1 | grep -io 'input/output error'
+     pause failed
+     podman run --rm $image`,
+  );
+  await atPause(machine, running, 'pulled', () => (proxy.fault = () => ({ kind: 'status', status: 404 })));
+  await atPause(machine, running, 'failed', () => (proxy.fault = () => undefined));
+  t.is(await running, `Input/output error\n${SAID}`);
+});
+
+test('what was pulled and prefetched runs after a restart of everything, with its registry gone', async (t) => {
+  const { machine, registry, proxy } = await podmanStore(t);
+  const running = asRoot(
+    machine,
+    `podman pull -q $image >/dev/null; crfs prefetch $image >/dev/null 2>&1
+     crfs umount $store >/dev/null; crfs stop >/dev/null
+     pause ended
+     crfs store $store >/dev/null; podman run --rm $image 'cat part-4; cat unread >/kept/unread'`,
+  );
+  await atPause(machine, running, 'ended', async () => {
+    await registry.stop();
+    await proxy.close();
+  });
+  t.is(await running, 'part 4\n');
 });
 
 test('an image from a store runs after a restart of everything, with its registry gone', async (t) => {
@@ -98,8 +147,7 @@ test('an ordinary user runs an image from a store', async (t) => {
   const { machine } = all;
   const said = await asUser(
     machine,
-    `podman unshare crfs store $store --patience 60m >/dev/null
-     podman run -q --rm $image
+    `${BY_USER}podman run -q --rm $image
      podman run --rm --read-only $image
      crfs status --json >status.json
      podman run --rm --userns=keep-id --user 1000:100 $image
@@ -115,7 +163,7 @@ test('root and two ordinary users run an image at the same time, each out of a s
   const [one, two] = [podmanMachine(t), podmanMachine(t)];
   for (const other of [one, two]) configure(other, proxy.host);
   const script = `${READER}podman rm reader >/dev/null; podman rmi -fa >/dev/null`;
-  const byUser = `${PAUSE}podman unshare crfs store $store --patience 60m >/dev/null\n${script}`;
+  const byUser = `${BY_USER}${script}`;
   const all = [machine, one, two];
   const running = [asRoot(machine, script), asUser(one, byUser), asUser(two, byUser, 1)];
   const allRun = new Gate();

@@ -115,6 +115,10 @@ export async function asRoot(machine: Machine, script: string, patience = '60m')
 export const PAUSE = `pause() { : >paused-$1; until test -e go-$1; do sleep 0.1; done; }
 `;
 
+/** Begins a script for `asUser`, as `asRoot` begins one: there is a store. */
+export const BY_USER = `${PAUSE}podman unshare crfs store $store --patience 60m >/dev/null
+`;
+
 /** Does something while a script pauses, and has it go on. */
 export async function atPause(
   machine: Machine,
