@@ -158,6 +158,24 @@ test('an ordinary user runs an image from a store', async (t) => {
   assertLittleFetched(t, all);
 });
 
+for (const [who, before] of [
+  ['by the daemon', `until crfs status --json | grep -q '"layers":\\[\\]'; do sleep 0.1; done`],
+  ['without a daemon', 'crfs stop >/dev/null'],
+] as const) {
+  test(`an image that podman has removed while no store was mounted is removed from the cache, ${who}`, async (t) => {
+    const { machine } = await podmanStore(t);
+    const script = `
+      podman pull -q $image >/dev/null; crfs umount $store >/dev/null 2>&1
+      ${before}
+      crfs cache rm $image 2>&1 | grep -o 'podman uses'
+      podman rmi $image >/dev/null
+      crfs cache rm $image | grep -o 'removed 5 layers'
+      crfs cache ls`;
+    t.is(await asRoot(machine, script), 'podman uses\nremoved 5 layers\nThe cache holds no image.\n');
+    t.deepEqual(references(machine), []);
+  });
+}
+
 test('root and two ordinary users run an image at the same time, each out of a store of its own', async (t) => {
   const { machine, proxy } = await podmanStore(t);
   const [one, two] = [podmanMachine(t), podmanMachine(t)];

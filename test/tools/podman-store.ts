@@ -99,7 +99,7 @@ additionallayerstores = ["${store}:ref"]
 }
 
 /** Ends what a script has begun, however that ends. */
-const END = `trap 'crfs umount --lazy $store >/dev/null 2>&1; crfs stop >/dev/null' EXIT
+const END = `trap 'crfs umount --lazy $store >/dev/null 2>&1 || true; crfs stop >/dev/null' EXIT
 `;
 
 /** Runs a script as root that has a store. */

@@ -9,6 +9,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { open, rename, rm, writeFile } from 'node:fs/promises';
 import pLimit from 'p-limit';
 import type { CacheLayout } from '../disk/cache-layout.js';
+import type { ImageNote } from './images.js';
 
 export interface Reference {
   /** The configuration by which it is asked for: `docker://NAME#sha256:…`. */
@@ -76,6 +77,13 @@ export class References {
       await this.#write({ ...reference, uses });
       return uses;
     });
+  }
+
+  /** Takes back all uses of an image's layers. Resolves once the disk has it. */
+  async forget({ layers }: ImageNote): Promise<void> {
+    const identities = new Set(layers.map(({ identity }) => identity));
+    const known = this.list().filter(({ identity }) => identities.has(identity));
+    for (const one of known) await this.#inTurn(() => this.#write({ ...one, uses: 0 }));
   }
 
   async #write(reference: Reference): Promise<void> {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { type CachedImage, cachedImages, pinImage } from '../cache/images.js';
 import { type Presence, presenceOf } from '../cache/presence.js';
+import { References } from '../cache/references.js';
 import { type Removed, removeImage } from '../cache/remove.js';
 import { byDaemonOrAlone } from '../daemon/or-alone.js';
 import { CacheLayout } from '../disk/cache-layout.js';
@@ -17,6 +18,7 @@ import { counted, formatBytes, formatTable } from '../output/text.js';
 import { tellingIfSlow } from '../output/waiting.js';
 import { cacheDirectory } from '../settings/directories.js';
 import { describePresence, findCached } from './cached-image.js';
+import { isLeftByPodman } from './podman-uses.js';
 
 /** Contents of an image are hundreds of thousands of files at the most. */
 const REMOVES_WITHIN_MS = 600_000;
@@ -88,8 +90,12 @@ async function remove(layout: CacheLayout, image: CachedImage): Promise<Removed>
     const what = `nobody knows whether the mount at ${JSON.stringify(unknown.mountpoint)} needs it, which is without a daemon`;
     throw new CrfsError('CRFS_BUSY', `${image.name}: ${what}: read a file there first`);
   }
-  const path = `/cache/remove?image=${encodeURIComponent(image.name)}`;
-  return await byDaemonOrAlone(path, REMOVES_WITHIN_MS, () => removeImage(layout, image, new Set()));
+  const isLeft = await isLeftByPodman(layout, image);
+  const path = `/cache/remove?image=${encodeURIComponent(image.name)}&left=${isLeft}`;
+  return await byDaemonOrAlone(path, REMOVES_WITHIN_MS, async () => {
+    if (isLeft) await new References(layout).forget(image);
+    return await removeImage(layout, image, new Set());
+  });
 }
 
 function listed(layout: CacheLayout, { used, layers, ...image }: CachedImage): ListedImage {

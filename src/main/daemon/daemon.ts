@@ -122,7 +122,7 @@ export class Daemon {
       stop: () => void this.stop('asked to'),
       umount: (pid) => this.#umount(pid),
       trim: (limit) => this.#upkeep.trim(limit),
-      remove: (image) => this.#upkeep.remove(image),
+      remove: (...how) => this.#upkeep.remove(this.#references, ...how),
       prefetch: async (...how) => await prefetch(this.#means, ...how).finally(this.#idle.use()),
       trace: (mountpoint, tell, ended) => {
         const session = [...this.#sessions].findLast((one) => one.mountpoint === mountpoint);

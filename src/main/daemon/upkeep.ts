@@ -3,6 +3,7 @@
 import type { Logger } from 'pino';
 import type { Cache } from '../cache/cache.js';
 import { noteOf } from '../cache/images.js';
+import type { References } from '../cache/references.js';
 import { type Removed, removeImage } from '../cache/remove.js';
 import { sizeLimit, type Trimmed, trim } from '../cache/trim.js';
 import type { OpenLayers } from './open-layers.js';
@@ -68,9 +69,14 @@ export class Upkeep {
     }
   }
 
-  /** Removes an image, by its name in notes: src/main/cache/images.ts. Rejects with CRFS_NOT_FOUND, CRFS_BUSY if it is mounted. */
-  async remove(name: string): Promise<Removed> {
-    const removed = await removeImage(this.#cache.layout, noteOf(this.#cache.layout, name), this.#layers.pinned());
+  /**
+   * Removes an image, by its name in notes: src/main/cache/images.ts; `isLeft`: uses of it are forgotten before. Rejects with
+   * CRFS_NOT_FOUND, CRFS_BUSY if it is mounted, or used.
+   */
+  async remove(references: References, name: string, isLeft: boolean): Promise<Removed> {
+    const image = noteOf(this.#cache.layout, name);
+    if (isLeft) await references.forget(image);
+    const removed = await removeImage(this.#cache.layout, image, this.#layers.pinned());
     this.#layers.forgetReadahead();
     this.#log.info({ image: name, ...removed }, 'removed an image from the cache');
     return removed;

@@ -42,10 +42,14 @@ export function neededOf(store: string, graphRoot: string): Needed {
   return { containers: named('container'), images: named('image') };
 }
 
-/** The stores that layers in podman's storage at `graphRoot` lead into, each once: of DIR/IMAGE/LAYER/diff, DIR. */
+/** Where layers in podman's storage at `graphRoot` are that are kept in stores: DIR/IMAGE/LAYER/diff. */
+export function linkedLayers(graphRoot: string): string[] {
+  return [...links(join(graphRoot, 'overlay')).values()].filter((target) => target.startsWith('/'));
+}
+
+/** The stores that these are in, each once. */
 export function storesLedTo(graphRoot: string): string[] {
-  const targets = [...links(join(graphRoot, 'overlay')).values()].filter((target) => target.startsWith('/'));
-  return [...new Set(targets.map((target) => dirname(dirname(dirname(target)))))];
+  return [...new Set(linkedLayers(graphRoot).map((target) => dirname(dirname(dirname(target)))))];
 }
 
 function layersIn(store: string, overlay: string): string[] {
