@@ -36,7 +36,7 @@ const FOLDERS = [
   ['workers/board', 'errors workers'],
   ['workers/prefetch', 'index'],
   ['workers/serve', 'errors disk index fetch workers workers/decode workers/board workers/prefetch'],
-  ['workers/verify', 'errors index workers/decode workers/serve'],
+  ['workers/verify', 'errors formats index workers/decode workers/serve'],
   ['main/settings', 'errors disk workers'],
   ['main/convert', 'errors blob schema formats tar compression output registry images index workers workers/deflate'],
   [

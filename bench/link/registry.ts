@@ -7,7 +7,7 @@ import { closeSync, createReadStream, mkdirSync, openSync, readFileSync, symlink
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { tocDigestOfEstargz } from '../../src/main/convert/image/toc-digest.js';
-import { TOC_DIGEST } from '../../src/main/registry/image.js';
+import { TOC_DIGEST } from '../../src/main/registry/named-toc.js';
 import { fileSource } from '../../src/main/sources/file.js';
 import { type Registry, startRegistry } from '../../test/tools/registry.js';
 import { type Blob, blobOf, pushImage } from '../../test/tools/registry-image.js';

@@ -29,8 +29,8 @@ public:
 };
 
 // Null: there is no memory.
-std::unique_ptr<Codec> NewGunzip(); // gunzip.cc
-std::unique_ptr<Codec> NewUnzstd(); // unzstd.cc
+std::unique_ptr<Codec> NewGunzip();                // gunzip.cc
+std::unique_ptr<Codec> NewUnzstd(bool any_window); // unzstd.cc
 
 } // namespace crfs
 

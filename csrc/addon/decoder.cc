@@ -62,7 +62,7 @@ private:
   Span span_;
 };
 
-// Decoder(form): 'gzip' or 'zstd'.
+// Decoder(form, anyWindow): 'gzip' or 'zstd'; frames of the latter with windows of more than 128 MiB only if asked.
 class Decoder : public Napi::ObjectWrap<Decoder> {
 public:
   static Napi::Function Define(Napi::Env env) {
@@ -73,7 +73,7 @@ public:
 
   explicit Decoder(const Napi::CallbackInfo &info) : Napi::ObjectWrap<Decoder>(info) {
     bool is_zstd = info[0].As<Napi::String>().Utf8Value() == "zstd";
-    codec_ = is_zstd ? NewUnzstd() : NewGunzip();
+    codec_ = is_zstd ? NewUnzstd(info[1].ToBoolean()) : NewGunzip();
     if (codec_ == nullptr)
       Napi::Error::New(info.Env(), "there is no memory").ThrowAsJavaScriptException();
   }

@@ -100,6 +100,20 @@ Napi::Value UnlockByte(const Napi::CallbackInfo &info) {
   return SetByteLock(info, F_OFD_SETLK, F_UNLCK);
 }
 
+// punch(fd, offset, length): makes a part of a file zeros, and gives its space back. Returns false where the file
+// system cannot.
+Napi::Value Punch(const Napi::CallbackInfo &info) {
+  int fd = info[0].As<Napi::Number>().Int32Value();
+  auto number = [&](size_t i) { return static_cast<off_t>(info[i].As<Napi::Number>().Int64Value()); };
+  int result;
+  do
+    result = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, number(1), number(2));
+  while (result < 0 && errno == EINTR);
+  if (result < 0 && errno != EOPNOTSUPP)
+    return ThrowErrno(info.Env(), "fallocate", errno);
+  return Napi::Boolean::New(info.Env(), result == 0);
+}
+
 class SyncWorker : public Napi::AsyncWorker {
 public:
   SyncWorker(Napi::Env env, int fd) : Napi::AsyncWorker(env), deferred_(env), fd_(fd) {}
@@ -160,6 +174,7 @@ void AddFiles(Napi::Env env, Napi::Object exports) {
   exports.Set("lock", Napi::Function::New(env, Lock));
   exports.Set("lockByte", Napi::Function::New(env, LockByte));
   exports.Set("unlockByte", Napi::Function::New(env, UnlockByte));
+  exports.Set("punch", Napi::Function::New(env, Punch));
   exports.Set("syncFileSystem", Napi::Function::New(env, SyncFileSystem));
   exports.Set("spreadDirectories", Napi::Function::New(env, SpreadDirectories));
   exports.Set("trimMemory", Napi::Function::New(env, TrimMemory));

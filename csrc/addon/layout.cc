@@ -129,6 +129,7 @@ Napi::Object Layout(Napi::Env env) {
                                         {"probeLimit", CRFS_PROBE_LIMIT},
                                         {"indexUnverified", CRFS_INDEX_UNVERIFIED},
                                         {"codecGzip", CRFS_CODEC_GZIP},
+                                        {"codecZstd", CRFS_CODEC_ZSTD},
                                         {"inodeDigest", CRFS_INODE_DIGEST},
                                         {"inodeWhole", CRFS_INODE_WHOLE},
                                         {"inodeSummed", CRFS_INODE_SUMMED},

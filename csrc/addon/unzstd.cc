@@ -11,7 +11,8 @@ namespace crfs {
 
 namespace {
 
-constexpr int kWindowLogMax = 31; // what `zstd --long=31` takes, the most that libzstd can
+constexpr int kUsualWindowLog = 27; // what `zstd` reads unasked: 128 MiB
+constexpr int kAnyWindowLog = 31;   // what `zstd --long=31` takes, the most that libzstd can
 
 struct Deleter {
   void operator()(ZSTD_DCtx *context) const {
@@ -25,12 +26,12 @@ bool BeginsFrame(uint8_t byte) {
   return byte == 0x28 || (byte & 0xf0) == 0x50;
 }
 
-const char *Explain(size_t error) {
+const char *Explain(size_t error, bool any_window) {
   switch (ZSTD_getErrorCode(error)) {
   case ZSTD_error_dictionary_wrong:
     return "it was made with a dictionary, which it does not bring along";
   case ZSTD_error_frameParameter_windowTooLarge:
-    return "it takes a window of more than 2 GiB";
+    return any_window ? "it takes a window of more than 2 GiB" : "it takes a window of more than 128 MiB";
   case ZSTD_error_memory_allocation:
     return "it takes a window for which there is no memory";
   default:
@@ -40,7 +41,7 @@ const char *Explain(size_t error) {
 
 class Unzstd : public Codec {
 public:
-  explicit Unzstd(Context context) : context_(std::move(context)) {}
+  Unzstd(Context context, bool any_window) : context_(std::move(context)), any_window_(any_window) {}
 
   bool Whole() const override {
     return between_;
@@ -59,7 +60,7 @@ public:
       }
       size_t result = ZSTD_decompressStream(context_.get(), &out, &in);
       if (ZSTD_isError(result))
-        fault = Explain(result);
+        fault = Explain(result, any_window_);
       between_ = result == 0;
     } while (fault == nullptr && (between_ || (in.pos < in.size && out.pos < out.size)));
     step = {step.in + in.pos, in.size - in.pos, step.out + out.pos, out.size - out.pos};
@@ -68,16 +69,18 @@ public:
 
 private:
   Context context_;
+  bool any_window_;
   bool between_ = true; // two frames
 };
 
 } // namespace
 
-std::unique_ptr<Codec> NewUnzstd() {
+std::unique_ptr<Codec> NewUnzstd(bool any_window) {
   Context context(ZSTD_createDCtx());
-  if (context == nullptr || ZSTD_isError(ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, kWindowLogMax)))
+  const int most = any_window ? kAnyWindowLog : kUsualWindowLog;
+  if (context == nullptr || ZSTD_isError(ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, most)))
     return nullptr;
-  return std::make_unique<Unzstd>(std::move(context));
+  return std::make_unique<Unzstd>(std::move(context), any_window);
 }
 
 } // namespace crfs

@@ -18,7 +18,7 @@ static const char *check_chunk(const struct crfs_index_view *v, const struct crf
   const struct crfs_index *h = v->header;
   if (c->digest > h->digests.count)
     return "index: a chunk's digest leaves its table";
-  if (c->offset > h->blob_used || c->end <= c->offset || (c->end > INT64_MAX && c->end != UINT64_MAX))
+  if (c->offset > h->blob_used || c->end < c->offset || (c->end > INT64_MAX && c->end != UINT64_MAX))
     return "index: a chunk leaves the blob";
   if (c->inner > INT64_MAX)
     return "index: a chunk leaves its member's output";

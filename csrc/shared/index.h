@@ -59,7 +59,7 @@ struct crfs_index {
   uint32_t version;
   uint32_t probes;        /* the most slots that any lookup, hit or miss, has to try */
   uint64_t file_size;     /* bytes of the whole index */
-  uint8_t toc_digest[32]; /* sha256 of the TOC's JSON */
+  uint8_t toc_digest[32]; /* sha256 of the TOC, as manifests name it: of its JSON, or of its zstd frame */
   uint64_t ino_base;      /* inode n shows as ino_base | n; bit 63 is set, so that no plain lower directory collides */
   uint64_t blob_used;     /* the largest chunk offset; the blob's TOC must lie behind it */
   uint64_t prefetch_end;  /* bytes [0, prefetch_end) of the blob are wanted at start; 0: nothing is */
@@ -82,6 +82,7 @@ struct crfs_index {
 
 /* crfs_index.codec */
 #define CRFS_CODEC_GZIP 1u /* a gzip member holds one chunk, or several */
+#define CRFS_CODEC_ZSTD 2u /* a chunk is one zstd frame, or several */
 
 /* One file, directory or device. A hardlink is a second crfs_dirent of the same inode, which is no directory: so no way
  * leads in a circle. */
@@ -122,9 +123,9 @@ struct crfs_dirent {
 };
 
 struct crfs_chunk {
-  uint64_t offset;      /* of the gzip member in the blob */
-  uint64_t end;         /* the next larger offset in use, or UINT64_MAX: up to the TOC */
-  uint64_t inner;       /* where the content starts in the member's output */
+  uint64_t offset; /* of the gzip member, or the first zstd frame, in the blob */
+  uint64_t end;    /* the next larger offset in use, or UINT64_MAX: up to the TOC; == offset: zeros, without bytes */
+  uint64_t inner;  /* where the content starts in the member's output */
   uint64_t file_offset; /* where it belongs in the file */
   uint64_t size;        /* bytes of content, at least 1 */
   uint32_t digest;      /* 1 + index into digests; 0: none, or the file's own where it is the only chunk */

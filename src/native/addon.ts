@@ -83,6 +83,7 @@ export interface Layout {
       | 'probeLimit'
       | 'indexUnverified'
       | 'codecGzip'
+      | 'codecZstd'
       | 'inodeDigest'
       | 'inodeWhole'
       | 'inodeSummed'
@@ -216,9 +217,10 @@ export interface Addon {
    */
   inflateFile(fd: number, offset: number, length: number, output: Uint8Array): number;
 
-  /** Decodes a stream of gzip members or zstd frames, whose windows may have up to 2 GiB. */
+  /** Decodes a stream of gzip members or zstd frames, whose windows may have up to 128 MiB; `anyWindow`: up to 2 GiB. */
   readonly Decoder: new (
     form: StreamForm,
+    anyWindow?: boolean,
   ) => Decoder;
 
   /**
@@ -236,6 +238,8 @@ export interface Addon {
    */
   lockByte(fd: number, offset: number): void;
   unlockByte(fd: number, offset: number): void;
+  /** Makes a part of a file zeros that take no space. Returns false where the file system cannot. Throws with `errno`. */
+  punch(fd: number, offset: number, length: number): boolean;
   /** Resolves when all that was written to the file system of the file is on its disk. */
   syncFileSystem(fd: number): Promise<void>;
   /** Gives the system back what ended threads have freed, where the C library would keep it for later. */

@@ -6,9 +6,17 @@ import test, { type ExecutionContext } from 'ava';
 import { decompress } from '../../src/main/compression/decompress.js';
 import { LayerFault } from '../../src/main/formats/fault.js';
 import { mutate, randomFrom } from '../fuzz/mutate.js';
+import {
+  expected,
+  gzip,
+  gzipWithAllFields,
+  handMade,
+  type Outcome,
+  skippable,
+  zstd,
+} from '../tools/compressed-stream.js';
 import { noise, text } from '../tools/content.js';
 import { tarEnd, tarEntry } from '../tools/tar-writer.js';
-import { expected, gzip, gzipWithAllFields, handMade, type Outcome, skippable, zstd } from './compressed-stream.js';
 
 type Random = (below: number) => number;
 const rounds = 30;

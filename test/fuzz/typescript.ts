@@ -11,16 +11,19 @@ import type { BlobSource } from '../../src/main/blob/source.js';
 import { parseIntroduction } from '../../src/main/daemon/introduction.js';
 import { decodeQuestion, encodeAnswer } from '../../src/main/daemon/message.js';
 import { CrfsError } from '../../src/main/errors/error.js';
-import { GZIP } from '../../src/main/formats/codec.js';
+import { type Codec, GZIP, ZSTD } from '../../src/main/formats/codec.js';
 import { readFooter } from '../../src/main/formats/estargz/footer.js';
 import { recognise } from '../../src/main/formats/recognise.js';
+import { readFooter as readZstdFooter } from '../../src/main/formats/zstd-chunked/place.js';
 import { buildIndex } from '../../src/main/index/build.js';
 import { indexMemory } from '../../src/main/index/memory.js';
 import { OCI_MANIFEST, parseManifest } from '../../src/main/registry/manifest.js';
 import { addon } from '../../src/native/addon.js';
 import { decoderOf } from '../../src/workers/decode/decoders.js';
 import { engineNames } from '../../src/workers/engine-names.js';
+import { zstd } from '../tools/compressed-stream.js';
 import { blobOf, directory, estargzFooter, file, tarOf, tocJson } from '../tools/toc.js';
+import { filesInZstd, zstdChunked } from '../tools/zstd-chunked.js';
 import { mutate, randomFrom } from './mutate.js';
 
 interface Target {
@@ -83,10 +86,10 @@ function hello(): Buffer {
   return bytes;
 }
 
-function inflate(name: (typeof engineNames)[number], bytes: Buffer): number | string {
+function inflate(name: (typeof engineNames)[number], bytes: Buffer, { number }: Codec = GZIP): number | string {
   const output = Buffer.alloc(content.length);
   try {
-    return decoderOf(GZIP.number, name).decode(bytes, output);
+    return decoderOf(number, name).decode(bytes, output);
   } catch (error) {
     if (error instanceof CrfsError) return error.code;
     throw error;
@@ -97,6 +100,21 @@ export const targets: Readonly<Record<string, Target>> = {
   footer: {
     seed: Buffer.concat([Buffer.alloc(100), estargzFooter(100)]),
     feed: async (bytes) => void (await readFooter(blob(bytes))),
+  },
+  'zstd footer': {
+    seed: zstdChunked(Buffer.alloc(100), '{}').blob,
+    feed: async (bytes) => void (await readZstdFooter(blob(bytes))),
+  },
+  'zstd toc': {
+    seed: filesInZstd({ a: [content], b: [content.subarray(1), { zeros: 10 }, content.subarray(2)] }).blob,
+    feed: async (bytes) => await index(blob(bytes)),
+  },
+  frame: {
+    seed: zstd(content),
+    feed: (bytes) => {
+      const result = inflate('libdeflate', bytes, ZSTD);
+      if (typeof result === 'number' && result > content.length) throw new Error(`libzstd wrote ${result} bytes`);
+    },
   },
   toc: {
     seed: Buffer.concat([gzipSync(await tarOf([['stargz.index.json', tocJson([])]])), estargzFooter(0)]),

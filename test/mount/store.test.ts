@@ -15,6 +15,7 @@ import { makeImage, pushImage } from '../tools/registry-image.js';
 import { run } from '../tools/run.js';
 import { type StoreSetting, storeSetting } from '../tools/store.js';
 import { compareTrees, describeTree } from '../tools/tree.js';
+import { pushZstdChunked } from '../tools/zstd-chunked.js';
 
 const mounting = mountingTest(whyNoMounts() ?? missing[0]);
 
@@ -93,6 +94,22 @@ for (const [by, digestsOf] of Object.entries(schemes)) {
     await t.throwsAsync(access(layerPath(store, `sha256:${'0'.repeat(64)}`, reference)), { code: 'ENOENT' });
   });
 }
+
+mounting('a layer in zstd:chunked is found by either digest, and read', async (t) => {
+  const { machine, store, registry, proxy, tars } = await storeSetting(t);
+  await pushZstdChunked(tars, `${registry.host}/zstd:1`, machine.directory('plain'));
+  const inspect = ['inspect', '--raw', '--tls-verify=false', `docker://${registry.host}/zstd:1`];
+  const { layers } = JSON.parse(String(await run('skopeo', inspect))) as {
+    layers: { digest: string; annotations: Record<string, string> }[];
+  };
+  const [base] = layers;
+  const tocDigest = base?.annotations['io.containers.zstd-chunked.manifest-checksum'] ?? '';
+  const reference = `${proxy.host}/zstd:1`;
+  t.like((await lookUpLayer(layerPath(store, base?.digest ?? '', reference)))?.info, { compression: 4 });
+  const found = await lookUpLayer(layerPath(store, tocDigest, reference));
+  t.like(found?.info, { 'toc-digest': tocDigest, compression: 4 });
+  t.is(await readFile(join(found?.path ?? '', 'diff/etc/kept'), 'utf8'), 'of the base\n');
+});
 
 mounting('nobody but its owner finds anything in a store, and nothing is asked of a registry for others', async (t) => {
   const { machine, store, image, reference, proxy } = await storeSetting(t);

@@ -107,7 +107,7 @@ static void chunks(void) {
   REFUSED(struct crfs_inode *i = inode_of(S_IFREG); i->count = 0; i->size = 0, "a chunk belongs to no file");
   REFUSED(CHUNKS[0].digest = UINT32_MAX, "a chunk's digest leaves its table");
   REFUSED(CHUNKS[0].offset = UINT64_MAX, "a chunk leaves the blob");
-  REFUSED(CHUNKS[0].end = CHUNKS[0].offset, "a chunk leaves the blob");
+  REFUSED(CHUNKS[0].offset = 1; CHUNKS[0].end = 0, "a chunk leaves the blob");
   REFUSED(CHUNKS[0].inner = UINT64_MAX, "a chunk leaves its member's output");
 }
 

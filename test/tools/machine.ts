@@ -149,7 +149,7 @@ function notes(): NodeJS.ProcessEnv {
 
 /** Whether it is no plain directory. */
 function isConfiguration(path: string): boolean {
-  return /gz$|^\w+:\/\//.test(path);
+  return /(gz|zst)$|^\w+:\/\//.test(path);
 }
 
 export class Machine {

@@ -86,12 +86,17 @@ export interface Indexed {
   readonly summary: IndexSummary;
 }
 
-/** Indexes a blob; buildIndex itself holds the result against the check of the plugin. */
-export async function indexBlob(t: ExecutionContext, source: BlobSource, blobIdentity = 'blob'): Promise<Indexed> {
+/** Indexes a blob. */
+export async function indexBlob(t: ExecutionContext, source: BlobSource, blobIdentity?: string): Promise<Indexed> {
+  return await indexLayer(t, await recognise(source), blobIdentity);
+}
+
+/** Indexes a layer; buildIndex itself holds the result against the check of the plugin. */
+export async function indexLayer(t: ExecutionContext, layer: Layer, blobIdentity = 'blob'): Promise<Indexed> {
   const place = mkdtempSync(join(tmpdir(), 'crfs-index-'));
   t.teardown(() => rmSync(place, { recursive: true }));
   const path = join(place, 'index');
-  const summary = await buildIndex({ layer: await recognise(source), path, memoryLimit: indexMemory(0), blobIdentity });
+  const summary = await buildIndex({ layer, path, memoryLimit: indexMemory(0), blobIdentity });
   const bytes = readFileSync(path);
   return { index: new IndexReader(bytes), bytes, summary };
 }

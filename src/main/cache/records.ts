@@ -7,7 +7,7 @@ import type { CacheLayout } from '../disk/cache-layout.js';
 export interface BlobRecord {
   /** Names the index: `CacheLayout.index`. */
   readonly key: string;
-  /** sha256 of the TOC's JSON, in hex. */
+  /** sha256 of the TOC, as manifests name it, in hex. */
   readonly tocDigest: string;
   /** Where the TOC begins: every member of the blob ends before it. */
   readonly tocOffset: number;

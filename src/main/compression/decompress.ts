@@ -40,7 +40,7 @@ export async function* decompress(input: AsyncIterable<Uint8Array>): AsyncGenera
     const form = formOf(head);
     const whole = concatenated(head, bytes);
     if (form === undefined) yield* whole;
-    else if (form === 'gzip' || form === 'zstd') yield* decoded(whole, form);
+    else if (form === 'gzip' || form === 'zstd') yield* decoded(whole, form, { anyWindow: true });
     else throw new LayerFault(`compressed with ${form}, which is not supported: decompress it first`);
   } finally {
     await bytes.close();

@@ -8,6 +8,7 @@ import { HeldFile } from '../blob/held-file.js';
 import { CrfsError } from '../errors/error.js';
 import { reasonOf } from '../errors/reason.js';
 import { type LayerBlob, localBlob } from '../fetch/layer-blob.js';
+import type { LayerOnDisk } from '../images/on-disk.js';
 import type { Asking, Resolved, ResolvedLayer } from './resolved.js';
 
 /** Equal as long as nobody has written to the file. */
@@ -23,15 +24,7 @@ export async function resolveDirectory(text: string, { lease, trusted }: Asking)
   return { text: image.resolved, layers: image.layers.map(layerIn) };
 }
 
-function layerIn({
-  name,
-  path,
-  tocDigest,
-}: {
-  readonly name: string;
-  readonly path: string;
-  readonly tocDigest: string | undefined;
-}): ResolvedLayer {
+function layerIn({ name, path, tocDigest, ...at }: LayerOnDisk): ResolvedLayer {
   const file = openRegular(path, name);
   const identity = fileIdentity(file.fd);
   file.release();
@@ -42,7 +35,7 @@ function layerIn({
     throw new CrfsError('CRFS_DIGEST', `${name}: ${path} is just being changed`);
   };
   const toc = tocDigest === undefined ? {} : { tocDigest: hexOf(tocDigest) };
-  return { name, identity, shareKey: identity, ...toc, openBlob };
+  return { ...at, name, identity, shareKey: identity, ...toc, openBlob };
 }
 
 /** Opens the file of a layer; never waits. Throws CRFS_NOT_FOUND, and CRFS_USAGE for what is no regular file. */

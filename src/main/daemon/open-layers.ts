@@ -196,11 +196,17 @@ export class OpenLayers {
     }
   }
 
-  async #read({ name, identity }: ResolvedLayer, blob: LayerBlob): Promise<BlobRecord> {
+  async #read({ name, identity, tocPosition }: ResolvedLayer, blob: LayerBlob): Promise<BlobRecord> {
     const started = performance.now();
     const toc = await blob.prepareToc();
     try {
-      const task = { fd: blob.fd, name, identity, ...(toc ? { tocFd: toc.fd } : {}) };
+      const task = {
+        fd: blob.fd,
+        name,
+        identity,
+        ...(tocPosition === undefined ? {} : { tocPosition }),
+        ...(toc ? { tocFd: toc.fd } : {}),
+      };
       const record = await this.#indexer.index(task, () => this.crew.board.generation);
       writeRecord(this.#layout, identity, record);
       this.#log.info(

@@ -20,6 +20,8 @@ export interface ResolvedLayer {
   readonly digest?: string;
   /** The digest that its TOC must have, where the manifest says so; hex. */
   readonly tocDigest?: string;
+  /** Where its TOC is, where the manifest says so. */
+  readonly tocPosition?: string;
   /** `arrived` is told what comes over the network. */
   openBlob(traffic: Traffic, arrived: Arrival): Promise<LayerBlob>;
 }

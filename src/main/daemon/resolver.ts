@@ -169,13 +169,14 @@ export class Resolver {
   }
 
   #layer(layer: RemoteLayer, lease: ClientLease): ResolvedLayer {
-    const { name, identity, origin, digest, tocDigest } = layer;
+    const { name, identity, origin, digest, tocDigest, tocPosition } = layer;
     return {
       name,
       identity,
       shareKey: `${lease.number} ${origin} ${identity}`,
       ...(digest === undefined ? {} : { digest }),
       ...(tocDigest === undefined ? {} : { tocDigest: hexOf(tocDigest) }),
+      ...(tocPosition === undefined ? {} : { tocPosition }),
       openBlob: (traffic, arrived) => remoteBlob(layer, this.#layout.blob(identity), traffic, arrived),
     };
   }

@@ -10,8 +10,9 @@ import { layersOf, type RemoteLayer } from '../sources/open.js';
 
 /** eStargz: bytes of the layer's tar. */
 const UNCOMPRESSED_SIZE = 'io.containers.estargz.uncompressed-size';
-/** containers-storage, pkg/archive: Gzip. */
+/** containers-storage, pkg/archive: Gzip, Zstd. */
 const GZIP = 2;
+const ZSTD = 4;
 
 export interface StoredLayer {
   readonly named: ImageLayer;
@@ -81,15 +82,16 @@ async function configOf(
  */
 export function describeLayer({ named, diffId }: StoredLayer, digest: string, contentSize: number): string {
   const stated = Number(named.annotations[UNCOMPRESSED_SIZE]);
+  const compression = named.mediaType.endsWith('zstd') ? ZSTD : GZIP;
   const byToc = digest === named.tocDigest;
   const facts = byToc
-    ? { 'toc-digest': digest, 'diff-size': -1, compression: GZIP, flags: { 'expected-layer-diffid': diffId } }
+    ? { 'toc-digest': digest, 'diff-size': -1, compression, flags: { 'expected-layer-diffid': diffId } }
     : {
         'compressed-diff-digest': named.digest,
         'compressed-size': named.size,
         'diff-digest': diffId,
         'diff-size': Number.isSafeInteger(stated) && stated > 0 ? stated : contentSize,
-        compression: GZIP,
+        compression,
       };
   return JSON.stringify(facts);
 }

@@ -18,7 +18,7 @@ export interface LayerBlob {
   readonly size: number;
   /** Where the blob is fetched as it is needed. */
   readonly remote?: Remote;
-  /** Brings in what reading the TOC needs: the end of the blob. Resolves to the blob of a TOC that is kept elsewhere. */
+  /** Brings in what reading the TOC needs: where it is, or the end of the blob. Resolves to the blob of a TOC that is kept elsewhere. */
   prepareToc(): Promise<LayerBlob | undefined>;
   close(): Promise<void>;
 }
@@ -56,13 +56,14 @@ export async function remoteBlob(
   const link = new Link();
   const fetcher = new Fetcher(source, file, link, traffic, arrived);
   const { fd, size, blocks } = file;
+  const { tocPosition } = layer;
   return {
     fd,
     size,
     remote: { file, fetcher, link, blocks },
     prepareToc: async () => {
-      await traffic.demand(() => fetcher.prefetch(Math.max(0, size - TAIL), size));
-      const { toc } = await recognise(fileSource(fd, layer.name));
+      if (tocPosition === undefined) await traffic.demand(() => fetcher.prefetch(Math.max(0, size - TAIL), size));
+      const { toc } = await recognise(fileSource(fd, layer.name), tocPosition);
       if (toc === undefined) return await tocBlob(layer, tocOf(path), traffic);
       await traffic.demand(() => fetcher.prefetch(toc.start, toc.end));
       return undefined;

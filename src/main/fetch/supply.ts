@@ -241,6 +241,7 @@ function rangesOf({ index, tocOffset }: SuppliedLayer, run: Omit<Run, 'layer'>):
   const ranges: [number, number][] = [];
   const first = index.chunkFirst(run.inode) + run.first;
   for (let chunk = first; chunk < first + run.count; chunk++) {
+    if (index.isZeros(chunk)) continue;
     const offset = index.chunkOffset(chunk);
     const end = Math.min(index.chunkEnd(chunk), tocOffset);
     const last = ranges.at(-1);

@@ -7,14 +7,28 @@ import { addon, type StreamForm } from '../../native/addon.js';
 export interface Codec {
   readonly number: number;
   readonly form: StreamForm;
+  /** What a part that can be decoded by itself is called, for messages. */
+  readonly part: string;
   /** Bytes that one byte of the blob yields at most. */
   readonly expansion: number;
 }
 
 /** A gzip member holds one chunk, or several; deflate's match of 258 bytes takes two bits at least (RFC 1951). */
-export const GZIP: Codec = { number: addon.layout.constants.codecGzip, form: 'gzip', expansion: 1032 };
+export const GZIP: Codec = {
+  number: addon.layout.constants.codecGzip,
+  form: 'gzip',
+  part: 'gzip member',
+  expansion: 1032,
+};
+/** A zstd frame holds a chunk, or a part of one; four bytes at least are a block, of 128 KiB at most (RFC 8878). */
+export const ZSTD: Codec = {
+  number: addon.layout.constants.codecZstd,
+  form: 'zstd',
+  part: 'zstd frame',
+  expansion: 32_768,
+};
 
-const CODECS: readonly Codec[] = [GZIP];
+const CODECS: readonly Codec[] = [GZIP, ZSTD];
 
 /** The codec of a number in an index. Indexes of codecs that there are not are no sound indexes. */
 export function codecOf(number: number): Codec {

@@ -5,16 +5,23 @@ import { LayerFault } from './fault.js';
 
 const OUTPUT_BYTES = 256 * 1024;
 
+export interface DecodeOptions {
+  /** What to call the stream in messages. */
+  readonly what?: string;
+  /** Whether zstd may take windows of up to 2 GiB of memory, as a person's own file may need; else up to 128 MiB. */
+  readonly anyWindow?: boolean;
+}
+
 /**
  * What a compressed stream holds, in pieces of up to 256 KiB that stay as they are. Reads the input to its end.
- * Throws LayerFault where `what` is corrupt, or ends too early.
+ * Throws LayerFault where it is corrupt, or ends too early.
  */
 export async function* decoded(
   input: AsyncIterable<Uint8Array>,
   form: StreamForm,
-  what = `the ${form} stream`,
+  { what = `the ${form} stream`, anyWindow = false }: DecodeOptions = {},
 ): AsyncGenerator<Uint8Array> {
-  const decoder = new addon.Decoder(form);
+  const decoder = new addon.Decoder(form, anyWindow);
   try {
     let room: Uint8Array = Buffer.allocUnsafeSlow(OUTPUT_BYTES);
     let ended = false;

@@ -41,8 +41,10 @@ export interface Entry {
   readonly size: number;
   /** The whole file's sha256, 64 hex digits; '' if the TOC tells none. */
   readonly digest: string;
-  /** Where in the blob the gzip member starts that holds this chunk. */
+  /** Where in the blob the gzip member, or the zstd frame, starts that holds this chunk. */
   readonly offset: number;
+  /** Where in the blob the last chunk of the file ends; 0 if the TOC does not tell it. */
+  readonly endOffset: number;
   /** Where in that member's output the chunk starts. */
   readonly innerOffset: number;
   /** Where in the file the chunk starts. */
@@ -51,6 +53,8 @@ export interface Entry {
   readonly chunkSize: number;
   /** As `digest`, of this chunk's content. */
   readonly chunkDigest: string;
+  /** The chunk is zeros: no bytes of the blob are needed for it. */
+  readonly isZeros: boolean;
 }
 
 /** What keeps an extended attribute with a value of `size` bytes off every file system; undefined if nothing does. */

@@ -27,7 +27,7 @@ export interface Layer {
   readonly toc: { readonly start: number; readonly end: number } | undefined;
   /**
    * Hands every entry to `add`, in the order of the layer; `elsewhere` is the blob that holds the TOC, where this one does not.
-   * Resolves to the sha256 of the TOC. Throws LayerFault where it breaks a rule, and what `add` throws.
+   * Resolves to the sha256 that manifests name the TOC by. Throws LayerFault where it breaks a rule, and what `add` throws.
    */
   entries(add: (entry: Entry) => void, elsewhere?: BlobSource): Promise<Buffer>;
 }

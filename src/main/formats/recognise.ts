@@ -4,12 +4,17 @@ import type { BlobSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
 import { estargz } from './estargz/estargz.js';
 import type { Layer, LayerFormat } from './format.js';
+import { layerAt, zstdChunked } from './zstd-chunked/zstd-chunked.js';
 
-/** A further format is a folder beside estargz, and its name here. */
-const FORMATS: readonly LayerFormat[] = [estargz];
+/** A further format is a folder beside these, and its name here. */
+const FORMATS: readonly LayerFormat[] = [estargz, zstdChunked];
 
-/** The layer that a blob holds. Throws CRFS_NOT_STARGZ for one of no format, CRFS_BAD_LAYER for a broken one. */
-export async function recognise(blob: BlobSource): Promise<Layer> {
+/**
+ * The layer that a blob holds; `tocPosition`: where its TOC is, as the manifest says it, which is done for zstd:chunked alone.
+ * Throws CRFS_NOT_STARGZ for one of no format, CRFS_BAD_LAYER for a broken one.
+ */
+export async function recognise(blob: BlobSource, tocPosition?: string): Promise<Layer> {
+  if (tocPosition !== undefined) return layerAt(blob, tocPosition);
   for (const format of FORMATS) {
     const layer = await format.recognise(blob);
     if (layer !== undefined) return layer;

@@ -5,22 +5,22 @@
 import { resolve } from 'node:path';
 import { CrfsError } from '../errors/error.js';
 import type { RegistryClient } from '../registry/client.js';
-import { tocDigestOf } from '../registry/image.js';
 import { isIndex } from '../registry/manifest.js';
+import { type NamedToc, namedToc } from '../registry/named-toc.js';
 import { choosePlatform, machinePlatform } from '../registry/platform.js';
 import { openLocalSource } from './open.js';
+
+export interface LayerOnDisk extends NamedToc {
+  readonly name: string;
+  /** Of its file. */
+  readonly path: string;
+}
 
 export interface ImageOnDisk {
   /** Names this very image, by digest, whatever its tag stands for later. */
   readonly resolved: string;
   /** The base first. */
-  readonly layers: readonly {
-    readonly name: string;
-    /** Of its file. */
-    readonly path: string;
-    /** What its TOC must have as its digest, where the manifest says so. */
-    readonly tocDigest: string | undefined;
-  }[];
+  readonly layers: readonly LayerOnDisk[];
 }
 
 /**
@@ -37,7 +37,7 @@ export async function imageOnDisk(text: string, client: RegistryClient, trusted:
     const layers = found.layers.map((layer) => ({
       name: `layer ${layer.digest}`,
       path: resolve(pathOf(layer)),
-      tocDigest: tocDigestOf(layer, name),
+      ...namedToc(layer, name),
     }));
     return { resolved: text.startsWith('oci:') ? byDigest(text, found.digest) : text, layers };
   } finally {

@@ -10,7 +10,7 @@ const DIGEST_BYTES = 32;
 /** Where the chunks of regular files lie, in columns. Those of one file stand together. */
 export class ChunkColumns {
   count = 0;
-  /** Where in the blob the chunk's gzip member starts. */
+  /** Where in the blob the chunk's gzip member, or its first zstd frame, starts. */
   readonly offset = new Column(Float64Array, CHUNK_LIMIT);
   /** Where in the member's output the chunk starts. */
   readonly inner = new Column(Float64Array, CHUNK_LIMIT);
@@ -20,12 +20,14 @@ export class ChunkColumns {
   readonly size = new Column(Float64Array, CHUNK_LIMIT);
   /** 1 + the number of its digest, or 0: it has none. */
   readonly digest = new Column(Uint32Array, CHUNK_LIMIT);
+  /** 1: it is zeros, for which the blob is not read. */
+  readonly zeros = new Column(Uint8Array, CHUNK_LIMIT);
 
   /** The sha256 of chunks that have one, 32 bytes each. */
   readonly digests = new Column(Uint8Array, CHUNK_LIMIT * DIGEST_BYTES);
   digestCount = 0;
 
-  readonly #columns = [this.offset, this.inner, this.fileOffset, this.size, this.digest];
+  readonly #columns = [this.offset, this.inner, this.fileOffset, this.size, this.digest, this.zeros];
   readonly #all = [...this.#columns, this.digests];
 
   /** Returns the number of a chunk that has no digest yet. Throws LayerFault if there are too many. */

@@ -12,7 +12,7 @@ export interface ChunkTable {
   readonly chunks: Uint32Array;
   /** By record: the inode. */
   readonly inodes: Uint32Array;
-  /** By record: where the member ends; Infinity: where the TOC starts. */
+  /** By record: where the member ends; Infinity: where the TOC starts; its offset: it is zeros. */
   readonly ends: Float64Array;
   /** The largest offset in the table. */
   readonly blobUsed: number;
@@ -38,10 +38,11 @@ export function orderChunks(
     nodes.first.at[node] = record;
     for (let chunk = first; chunk < first + (nodes.length.at[node] as number); chunk++) {
       const offset = contents.chunks.offset.at[chunk] as number;
-      const end = offsetBehind(offsets, offset);
+      const isZeros = contents.chunks.zeros.at[chunk] === 1;
+      const end = isZeros ? offset : offsetBehind(offsets, offset);
       const bytes = Math.min(end, layer.contentEnd) - offset;
       const decoded = (contents.chunks.inner.at[chunk] as number) + (contents.chunks.size.at[chunk] as number);
-      if (decoded > bytes * layer.codec.expansion) {
+      if (!isZeros && decoded > bytes * layer.codec.expansion) {
         throw new LayerFault(
           `file ${quote(tree.path(node))}: the ${bytes} bytes of the blob at ${offset} cannot inflate to ${decoded}`,
         );

@@ -14,6 +14,8 @@ export class Contents {
   /** Offsets in the blob at which other things start: a member before one of them ends there. */
   readonly otherOffsets = new Column(Float64Array, CHUNK_LIMIT);
   otherCount = 0;
+  /** The offset of the chunk that came last. */
+  #lastOffset = 0;
 
   readonly #nodes: Nodes;
   readonly #tocOffset: number;
@@ -37,6 +39,7 @@ export class Contents {
     this.close();
     const { path, size, digest } = entry;
     this.#file = { node, path, size, digest };
+    this.addOffset(entry.endOffset);
     this.#nodes.size.at[node] = size;
     this.#nodes.first.at[node] = this.chunks.count;
     if (size > 0) {
@@ -52,9 +55,10 @@ export class Contents {
     if (file === null) {
       throw new LayerFault('a chunk stands before any regular file');
     }
-    const { offset, innerOffset, chunkOffset, chunkDigest } = entry;
+    const { innerOffset, chunkOffset, chunkDigest, isZeros } = entry;
+    const offset = isZeros && entry.offset === 0 ? this.#lastOffset : entry.offset;
     const size = entry.chunkSize > 0 ? entry.chunkSize : file.size - chunkOffset;
-    if (offset === 0 && innerOffset === 0) {
+    if (offset === 0 && innerOffset === 0 && !isZeros) {
       throw new LayerFault(`file ${quote(file.path)}: has content, but no offset in the blob`);
     }
     if (offset >= this.#tocOffset) {
@@ -64,6 +68,8 @@ export class Contents {
       throw new LayerFault(`file ${quote(file.path)}: the chunk at ${chunkOffset} leaves its ${file.size} bytes`);
     }
     const chunk = this.chunks.add(offset, innerOffset, chunkOffset, size);
+    this.chunks.zeros.at[chunk] = Number(isZeros);
+    this.#lastOffset = offset;
     if (size === file.size) {
       this.#keys.ofOnlyChunk(file, chunk, chunkDigest);
     } else if (chunkDigest !== '') {

@@ -6,6 +6,9 @@ import { LayerFault, quote } from '../formats/fault.js';
 import type { ChunkColumns } from './chunk-columns.js';
 import { CHECKED_WHOLE, KEY_IS_DIGEST, KEY_WORDS, type Nodes, SUMMED } from './nodes.js';
 
+/** Stands for zeros in place of their digest. No content has it. */
+const ZEROS = Buffer.alloc(32);
+
 /** What the TOC tells of a regular file. */
 export interface RegularFile {
   readonly node: number;
@@ -17,7 +20,7 @@ export interface RegularFile {
 
 /**
  * Names the objects of regular files. A file of one chunk by the sha256 of its content; one of several by the digests of
- * all of them, so that each can be checked by itself, or else, where the TOC lacks one of these, by the sha256 of the
+ * all of them, so that each can be checked by itself (zeros by how many they are: no digest can make them others), or else, where the TOC lacks one of these, by the sha256 of the
  * content; and with nothing to check the bytes against, by the place in this very blob, so that no two blobs share it.
  */
 export class ObjectKeys {
@@ -38,8 +41,11 @@ export class ObjectKeys {
       throw new LayerFault(`file ${quote(file.path)}: its digest differs from that of its only chunk`);
     }
     const digest = file.digest === '' ? chunkDigest : file.digest;
-    if (digest === '') {
-      this.#setUnverified(file, chunk);
+    if (this.#chunks.zeros.at[chunk] === 1) {
+      if (digest !== '') this.#chunks.setDigest(chunk, digest);
+      this.#setKey(file, this.#digestOfChunks(chunk, chunk + 1));
+    } else if (digest === '') {
+      this.#setUnverified(file, chunk, chunk + 1);
     } else {
       this.#setDigest(file, digest);
     }
@@ -52,17 +58,24 @@ export class ObjectKeys {
     }
     if (file.size === 0) {
       this.#setDigest(file, EMPTY_HEX);
-    } else if (!this.#chunks.digest.at.subarray(first, end).includes(0)) {
+    } else if (this.#isKnown(first, end)) {
       this.#setKey(file, this.#digestOfChunks(first, end));
-      if (file.digest === '') return;
+      const hasDigests = this.#chunks.digest.at.subarray(first, end).some((number) => number !== 0);
+      if (file.digest === '' || !hasDigests) return;
       this.#chunks.addDigest(file.digest);
       this.#setFlag(file, SUMMED);
     } else if (file.digest !== '') {
       this.#setDigest(file, file.digest);
       this.#setFlag(file, CHECKED_WHOLE);
     } else {
-      this.#setUnverified(file, first);
+      this.#setUnverified(file, first, end);
     }
+  }
+
+  /** Whether each chunk has a digest, or is zeros. */
+  #isKnown(first: number, end: number): boolean {
+    const { digest, zeros } = this.#chunks;
+    return digest.at.subarray(first, end).every((number, n) => number !== 0 || zeros.at[first + n] === 1);
   }
 
   #digestOfChunks(first: number, end: number): string {
@@ -70,7 +83,8 @@ export class ObjectKeys {
     const size = Buffer.alloc(8);
     for (let chunk = first; chunk < end; chunk++) {
       size.writeBigUInt64LE(BigInt(this.#chunks.size.at[chunk] as number));
-      hash.update(size).update(this.#chunks.digestOf(chunk));
+      const isZeros = this.#chunks.zeros.at[chunk] === 1;
+      hash.update(size).update(isZeros ? ZEROS : this.#chunks.digestOf(chunk));
     }
     return hash.digest('hex');
   }
@@ -85,10 +99,14 @@ export class ObjectKeys {
     flags[file.node] = (flags[file.node] as number) | flag;
   }
 
-  #setUnverified(file: RegularFile, first: number): void {
+  #setUnverified(file: RegularFile, first: number, end: number): void {
     this.unverified = true;
-    const place = `${this.#chunks.offset.at[first]} ${this.#chunks.inner.at[first]} ${file.size}`;
-    this.#setKey(file, createHash('sha256').update(`crfs-unverified\0${this.#blobIdentity}\0${place}`).digest('hex'));
+    const hash = createHash('sha256').update(`crfs-unverified\0${this.#blobIdentity}\0`);
+    const { offset, inner, size, zeros } = this.#chunks;
+    for (let chunk = first; chunk < end; chunk++) {
+      hash.update([offset, inner, size, zeros].map(({ at }) => at[chunk]).join(' ')).update('\0');
+    }
+    this.#setKey(file, hash.digest('hex'));
   }
 
   #setKey(file: RegularFile, hex: string): void {

@@ -29,7 +29,7 @@ export interface PathEntry {
 export class IndexReader {
   readonly inodes: number;
   readonly chunks: number;
-  /** sha256 of the TOC's JSON, hex. */
+  /** sha256 of the TOC, as manifests name it; hex. */
   readonly tocDigest: string;
   /** Bytes [0, prefetchEnd) of the blob are wanted at start; 0: nothing is. */
   readonly prefetchEnd: number;
@@ -177,7 +177,7 @@ export class IndexReader {
     return this.#u32(this.#inode(n) + INODE.count);
   }
 
-  /** Where the chunk's gzip member starts in the blob. */
+  /** Where the chunk's gzip member, or its first zstd frame, starts in the blob. */
   chunkOffset(c: number): number {
     return this.#u64(this.#chunk(c) + CHUNK.offset);
   }
@@ -185,6 +185,10 @@ export class IndexReader {
   chunkEnd(c: number): number {
     const at = this.#chunk(c) + CHUNK.end;
     return this.#u32(at + 4) === 0xffffffff ? Number.POSITIVE_INFINITY : this.#u64(at);
+  }
+  /** Whether the chunk is zeros, for which the blob is not read. */
+  isZeros(c: number): boolean {
+    return this.chunkOffset(c) === this.chunkEnd(c);
   }
   /** Where the chunk's content starts in the member's output. */
   chunkInner(c: number): number {

@@ -18,6 +18,8 @@ const READ_BYTES = 4 << 20;
 /** What is larger waits for its digest in a file. */
 const MEMORY_BYTES = 16 << 20;
 
+const ZEROS = new Uint8Array(1 << 20);
+
 /** Chunks of a file that one digest covers. */
 interface Unit {
   readonly first: number;
@@ -29,7 +31,7 @@ interface Unit {
 
 /** Whether the TOC holds digests of all of a file's bytes. */
 export function isVerifiable({ layer: { index }, inode }: Part): boolean {
-  return unitsOf(index, inode).every(({ digest }) => digest !== undefined);
+  return unitsOf(index, inode).every(({ first, digest }) => digest !== undefined || index.isZeros(first));
 }
 
 /** The content of a regular file. Throws CRFS_BAD_LAYER, CRFS_DIGEST, CRFS_NO_SPACE, and what the source throws. */
@@ -52,7 +54,7 @@ function unitsOf(index: IndexReader, inode: number): Unit[] {
   const count = index.chunkCount(inode);
   const chunks = Array.from({ length: count }, (_, i) => first + i);
   const ofFile = index.fileDigest(inode) ?? undefined;
-  if (ofFile !== undefined && chunks.some((chunk) => index.chunkDigest(chunk) === null)) {
+  if (ofFile !== undefined && chunks.some((chunk) => index.chunkDigest(chunk) === null && !index.isZeros(chunk))) {
     return [{ first, end: first + count, size: index.size(inode), digest: ofFile, what: 'the file' }];
   }
   return chunks.map((chunk) => ({
@@ -92,18 +94,22 @@ async function* unchecked(layer: InspectedLayer, { first, end }: Unit): AsyncGen
 
 /** The content of one chunk, out of the member that holds it. */
 async function* chunkContent({ index, tocOffset, blob }: InspectedLayer, chunk: number): AsyncGenerator<Uint8Array> {
+  if (index.isZeros(chunk)) {
+    for (let left = index.chunkSize(chunk); left > 0; left -= ZEROS.length) yield ZEROS.subarray(0, left);
+    return;
+  }
   const start = index.chunkOffset(chunk);
   const end = Math.min(index.chunkEnd(chunk), tocOffset);
-  const { form } = codecOf(index.codec);
-  const member = `the ${form} member at ${start}`;
+  const { form, part } = codecOf(index.codec);
+  const what = `the ${part} at ${start}`;
   const window = new Window(index.chunkInner(chunk), index.chunkSize(chunk));
   try {
-    for await (const piece of decoded(ranges(blob, start, end), form, member)) {
+    for await (const piece of decoded(ranges(blob, start, end), form, { what })) {
       const content = window.cut(piece);
       if (content.length > 0) yield content;
       if (window.left === 0) return;
     }
-    throw new LayerFault(`${member} holds less than the TOC says`);
+    throw new LayerFault(`${what} holds less than the TOC says`);
   } catch (error) {
     throw asBadLayer(error, blob.name);
   }

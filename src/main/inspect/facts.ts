@@ -39,7 +39,7 @@ export interface ChunkFacts {
   /** In the file. */
   readonly fileOffset: number;
   readonly size: number;
-  /** Of the gzip member in the blob, and where it ends at the latest. */
+  /** Of the gzip member or zstd frame in the blob, and where it ends at the latest; equal: zeros, without bytes. */
   readonly offset: number;
   readonly end: number;
   /** Of the content in the member's output. */

@@ -37,7 +37,7 @@ export async function readLayer(
   blob: BlobSource,
   workspace: Workspace,
 ): Promise<InspectedLayer> {
-  const found = await recognise(blob);
+  const found = await recognise(blob, layer.tocPosition);
   const elsewhere = found.toc === undefined ? await layer.openToc() : undefined;
   const path = workspace.path();
   const memoryLimit = indexMemory((await loadSettings({}))['index-memory']);

@@ -6,8 +6,9 @@ import { readBlob } from '../blob/digest.js';
 import { CrfsError } from '../errors/error.js';
 import { openLocalSource } from '../images/open.js';
 import { diffIdsOf } from '../registry/config.js';
-import { CONFIG_LIMIT, tocDigestOf } from '../registry/image.js';
+import { CONFIG_LIMIT } from '../registry/image.js';
 import { isIndex } from '../registry/manifest.js';
+import { namedToc } from '../registry/named-toc.js';
 import { choosePlatform, machinePlatform, parsePlatform } from '../registry/platform.js';
 import type { FoundImage } from './found-image.js';
 import type { Workspace } from './workspace.js';
@@ -32,18 +33,15 @@ export async function findLocalImage(
   return {
     resolved: written,
     digest: found.digest,
-    layers: layers.map((layer) => {
-      const tocDigest = tocDigestOf(layer, source.name);
-      return {
-        name: `layer ${layer.digest}`,
-        identity: layer.digest,
-        digest: layer.digest,
-        size: layer.size,
-        ...(tocDigest !== undefined && { tocDigest }),
-        open: async () => await source.openBlob(layer),
-        openToc: async () => undefined,
-      };
-    }),
+    layers: layers.map((layer) => ({
+      name: `layer ${layer.digest}`,
+      identity: layer.digest,
+      digest: layer.digest,
+      size: layer.size,
+      ...namedToc(layer, source.name),
+      open: async () => await source.openBlob(layer),
+      openToc: async () => undefined,
+    })),
     config: readImageConfig,
     diffIds: async () => diffIdsOf(await readImageConfig(), written, layers.length),
   };

@@ -23,7 +23,7 @@ export interface LayerSummary {
   readonly size: number;
   /** Can be mounted: files are fetched as they are read. */
   readonly lazy: boolean;
-  /** `estargz`, `stargz`; null: of none that can be mounted. */
+  /** `estargz`, `stargz`, `zstd:chunked`; null: of none that can be mounted. */
   readonly format: string | null;
   /** What the manifest says of the TOC. */
   readonly tocDigest: string | null;
@@ -58,7 +58,7 @@ async function layerSummary(layer: AnyLayerSource, number: number): Promise<Laye
   const blob = await layer.open();
   const facts = { number, name, identity, digest, size: blob.size, tocDigest };
   try {
-    const { kind } = await recognise(blob);
+    const { kind } = await recognise(blob, layer.tocPosition);
     return { ...facts, lazy: true, format: kind, why: null };
   } catch (error) {
     if (!(error instanceof CrfsError) || !['CRFS_NOT_STARGZ', 'CRFS_BAD_LAYER'].includes(error.code)) throw error;

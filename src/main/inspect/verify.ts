@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** Proves layers: everything that a manifest, an image's config, a TOC and gzip say of them is held against their bytes. */
+/** Proves layers: everything that a manifest, an image's config, a TOC and the compressed stream say of them is held against their bytes. */
 
 import { type FileHandle, open } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
@@ -105,7 +105,7 @@ class LayerCheck {
         this.#attempt(() => this.#members(file)),
       ]);
       this.#compare('the digest of the blob', whole.digest, this.#layer.digest);
-      if (whole.diffId === null) this.#problems.push('the blob is no sound gzip stream');
+      if (whole.diffId === null) this.#problems.push(`the blob is no sound ${whole.form} stream`);
       else this.#compare('the diff ID', whole.diffId, diffId);
       return this.#report(whole, layer);
     } finally {

@@ -2,24 +2,22 @@
 
 /** From a name to the layers that it stands for. */
 
-import { isDigest, readBlob } from '../blob/digest.js';
+import { readBlob } from '../blob/digest.js';
 import type { StreamSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
 import { registryImage } from '../policy/subject.js';
 import { openBlob } from './blob-source.js';
 import type { ManifestOptions, RegistryClient } from './client.js';
+import { type NamedToc, namedToc } from './named-toc.js';
 import { formatReference } from './reference.js';
 import type { Descriptor, ImageManifest, Reference } from './types.js';
 
-/** Annotations of eStargz. */
-export const TOC_DIGEST = 'containerd.io/snapshot/stargz/toc.digest';
+/** eStargz: the layer that a TOC in another image belongs to. */
 const LAYER_DIGEST = 'containerd.io/snapshot/stargz/layer.digest';
 const TOC_SUFFIX = '-esgztoc';
 const TAG_LIMIT = 128;
 
-export interface ImageLayer extends Descriptor {
-  /** What the layer's TOC must have as its digest, where the manifest says so. */
-  readonly tocDigest: string | undefined;
+export interface ImageLayer extends Descriptor, NamedToc {
   /** Opens the blob; the first read makes the first request. */
   open(): Promise<StreamSource>;
 }
@@ -33,16 +31,6 @@ export interface ResolvedImage {
   readonly layers: readonly ImageLayer[];
   /** The blob with the TOC of a layer that keeps it elsewhere, from the image tagged `TAG-esgztoc`; undefined if there is none. */
   externalToc(layerDigest: string): Promise<StreamSource | undefined>;
-}
-
-/** The digest that a layer's TOC must have, where the manifest says so. Throws CRFS_BAD_LAYER. */
-export function tocDigestOf(layer: Descriptor, name: string): string | undefined {
-  const stated = layer.annotations[TOC_DIGEST];
-  if (stated === undefined || isDigest(stated)) return stated;
-  throw new CrfsError(
-    'CRFS_BAD_LAYER',
-    `the manifest of ${name} is broken: the TOC digest of ${layer.digest} is not a sha256 digest`,
-  );
 }
 
 function tocFinder(
@@ -93,7 +81,7 @@ async function resolveReference(
   const { registry, repository } = reference;
   const layers = manifest.layers.map((layer) => ({
     ...layer,
-    tocDigest: tocDigestOf(layer, name),
+    ...namedToc(layer, name),
     open: async () => await openBlob(client, reference, layer),
   }));
   const resolved = formatReference({ registry, repository, digest: manifest.digest });

@@ -4,11 +4,12 @@ import { randomUUID } from 'node:crypto';
 import type { StreamSource } from '../blob/source.js';
 import type { ManifestOptions, RegistryClient } from '../registry/client.js';
 import { type ResolvedImage, resolveImage } from '../registry/image.js';
+import type { NamedToc } from '../registry/named-toc.js';
 import { openHttpSource } from './http.js';
 import type { Place } from './place.js';
 
 /** A layer that can be opened. */
-export interface LayerSource {
+export interface LayerSource extends NamedToc {
   /** What to call it in messages. */
   readonly name: string;
   /** Says which bytes the blob has: equal identities, equal bytes. Not the digest alone: another host's word for it. */
@@ -17,8 +18,6 @@ export interface LayerSource {
   readonly digest?: string;
   /** Of the blob, in bytes, where a manifest says it. */
   readonly size?: number;
-  /** The digest that its TOC must have, where the manifest says so. */
-  readonly tocDigest?: string;
   open(): Promise<StreamSource>;
   /** The blob that holds its TOC, if that is kept elsewhere. */
   openToc(): Promise<StreamSource | undefined>;
@@ -68,6 +67,7 @@ export function layersOf(image: ResolvedImage): RemoteLayer[] {
     digest: layer.digest,
     size: layer.size,
     ...(layer.tocDigest === undefined ? {} : { tocDigest: layer.tocDigest }),
+    ...(layer.tocPosition === undefined ? {} : { tocPosition: layer.tocPosition }),
     open: async () => await layer.open(),
     openToc: async () => await image.externalToc(layer.digest),
   }));

@@ -3,7 +3,7 @@
 import { CrfsError } from '../../main/errors/error.js';
 
 /**
- * One way to decode members: the parts of a blob that can be decoded each by itself, such as gzip members. All decoders
+ * One way to decode members: the parts of a blob that can be decoded each by itself, gzip members or zstd frames. All decoders
  * of one codec yield the same bytes, and the same errors.
  */
 export interface Decoder {

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { GZIP } from '../../main/formats/codec.js';
+import { GZIP, ZSTD } from '../../main/formats/codec.js';
 import type { EngineName } from '../engine-names.js';
 import type { Decoder } from './decoder.js';
 import { libdeflate } from './libdeflate.js';
+import { libzstd } from './libzstd.js';
 import { pako } from './pako.js';
 import { zlib } from './zlib.js';
 
 /** By the codec's number in the index, and the engine. A further codec is a decoder in this folder, and a line here. */
 const DECODERS: ReadonlyMap<number, Readonly<Record<EngineName, Decoder>>> = new Map([
   [GZIP.number, { libdeflate, zlib, pako }],
+  [ZSTD.number, { libdeflate: libzstd, zlib: libzstd, pako: libzstd }], // there is one for zstd
 ]);
 
 /** What reads the layers of a codec with an engine. Indexes of codecs that it does not know are no sound indexes. */

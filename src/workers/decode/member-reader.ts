@@ -3,6 +3,7 @@
 import { readSync } from 'node:fs';
 import { Window } from '../../main/blob/window.js';
 import { CrfsError } from '../../main/errors/error.js';
+import { codecOf } from '../../main/formats/codec.js';
 import type { IndexReader } from '../../main/index/reader.js';
 import { blobCut, type Decoder } from './decoder.js';
 
@@ -16,6 +17,8 @@ const MAP_LIMIT = 256 << 20;
 const PIECE = 1 << 20;
 /** A member goes on behind a file's content, with padding and the headers of what follows: room for the usual. */
 export const SLACK = 64 << 10;
+
+const ZEROS = new Uint8Array(PIECE);
 
 /** A layer whose chunks can be read. */
 export interface StoredLayer {
@@ -50,6 +53,7 @@ export class MemberReader {
   /** Whether the member of a chunk is small enough for `content`. */
   fits(layer: StoredLayer, chunk: number): boolean {
     const { index } = layer;
+    if (index.isZeros(chunk)) return false;
     const needed = index.chunkInner(chunk) + index.chunkSize(chunk) + SLACK;
     return needed <= WHOLE_LIMIT && memberEnd(layer, chunk) - index.chunkOffset(chunk) <= WHOLE_LIMIT;
   }
@@ -69,7 +73,7 @@ export class MemberReader {
       this.#member = offset;
       this.#isFinal = isFinal;
     }
-    if (this.#length < end) throw tooShort(offset);
+    if (this.#length < end) throw tooShort(layer, offset);
     return this.#output.subarray(index.chunkInner(chunk), end);
   }
 
@@ -78,6 +82,7 @@ export class MemberReader {
     const { index } = layer;
     return (
       this.#decoder(layer).decodeFile !== undefined &&
+      !index.isZeros(chunk) &&
       index.chunkInner(chunk) === 0 &&
       index.chunkSize(chunk) <= MAP_LIMIT &&
       memberEnd(layer, chunk) - index.chunkOffset(chunk) <= MAP_LIMIT
@@ -93,12 +98,16 @@ export class MemberReader {
     const length = memberEnd(layer, chunk) - offset;
     const written = this.#decoder(layer).decodeFile?.(layer.blobFd, offset, length, mapping) ?? 0;
     this.#onRead(length);
-    if (written < layer.index.chunkSize(chunk)) throw tooShort(offset);
+    if (written < layer.index.chunkSize(chunk)) throw tooShort(layer, offset);
   }
 
   /** Hands out the content of a chunk of any size, in pieces: in memory that does not grow with it. */
   *pieces(layer: StoredLayer, chunk: number): Generator<Uint8Array> {
     const { index } = layer;
+    if (index.isZeros(chunk)) {
+      yield* zeros(index.chunkSize(chunk));
+      return;
+    }
     const offset = index.chunkOffset(chunk);
     const end = memberEnd(layer, chunk);
     const window = new Window(index.chunkInner(chunk), index.chunkSize(chunk));
@@ -107,7 +116,7 @@ export class MemberReader {
     const decoding = this.#decoder(layer).begin();
     try {
       for (let at = offset; window.left > 0; at += PIECE) {
-        if (at >= end) throw tooShort(offset);
+        if (at >= end) throw tooShort(layer, offset);
         let input: Uint8Array = this.#read(layer, at, Math.min(PIECE, end - at));
         for (let isFull = true; window.left > 0 && (isFull || input.length > 0); ) {
           const [used, made] = decoding.step(input, room);
@@ -152,6 +161,11 @@ function memberEnd(layer: StoredLayer, chunk: number): number {
   return Math.min(layer.index.chunkEnd(chunk), layer.tocOffset);
 }
 
-function tooShort(offset: number): CrfsError {
-  return new CrfsError('CRFS_BAD_LAYER', `the gzip member at ${offset} holds less than its TOC says`);
+function* zeros(size: number): Generator<Uint8Array> {
+  for (let left = size; left > 0; left -= PIECE) yield ZEROS.subarray(0, left);
+}
+
+function tooShort({ index }: StoredLayer, offset: number): CrfsError {
+  const { part } = codecOf(index.codec);
+  return new CrfsError('CRFS_BAD_LAYER', `the ${part} at ${offset} holds less than its TOC says`);
 }

@@ -16,6 +16,8 @@ export interface IndexTask {
   /** Open on the blob that holds its TOC, where that is kept elsewhere. */
   readonly tocFd?: number;
   readonly name: string;
+  /** Where its TOC is, if the manifest says so. */
+  readonly tocPosition?: string;
   readonly identity: string;
   /** Where to write the index. */
   readonly path: string;
@@ -31,9 +33,9 @@ export type IndexOutcome =
 /** Writes the index of a blob; without one, only gets ready. */
 export default async function index(task: IndexTask | null): Promise<IndexOutcome | null> {
   if (task === null) return null;
-  const { fd, tocFd, name, identity, path, memoryLimit } = task;
+  const { fd, tocFd, name, tocPosition, identity, path, memoryLimit } = task;
   try {
-    const layer = await recognise(fileSource(fd, name));
+    const layer = await recognise(fileSource(fd, name), tocPosition);
     const tocBlob = tocFd === undefined ? {} : { tocBlob: fileSource(tocFd, name) };
     const summary = await buildIndex({ layer, ...tocBlob, path, memoryLimit, blobIdentity: identity });
     return { record: { ...summary, indexDigest: await digestOf(path) } };

@@ -10,6 +10,8 @@ import type { Store } from './store.js';
 const MAP_FROM = 256 << 10;
 /** A multiple of the size of a page, on every machine. */
 const MAP_ALIGNMENT = 64 << 10;
+/** Up to so many zeros are held against their digest. Of more, which would take long, the name of the object tells what it is. */
+const CHECKED_ZEROS = 64 << 20;
 
 /** Brings the content of chunks into the files of jobs and into drafts, checked. */
 export class ChunkFiller {
@@ -24,8 +26,18 @@ export class ChunkFiller {
   /** Fills a chunk of the layer. Throws CRFS_DIGEST, CRFS_BAD_LAYER, CRFS_NO_SPACE, and what the file system throws. */
   fill(filling: Filling, chunk: number): void {
     const { layer } = filling;
-    if (layer.index.chunkSize(chunk) >= MAP_FROM && this.#members.maps(layer, chunk)) this.#map(filling, chunk);
+    if (layer.index.isZeros(chunk)) this.#clear(filling, chunk);
+    else if (layer.index.chunkSize(chunk) >= MAP_FROM && this.#members.maps(layer, chunk)) this.#map(filling, chunk);
     else this.#write(filling, chunk);
+  }
+
+  /** A chunk of zeros takes no space, where the file system can have that. */
+  #clear(filling: Filling, chunk: number): void {
+    const { layer, fd, chunks, size } = filling;
+    if (chunks === 1) this.#store.resize(fd, size);
+    const length = layer.index.chunkSize(chunk);
+    if (!addon.punch(fd, layer.index.chunkFileOffset(chunk), length)) this.#write(filling, chunk);
+    else if (length <= CHECKED_ZEROS) check(filling, chunk, this.#members.pieces(layer, chunk));
   }
 
   /**

@@ -72,8 +72,9 @@ export class ServedLayer implements StoredLayer {
 
   /** Where the bytes of some chunks lie in the blob. */
   #ranges(first: number, count: number): [offset: number, end: number][] {
-    return Array.from({ length: count }, (_, n) => {
-      return [this.index.chunkOffset(first + n), Math.min(this.index.chunkEnd(first + n), this.tocOffset)];
+    const chunks = Array.from({ length: count }, (_, n) => first + n).filter((chunk) => !this.index.isZeros(chunk));
+    return chunks.map((chunk) => {
+      return [this.index.chunkOffset(chunk), Math.min(this.index.chunkEnd(chunk), this.tocOffset)];
     });
   }
 }

@@ -2,11 +2,11 @@
 
 import { createHash, type Hash } from 'node:crypto';
 import { readSync } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
 import { CrfsError } from '../../main/errors/error.js';
+import { decoded } from '../../main/formats/decode.js';
 import { checkDigest } from '../../main/index/check-digest.js';
 import { IndexReader } from '../../main/index/reader.js';
+import type { StreamForm } from '../../native/addon.js';
 import { addon } from '../../native/addon.js';
 import { decoderOf } from '../decode/decoders.js';
 import { MemberReader, type StoredLayer } from '../decode/member-reader.js';
@@ -23,8 +23,10 @@ export interface WholeTask {
 export interface WholeOutcome {
   /** `sha256:…` of the blob. */
   readonly digest: string;
-  /** `sha256:…` of what any gunzip makes of it; null: it does not inflate. */
+  /** `sha256:…` of what any decoder makes of it; null: it cannot be decoded. */
   readonly diffId: string | null;
+  /** What it was taken for. */
+  readonly form: StreamForm;
 }
 
 /** Chunks [first, end) of a layer, those of whole files, to check; the descriptors stay the caller's. */
@@ -43,21 +45,29 @@ export interface FileProblem {
   readonly message: string;
 }
 
-/** Hashes a blob, and what it inflates to as one stream. */
+/** Hashes a blob, and what it decodes to as one stream. */
 export async function whole({ fd, size }: WholeTask): Promise<WholeOutcome> {
+  const form = formOf(fd);
   const digest = createHash('sha256');
   const plain = createHash('sha256');
   try {
-    await pipeline(hashing(fd, size, digest), createGunzip({ chunkSize: PIECE }), plain);
-    return { digest: `sha256:${digest.digest('hex')}`, diffId: `sha256:${plain.digest('hex')}` };
+    for await (const piece of decoded(hashing(fd, size, digest), form)) plain.update(piece);
+    return { digest: `sha256:${digest.digest('hex')}`, diffId: `sha256:${plain.digest('hex')}`, form };
   } catch {
     const again = createHash('sha256'); // the stream may have ended anywhere
     for (const piece of fileContent(fd, size)) again.update(piece);
-    return { digest: `sha256:${again.digest('hex')}`, diffId: null };
+    return { digest: `sha256:${again.digest('hex')}`, diffId: null, form };
   }
 }
 
-function* hashing(fd: number, size: number, hash: Hash): Generator<Buffer> {
+/** gzip by the first byte of its magic number; what is of neither form is no sound stream of the other. */
+function formOf(fd: number): StreamForm {
+  const first = Buffer.alloc(1);
+  readSync(fd, first, 0, 1, 0);
+  return first[0] === 0x1f ? 'gzip' : 'zstd';
+}
+
+async function* hashing(fd: number, size: number, hash: Hash): AsyncGenerator<Buffer> {
   for (let at = 0; at < size; ) {
     const piece = Buffer.allocUnsafeSlow(Math.min(PIECE, size - at));
     const read = readSync(fd, piece, 0, piece.length, at);

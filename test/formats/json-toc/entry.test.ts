@@ -25,10 +25,12 @@ test('an entry of a name and a type alone has every other field empty', (t) => {
     size: 0,
     digest: '',
     offset: 0,
+    endOffset: 0,
     innerOffset: 0,
     chunkOffset: 0,
     chunkSize: 0,
     chunkDigest: '',
+    isZeros: false,
   });
 });
 

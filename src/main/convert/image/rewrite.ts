@@ -5,7 +5,6 @@
 import { digestOf } from '../../blob/digest.js';
 import { CrfsError } from '../../errors/error.js';
 import { diffIdsOf } from '../../registry/config.js';
-import { TOC_DIGEST } from '../../registry/image.js';
 import {
   DOCKER_CONFIG,
   DOCKER_LAYER,
@@ -16,6 +15,7 @@ import {
   OCI_LAYER,
   OCI_MANIFEST,
 } from '../../registry/manifest.js';
+import { TOC_DIGEST } from '../../registry/named-toc.js';
 import type { Descriptor, ImageIndex, ImageManifest } from '../../registry/types.js';
 import { checkJson, jsonOf, type Told } from '../../schema/check.js';
 import { anyTable } from '../../schema/schemas.js';

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** One entry of a TOC in JSON, its fields checked one by one. eStargz specification, "TOCEntry". */
+/**
+ * One entry of a TOC in JSON, its fields checked one by one. eStargz specification, "TOCEntry"; zstd:chunked adds endOffset
+ * and chunkType.
+ */
 
 import { addon } from '../../../native/addon.js';
 import { hexOf, isDigest } from '../../blob/digest.js';
@@ -48,6 +51,14 @@ function digest(fields: Fields, field: string): string {
     throw new LayerFault(`${field} is ${quote(value)}, not sha256: and 64 hex digits`);
   }
   return hexOf(value);
+}
+
+function isZeros(fields: Fields): boolean {
+  const value = text(fields, 'chunkType');
+  if (value !== '' && value !== 'zeros') {
+    throw new LayerFault(`chunkType is ${quote(value)}, neither empty nor zeros`);
+  }
+  return value === 'zeros';
 }
 
 function modtime(fields: Fields): Time {
@@ -122,10 +133,12 @@ function checkFields(fields: Fields, name: string): Entry {
     size: integer(fields, 'size'),
     digest: whole,
     offset: integer(fields, 'offset'),
+    endOffset: integer(fields, 'endOffset'),
     innerOffset: integer(fields, 'innerOffset'),
     chunkOffset: integer(fields, 'chunkOffset'),
     chunkSize: integer(fields, 'chunkSize'),
     chunkDigest: fields['chunkDigest'] === fields['digest'] ? whole : digest(fields, 'chunkDigest'),
+    isZeros: isZeros(fields),
   };
 }
 
