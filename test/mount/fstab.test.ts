@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { mountArguments } from '../../src/main/mount/fstab.js';
 import { invoke, layerOf, makeMachine, SMALL } from '../commands/setting.js';
-import { LET_GO, type Machine, mountingTest, top } from '../tools/machine.js';
+import { crfs, LET_GO, type Machine, mountingTest, top } from '../tools/machine.js';
 import { run } from '../tools/run.js';
 
 /** Runs a script where /sbin has the helper, and /etc/fstab this text. */
@@ -70,6 +70,26 @@ mountingTest()('mount -t fuse.crfs fails, and says why', async (t) => {
   const { machine } = await prepared(t);
   const told = await withHelper(machine, '', 'mount -t fuse.crfs ./none.esgz merged 2>&1 || echo "code $?"');
   t.regex(told, /^crfs: .*none\.esgz: cannot open it: No such file .*\ncode [1-9]\d*\n$/);
+});
+
+mountingTest()('without systemd, crfs mount --persist tells the line of fstab that mounts the same', async (t) => {
+  const { machine, layer, merged } = await prepared(t);
+  for (const name of ['up,per', 'wo rk']) machine.directory(name);
+  const told = `${layer} ${merged} fuse.crfs "upper=${machine.root}/up,per",work=${machine.root}/wo\\040rk,nosuid,_netdev,nofail 0 0`;
+  const out = await withHelper(
+    machine,
+    '',
+    `mount -t tmpfs run /run
+    ${crfs} mount --persist ${layer} merged --upper up,per --work 'wo rk' -o nosuid >told
+    grep '^  no systemd' told
+    echo changed >merged/new
+    ${crfs} umount merged >&2
+    sed -n 's/^  no systemd.*fstab: //p' told >/etc/fstab
+    mount -a -t fuse.crfs >/dev/null
+    cat merged/new
+    umount ${merged}`,
+  );
+  t.is(out, `  no systemd runs here: it comes back by this line of /etc/fstab: ${told}\nchanged\n`);
 });
 
 test('options of fstab become those of crfs mount', (t) => {

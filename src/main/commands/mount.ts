@@ -6,6 +6,7 @@ import { askStatus } from '../daemon/ask.js';
 import { mountedAt } from '../daemon/mountinfo.js';
 import { look } from '../daemon/processes.js';
 import type { Status } from '../daemon/status.js';
+import { processEnvironment } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
 import { Interrupted, Interruption } from '../errors/interrupted.js';
 import { DRIVERS, type Driver } from '../mount/driver.js';
@@ -15,19 +16,18 @@ import { note, passOn } from '../output/tell.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
 import { counted, formatBytes } from '../output/text.js';
 import { tellingIfSlow } from '../output/waiting.js';
+import type { Lasting } from '../setup/lasting.js';
+import { type Persisted, persist } from '../setup/persist.js';
 import { shownConfiguration } from '../sources/configuration.js';
 import { canonicalFor } from './canonical.js';
 import { refuseWithoutEffect } from './no-effect.js';
-import { addRegistryOptions, environmentFor, type RegistryGiven } from './registry-options.js';
+import { type LastingGiven, lastingOf, renderPersisted } from './persist.js';
+import { addRegistryOptions, environmentFor } from './registry-options.js';
 import { collect, configurationHelp, platformOption } from './view-options.js';
 
-interface Given extends RegistryGiven {
+interface Given extends LastingGiven {
   driver: Driver | 'auto';
-  upper?: string;
-  work?: string;
-  lower?: string[];
-  option?: string[];
-  platform?: string;
+  persist?: boolean;
   foreground?: boolean;
   json?: boolean;
   verbose?: boolean;
@@ -44,18 +44,23 @@ interface Report {
   readonly why: string;
   /** What the daemon serves there, the base first; null if it does not tell. */
   readonly layers: Status['layers'] | null;
+  /** With --persist alone: by what it comes back. */
+  readonly persisted?: Persisted | undefined;
 }
 
 const HELP = `
 Mounting takes root: an ordinary user puts \`podman unshare\` in front, which also
 is where \`podman run\` sees the mount. Of a read-only mount, podman makes a
 container with a layer of its own for changes: \`podman run --rootfs merged:O\`.
-What has mounted is told, and why, where it is not the kernel's overlay.
+What has mounted is told, and why, where it is not the kernel's overlay. With
+--persist the mount is made again at each start of the machine, or when a user
+logs in, by a unit of systemd; \`crfs umount --forget\` takes it away.
 
 Examples:
   crfs mount fedora merged --upper upper --work work
   podman unshare crfs mount fedora merged --upper upper --work work
   crfs mount localhost:5000/img:tag merged
+  crfs mount --persist localhost:5000/img:tag /srv/img
   crfs mount ./layer.esgz merged`;
 
 /** `crfs mount` */
@@ -80,6 +85,11 @@ export function addMount(program: Command): void {
     )
     .option(...platformOption);
   addRegistryOptions(command)
+    .addOption(
+      new Option('--persist', 'mount it at each start of the machine again, by a unit of systemd').conflicts(
+        'foreground',
+      ),
+    )
     .option('-f, --foreground', 'stay until it is unmounted')
     .option('-v, --verbose', 'tell what is tried, and what comes of it')
     .option('--json', 'print JSON')
@@ -91,12 +101,13 @@ async function mount(written: string, merged: string, given: Given, command: Com
   const { driver: wanted, upper, work, lower = [], option: options = [], foreground = false } = given;
   checkOrder(written, merged);
   refuseWithoutEffect(command, written);
-  freeMountpoint(merged); // what is wrong with it is told before anybody is asked for the image
+  const place = freeMountpoint(merged); // what is wrong with it is told before anybody is asked for the image
   const environment = environmentFor(given);
   const configuration = await tellingIfSlow(
     `looking for ${written}`,
     canonicalFor(written, given.platform, environment),
   );
+  const lasting = given.persist ? await lastingFor(configuration, written, place, given, environment) : undefined;
   const shown = shownConfiguration(configuration);
   const { signal } = new Interruption();
   try {
@@ -119,11 +130,34 @@ async function mount(written: string, merged: string, given: Given, command: Com
     if (signal.aborted && !ended) await unmountLayers(mountpoint, true);
     if (!ended) signal.throwIfAborted();
     const readOnly = mountedAt(mountpoint)?.isReadOnly ?? false; // it may have been taken away by now
-    const report: Report = { configuration: shown, ...mounted, readOnly, layers };
+    const persisted = lasting && (await persistOrUnmount(lasting, mountpoint));
+    const report: Report = { configuration: shown, ...mounted, readOnly, layers, persisted };
     process.stdout.write(given.json ? `${toJson(report)}\n` : render(report, isInstead));
     if (ended && !(await ended)) process.exitCode = 1;
   } catch (error) {
     if (!foreground || !(error instanceof Interrupted)) throw error; // to end it is what signals are for there
+  }
+}
+
+/** What comes back is what was named: of an image for several platforms, the name, and not the digest that it has now. */
+async function lastingFor(
+  canonical: string,
+  written: string,
+  mountpoint: string,
+  given: Given,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<Lasting> {
+  const named = given.platform === undefined ? canonical : await canonicalFor(written, undefined, environment);
+  return lastingOf(named, mountpoint, given);
+}
+
+/** Where it could not be seen to that a mount comes back, it does not stay either. */
+async function persistOrUnmount(lasting: Lasting, mountpoint: string): Promise<Persisted> {
+  try {
+    return await persist(lasting, processEnvironment);
+  } catch (error) {
+    await unmountLayers(mountpoint, true);
+    throw error;
   }
 }
 
@@ -150,7 +184,8 @@ async function layersAt(mountpoint: string, signal: AbortSignal): Promise<Report
   return layers.filter(({ number }) => numbers.includes(number));
 }
 
-function render({ configuration, mountpoint, readOnly, driver, why, layers }: Report, isInstead: boolean): string {
+function render(report: Report, isInstead: boolean): string {
+  const { configuration, mountpoint, readOnly, driver, why, layers, persisted } = report;
   const access = `${readOnly ? 'read-only' : 'read-write'}, by ${driver}`;
   const what = `${escapeName(mountpoint)}: ${escapeLine(configuration)}`;
   if (layers === null) return `${what}, ${access}; the daemon does not tell more\n`;
@@ -158,9 +193,11 @@ function render({ configuration, mountpoint, readOnly, driver, why, layers }: Re
   const first = `${what}, ${counted(layers.length, 'layer')}, ${formatBytes(size)}, ${access}\n`;
   const doubtful = layers.filter(({ verified }) => verified.startsWith('nothing'));
   const otherwise = isInstead ? `  ${escapeLine(why)}\n` : '';
+  const back = persisted === undefined ? '' : renderPersisted(persisted);
   return (
     first +
     otherwise +
-    doubtful.map(({ name, verified }) => `  ${escapeLine(name)}: verified by ${verified}\n`).join('')
+    doubtful.map(({ name, verified }) => `  ${escapeLine(name)}: verified by ${verified}\n`).join('') +
+    back
   );
 }

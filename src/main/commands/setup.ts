@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { existsSync, realpathSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
-import { home } from '../../native/home.js';
-import { look } from '../daemon/processes.js';
 import { processEnvironment } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
 import { escapeLine } from '../output/terminal.js';
 import { tellingIfSlow } from '../output/waiting.js';
 import { type Places, placesOf } from '../setup/places.js';
 import { askPodman } from '../setup/podman.js';
+import { programs } from '../setup/programs.js';
 import { type Plan, planSetup, planUndo } from '../setup/setup.js';
 import { hasRun, storageOf } from '../setup/storage.js';
 
@@ -77,24 +73,4 @@ async function checkAfterwards(places: Places, undo: boolean): Promise<void> {
     const back = undo ? '' : '; `crfs setup podman --undo` takes back what was done';
     throw new CrfsError(error.code, `${error.message}${back}`, { cause: error });
   }
-}
-
-function programs(): { crfs: string; podman: string } {
-  return { crfs: crfsCommand(), podman: whereIs('podman') };
-}
-
-/** The command by which this was installed, rather than where that leads: an upgrade may move it. */
-function crfsCommand(): string {
-  const own = fileURLToPath(new URL('bin/crfs', home));
-  const linked = fileURLToPath(new URL('../../bin/crfs', home));
-  return look(() => realpathSync(linked)) === own ? linked : own;
-}
-
-function whereIs(program: string): string {
-  const found = (process.env['PATH'] ?? '')
-    .split(':')
-    .map((directory) => join(directory, program))
-    .find((path) => path.startsWith('/') && existsSync(path));
-  if (found === undefined) throw new CrfsError('CRFS_NOT_FOUND', `${program} is not installed`);
-  return found;
 }

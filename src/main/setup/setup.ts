@@ -8,6 +8,7 @@ import { freshConf, isFresh } from './fresh-conf.js';
 import { neededOf } from './needed.js';
 import { type Places, UNIT } from './places.js';
 import { askPodman, expectPodman, type Podman, readsDropIns } from './podman.js';
+import type { Programs } from './programs.js';
 import { makeDirectory, removeDirectory, removeFile, type Step, textOf, writeFile } from './steps.js';
 import { hasRun, storageOf } from './storage.js';
 import { addStore, removeStore, storesIn } from './storage-conf.js';
@@ -17,12 +18,6 @@ export interface Plan {
   readonly steps: readonly Step[];
   /** What is left to the person, in one line each. */
   readonly left: readonly string[];
-}
-
-/** Programs, by their absolute paths: a unit has a PATH of its own. */
-export interface Programs {
-  readonly crfs: string;
-  readonly podman: string;
 }
 
 /**

@@ -13,31 +13,66 @@ import type { Places } from './places.js';
 
 const ACTS_WITHIN_MS = 60_000;
 
+/** A unit that runs one command of crfs for as long as it stays, and starts it again where it fails. */
+export interface Service {
+  readonly isSystem: boolean;
+  /** What has made the unit, and how that is taken back. */
+  readonly made: string;
+  readonly description: string;
+  /** The manual page. */
+  readonly page: string;
+  /** A line of [Unit] besides: when it starts at all. */
+  readonly condition?: string;
+  readonly start: readonly string[];
+  /** What is run when it has ended, whichever way. */
+  readonly stop: readonly string[];
+}
+
 /** The command that serves the store; of a user in podman's own namespace, where `podman run` sees it. */
 export function storeCommand({ isSystem, store }: Places, crfs: string, podman: string): string[] {
   return [...(isSystem ? [] : [podman, 'unshare']), crfs, 'store', store];
 }
 
-export function unitText(places: Places, command: readonly string[], crfs: string): string {
-  const network = places.isSystem ? 'Wants=network-online.target\nAfter=network-online.target\n' : '';
-  return `# made by crfs setup podman, which takes it away with --undo
+export function unitText({ isSystem, store }: Places, command: readonly string[], crfs: string): string {
+  return serviceText({
+    isSystem,
+    made: 'crfs setup podman, which takes it away with --undo',
+    description: 'Layers of images for podman, fetched as they are read',
+    page: 'crfs-store',
+    start: [...command, '--foreground'],
+    stop: [crfs, 'umount', '--lazy', store],
+  });
+}
+
+export function serviceText({ isSystem, made, description, page, condition, start, stop }: Service): string {
+  const network = ['Wants=network-online.target', 'After=network-online.target'];
+  const unit = [...(isSystem ? network : []), ...(condition === undefined ? [] : [condition])];
+  return `# made by ${made}
 [Unit]
-Description=Layers of images for podman, fetched as they are read
-Documentation=man:crfs-store(1)
-${network}
+Description=${literal(description)}
+Documentation=man:${page}(1)
+${unit.map((line) => `${line}\n`).join('')}
 [Service]
-ExecStart=${[...command, '--foreground'].map(quote).join(' ')}
-# of a server that was killed a mountpoint is left, at which podman fails
-ExecStopPost=-${[crfs, 'umount', '--lazy', places.store].map(quote).join(' ')}
+ExecStart=${start.map(quote).join(' ')}
+# of a server that was killed a mountpoint is left, at which all fails
+ExecStopPost=-${stop.map(quote).join(' ')}
 Restart=on-failure
+# a command line that makes no sense does not come to make any
+RestartPreventExitStatus=2
+RestartSec=2
 
 [Install]
-WantedBy=${places.isSystem ? 'multi-user.target' : 'default.target'}
+WantedBy=${targetOf(isSystem)}
 `;
 }
 
+/** What starts units of the machine, or of a user who logs in. */
+export function targetOf(isSystem: boolean): string {
+  return isSystem ? 'multi-user.target' : 'default.target';
+}
+
 /** Whether systemd can be asked to run units: the machine's, or the user's. */
-export function systemdRuns({ isSystem }: Places, env: Variables): boolean {
+export function systemdRuns({ isSystem }: Pick<Places, 'isSystem'>, env: Variables): boolean {
   const own = env['XDG_RUNTIME_DIR'];
   return isSystem ? existsSync('/run/systemd/system') : own !== undefined && existsSync(join(own, 'systemd/private'));
 }
@@ -55,6 +90,11 @@ export async function systemctl({ isSystem }: Places, ...args: readonly string[]
 
 /** A word of ExecStart=: quoted, and neither a specifier nor a variable. */
 function quote(word: string): string {
-  const plain = word.replaceAll('%', '%%').replaceAll('$', '$$$$');
+  const plain = literal(word).replaceAll('$', '$$$$');
   return /^[\w%$./:@=+,-]+$/.test(plain) ? plain : `"${plain.replace(/[\\"]/g, '\\$&')}"`;
+}
+
+/** Text in which systemd is to see no specifier. */
+export function literal(text: string): string {
+  return text.replaceAll('%', '%%');
 }
