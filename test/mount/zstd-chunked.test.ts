@@ -84,7 +84,6 @@ registryMounting(
       const expected = machine.directory(`expected-${name}`);
       await extractTar(tar, expected);
       const want = asWritten(await describeTree(expected));
-      t.true(want.size > 5);
       const compare = async ({ merged }: Mount): Promise<string[]> => {
         const shown = await describeTree(merged, { readers: 16 });
         // the last entry of a directory wins with us, the first with GNU tar
