@@ -7,6 +7,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   crfs::AddDeflate(env, exports);
   crfs::AddDoorbell(env, exports);
   crfs::AddFiles(env, exports);
+  crfs::AddIndexer(env, exports);
   crfs::AddInflate(env, exports);
   crfs::AddLayout(env, exports);
   crfs::AddRings(env, exports);

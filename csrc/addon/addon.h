@@ -14,6 +14,7 @@ void AddDeflate(Napi::Env env, Napi::Object exports);  // deflate.cc: libdeflate
 void AddDoorbell(Napi::Env env, Napi::Object exports); // doorbell.cc: what workers sleep on
 void AddFiles(Napi::Env env, Napi::Object exports);    // files.cc: mappings, locks, syncfs
 void AddInflate(Napi::Env env, Napi::Object exports);  // inflate.cc: libdeflate, for reading layers
+void AddIndexer(Napi::Env env, Napi::Object exports);  // indexer.cc: indexes of layers
 void AddLayout(Napi::Env env, Napi::Object exports);   // layout.cc: structures that C and TypeScript share
 void AddRings(Napi::Env env, Napi::Object exports);    // rings.cc: requests of mounts, taken by workers
 void AddSocket(Napi::Env env, Napi::Object exports);   // socket.cc: the control socket

@@ -189,12 +189,44 @@ export interface Decoder {
   close(): void;
 }
 
+/** What `makeIndex` goes by; sizes and offsets in bytes. */
+export interface NativeIndexRequest {
+  /** Open on the blob that holds the TOC, which lies in [start, end). */
+  readonly fd: number;
+  readonly start: number;
+  readonly end: number;
+  readonly contentEnd: number;
+  /** As of formats/codec.ts. */
+  readonly codec: number;
+  readonly expansion: number;
+  readonly memoryLimit: number;
+  readonly path: string;
+  readonly identity: string;
+}
+
+/** As of index/build.ts; digests in hex. */
+export interface NativeIndexSummary {
+  readonly tocDigest: string;
+  readonly inodes: number;
+  readonly files: number;
+  readonly contentSize: number;
+  readonly unverified: boolean;
+  readonly key: string;
+  /** Of the index itself. */
+  readonly indexDigest: string;
+}
+
 export interface Addon {
   readonly layout: Layout;
   /** Where the map of a draft of `size` bytes begins: csrc/shared/draft.h. */
   draftMap(size: number): number;
   /** The path hash as C computes it: [place, tag], both unsigned 32-bit. */
   indexHash(seed: number, path: Uint8Array): [number, number];
+  /**
+   * Makes the index of a layer whose TOC is a gzip'ed tar of JSON, beside this thread; csrc/indexer/indexer.h. Resolves to null,
+   * and leaves no file, where something about the TOC is unusual or wrong, or anything fails.
+   */
+  makeIndex(request: NativeIndexRequest): Promise<NativeIndexSummary | null>;
   /** Checks an index as the plugin does; returns the rule that it breaks, or null. */
   indexCheck(bytes: Uint8Array): string | null;
   /**

@@ -13,15 +13,13 @@ import { decodeQuestion, encodeAnswer } from '../../src/main/daemon/message.js';
 import { CrfsError } from '../../src/main/errors/error.js';
 import { type Codec, GZIP, ZSTD } from '../../src/main/formats/codec.js';
 import { readFooter } from '../../src/main/formats/estargz/footer.js';
-import { recognise } from '../../src/main/formats/recognise.js';
 import { readFooter as readZstdFooter } from '../../src/main/formats/zstd-chunked/place.js';
-import { buildIndex } from '../../src/main/index/build.js';
-import { indexMemory } from '../../src/main/index/memory.js';
 import { OCI_MANIFEST, parseManifest } from '../../src/main/registry/manifest.js';
 import { addon } from '../../src/native/addon.js';
 import { decoderOf } from '../../src/workers/decode/decoders.js';
 import { engineNames } from '../../src/workers/engine-names.js';
 import { zstd } from '../tools/compressed-stream.js';
+import { buildBoth } from '../tools/native-index.js';
 import { blobOf, directory, estargzFooter, file, tarOf, tocJson } from '../tools/toc.js';
 import { filesInZstd, zstdChunked } from '../tools/zstd-chunked.js';
 import { mutate, randomFrom } from './mutate.js';
@@ -65,7 +63,7 @@ async function index(source: BlobSource): Promise<void> {
   const path = join(place, 'index');
   rmSync(path, { force: true });
   // buildIndex holds what it wrote against the check of the plugin, and fails with CRFS_INTERNAL if that refuses it
-  await buildIndex({ layer: await recognise(source), path, memoryLimit: indexMemory(0), blobIdentity: 'fuzz' });
+  await buildBoth(source, path, 'fuzz');
 }
 
 /** A blob of these bytes and no others. */

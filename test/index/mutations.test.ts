@@ -10,9 +10,8 @@ import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { CrfsError } from '../../src/main/errors/error.js';
 import { readToc } from '../../src/main/formats/estargz/toc.js';
-import { buildIndex } from '../../src/main/index/build.js';
-import { indexMemory } from '../../src/main/index/memory.js';
-import { estargzFooter, type Fields, layerOf, tailSource } from '../tools/toc.js';
+import { buildBoth } from '../tools/native-index.js';
+import { blobOf, estargzFooter, type Fields, tailSource } from '../tools/toc.js';
 
 const ROUNDS = 500;
 const TOC_OFFSET = 2_386_549;
@@ -29,12 +28,8 @@ function random(seed: number): (limit: number) => number {
 
 /** What happened to a TOC, in a word; throws if it was neither indexed nor refused. */
 async function outcome(json: Uint8Array, path: string): Promise<string> {
-  async function* parts(): AsyncGenerator<Uint8Array> {
-    yield json;
-  }
-  const layer = layerOf(parts(), TOC_OFFSET);
   try {
-    await buildIndex({ layer, path, memoryLimit: indexMemory(0), blobIdentity: '' });
+    await buildBoth(await blobOf(Buffer.from(json), TOC_OFFSET), path, '');
     rmSync(path);
     return 'indexed';
   } catch (error) {

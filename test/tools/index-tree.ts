@@ -3,11 +3,10 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { bytesOfName } from '../../src/main/formats/name-bytes.js';
-import { recognise } from '../../src/main/formats/recognise.js';
-import { buildIndex } from '../../src/main/index/build.js';
 import { IndexReader } from '../../src/main/index/reader.js';
 import { openFileSource } from '../../src/main/sources/file.js';
 import { entriesOf } from './index-facts.js';
+import { buildBoth } from './native-index.js';
 import type { Tree, TreeEntry } from './tree.js';
 
 const TYPES: Readonly<Record<number, TreeEntry['type']>> = {
@@ -24,7 +23,7 @@ export async function describeLayer(layer: string, scratch: string): Promise<Tre
   const source = openFileSource(layer);
   const path = join(scratch, 'index');
   try {
-    await buildIndex({ layer: await recognise(source), path, memoryLimit: 2 ** 30, blobIdentity: 'layer' });
+    await buildBoth(source, path, 'layer');
     const index = new IndexReader(readFileSync(path));
     const below = Array.from(
       entriesOf(index),

@@ -14,10 +14,10 @@ import type { BlobSource } from '../../src/main/blob/source.js';
 import { GZIP } from '../../src/main/formats/codec.js';
 import type { Layer } from '../../src/main/formats/format.js';
 import { readEntries } from '../../src/main/formats/json-toc/read.js';
-import { recognise } from '../../src/main/formats/recognise.js';
 import { buildIndex, type IndexSummary } from '../../src/main/index/build.js';
 import { indexMemory } from '../../src/main/index/memory.js';
 import { IndexReader } from '../../src/main/index/reader.js';
+import { buildBoth } from './native-index.js';
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -86,17 +86,22 @@ export interface Indexed {
   readonly summary: IndexSummary;
 }
 
-/** Indexes a blob. */
-export async function indexBlob(t: ExecutionContext, source: BlobSource, blobIdentity?: string): Promise<Indexed> {
-  return await indexLayer(t, await recognise(source), blobIdentity);
+/** Indexes a blob, natively too, which must come to the same. */
+export async function indexBlob(t: ExecutionContext, source: BlobSource, blobIdentity = 'blob'): Promise<Indexed> {
+  return await indexed(t, (path) => buildBoth(source, path, blobIdentity));
 }
 
-/** Indexes a layer; buildIndex itself holds the result against the check of the plugin. */
-export async function indexLayer(t: ExecutionContext, layer: Layer, blobIdentity = 'blob'): Promise<Indexed> {
+/** Indexes a layer. */
+export async function indexLayer(t: ExecutionContext, layer: Layer): Promise<Indexed> {
+  return await indexed(t, (path) => buildIndex({ layer, path, memoryLimit: indexMemory(0), blobIdentity: 'blob' }));
+}
+
+/** buildIndex itself holds what it has made against the check of the plugin. */
+async function indexed(t: ExecutionContext, build: (path: string) => Promise<IndexSummary>): Promise<Indexed> {
   const place = mkdtempSync(join(tmpdir(), 'crfs-index-'));
   t.teardown(() => rmSync(place, { recursive: true }));
   const path = join(place, 'index');
-  const summary = await buildIndex({ layer, path, memoryLimit: indexMemory(0), blobIdentity });
+  const summary = await build(path);
   const bytes = readFileSync(path);
   return { index: new IndexReader(bytes), bytes, summary };
 }

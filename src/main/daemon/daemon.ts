@@ -130,7 +130,6 @@ export class Daemon {
       },
     });
     undo.add(() => api.close());
-    this.#indexer.warm(); // whoever starts a daemon mounts something
     undo.add(() => this.#indexer.close());
     undo.add(() => {
       for (const session of this.#sessions) session.close();

@@ -25,6 +25,8 @@ export interface Layer {
   readonly contentEnd: number;
   /** The bytes of the blob that hold the TOC: they are fetched before `entries` is called. undefined: another blob holds it. */
   readonly toc: { readonly start: number; readonly end: number } | undefined;
+  /** The TOC is a gzip'ed tar of JSON, which the addon can make an index of by itself. */
+  readonly isTarToc?: true;
   /**
    * Hands every entry to `add`, in the order of the layer; `elsewhere` is the blob that holds the TOC, where this one does not.
    * Resolves to the sha256 that manifests name the TOC by. Throws LayerFault where it breaks a rule, and what `add` throws.

@@ -30,9 +30,8 @@ export type IndexOutcome =
   | { readonly record: BlobRecord }
   | { readonly error: { readonly code: ErrorCode; readonly message: string } };
 
-/** Writes the index of a blob; without one, only gets ready. */
-export default async function index(task: IndexTask | null): Promise<IndexOutcome | null> {
-  if (task === null) return null;
+/** Writes the index of a blob. */
+export default async function index(task: IndexTask): Promise<IndexOutcome> {
   const { fd, tocFd, name, tocPosition, identity, path, memoryLimit } = task;
   try {
     const layer = await recognise(fileSource(fd, name), tocPosition);

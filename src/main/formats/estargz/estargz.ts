@@ -22,6 +22,7 @@ export const estargz: LayerFormat = {
       codec: GZIP,
       contentEnd: tocOffset,
       toc,
+      isTarToc: true,
       entries: async (add, elsewhere) => {
         const json = toc ? readToc(blob, toc.start, toc.end) : readExternal(blob, elsewhere);
         return await readEntries(json, add);

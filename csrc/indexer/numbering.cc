@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+#include "indexer/numbering.h"
+
+#include <algorithm>
+
+namespace crfs {
+
+namespace {
+
+constexpr uint64_t kSafe = (1ull << 53) - 1;
+// Slots a dirent, at most: paths that do not spread over these were made to collide.
+constexpr size_t kSpreadLimit = 16;
+
+// Whether the name of A comes before that of B, by their bytes.
+bool NameBefore(const Tree &tree, const Node &a, const Node &b) {
+  const char *left = tree.Path(a) + a.path_length - a.name_length;
+  const char *right = tree.Path(b) + b.path_length - b.name_length;
+  int order = memcmp(left, right, std::min(a.name_length, b.name_length));
+  return order < 0 || (order == 0 && a.name_length < b.name_length);
+}
+
+void CountLinks(Tree &tree) {
+  for (Node &node : tree.nodes)
+    if (node.IsDirectory())
+      node.count = 0;
+  tree.nodes[0].nlink = 2; // its own '.' and '..'
+  for (size_t i = 1; i < tree.nodes.Count(); i++) {
+    Node &node = tree.nodes[i], &parent = tree.nodes[node.parent];
+    parent.count++;
+    if (node.IsDirectory()) {
+      node.nlink = 2; // its name and its '.'
+      parent.nlink++; // its '..'
+    } else {
+      tree.nodes[node.IsHardlink() ? node.first : i].nlink++;
+    }
+  }
+}
+
+// Gives each directory its row of dirents, sorted.
+bool PlaceDirents(Tree &tree, Column<uint32_t> &dirents) {
+  uint32_t count = 0;
+  for (Node &node : tree.nodes)
+    if (node.IsDirectory()) {
+      node.first = count;
+      count += node.count;
+      node.count = 0;
+    }
+  if (!dirents.Zeroed(count))
+    return false;
+  for (size_t i = 1; i < tree.nodes.Count(); i++) {
+    Node &parent = tree.nodes[tree.nodes[i].parent];
+    dirents[parent.first + parent.count++] = static_cast<uint32_t>(i);
+  }
+  for (const Node &node : tree.nodes)
+    if (node.IsDirectory())
+      std::sort(dirents.begin() + node.first, dirents.begin() + node.first + node.count,
+                [&](uint32_t a, uint32_t b) { return NameBefore(tree, tree.nodes[a], tree.nodes[b]); });
+  return true;
+}
+
+// Returns the probes that the furthest dirent takes, or more than the limit.
+uint32_t Insert(const Column<uint32_t> &places, Column<uint32_t> &slots) {
+  size_t mask = slots.Count() - 1;
+  uint32_t probes = 1;
+  for (size_t i = 0; i < places.Count() && probes <= CRFS_PROBE_LIMIT; i++) {
+    uint32_t tried = 1;
+    size_t slot = places[i] & mask;
+    for (; slots[slot] != 0; tried++)
+      slot = (slot + 1) & mask;
+    slots[slot] = static_cast<uint32_t>(i + 1);
+    probes = std::max(probes, tried);
+  }
+  return probes;
+}
+
+} // namespace
+
+bool NumberNodes(Tree &tree, Numbering &numbering) {
+  CountLinks(tree);
+  for (Node &node : tree.nodes) {
+    if (node.IsHardlink())
+      continue;
+    node.inode = numbering.inodes++;
+    if (node.IsRegular()) {
+      numbering.files++;
+      numbering.content_size += node.size;
+      if (numbering.content_size > kSafe)
+        return false;
+    }
+  }
+  if (!PlaceDirents(tree, numbering.dirents))
+    return false;
+  for (size_t i = 0; i < numbering.dirents.Count(); i++) {
+    Node &node = tree.nodes[numbering.dirents[i]];
+    Node &file = node.IsHardlink() ? tree.nodes[node.first] : node;
+    node.inode = file.inode;
+    file.dirent = static_cast<uint32_t>(i);
+  }
+  return true;
+}
+
+bool OrderChunks(Tree &tree, const Contents &contents, uint64_t content_end, uint64_t expansion, Numbering &numbering) {
+  const Column<Chunk> &chunks = contents.chunks;
+  for (const Chunk &chunk : chunks)
+    if (!numbering.offsets.Add(chunk.offset))
+      return false;
+  if (!numbering.offsets.Append(contents.other_offsets.begin(), contents.other_offsets.Count()))
+    return false;
+  std::sort(numbering.offsets.begin(), numbering.offsets.end());
+
+  Column<uint32_t> files;
+  for (size_t i = 0; i < tree.nodes.Count(); i++)
+    if (tree.nodes[i].IsRegular() && tree.nodes[i].count > 0 && !files.Add(static_cast<uint32_t>(i)))
+      return false;
+  std::sort(files.begin(), files.end(), [&](uint32_t a, uint32_t b) {
+    const Chunk &x = chunks[tree.nodes[a].first], &y = chunks[tree.nodes[b].first];
+    return x.offset != y.offset ? x.offset < y.offset : x.inner != y.inner ? x.inner < y.inner : a < b;
+  });
+  for (uint32_t file : files) {
+    Node &node = tree.nodes[file];
+    uint32_t first = node.first;
+    node.first = static_cast<uint32_t>(numbering.chunks.Count());
+    for (uint32_t i = first; i < first + node.count; i++) {
+      const Chunk &chunk = chunks[i];
+      uint64_t bytes = std::min(EndOf(numbering, chunk.offset), content_end) - chunk.offset;
+      if (chunk.inner + chunk.size > bytes * expansion || !numbering.chunks.Add({i, node.inode}))
+        return false;
+      numbering.blob_used = std::max(numbering.blob_used, chunk.offset);
+    }
+  }
+  return true;
+}
+
+uint64_t EndOf(const Numbering &numbering, uint64_t offset) {
+  const uint64_t *end = std::upper_bound(numbering.offsets.begin(), numbering.offsets.end(), offset);
+  return end == numbering.offsets.end() ? UINT64_MAX : *end;
+}
+
+bool FillSlots(const Tree &tree, uint32_t seed, Numbering &numbering) {
+  size_t count = numbering.dirents.Count(), slots = 2;
+  Column<uint32_t> places;
+  for (uint32_t number : numbering.dirents) {
+    const Node &node = tree.nodes[number];
+    if (!places.Add(crfs_hash_path(seed, tree.Path(node), node.path_length).place))
+      return false;
+  }
+  while (slots < count * 2)
+    slots *= 2;
+  for (; slots <= std::max<size_t>(count * kSpreadLimit, CRFS_PROBE_LIMIT); slots *= 2) {
+    if (!numbering.slots.Zeroed(slots))
+      return false;
+    numbering.probes = Insert(places, numbering.slots);
+    if (numbering.probes <= CRFS_PROBE_LIMIT)
+      return true;
+  }
+  return false;
+}
+
+} // namespace crfs

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// The order of things in the index: csrc/shared/index.h.
+
+#ifndef CRFS_NUMBERING_H
+#define CRFS_NUMBERING_H
+
+#include "indexer/contents.h"
+#include "indexer/tree.h"
+
+namespace crfs {
+
+struct ChunkRecord {
+  uint32_t chunk; // its number in the contents
+  uint32_t inode;
+};
+
+struct Numbering {
+  uint32_t inodes = 0;
+  uint32_t files = 0;        // regular ones
+  uint64_t content_size = 0; // bytes of them
+  Column<uint32_t> dirents;  // the node of each
+
+  Column<ChunkRecord> chunks;
+  Column<uint64_t> offsets; // all that are in use, sorted
+  uint64_t blob_used = 0;   // the largest offset of a chunk
+
+  // By slot: 1 + the dirent, or 0.
+  Column<uint32_t> slots;
+  uint32_t probes = 0;
+};
+
+// Numbers inodes and dirents; `first` and `count` of directories become their dirents. False: no index can hold that.
+bool NumberNodes(Tree &tree, Numbering &numbering);
+// Orders the chunks; `first` of a file becomes its first record. False: a file cannot come out of its bytes of the
+// blob.
+bool OrderChunks(Tree &tree, const Contents &contents, uint64_t content_end, uint64_t expansion, Numbering &numbering);
+// The smallest offset in use above this one; UINT64_MAX: none is.
+uint64_t EndOf(const Numbering &numbering, uint64_t offset);
+// Fills the hash table of paths. False: they collide.
+bool FillSlots(const Tree &tree, uint32_t seed, Numbering &numbering);
+
+} // namespace crfs
+
+#endif
