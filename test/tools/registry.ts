@@ -21,6 +21,8 @@ export interface RegistryOptions {
   readonly tls?: { readonly certificate: string; readonly key: string; readonly clientCa?: string };
   /** Where blobs lie, to share them with another registry; a temporary directory unless given. */
   readonly root?: string;
+  /** Its configuration, in YAML, for one that keeps its blobs at `root`, instead of what other options make of it. */
+  readonly configuration?: (root: string) => string;
 }
 
 export interface Registry {
@@ -33,9 +35,10 @@ export interface Registry {
   stop(): Promise<void>;
 }
 
-function has(program: string): boolean {
+/** Whether a program, which can tell its version, is installed. */
+export function has(program: string, option = '--version'): boolean {
   try {
-    execFileSync(program, ['--version'], { stdio: 'ignore' });
+    execFileSync(program, [option], { stdio: 'ignore' });
     return true;
   } catch {
     return false;
@@ -86,7 +89,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
   const root = options.root ?? join(home, 'root');
   const htpasswd = join(home, 'htpasswd');
   await writeFile(htpasswd, HTPASSWD);
-  await writeFile(join(home, 'config.yml'), config(options, root, htpasswd));
+  await writeFile(join(home, 'config.yml'), options.configuration?.(root) ?? config(options, root, htpasswd));
   const child = spawn('docker-registry', ['serve', join(home, 'config.yml')], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { PATH: process.env['PATH'], OTEL_TRACES_EXPORTER: 'none' },
