@@ -141,9 +141,8 @@ bool IsSound(int fd, uint64_t size) {
   return sound;
 }
 
-} // namespace
-
-bool MakeIndex(const IndexRequest &request, IndexSummary &summary) {
+// Writes the index; sets its size. All memory that this takes is free again on return.
+bool WriteTo(Output &output, const IndexRequest &request, IndexSummary &summary, uint64_t &size) {
   Layer layer(request);
   {
     TocText text(request.toc_fd, request.toc_start, request.toc_end);
@@ -167,10 +166,16 @@ bool MakeIndex(const IndexRequest &request, IndexSummary &summary) {
   summary.inodes = numbering.inodes;
   summary.files = numbering.files;
   summary.content_size = numbering.content_size;
+  size = WriteIndex(output, layer, numbering, summary, request.codec);
+  return output.Finish(summary.index_digest);
+}
 
+} // namespace
+
+bool MakeIndex(const IndexRequest &request, IndexSummary &summary) {
   Output output(request.path);
-  uint64_t size = WriteIndex(output, layer, numbering, summary, request.codec);
-  return output.Finish(summary.index_digest) && IsSound(output.Fd(), size) && output.Seal();
+  uint64_t size;
+  return output.Fd() >= 0 && WriteTo(output, request, summary, size) && IsSound(output.Fd(), size) && output.Seal();
 }
 
 } // namespace crfs

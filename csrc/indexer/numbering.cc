@@ -142,7 +142,8 @@ bool FillSlots(const Tree &tree, uint32_t seed, Numbering &numbering) {
   Column<uint32_t> places;
   for (uint32_t number : numbering.dirents) {
     const Node &node = tree.nodes[number];
-    if (!places.Add(crfs_hash_path(seed, tree.Path(node), node.path_length).place))
+    crfs_hash hash = crfs_hash_path(seed, tree.Path(node), node.path_length);
+    if (!places.Add(hash.place) || !numbering.tags.Add(hash.tag))
       return false;
   }
   while (slots < count * 2)

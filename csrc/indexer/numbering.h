@@ -27,6 +27,7 @@ struct Numbering {
 
   // By slot: 1 + the dirent, or 0.
   Column<uint32_t> slots;
+  Column<uint32_t> tags; // of dirents
   uint32_t probes = 0;
 };
 

@@ -90,15 +90,9 @@ void WriteChunks(Output &output, const Layer &layer, const Numbering &numbering)
   }
 }
 
-void WriteSlots(Output &output, const Tree &tree, const Numbering &numbering, uint32_t seed) {
-  for (uint32_t dirent : numbering.slots) {
-    crfs_slot slot = {};
-    if (dirent != 0) {
-      const Node &node = tree.nodes[numbering.dirents[dirent - 1]];
-      slot = {crfs_hash_path(seed, tree.Path(node), node.path_length).tag, dirent};
-    }
-    output.Record(slot);
-  }
+void WriteSlots(Output &output, const Numbering &numbering) {
+  for (uint32_t dirent : numbering.slots)
+    output.Record(crfs_slot{dirent == 0 ? 0 : numbering.tags[dirent - 1], dirent});
 }
 
 } // namespace
@@ -117,7 +111,7 @@ uint64_t WriteIndex(Output &output, const Layer &layer, const Numbering &numberi
   WriteChunks(output, layer, numbering);
   output.Write(layer.contents.digests.begin(), layer.contents.digests.Count() * sizeof(Digest));
   output.Write(layer.xattrs.begin(), layer.xattrs.Count() * sizeof(crfs_xattr));
-  WriteSlots(output, layer.tree, numbering, header.hash_seed);
+  WriteSlots(output, numbering);
   output.Write(layer.tree.strings.begin(), layer.tree.strings.Count());
   return header.file_size;
 }
