@@ -2,14 +2,18 @@
 
 /** What is learned of a start, and kept. */
 
+import { readdirSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Status } from '../../src/main/daemon/status.js';
+import { BLOCK } from '../../src/main/fetch/blocks.js';
 import type { Profile } from '../../src/main/profile/profile.js';
+import { sameBytes } from '../tools/bytes.js';
 import { noise } from '../tools/content.js';
+import { Gate } from '../tools/gate.js';
 import { eachDriver, type Machine, until, whyNoMounts } from '../tools/machine.js';
 import { missing } from '../tools/registry.js';
-import { MIB, remoteLayer } from '../tools/remote-layer.js';
+import { MIB, onlyThese, type RemoteLayer, remoteLayer } from '../tools/remote-layer.js';
 import { run } from '../tools/run.js';
 
 const both = eachDriver(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
@@ -19,7 +23,7 @@ const FILES = { one: noise(200_000, 1), two: noise(300_000, 2), large: noise(8 *
 type Start = NonNullable<Status['mounts'][number]['starts']>[number];
 
 async function startOf(machine: Machine): Promise<Start | undefined> {
-  return (await machine.status())?.mounts[0]?.starts?.[0];
+  return (await machine.status())?.mounts.at(-1)?.starts?.[0];
 }
 
 async function shown(machine: Machine, image: string): Promise<Profile> {
@@ -84,7 +88,96 @@ both('of a mount of which all is here, and of one that another daemon goes on wi
   await mount.unmount();
   const again = await machine.mount([image]);
   await readFile(join(again.merged, 'two'));
-  t.deepEqual((await machine.status())?.mounts[0]?.starts, []);
+  t.like(await startOf(machine), { recording: 'off', order: null });
   await again.unmount();
   await t.throwsAsync(machine.crfs('profile', 'show', image), { message: /there is no profile/ });
+});
+
+/** The end of what serves the mount is waited for: until then, it may put stubs into the cache. */
+const WATCHED = { foreground: true };
+
+/** Bytes of the end of the blob, which come with the TOC. */
+function end({ blob }: RemoteLayer): { from: number; end: number } {
+  return { from: blob.length - MIB - BLOCK, end: blob.length };
+}
+
+/** Reads files of a mount, and has the cache keep nothing but what was learned of that. */
+async function learn({ machine, mount, image }: RemoteLayer, ...files: readonly string[]): Promise<void> {
+  for (const file of files) await readFile(join(mount.merged, file));
+  await until('it is noted', async () => (await startOf(machine))?.files === files.length);
+  await machine.crfs('stop');
+  await mount.unmount();
+  await machine.crfs('cache', 'clear');
+  requireFiles(await shown(machine, image), files);
+}
+
+function requireFiles({ order }: Profile, files: readonly string[]): void {
+  const read = new Set(order.map(({ path }) => path));
+  if (files.some((file) => !read.has(file))) throw new Error(`recorded was ${[...read].join(', ')}`);
+}
+
+both('the next start is fetched as the first one has read, before anybody asks, and nothing else', async (t) => {
+  const layer = await remoteLayer(t, { ...FILES, unread: noise(3 * MIB, 5) }, WATCHED);
+  const { machine, proxy, image, span } = layer;
+  await learn(layer, 'two', 'large');
+  const others = new Gate();
+  t.teardown(() => others.open());
+  proxy.fault = onlyThese(others, { from: span('two').from, end: span('large').end }, end(layer));
+  const again = await machine.mount([image]);
+  await until('all of it is there', async () => (await startOf(machine))?.order?.fetching === 'ended');
+  t.is(others.arrivals, 0);
+  proxy.fault = ({ path }) => (path.includes('/blobs/') ? { kind: 'status', status: 404 } : undefined);
+  for (const file of ['two', 'large'] as const) sameBytes(t, await readFile(join(again.merged, file)), FILES[file]);
+  await until('it is known that this was right', async () => ((await startOf(machine))?.order?.foreseen ?? 0) >= 2);
+  t.like((await startOf(machine))?.order, { files: 2, unforeseen: 0 });
+  t.regex(
+    await machine.crfs('status'),
+    /fetching ahead of it: 2 files, 8\.\d MiB, ended; \d+ reads of these, 0 of others/,
+  );
+});
+
+both('an order that is wrong holds up no reader; it is given up, and replaced', async (t) => {
+  const names = Array.from({ length: 9 }, (_, n) => `other-${n}`);
+  const others = Object.fromEntries(names.map((name, n) => [name, noise(200_000, 10 + n)]));
+  const space = noise(2 * MIB, 6);
+  const layer = await remoteLayer(t, { wrong: noise(500_000, 5), space, ...others, last: noise(2 * MIB, 7) }, WATCHED);
+  const { machine, proxy, image, span } = layer;
+  await learn(layer, 'wrong');
+  const gate = new Gate();
+  t.teardown(() => gate.open());
+  const { from, end: to } = span('wrong');
+  proxy.fault = (seen) => {
+    const first = Number(/^bytes=(\d+)-/.exec(seen.headers.range ?? '')?.[1] ?? -1);
+    return seen.path.includes('/blobs/') && first >= from && first < to ? { kind: 'hold', gate, after: 0 } : undefined;
+  };
+  const again = await machine.mount([image]);
+  await until('it is asked for what was learned', () => gate.arrivals > 0);
+  for (const name of names) sameBytes(t, await readFile(join(again.merged, name)), others[name] ?? Buffer.alloc(0));
+  await until('all is noted', async () => (await startOf(machine))?.order?.unforeseen === names.length);
+  t.like((await startOf(machine))?.order, { foreseen: 0, fetching: 'stopped' });
+  gate.open();
+  await again.unmount();
+  const paths = async (): Promise<string[]> => (await shown(machine, image)).order.map(({ path }) => path);
+  await until('it is replaced', async () => (await paths()).length === names.length);
+  t.deepEqual(await paths(), names);
+});
+
+both('a profile that somebody has damaged changes nothing but what is fetched ahead', async (t) => {
+  const layer = await remoteLayer(t, FILES, WATCHED);
+  const { machine, image } = layer;
+  await learn(layer, 'one');
+  const [name = ''] = readdirSync(join(machine.objects, '../profiles'));
+  writeFileSync(join(machine.objects, '../profiles', name), '{"version":1,"order":[[0,"one",0,1');
+  const again = await machine.mount([image]);
+  sameBytes(t, await readFile(join(again.merged, 'one')), FILES.one);
+  t.is((await startOf(machine))?.order, null);
+  await until('it is noted', async () => (await startOf(machine))?.files === 1);
+  await again.unmount();
+  await until('there is one again', () =>
+    shown(machine, image).then(
+      () => true,
+      () => false,
+    ),
+  );
+  t.is((await shown(machine, image)).order.length, 1);
 });

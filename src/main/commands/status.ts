@@ -154,6 +154,7 @@ function renderMount(mount: Status['mounts'][number], all: Status['layers']): st
       ? []
       : [`reads wait for whole files: it cannot have a FUSE mount of its own (${wholeFiles})`]),
   ];
+  lines.push(...(mount.starts ?? []).flatMap(describeStart));
   const rows = layers.map((number, place) => [
     String(place + 1),
     ...layerRow(all.find((one) => one.number === number)),
@@ -161,6 +162,14 @@ function renderMount(mount: Status['mounts'][number], all: Status['layers']): st
   const table = formatTable([['LAYER', 'NAME', 'FORMAT', 'DOWNLOADED', 'VERIFIED BY'], ...rows]);
   const folded = lines.flatMap((line) => foldAt(line, LINE_COLUMNS));
   return `${escapeName(mountpoint)}\n${[...folded, ...table.trimEnd().split('\n')].map((line) => `  ${line}\n`).join('')}`;
+}
+
+function describeStart({ recording, files, order }: NonNullable<Status['mounts'][number]['starts']>[number]): string[] {
+  const recorded = recording === 'under way' ? [`its start is being recorded: ${counted(files, 'file')} so far`] : [];
+  if (order === null) return recorded;
+  const { bytes, fetching, foreseen, unforeseen } = order;
+  const ahead = `${counted(order.files, 'file')}, ${formatBytes(bytes)}, ${fetching}`;
+  return [...recorded, `fetching ahead of it: ${ahead}; ${foreseen} reads of these, ${unforeseen} of others`];
 }
 
 function renderStore({ directory, pid, mountNamespace, images }: NonNullable<Status['stores']>[number]): string {

@@ -22,7 +22,8 @@ import { lives } from './processes.js';
 import { refusalOf } from './refusal.js';
 import type { Resolver } from './resolver.js';
 import { Sources } from './session-sources.js';
-import type { Start, Starts } from './starts.js';
+import type { Start } from './start.js';
+import type { StartedImage, Starts } from './starts.js';
 import { answerStored } from './stored-answers.js';
 
 const { controlVersion, busyIntervalMs } = addon.layout.constants;
@@ -110,7 +111,7 @@ export class Session {
     return this.#sources.layers;
   }
 
-  /** Of its images, as far as something is learned of them. */
+  /** Of its images. */
   get starts(): readonly Start[] {
     return this.#starts;
   }
@@ -222,18 +223,13 @@ export class Session {
     const resolved = await this.#context.resolver.resolve(text, blob, { lease, trusted: again });
     if (blob) this.#blobs.add(blob);
     const { source, layers, opened } = this.#sources.add(resolved);
-    opened.then(
-      (all) => !again && this.#learn(resolved.image, all),
-      () => undefined, // whoever asks for the layer is told
-    );
+    if (!again && resolved.image !== undefined) this.#learn({ image: resolved.image, opened });
     this.#send({ kind: 'opened', source, layers, text: resolved.text });
   }
 
-  /** A mount that goes on with another daemon does not start now. */
-  #learn(image: string | undefined, layers: readonly OpenLayer[]): void {
-    if (this.#hungUp || image === undefined || this.#ring === undefined) return;
-    const start = this.#context.starts.begin(this.#ring, { image, layers });
-    if (start) this.#starts.push(start);
+  /** Of a mount that is new: one that goes on with another daemon does not start now. */
+  #learn(image: StartedImage): void {
+    if (this.#ring !== undefined) this.#starts.push(this.#context.starts.begin(this.#ring, image));
   }
 
   async #layer({ source, place, digest }: Asked<'layer'>): Promise<void> {

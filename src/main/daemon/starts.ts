@@ -1,74 +1,95 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { Logger } from 'pino';
-import { addon } from '../../native/addon.js';
-import type { Asked } from '../../workers/messages.js';
 import type { CacheLayout } from '../disk/cache-layout.js';
 import { keepProfile, keptProfile } from '../profile/kept.js';
+import { type BlobRange, StartOrder } from '../profile/order.js';
 import { Recording, type StartedLayer } from '../profile/recording.js';
 import type { OpenLayer, OpenLayers } from './open-layers.js';
-import { type Following, monotonicMs, type Openings } from './openings.js';
-import type { Status } from './status.js';
-
-/** How often it is looked what a mount has opened. */
-const LOOK_EVERY_MS = 100;
-/** A start has ended once nothing new was read for so long, or after so long altogether. */
-const QUIET_MS = 10_000;
-const LONGEST_MS = 120_000;
-/** Who has read nothing of a mount by then is not waited for. */
-const UNUSED_MS = 600_000;
-
-type StartStatus = NonNullable<Status['mounts'][number]['starts']>[number];
+import type { Openings } from './openings.js';
+import { Start } from './start.js';
 
 /** What is to be known of an image that a mount is made of. */
 export interface StartedImage {
   /** Digest of its manifest. */
   readonly image: string;
-  /** All of its layers, the base first. */
-  readonly layers: readonly OpenLayer[];
+  /** All of its layers, the base first, once they are in use. */
+  readonly opened: Promise<readonly OpenLayer[]>;
 }
 
-/** Records what mounts read when they are new, for images of which not all is here. */
+/** Learns of mounts that are new what is read first, where not all of their images is here, and fetches by what was learned before. */
 export class Starts {
   readonly #layout: CacheLayout;
+  readonly #layers: OpenLayers;
   readonly #log: Logger;
   readonly #openings: Openings;
-  readonly #underWay = new Set<Start>();
+  readonly #recorded = new Set<Start>();
 
   constructor(layout: CacheLayout, layers: OpenLayers, openings: Openings, log: Logger) {
     this.#layout = layout;
+    this.#layers = layers;
     this.#openings = openings;
     this.#log = log;
-    layers.supply.onAsked = (asked) => {
-      for (const start of this.#underWay) if (start.ring === asked.ring) start.asked(asked);
-    };
   }
 
-  /** To be called before the mount can be read. Undefined: there is nothing to be learned. */
-  begin(ring: number, { image, layers }: StartedImage): Start | undefined {
-    if (layers.every(({ blob: { remote } }) => remote === undefined || remote.blocks.present === remote.blocks.count)) {
-      return undefined;
-    }
-    const started = layers.flatMap(({ number, digest, index, record: { tocOffset } }): StartedLayer[] =>
-      digest === undefined ? [] : [{ number, digest, index, tocOffset }],
-    );
-    const following = started.length === layers.length ? this.#openings.follow(ring) : undefined;
-    if (following === undefined) return undefined;
-    const recording = new Recording(image, started);
-    const start: Start = new Start(ring, image, recording, following, () => {
-      this.#underWay.delete(start);
-      const isSeen = addon.ringStatus(ring)?.unseen !== 1; // else the kernel has opened what was in the cache
-      if (isSeen) this.#keep(image, recording);
-    });
-    this.#underWay.add(start);
+  /** To be called as soon as it is known what a mount is made of. */
+  begin(ring: number, started: StartedImage): Start {
+    const start = new Start(ring, started.image);
+    void this.#fetch(start, started);
     return start;
   }
 
-  /** A profile that is there stays: the start that made it was as good. */
-  #keep(image: string, recording: Recording): void {
+  async #fetch(start: Start, { image, opened }: StartedImage): Promise<void> {
+    const find = async (): Promise<readonly BlobRange[]> => {
+      const layers = this.#startedLayers(await opened.catch(() => [])); // whoever asks for the layer is told
+      if (layers.length === 0 || start.isOver) return [];
+      this.#record(start, layers);
+      const profile = keptProfile(this.#layout, image);
+      if (profile === undefined) return [];
+      const order = new StartOrder(profile, layers);
+      start.expect(order);
+      return order.ranges;
+    };
+    try {
+      await this.#layers.supply.startUp(find, start.signal);
+      start.fetched();
+    } catch (error) {
+      const why = (error as Error).message;
+      if (!start.signal.aborted) this.#log.warn({ image }, `fetching ahead of a start ended: ${why}`);
+      start.stopFetching();
+    }
+  }
+
+  /** None, where there is nothing to fetch. */
+  #startedLayers(layers: readonly OpenLayer[]): StartedLayer[] {
+    if (layers.every(isHere)) return [];
+    const started = layers.flatMap(({ number, digest, index, record: { tocOffset } }): StartedLayer[] =>
+      digest === undefined ? [] : [{ number, digest, index, tocOffset }],
+    );
+    return started.length === layers.length ? started : [];
+  }
+
+  #record(start: Start, layers: readonly StartedLayer[]): void {
+    const following = this.#openings.follow(start.ring);
+    if (following === undefined) return;
+    const recording = new Recording(start.image, layers);
+    this.#recorded.add(start);
+    this.#layers.supply.onAsked = (asked) => {
+      for (const one of this.#recorded) if (one.ring === asked.ring) one.asked(asked);
+    };
+    start.record(recording, following, () => {
+      this.#recorded.delete(start);
+      if (this.#recorded.size === 0) this.#layers.supply.onAsked = undefined;
+      if (start.seesAll) this.#keep(start, recording);
+    });
+  }
+
+  /** A profile that is there stays, if this start was about as it says. */
+  #keep({ image, order }: Start, recording: Recording): void {
     try {
       const profile = recording.profile();
-      if (profile === undefined || keptProfile(this.#layout, image) !== undefined) return;
+      const isLearned = order !== undefined && !order.isWrong;
+      if (profile === undefined || isLearned) return;
       keepProfile(this.#layout, profile);
       this.#log.info({ image, files: recording.files }, 'recorded a start');
     } catch (error) {
@@ -77,69 +98,6 @@ export class Starts {
   }
 }
 
-/** One mount's first reads of one image. */
-export class Start {
-  readonly ring: number;
-  readonly #image: string;
-  readonly #recording: Recording;
-  readonly #following: Following;
-  readonly #whenEnded: () => void;
-  readonly #timer = setInterval(() => this.#look(), LOOK_EVERY_MS).unref();
-  readonly #made = performance.now();
-  /** When something was read first, and when something new was read last. */
-  #first: number | undefined;
-  #last = 0;
-  #ended = false;
-
-  constructor(ring: number, image: string, recording: Recording, following: Following, whenEnded: () => void) {
-    this.ring = ring;
-    this.#image = image;
-    this.#recording = recording;
-    this.#following = following;
-    this.#whenEnded = whenEnded;
-  }
-
-  describe(): StartStatus {
-    return { image: this.#image, recording: this.#ended ? 'ended' : 'under way', files: this.#recording.files };
-  }
-
-  /** Chunks of a file were asked for. */
-  asked(run: Asked): void {
-    if (this.#recording.asked(run, monotonicMs()) !== undefined) this.#noteNew();
-  }
-
-  /** What was read until now is kept. To be called before the mount's ring and its layers go. */
-  end(): void {
-    if (this.#ended) return;
-    this.#readOpenings();
-    this.#ended = true;
-    clearInterval(this.#timer);
-    this.#following.stop();
-    this.#whenEnded();
-  }
-
-  #look(): void {
-    const isThere = this.#readOpenings();
-    const now = performance.now();
-    const isOver =
-      this.#first === undefined
-        ? now - this.#made > UNUSED_MS
-        : now - this.#last > QUIET_MS || now - this.#first > LONGEST_MS;
-    if (!isThere || isOver || this.#recording.isFull) this.end();
-  }
-
-  /** Returns whether the mount is there. */
-  #readOpenings(): boolean {
-    const found = this.#following.read();
-    for (const { layer, inode, errno, at, waited } of found?.openings ?? []) {
-      const asked = Math.min(Math.max(0, at - waited), monotonicMs());
-      if (errno === 0 && this.#recording.opened(layer, inode, asked) !== undefined) this.#noteNew();
-    }
-    return found !== undefined;
-  }
-
-  #noteNew(): void {
-    this.#last = performance.now();
-    this.#first ??= this.#last;
-  }
+function isHere({ blob: { remote } }: OpenLayer): boolean {
+  return remote === undefined || remote.blocks.present === remote.blocks.count;
 }

@@ -60,9 +60,21 @@ export interface Status {
     readonly starts?: readonly {
       /** Digest of the image's manifest. */
       readonly image: string;
-      readonly recording: 'under way' | 'ended';
+      /** `off`: all of it was here. */
+      readonly recording: 'under way' | 'ended' | 'off';
       /** Of which something was read. */
       readonly files: number;
+      /** What is fetched ahead, as an earlier start has read it; null: none is known. */
+      readonly order: {
+        readonly files: number;
+        /** Of the blobs. */
+        readonly bytes: number;
+        /** `stopped`: it was wrong too often, has failed, or the start has ended before. */
+        readonly fetching: 'under way' | 'ended' | 'stopped';
+        /** What was read of it, and what was read that is not in it: by files, or runs of their chunks. */
+        readonly foreseen: number;
+        readonly unforeseen: number;
+      } | null;
     }[];
   }[];
   /** Stores that layers were taken from since they, or this daemon, began. Daemons before there were any leave it out. */

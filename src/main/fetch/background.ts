@@ -69,6 +69,7 @@ async function downloadRange(work: BackgroundWork, end: number, quietly: boolean
 
 async function downloadPiece(work: BackgroundWork, at: number, end: number, quietly: boolean): Promise<void> {
   const { fetcher, file, rate, signal, traffic } = work;
+  await traffic.startedUp(signal);
   if (quietly && fetcher.demanded < file.size * ENOUGH_ASKED) await traffic.quiet(signal);
   const began = performance.now();
   if (!signal.aborted) await fetcher.prefetch(at, end);

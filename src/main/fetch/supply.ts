@@ -2,31 +2,22 @@
 
 import { constants } from 'node:os';
 import { addon } from '../../native/addon.js';
-import type { Ahead, Asked, Run, Want } from '../../workers/messages.js';
+import type { Ahead, Asked, Want } from '../../workers/messages.js';
 import { CrfsError } from '../errors/error.js';
 import { isNoSpace } from '../errors/no-space.js';
-import type { IndexReader } from '../index/reader.js';
 import { download } from './background.js';
 import { BLOCK } from './blocks.js';
 import type { Arrival } from './fetcher.js';
-import type { LayerBlob, Remote } from './layer-blob.js';
+import type { LayerBlob } from './layer-blob.js';
+import { fetchExpected } from './start-up.js';
 import { Streams } from './streams.js';
+import { hereBefore, rangesOf, type SuppliedLayer } from './supplied-layer.js';
 import { Traffic } from './traffic.js';
 
 /** A reader's window grows from this to this: bytes, or units of the link. */
 const LEAST_WINDOW = 4 << 20;
 const LONGEST_WINDOW = 16 << 20;
 const LONGEST_WINDOW_UNITS = 8;
-
-/** A layer whose blob is fetched as it is needed. */
-export interface SuppliedLayer {
-  /** Its number in requests. */
-  readonly number: number;
-  readonly name: string;
-  readonly index: IndexReader;
-  readonly tocOffset: number;
-  readonly remote: Remote;
-}
 
 /** Chunks of a file mostly lie together. Where they do not, a request asks for so many ranges of the blob at a time. */
 const RANGES_AT_ONCE = 16;
@@ -70,8 +61,8 @@ export class Supply {
   /** Told of each request that has waited for the network, in vain or not, while somebody wants to know. */
   onFetched: ((fetched: Fetched) => void) | undefined;
   /**
-   * Told, while somebody wants to know, which chunks of files that come chunk by chunk were asked for; those among them that had
-   * come ahead of a reader, who was not heard of while he read them.
+   * Told, while somebody wants to know, which chunks of files that come chunk by chunk were asked for, with those around them that may
+   * have been read without a word: what is fetched ahead of a reader, and what was here before it asked.
    */
   onAsked: ((asked: Asked) => void) | undefined;
 
@@ -130,6 +121,23 @@ export class Supply {
     throw new CrfsError('CRFS_NO_SPACE', `${name}: the cache has no room for all of it; see the setting max-size`);
   }
 
+  /**
+   * Has what `find` resolves to fetched, in that order, before all that nobody waits for; that waits already while it is being
+   * found. Resolves when it is there, `signal` aborts, or there is no room for more. Rejects with what a source rejects with.
+   */
+  async startUp(
+    find: () => Promise<readonly { readonly layer: number; readonly offset: number; readonly end: number }[]>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#traffic.startUp(async () => {
+      const expected = (await find()).flatMap(({ layer, offset, end }) => {
+        const remote = this.#layers.get(layer)?.remote;
+        return remote === undefined ? [] : [{ remote, offset, end }]; // else it is a file
+      });
+      await fetchExpected(expected, () => this.#hasRoom(), signal);
+    });
+  }
+
   remove(number: number): void {
     this.#layers.get(number)?.background.abort();
     this.#layers.delete(number);
@@ -167,13 +175,23 @@ export class Supply {
     const next = ofFile + first + count;
     const most = Math.max(LONGEST_WINDOW, LONGEST_WINDOW_UNITS * remote.link.unit);
     const key = `${number} ${inode}`;
-    const { from: since, window } = this.#streams.read(key, first, first + count, { least: LEAST_WINDOW, most });
-    this.onAsked?.({ ring, layer: number, inode, first: since, count: first + count - since });
-    if (next >= ofFile + index.chunkCount(inode)) return;
-    const fileEnd = Math.min(index.chunkEnd(ofFile + index.chunkCount(inode) - 1), tocOffset);
+    const { from: heard, window } = this.#streams.read(key, first, first + count, { least: LEAST_WINDOW, most });
+    const chunks = index.chunkCount(inode);
+    const tell = (upTo: number): void => {
+      if (this.onAsked === undefined) return;
+      const since = window > 0 ? heard : hereBefore(layer, inode, heard);
+      this.onAsked({ ring, layer: number, inode, first: since, count: Math.min(upTo, chunks) - since });
+    };
+    if (next >= ofFile + chunks) {
+      tell(chunks);
+      return;
+    }
+    const fileEnd = Math.min(index.chunkEnd(ofFile + chunks - 1), tocOffset);
     const from = index.chunkOffset(next);
     const end = Math.min(fileEnd, from + window);
-    this.#streams.reach(key, index.chunkAt(end) - ofFile);
+    const reached = Math.max(first + count, index.chunkAt(end) - ofFile);
+    this.#streams.reach(key, reached);
+    tell(reached);
     remote.fetcher.ahead(inode, from, end);
   }
 
@@ -234,19 +252,4 @@ export class Supply {
       layer.download = 'failed';
     }
   }
-}
-
-/** Where chunks of a file lie in the blob: one range where they lie together. */
-function rangesOf({ index, tocOffset }: SuppliedLayer, run: Omit<Run, 'layer'>): [offset: number, end: number][] {
-  const ranges: [number, number][] = [];
-  const first = index.chunkFirst(run.inode) + run.first;
-  for (let chunk = first; chunk < first + run.count; chunk++) {
-    if (index.isZeros(chunk)) continue;
-    const offset = index.chunkOffset(chunk);
-    const end = Math.min(index.chunkEnd(chunk), tocOffset);
-    const last = ranges.at(-1);
-    if (last && last[1] === offset) last[1] = end;
-    else ranges.push([offset, end]);
-  }
-  return ranges;
 }

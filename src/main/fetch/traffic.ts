@@ -12,6 +12,8 @@ const QUIET_MS = 200; // after the last demand: the next one often follows at on
 export class Traffic {
   #demands = 0;
   #lastDemand = Number.NEGATIVE_INFINITY;
+  /** Starts whose order is being fetched, or looked for. */
+  #starts = 0;
   readonly #turns = pLimit(AT_A_TIME);
 
   /** Fetches what somebody waits for. */
@@ -23,6 +25,21 @@ export class Traffic {
       this.#demands--;
       this.#lastDemand = performance.now();
     }
+  }
+
+  /** Fetches what is about to be asked for: before all that nobody waits for. */
+  async startUp<T>(fetch: () => Promise<T>): Promise<T> {
+    this.#starts++;
+    try {
+      return await fetch();
+    } finally {
+      this.#starts--;
+    }
+  }
+
+  /** Resolves when nothing more is expected to be asked for at once, or the signal aborts. */
+  async startedUp(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && this.#starts > 0) await sleep(POLL_MS);
   }
 
   /** Resolves when nobody has waited for a while, or the signal aborts. */

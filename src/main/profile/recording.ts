@@ -111,7 +111,7 @@ export function bytesOf({ index, tocOffset }: Omit<StartedLayer, 'number' | 'dig
   const first = index.chunkFirst(run.inode) + run.first;
   let bytes = 0;
   for (let chunk = first; chunk < first + run.count; chunk++) {
-    bytes += Math.min(index.chunkEnd(chunk), tocOffset) - index.chunkOffset(chunk);
+    if (!index.isZeros(chunk)) bytes += Math.min(index.chunkEnd(chunk), tocOffset) - index.chunkOffset(chunk);
   }
   return bytes;
 }
