@@ -22,9 +22,11 @@ import {
   startMany,
 } from '../tools/fleet.js';
 import { Gate } from '../tools/gate.js';
+import { debianImage } from '../tools/image.js';
 import { until } from '../tools/machine.js';
 import { recipe } from '../tools/recipes.js';
 import { startRegistry } from '../tools/registry.js';
+import { pushImage } from '../tools/registry-image.js';
 import { run } from '../tools/run.js';
 
 fleet(
@@ -44,6 +46,35 @@ fleet(
     t.is(new Set(ranges).size, ranges.length);
   },
 );
+
+// As long as fifty starts take, for a property that the test above has as well: for the figures of docs/fleets.md.
+if (process.env['CRFS_TEST_LONG']) {
+  fleet('whatever each start of a program fetches along, nginx asks for each slice once', async (world) => {
+    const { t, registry, origin } = world;
+    await pushImage(await debianImage(), `${registry.host}/debian:1`);
+    const { host } = await nginxBehind(world, origin.url);
+    const came: number[] = [];
+    for (let turn = 50; turn > 0; turn--) {
+      const machine = machineWith(host, world);
+      const mount = await machine.mount([`docker://${origin.host}/debian:1`], { upper: true });
+      t.is(String(await run('chroot', [mount.merged, 'python3', '-c', 'print("hello")'])), 'hello\n');
+      await mount.unmount();
+      await machine.dispose();
+      came.push(origin.sent);
+    }
+    t.log(`bytes from the registry, after one start, two, and so on: ${came.join(', ')}`);
+    const ranges = blobRequests(origin).map(({ path, headers }) => `${path} ${headers.range}`);
+    t.is(new Set(ranges).size, ranges.length);
+  });
+}
+
+fleet('where the registry ignores ranges, whole layers come through nginx', async (world) => {
+  const { t, origin, layer } = world;
+  origin.fault = ({ path }) => (path.includes('/blobs/') ? { kind: 'whole' } : undefined);
+  origin.reset();
+  await start((await nginxBehind(world, origin.url)).host, world);
+  t.true(origin.sent >= layer.size);
+});
 
 fleet('where the registry sends on to a store, nginx goes there, and keeps what it sends', async (world) => {
   const { t, origin, layer } = world;
