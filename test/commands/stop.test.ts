@@ -3,6 +3,7 @@
 /** `crfs stop` waits for the daemon that it has asked, and for no other. */
 
 import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import test from 'ava';
@@ -10,8 +11,7 @@ import { invoke, makeMachine } from './setting.js';
 
 test('stop ends when another daemon answers than the one that was asked to end', async (t) => {
   const machine = makeMachine(t);
-  machine.directory('cache');
-  await machine.crfs('status'); // makes the directory of the sockets
+  mkdirSync(join(machine.directory('cache'), 'crfs-plugin'), { mode: 0o700 });
   let [pid, asked] = [1, 0];
   // two daemons, one right after the other: no moment is between them
   const daemons = createServer(({ method, url }, response) => {

@@ -20,6 +20,7 @@ import anyTest, { type ExecutionContext } from 'ava';
 import { lockDaemon, lockHolder } from '../../src/main/daemon/lock.js';
 import { openLog } from '../../src/main/daemon/log.js';
 import { API_SOCKET, CONTROL_SOCKET, SocketDirectory } from '../../src/main/daemon/socket-directory.js';
+import { makeCacheDirectory } from '../../src/main/settings/directories.js';
 
 const MIB = 1 << 20;
 
@@ -106,6 +107,7 @@ test('a lock tells who has it, and nothing else that stands there', (t) => {
 
 test('sockets are there as long as whoever looks for the daemon finds these very files', (t) => {
   const { cache } = place(t);
+  makeCacheDirectory();
   const sockets = new SocketDirectory();
   t.teardown(() => sockets.close());
   const names = ['daemon.lock', CONTROL_SOCKET, API_SOCKET];

@@ -4,6 +4,7 @@ import { statfsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { CacheLayout, Kind } from '../disk/cache-layout.js';
+import { nearestDirectory } from '../disk/nearest-directory.js';
 import { filesToKeep } from './images.js';
 import { type CacheFile, cacheFiles } from './list.js';
 import { filesOf, readReferences } from './references.js';
@@ -19,7 +20,7 @@ const FRESH_MS = 60_000;
 /** The limit that `max-size` stands for: 0 is a tenth of the file system. */
 export function sizeLimit(layout: CacheLayout, maxSize: number): number {
   if (maxSize > 0) return maxSize;
-  const { blocks, bsize } = statfsSync(dirname(layout.root));
+  const { blocks, bsize } = statfsSync(nearestDirectory(dirname(layout.root)));
   return Math.floor((blocks * bsize) / DEFAULT_PART);
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { existsSync } from 'node:fs';
 import type { Client } from 'undici';
 import { CrfsError } from '../errors/error.js';
+import { cacheDirectory } from '../settings/directories.js';
 import type { Refusal } from './api.js';
 import { API_SOCKET, SocketDirectory } from './socket-directory.js';
 import type { Status } from './status.js';
@@ -29,6 +31,7 @@ export async function askDaemon(
 ): Promise<string | undefined> {
   for (let left = TRIES - 1; ; left--) {
     const client = await connect({ headersTimeout: withinMs, bodyTimeout: withinMs });
+    if (client === undefined) return undefined;
     try {
       const response = await client.request({ method, path });
       return await response.body.text();
@@ -68,6 +71,7 @@ export async function followDaemon(
   question?: string,
 ): Promise<AsyncIterable<Buffer> | number | undefined> {
   const client = await connect({ bodyTimeout: 0 });
+  if (client === undefined) return undefined;
   try {
     const how = question === undefined ? { method: 'GET' as const } : { method: 'POST' as const, body: question };
     const { statusCode, body } = await client.request({ ...how, path, signal });
@@ -85,8 +89,9 @@ function undefinedIfNoneRuns(error: unknown): undefined {
   throw new CrfsError('CRFS_UNREACHABLE', `the daemon does not answer: ${message}`, { cause: error });
 }
 
-/** HTTP is loaded when somebody is asked: a daemon that starts asks nobody. */
-async function connect(timeouts: Client.Options): Promise<Client> {
+/** HTTP is loaded when somebody is asked: a daemon that starts asks nobody. Undefined: there never was a daemon. */
+async function connect(timeouts: Client.Options): Promise<Client | undefined> {
+  if (!existsSync(cacheDirectory())) return undefined;
   const { Client: HttpClient } = await import('../http/undici.js');
   const socketPath = new SocketDirectory().path(API_SOCKET); // open as long as this process asks
   return new HttpClient('http://crfs', { socketPath, ...timeouts });

@@ -4,13 +4,17 @@ import { closeSync, constants, ftruncateSync, openSync, readFileSync, writeSync 
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { addon } from '../../native/addon.js';
-import { cacheDirectory } from '../settings/directories.js';
+import { cacheDirectory, makeCacheDirectory } from '../settings/directories.js';
 
 export const LOCK = 'daemon.lock';
 
 /** Takes the lock that makes a daemon the only one of its cache. Returns false if another daemon has it. */
 export function lockDaemon(): boolean {
-  const fd = openSync(lockFile(), constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+  const fd = openSync(
+    join(makeCacheDirectory(), LOCK),
+    constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW,
+    0o600,
+  );
   if (!addon.lock(fd)) {
     closeSync(fd);
     return false;
@@ -26,10 +30,6 @@ export function lockDaemon(): boolean {
 
 /** Who holds the lock, in words for a person: "process 17 on HOST". */
 export function lockHolder(): string {
-  const said = readFileSync(lockFile(), 'latin1').slice(0, 300).trim();
+  const said = readFileSync(join(cacheDirectory(), LOCK), 'latin1').slice(0, 300).trim();
   return /^process \d+ on \S+$/.test(said) ? said : 'a process that is not told';
-}
-
-function lockFile(): string {
-  return join(cacheDirectory(), LOCK);
 }

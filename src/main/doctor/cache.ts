@@ -2,13 +2,15 @@
 
 /** Whether there is room for what is fetched, and somebody to fetch it. */
 
-import { statfsSync } from 'node:fs';
+import { accessSync, constants, statfsSync } from 'node:fs';
 import { usageOf } from '../cache/list.js';
 import { sizeLimit } from '../cache/trim.js';
 import { askDaemon } from '../daemon/ask.js';
 import type { Status } from '../daemon/status.js';
 import { CacheLayout, kinds } from '../disk/cache-layout.js';
+import { nearestDirectory } from '../disk/nearest-directory.js';
 import { CrfsError } from '../errors/error.js';
+import { reasonOf } from '../errors/reason.js';
 import { formatBytes } from '../output/text.js';
 import { cacheDirectory } from '../settings/directories.js';
 import { loadSettings } from '../settings/settings.js';
@@ -23,12 +25,25 @@ export async function checkCache(): Promise<Finding[]> {
     const usage = await usageOf(layout);
     const taken = kinds.reduce((sum, kind) => sum + usage[kind].bytes, 0);
     const limit = sizeLimit(layout, (await loadSettings({}))['max-size']);
-    const { bavail, bsize } = statfsSync(cacheDirectory());
+    const place = nearestDirectory(layout.root);
+    const why = whyUnusable(place);
+    if (why !== undefined) return bad('cache', `${place}: ${why}`, 'set XDG_CACHE_HOME to a directory of yours');
+    const { bavail, bsize } = statfsSync(place);
     const free = bavail * bsize;
     const says = `${formatBytes(taken)} of ${formatBytes(limit)}, with ${formatBytes(free)} free on its disk`;
     if (free >= LITTLE) return ok('cache', says);
     return note('cache', says, 'make room, or set max-size and run crfs cache gc');
   });
+}
+
+/** Why nothing can be written there. */
+function whyUnusable(directory: string): string | undefined {
+  try {
+    accessSync(directory, constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (error) {
+    return reasonOf(error);
+  }
 }
 
 export async function checkDaemon(version: string): Promise<Finding[]> {
@@ -47,7 +62,8 @@ async function finding(name: string, advice: string, look: () => Promise<Finding
   try {
     return [await look()];
   } catch (error) {
-    if (!(error instanceof CrfsError)) throw error;
-    return [bad(name, error.message, advice)];
+    const { path, syscall, message } = error as NodeJS.ErrnoException;
+    if (!(error instanceof CrfsError) && syscall === undefined) throw error;
+    return [bad(name, path === undefined ? message : `${path}: ${reasonOf(error)}`, advice)];
   }
 }

@@ -8,7 +8,7 @@ import { addon } from '../../native/addon.js';
 import { look } from '../daemon/processes.js';
 import { makeDirectories } from '../disk/make-directories.js';
 import { CrfsError } from '../errors/error.js';
-import { cacheDirectory } from '../settings/directories.js';
+import { makeCacheDirectory } from '../settings/directories.js';
 import type { Mounter, RunDirectory } from './mounter.js';
 
 /** The name of one until it is locked: others leave it alone. */
@@ -19,7 +19,7 @@ const UNLOCKED = '.container-';
  * killed. It lies beside the cache: an overlay needs a file system that takes what the image has.
  */
 export async function makeRunDirectory(mounter: Mounter): Promise<RunDirectory> {
-  const all = join(cacheDirectory(), 'run');
+  const all = join(makeCacheDirectory(), 'run');
   makeDirectories(all, 0o700);
   for (const name of readdirSync(all).filter((one) => !one.startsWith(UNLOCKED))) {
     const lock = look(() => lockOf(join(all, name)));
