@@ -84,7 +84,7 @@ install-files:
 	install -m 644 build/Release/crfs_addon.node "$(fresh)/build/Release"
 	cp -R dist/bundle dist/commit "$(fresh)/dist"
 	cp -R node_modules "$(fresh)/node_modules"
-	cd "$(fresh)" && npm prune --omit=dev --no-progress && \
+	cd "$(fresh)" && npm prune --omit=dev --no-progress --no-audit --no-fund && \
 	  rm -rf package-lock.json .npmrc node_modules/.cache node_modules/typescript node_modules/@typescript
 	find "$(fresh)/node_modules" -mindepth 1 -type d -empty -delete
 	chmod -R u=rwX,go=rX "$(fresh)"
@@ -102,6 +102,12 @@ uninstall:
 	rm -rf "$(runtime)" "$(libexec)"
 	rm -f "$(share)/man/man1/crfs.1" "$(share)"/man/man1/crfs-*.1 "$(share)/bash-completion/completions/crfs"
 	rm -f "$(share)/zsh/site-functions/_crfs" "$(share)/fish/vendor_completions.d/crfs.fish"
+	for one in $(emptied); do [ ! -d "$(DESTDIR)$$one" ] || rmdir --ignore-fail-on-non-empty "$(DESTDIR)$$one"; done
+
+# directories that go with what was in them, if nothing else is: what a system has anyway, only of a root that is made
+emptied = $(addprefix $(PREFIX)/,libexec/fuse-overlayfs share/bash-completion/completions share/bash-completion \
+  share/fish/vendor_completions.d share/fish $(if $(DESTDIR),share/zsh/site-functions share/zsh share/man/man1 \
+  share/man share libexec lib bin)) $(if $(DESTDIR),$(PREFIX)/sbin $(PREFIX) $(filter-out /,$(dir $(PREFIX))) /sbin)
 
 # build/deb/crfs-plugin_VERSION_ARCHITECTURE.deb
 deb: all

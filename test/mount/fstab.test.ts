@@ -8,6 +8,7 @@ import test, { type ExecutionContext } from 'ava';
 import { mountArguments } from '../../src/main/mount/fstab.js';
 import { invoke, layerOf, makeMachine, SMALL } from '../commands/setting.js';
 import { crfs, LET_GO, type Machine, mountingTest, top } from '../tools/machine.js';
+import { commandsWith } from '../tools/pages.js';
 import { run } from '../tools/run.js';
 
 /** Runs a script where /sbin has the helper, and /etc/fstab this text. */
@@ -50,13 +51,19 @@ mountingTest()('mount -t fuse.crfs mounts a layer, and umount takes it away', as
 
 mountingTest()('lines of fstab are mounted, without an environment, also when that was done before', async (t) => {
   const { machine, layer, merged } = await prepared(t);
-  const fstab = `${layer} ${merged} fuse.crfs nofail,_netdev,x-systemd.automount 0 0\n`;
+  const [up, work] = ['up', 'work'].map((name) => machine.directory(name)) as [string, string];
+  const line = 'docker://localhost:5000/img:tag  /mnt  fuse.crfs  upper=/var/up,work=/var/work,_netdev,nofail  0 0';
+  const fstab = `${commandsWith(line)}\n`
+    .replace('docker://localhost:5000/img:tag', layer)
+    .replace('/mnt', merged)
+    .replace('/var/up', up)
+    .replace('/var/work', work);
   const home = `HOME=${machine.env['HOME']} XDG_CACHE_HOME=${machine.env['XDG_CACHE_HOME']} XDG_STATE_HOME=${machine.env['XDG_STATE_HOME']}`;
   const out = await withHelper(
     machine,
     fstab,
     `env -i PATH=/usr/bin:/bin ${home} mount -a -t fuse.crfs >/dev/null
-    cat merged/usr/share/text
+    cat merged/usr/share/text; echo mine >merged/new
     mount -a -t fuse.crfs
     mount ${merged} && grep -c ' - overlay crfs ' /proc/self/mountinfo
     umount ${merged}

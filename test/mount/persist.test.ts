@@ -4,12 +4,14 @@
 
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import anyTest, { type ExecutionContext } from 'ava';
 import { fstabLine, type Lasting, mountUnit, unitOf } from '../../src/main/setup/lasting.js';
-import { invoke, layerOf, makeMachine, SMALL } from '../commands/setting.js';
+import { imageOf, invoke, layerOf, makeMachine, SMALL } from '../commands/setting.js';
 import { crfs, LET_GO, type Machine, mountingTest, whyNoMounts } from '../tools/machine.js';
+import { commandsWith } from '../tools/pages.js';
 import { asUser, imageOfPrograms, podmanMachine, whyNoPodman } from '../tools/podman.js';
+import { missing } from '../tools/registry.js';
 import { run } from '../tools/run.js';
 
 const whyNoSystemd = existsSync('/usr/bin/systemd-analyze') ? undefined : 'systemd is not installed';
@@ -76,6 +78,23 @@ judging('a mount comes back by a unit that systemd takes, until it is forgotten'
     `crfs: "${merged}" is no mount of layers: nothing is mounted there`,
     'code 1',
   ]);
+});
+
+const pulling = mountingTest(
+  whyNoMounts() ?? (missing.length > 0 ? `${missing.join(' and ')} not installed` : undefined),
+);
+
+pulling('an image comes back, and is forgotten, by the commands of docs/cli.md', async (t) => {
+  const { machine, merged, unit } = await prepared(t);
+  machine.env['PATH'] = `${dirname(crfs)}:${process.env['PATH']}`;
+  const { name } = await imageOf(t, [join(machine.root, 'small.tar')]);
+  const script = commandsWith('crfs mount --persist localhost:5000/img:tag /srv/img')
+    .replaceAll('localhost:5000/img:tag', name)
+    .replaceAll('/srv/img', merged);
+  t.is(
+    (await withSystemd(machine, script)).replace(/^.*read-only, by overlay\n/, ''),
+    `  comes back at each start, by ${unit}\n${merged}: unmounted, and comes back no more\n`,
+  );
 });
 
 mounting('what is not mounted now can be forgotten, and JSON tells of units', async (t) => {

@@ -2,21 +2,16 @@
 
 /** The commands of README.md and docs/cli.md, run as they are written there: by root, and by an ordinary user with podman's rootless mode. */
 
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { type Machine, mountingTest, plugin, top, whyNoMounts } from '../tools/machine.js';
+import { type Machine, mountingTest, plugin, whyNoMounts } from '../tools/machine.js';
+import { commandsWith } from '../tools/pages.js';
 import { asUser, imageOfPrograms, inNamespace, podmanMachine, whyNoPodman } from '../tools/podman.js';
 
 const mounting = mountingTest(whyNoMounts() ?? whyNoPodman());
 
-/** The block of commands in README.md or docs/cli.md that has `line` in it, for an image and a plugin that are there. */
+/** The block of commands that has `line` in it, for an image and a plugin that are there. */
 function commands(line: string, image: string): string {
-  const block = ['README.md', 'docs/cli.md']
-    .flatMap((name) => readFileSync(join(top, name), 'utf8').split('\n\n'))
-    .find((text) => text.split('\n').includes(`    ${line}`));
-  if (block === undefined) throw new Error(`no text has the command ${line}`);
-  return block
+  return commandsWith(line)
     .replaceAll('localhost:5000/img:tag', image)
     .replaceAll('/usr/local/libexec/fuse-overlayfs/crfs-plugin.so', plugin);
 }

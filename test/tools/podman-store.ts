@@ -11,6 +11,7 @@ import type { Status } from '../../src/main/daemon/status.js';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.js';
 import { imageOf } from './image.js';
 import { type Machine, until } from './machine.js';
+import { commandsWith } from './pages.js';
 import { inNamespace, podmanMachine, tarOfPrograms } from './podman.js';
 import { type Registry, startRegistry } from './registry.js';
 import { pushImage, type TestImage } from './registry-image.js';
@@ -80,8 +81,7 @@ export function configure(machine: Machine, host: string): void {
 driver = "overlay"
 graphroot = "${machine.directory('home/graph')}"
 runroot = "${machine.directory('run/containers')}"
-[storage.options]
-additionallayerstores = ["${store}:ref"]
+${commandsWith('[storage.options]').replace('/run/crfs/store', store)}
 `,
   );
   const registries = join(machine.root, 'registries.conf');
