@@ -165,6 +165,14 @@ test('leaves to TypeScript what is no sound TOC, or an odd one', async (t) => {
   t.truthy(await indexNatively(await blobOf(GOOD)));
 });
 
+test('leaves to TypeScript text that is not UTF-8', async (t) => {
+  for (const bytes of ['\xff', '\xc0\xaf', '\xe0\x80\xaf', '\xed\xa0\x80', '\xf4\x90\x80\x80', '\xe6\x97', '\x80']) {
+    const text = Buffer.from(GOOD.replace('"a"', `"${bytes}"`), 'latin1');
+    t.is(await indexNatively(await blobOf(text)), undefined, Buffer.from(bytes, 'latin1').toString('hex'));
+  }
+  t.truthy(await indexNatively(await blobOf(GOOD.replace('"a"', '"\u07ff\uffff\u{10ffff}"'))));
+});
+
 test('text is read across the pieces that it comes in', async (t) => {
   const entries = Array.from({ length: 6000 }, (_, i) => {
     const xattrs = { 'user.long': Buffer.alloc(i % 1000 === 7 ? 65536 : i % 50, i).toString('base64') };
