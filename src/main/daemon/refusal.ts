@@ -22,10 +22,14 @@ const ERRNO: Readonly<Record<ErrorCode, number>> = {
   CRFS_INTERNAL: EIO,
 };
 
+const NO_SPACE =
+  'no space is left on the disk of the cache: make room, or set XDG_CACHE_HOME to a directory on another one';
+
 /** What a mount is told of an error: the mount itself names the configurations that it `asked` for. */
 export function refusalOf(error: unknown, asked: readonly string[]): Answer {
   const { code, message } = error as NodeJS.ErrnoException;
   const errno = error instanceof CrfsError ? ERRNO[error.code] : isNoSpace(error) ? ENOSPC : EIO;
-  const why = code === 'EMFILE' ? NO_DESCRIPTORS : asked.reduce(withoutName, message);
+  const known = code === 'EMFILE' ? NO_DESCRIPTORS : code === 'ENOSPC' ? NO_SPACE : undefined;
+  const why = known ?? asked.reduce(withoutName, message);
   return { kind: 'error', errno, text: withoutPasswords(why) };
 }
