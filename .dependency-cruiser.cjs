@@ -28,7 +28,7 @@ const FOLDERS = [
   ['main/index', 'errors blob formats'],
   ['main/fetch', 'errors disk blob formats sources index workers'],
   ['main/cache', 'errors disk index fetch'],
-  ['main/profile', 'errors disk blob schema index'],
+  ['main/profile', 'errors disk blob schema http registry index'],
   // Threads: each folder of src/workers is one pool's, but for what pools share.
   ['workers/decode', 'errors blob formats index workers'],
   ['workers/deflate', 'workers'],

@@ -3,11 +3,17 @@
 import type { Command } from 'commander';
 import { CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
+import { Workspace } from '../inspect/workspace.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
 import { counted, formatBytes, formatTable } from '../output/text.js';
-import { keptProfile, removeProfile } from '../profile/kept.js';
+import { tellingIfSlow } from '../output/waiting.js';
+import { keepProfile, keptProfile, removeProfile } from '../profile/kept.js';
 import type { Profile, ProfiledRun } from '../profile/profile.js';
+import { pullProfile, pushProfile } from '../profile/published.js';
+import type { RegistryClient } from '../registry/client.js';
+import { type ResolvedImage, resolveImage } from '../registry/image.js';
 import { cacheDirectory } from '../settings/directories.js';
+import { kindOf } from '../sources/configuration.js';
 import { profiledImage } from './profiled-image.js';
 import { addRegistryOptions, environmentFor, type RegistryGiven } from './registry-options.js';
 
@@ -20,7 +26,7 @@ A profile says what the first start of an image has read, in which order. Each i
 recorded when a new mount of an image is read first, and kept by the digest of the
 image's manifest, also where the cache is cleared.`;
 
-/** `crfs profile show|rm` */
+/** `crfs profile show|rm|push|pull` */
 export function addProfile(program: Command): void {
   const profile = program
     .command('profile')
@@ -53,6 +59,49 @@ export function addProfile(program: Command): void {
   add('rm', 'forget what was learned of an image', (layout, image, written) => {
     if (!removeProfile(layout, image)) throw noProfile(written);
     return [{ image }, `${escapeLine(written)}: removed its profile\n`];
+  });
+  addExchange(profile);
+}
+
+/** By an image's name: the registry is asked, whatever was last mounted here by it. */
+function addExchange(profile: Command): void {
+  const add = (
+    name: string,
+    description: string,
+    run: (layout: CacheLayout, client: RegistryClient, image: ResolvedImage) => Promise<string>,
+  ): void => {
+    const command = profile.command(name).description(description).argument('<image>', 'its name, in a registry');
+    addRegistryOptions(command)
+      .option('--json', 'print JSON')
+      .addHelpText('after', `\nExample:\n  crfs profile ${name} localhost:5000/img:tag`)
+      .action(async (written: string, given: Given) => {
+        if (kindOf(written) !== 'image in a registry') {
+          throw new CrfsError('CRFS_USAGE', `${written}: only images in registries have profiles`);
+        }
+        const workspace = new Workspace(environmentFor(given));
+        try {
+          const client = await workspace.client();
+          const image = await tellingIfSlow(`looking for ${written}`, resolveImage(client, written));
+          const layout = new CacheLayout(cacheDirectory());
+          const said = await tellingIfSlow(`asking the registry of ${written}`, run(layout, client, image));
+          const { digest } = image.manifest;
+          process.stdout.write(given.json ? `${toJson({ image: digest })}\n` : `${escapeLine(written)}: ${said}\n`);
+        } finally {
+          await workspace.close();
+        }
+      });
+  };
+  add('push', 'attach what was learned here of an image to it, in its registry', async (layout, client, image) => {
+    const found = keptProfile(layout, image.manifest.digest);
+    if (found === undefined) throw noProfile(image.resolved);
+    await pushProfile(client, image.reference, image.manifest, found);
+    return 'attached its profile';
+  });
+  add('pull', 'take over what is attached to an image in its registry', async (layout, client, image) => {
+    const found = await pullProfile(client, image.reference, image.manifest.digest);
+    if (found === undefined) throw new CrfsError('CRFS_NOT_FOUND', `no profile is attached to ${image.resolved}`);
+    keepProfile(layout, found);
+    return `took over a profile of ${counted(found.order.length, 'read')}`;
   });
 }
 

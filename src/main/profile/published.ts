@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Profiles in registries: each attached to its image, whose own digests stay as they are. */
+
+import { digestOf, readBlob } from '../blob/digest.js';
+import { CrfsError } from '../errors/error.js';
+import { openBlob } from '../registry/blob-source.js';
+import type { RegistryClient } from '../registry/client.js';
+import { OCI_INDEX, OCI_MANIFEST } from '../registry/manifest.js';
+import { formatReference } from '../registry/reference.js';
+import { type Referrers, referrersOf } from '../registry/referrers.js';
+import type { ImageManifest, Reference } from '../registry/types.js';
+import { openWriter } from '../registry/writer.js';
+import { jsonOf } from '../schema/check.js';
+import { formatProfile, MOST_BYTES, type Profile, parseProfile } from './profile.js';
+
+const TYPE = 'application/vnd.crfs.profile.v1+json';
+const EMPTY_TYPE = 'application/vnd.oci.empty.v1+json';
+const EMPTY = Buffer.from('{}');
+/** Says when the start was recorded, in the manifest and in lists of what is attached. */
+const RECORDED = 'io.github.crfs-plugin.profile.recorded';
+
+interface Named {
+  readonly mediaType: string;
+  readonly digest: string;
+  readonly size: number;
+}
+
+/** Attaches a profile to the image that it is of. Rejects with what the registry refuses. */
+export async function pushProfile(
+  client: RegistryClient,
+  reference: Reference,
+  image: ImageManifest,
+  profile: Profile,
+): Promise<void> {
+  const writer = await openWriter(client, reference);
+  const put = async (mediaType: string, bytes: Buffer): Promise<Named> => {
+    const named = { mediaType, digest: digestOf(bytes), size: bytes.length };
+    if (await writer.hasBlob(named.digest)) return named;
+    const upload = await writer.beginBlob();
+    await upload.write(bytes);
+    await upload.commit(named.digest);
+    return named;
+  };
+  const annotations = { [RECORDED]: profile.recorded };
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: OCI_MANIFEST,
+    artifactType: TYPE,
+    config: await put(EMPTY_TYPE, EMPTY),
+    layers: [await put(TYPE, formatProfile(profile))],
+    subject: { mediaType: image.mediaType, digest: image.digest, size: image.bytes.length },
+    annotations,
+  };
+  const bytes = Buffer.from(JSON.stringify(manifest));
+  const digest = await writer.putManifest(OCI_MANIFEST, bytes);
+  const { index, tag } = await referrersOf(client, reference, image.digest);
+  if (tag === undefined) return;
+  const entry = { mediaType: OCI_MANIFEST, artifactType: TYPE, digest, size: bytes.length, annotations };
+  await writer.putManifest(OCI_INDEX, withEntry(index, entry), tag);
+}
+
+/** The index as it is, with one profile: this one. */
+function withEntry(index: ImageIndex | undefined, entry: Named): Buffer {
+  const known =
+    index === undefined ? {} : (JSON.parse(Buffer.from(index.bytes).toString()) as { manifests?: Entry[] | null });
+  const others = (known.manifests ?? []).filter(({ annotations }) => annotations?.[RECORDED] === undefined);
+  const written = { schemaVersion: 2, mediaType: OCI_INDEX, ...known, manifests: [...others, entry] };
+  return jsonOf(written, { where: 'the index of what is attached to the image', code: 'CRFS_BAD_LAYER' });
+}
+
+type ImageIndex = NonNullable<Referrers['index']>;
+
+interface Entry {
+  readonly annotations?: Readonly<Record<string, unknown>> | null;
+}
+
+/** The profile that was recorded last of those attached to an image; undefined: there is none. Rejects with CRFS_BAD_LAYER for what is no profile of it. */
+export async function pullProfile(
+  client: RegistryClient,
+  { registry, repository }: Reference,
+  image: string,
+): Promise<Profile | undefined> {
+  const { index } = await referrersOf(client, { registry, repository, digest: image }, image);
+  const [newest] = (index?.manifests ?? [])
+    .filter((one) => recordedOf(one) !== '')
+    .sort((a, b) => (recordedOf(a) < recordedOf(b) ? 1 : -1));
+  if (newest === undefined) return undefined;
+  const reference = { registry, repository, digest: newest.digest };
+  const name = `the profile ${formatReference(reference)}`;
+  const { layers } = await client.getManifest(reference);
+  const layer = layers.find(({ mediaType }) => mediaType === TYPE);
+  if (layer === undefined) throw new CrfsError('CRFS_BAD_LAYER', `${name} has no ${TYPE}`);
+  const profile = parseProfile(await readBlob(await openBlob(client, reference, layer), layer, MOST_BYTES), name);
+  if (profile.image !== image) throw new CrfsError('CRFS_BAD_LAYER', `${name} is of another image`);
+  return profile;
+}
+
+/** Empty for what is no profile. */
+function recordedOf({ annotations }: ImageIndex['manifests'][number]): string {
+  return annotations[RECORDED] ?? '';
+}
