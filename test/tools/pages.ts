@@ -29,6 +29,14 @@ export const BLOCKS: Readonly<Record<string, Tried>> = {
   },
   '[storage.options]': { by: 'test/tools/podman-store.ts' },
   'crfs mount --driver fuse-overlayfs localhost:5000/img:tag merged': { by: COMMANDS },
+  '[[registry]]': { by: 'test/tools/fleet.ts' },
+  'version: 0.1': { by: 'test/tools/fleet.ts' },
+  'proxy_cache_path /var/cache/nginx/blobs keys_zone=blobs:64m max_size=100g inactive=30d use_temp_path=off;': {
+    by: 'test/tools/nginx.ts',
+  },
+  'skopeo copy --all --preserve-digests docker://registry.example.com/app:1 docker://cache.example.com:5000/app:1': {
+    by: 'test/mount/fleets.test.ts',
+  },
   'npm run bench -- --only 2,3': { not: 'it measures for minutes' },
   '{"error":{"code":"CRFS_NOT_FOUND","message":"the mountpoint \\"no\\": there is no such directory"}}': {
     not: NO_COMMANDS,
@@ -39,12 +47,16 @@ export const BLOCKS: Readonly<Record<string, Tried>> = {
   '{"version":1,': { not: NO_COMMANDS },
 };
 
-/** The blocks of a page: indented by four, with an empty line before and behind; without the indentation. */
+/** A block between fences, as they are in recipes.ts. */
+const FENCED = /^```\w+\n(.*?)\n```$/gms;
+
+/** The blocks of a page: between fences, or indented by four, with an empty line before and behind; without the indentation. */
 export function blocksOf(page: string): string[] {
-  const paragraphs = readFileSync(join(top, page), 'utf8').split(/\n\n+/);
-  return paragraphs
-    .filter((text) => /^( {4}.*(\n|$))+$/.test(text))
-    .map((text) => text.replaceAll(/^ {4}/gm, '').trimEnd());
+  const text = readFileSync(join(top, page), 'utf8');
+  const fenced = [...text.matchAll(FENCED)].map(([, block = '']) => block);
+  const paragraphs = text.replaceAll(FENCED, '').split(/\n\n+/);
+  const indented = paragraphs.filter((one) => /^( {4}.*(\n|$))+$/.test(one));
+  return [...fenced, ...indented.map((one) => one.replaceAll(/^ {4}/gm, '').trimEnd())];
 }
 
 export function pages(): string[] {
