@@ -45,6 +45,7 @@ rendering(
       for (const term of [...page.options, ...page.arguments]) t.true(text.includes(term.term), term.term);
       for (const part of page.parts.filter(({ words }) => words.at(-1) !== 'help'))
         t.true(text.includes(`${pageName(part)}(1)`));
+      t.true(page.parts.length > 0 || /^Examples?:\n./m.test(page.more), `${page.words.join(' ')} has no examples`);
       const examples = page.more.split(/^Examples?:\n/m)[1]?.split('\n') ?? [];
       for (const line of examples) t.true(text.includes(line.trim()), line);
     }
