@@ -42,7 +42,8 @@ async function prepare(t: ExecutionContext, { systemd = false } = {}): Promise<W
   const [storage, bin] = ['storage', 'bin'].map((name) => machine.directory(name)) as [string, string];
   for (const name of ['etc', 'lib']) for (const part of ['upper', 'work']) machine.directory(`${name}/${part}`);
   if (systemd) machine.directory('systemd');
-  writeFileSync(join(bin, 'systemctl'), `#!/bin/sh\necho "$@" >>${machine.root}/asked\n`, { mode: 0o755 });
+  const start = `case "$*" in 'enable --now '*) ${crfs} store ${STORE} ;; esac`;
+  writeFileSync(join(bin, 'systemctl'), `#!/bin/sh\necho "$@" >>${machine.root}/asked\n${start}\n`, { mode: 0o755 });
   const overlay = (place: string, name: string): string =>
     `mount -t overlay -o lowerdir=${place},upperdir=${machine.root}/${name}/upper,workdir=${machine.root}/${name}/work o ${place}`;
   const before = [
@@ -116,7 +117,7 @@ mounting('systemd is asked to start the store before podman is told of it, and t
   const said = await call('setup', 'podman', '--system');
   t.regex(
     said,
-    /\nhave systemd start crfs-store\.service, now and with the machine\nmake \/etc\/containers\/storage\.conf\n/,
+    /\nhave systemd start crfs-store\.service, now and with the machine\nwait until the store answers\nmake \/etc\/containers\/storage\.conf\n/,
   );
   t.false(said.includes('no systemd'));
   t.is(readFileSync(join(machine.root, 'asked'), 'utf8'), 'daemon-reload\nenable --now crfs-store.service\n');

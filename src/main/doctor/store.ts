@@ -6,12 +6,12 @@ import type { Environment } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
 import { neededOf, storesLedTo } from '../setup/needed.js';
 import { type Places, placesOf, UNIT } from '../setup/places.js';
+import { type Probe, probe } from '../setup/probe.js';
 import { textOf } from '../setup/steps.js';
 import { type Storage, storageOf } from '../setup/storage.js';
 import { systemctl, systemdRuns } from '../setup/unit.js';
 import { bad, type Finding, note, ok } from './check.js';
 import { checkPodman, SET_UP } from './podman.js';
-import { type Probe, probe } from './probe.js';
 
 const MOST_NAMED = 3;
 

@@ -8,6 +8,7 @@ import { freshConf, isFresh } from './fresh-conf.js';
 import { neededOf } from './needed.js';
 import { type Places, UNIT } from './places.js';
 import { askPodman, expectPodman, type Podman, readsDropIns } from './podman.js';
+import { untilServed } from './probe.js';
 import type { Programs } from './programs.js';
 import { makeDirectory, removeDirectory, removeFile, type Step, textOf, writeFile } from './steps.js';
 import { hasRun, storageOf } from './storage.js';
@@ -37,6 +38,10 @@ export async function planSetup(places: Places, environment: Environment, progra
         await systemctl(places, 'daemon-reload');
         await systemctl(places, 'enable', '--now', UNIT);
       },
+    },
+    {
+      says: 'wait until the store answers',
+      act: async () => await untilServed(places.store, ...(places.isSystem ? [] : [programs.podman, 'unshare'])),
     },
   ];
   return {
