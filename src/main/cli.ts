@@ -8,10 +8,16 @@ import { tellError } from './output/tell.js';
 const FAILED = 1;
 const USAGE = 2;
 
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // EPIPE: whoever read the output has enough of it
+  if (error.code !== 'EPIPE') fail(`cannot write to standard output: ${reasonOf(error)}`, error.code ?? '', FAILED);
+  process.exit(FAILED);
+});
+process.stderr.on('error', () => undefined); // nobody listens: the work goes on, and its exit code tells the rest
+
 try {
   await (startsDaemon() ? startedByMount() : parse());
 } catch (error) {
-  if (startsDaemon()) heedOutput();
   if (error instanceof CrfsError) fail(error.message, error.code, error.code === 'CRFS_USAGE' ? USAGE : FAILED);
   else if (error instanceof Interrupted) fail(error.message, error.code, error.exitCode);
   else if (isSystemError(error)) fail(`${subjectOf(error)}: ${reasonOf(error)}`, error.code ?? 'CRFS_INTERNAL', FAILED);
@@ -25,24 +31,13 @@ function startsDaemon(): boolean {
   return command === 'daemon' && flag === '--ready-fd' && /^\d{1,4}$/.test(fd) && rest.length === 0;
 }
 
-/** Goes on, or ends, where nobody reads the output. */
-function heedOutput(): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // EPIPE: whoever read the output has enough of it
-    if (error.code !== 'EPIPE') fail(`cannot write to standard output: ${reasonOf(error)}`, error.code ?? '', FAILED);
-    process.exit(FAILED);
-  });
-  process.stderr.on('error', () => undefined); // nobody listens: the work goes on, and its exit code tells the rest
-}
-
-/** The mount waits: this does without what reads command lines, and without streams for output, which take long to load. */
+/** The mount waits: this does without what reads command lines, which takes long to load. */
 async function startedByMount(): Promise<void> {
   const { runDaemon } = await import('./daemon/run.js');
   await runDaemon({}, { readyFd: Number(process.argv[4]) });
 }
 
 async function parse(): Promise<void> {
-  heedOutput();
   const { CommanderError } = await import('commander');
   const { createProgram } = await import('./program.js');
   const args = process.argv.slice(2);

@@ -2,7 +2,7 @@
 
 /** `crfs store`, as containers-storage uses it: by a client that does what that does, of podman up to 5.0 and from 5.1 on. */
 
-import { access, chmod, mkdir, readdir, readFile, stat, symlink } from 'node:fs/promises';
+import { access, chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { Host } from '../../src/main/mount/hosts.js';
@@ -196,7 +196,11 @@ mounting('what podman uses is listed by its image, and is not removed from the c
   const listed = await machine.crfs('cache', 'ls');
   t.true(listed.startsWith(`docker://${reference}\n`), listed);
   t.is(listed.match(/^ {2}[12] /gm)?.length, 2);
-  const refused = await t.throwsAsync(machine.crfs('cache', 'rm', reference));
+  const storageConf = join(machine.root, 'storage.conf');
+  const [graphRoot, runRoot] = [machine.directory('graph'), machine.directory('run')];
+  await writeFile(storageConf, `[storage]\ndriver="vfs"\ngraphroot="${graphRoot}"\nrunroot="${runRoot}"\n`);
+  const env = { ...machine.env, CONTAINERS_STORAGE_CONF: storageConf }; // a podman that cannot tell what it uses of a store
+  const refused = await t.throwsAsync(run(crfs, ['cache', 'rm', reference], { env }));
   t.regex(refused?.message ?? '', /podman uses docker:\S+, out of a store: remove it with `podman rmi` first/);
   for (const path of paths) await noteRelease(path);
   await run('umount', [setting.store]);

@@ -40,10 +40,11 @@ export class Sources {
     this.#listed.push(listed);
     const opening = layers.map(async (layer, place) => (listed[place] = await this.#use(layer)));
     const others = siblings.map((layer) => this.#use(layer));
-    for (const layer of [...opening, ...others]) layer.catch(() => undefined); // whoever asks for the layer is told
+    const opened = Promise.all(opening);
+    for (const one of [opened, ...opening, ...others]) one.catch(() => undefined); // whoever asks for a layer is told
     this.#siblings.push(...others);
     this.#sources.push({ layers: opening, stored });
-    return { source: this.#sources.length - 1, layers: layers.length, opened: Promise.all(opening) };
+    return { source: this.#sources.length - 1, layers: layers.length, opened };
   }
 
   /** Throws what opening the layer throws, CRFS_USAGE where there is none. */
