@@ -103,7 +103,8 @@ for (const before of ['crfs prefetch $image', 'crfs run $image']) {
 const SIGNALLED = `
   script='trap "exit 7" TERM INT; sleep 1000 & echo ready; wait'
   begin() {
-    crfs run --name box $image "$script" >out 2>&1 & pid=$!
+    : >out # what the one before has said is no word of this one
+    crfs run --name box $image "$script" >>out 2>&1 & pid=$!
     until grep -q ready out; do sleep 0.1; done
   }
   for signal in TERM INT; do
