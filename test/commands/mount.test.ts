@@ -132,6 +132,7 @@ for (const [how, driver, why] of [
       if (typeof one === 'string') t.is(line, one);
       else t.regex(line, one);
     }
+    await until('what was tried before has ended', async () => (await machine.status())?.mounts.length === 1);
     t.like((await machine.status())?.mounts[0], { driver, why });
     t.true((await machine.crfs('status')).replaceAll('\n  ', ' ').includes(` ${why} `)); // in lines that fit a terminal
     await invoke(machine, ['umount', 'merged']);
