@@ -138,6 +138,7 @@ uint64_t EndOf(const Numbering &numbering, uint64_t offset) {
 }
 
 bool FillSlots(const Tree &tree, uint32_t seed, Numbering &numbering) {
+  numbering.seed = seed;
   size_t count = numbering.dirents.Count(), slots = 2;
   Column<uint32_t> places;
   for (uint32_t number : numbering.dirents) {

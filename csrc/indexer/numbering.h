@@ -29,6 +29,7 @@ struct Numbering {
   Column<uint32_t> slots;
   Column<uint32_t> tags; // of dirents
   uint32_t probes = 0;
+  uint32_t seed = 0; // of the hashes
 };
 
 // Numbers inodes and dirents; `first` and `count` of directories become their dirents. False: no index can hold that.
@@ -38,7 +39,7 @@ bool NumberNodes(Tree &tree, Numbering &numbering);
 bool OrderChunks(Tree &tree, const Contents &contents, uint64_t content_end, uint64_t expansion, Numbering &numbering);
 // The smallest offset in use above this one; UINT64_MAX: none is.
 uint64_t EndOf(const Numbering &numbering, uint64_t offset);
-// Fills the hash table of paths. False: they collide.
+// Fills the hash table of paths, by hashes with this seed. False: they collide.
 bool FillSlots(const Tree &tree, uint32_t seed, Numbering &numbering);
 
 } // namespace crfs

@@ -15,7 +15,7 @@ constexpr size_t kInputBytes = 1 << 18;
 constexpr uint64_t kBlock = 512; // of a tar
 constexpr char kName[] = "stargz.index.json";
 
-// src/main/formats/estargz/gunzip.ts tells why.
+// src/main/formats/toc-bytes.ts tells why.
 constexpr uint64_t kFreeBytes = 1 << 24, kRatioLimit = 100, kTotalLimit = 1ull << 32;
 
 // A field of a header: octal digits, then a space or NUL.

@@ -6,12 +6,6 @@ namespace crfs {
 
 namespace {
 
-uint32_t SeedOf(const IndexSummary &summary) {
-  uint32_t seed;
-  memcpy(&seed, summary.toc_digest.data(), sizeof seed);
-  return seed;
-}
-
 // Bit 63, which no plain file system sets, and 39 bits of the layer's key above the 24 that count inodes.
 uint64_t InoBase(const Digest &key) {
   uint64_t word;
@@ -35,7 +29,7 @@ crfs_index Header(const Layer &layer, const Numbering &numbering, const IndexSum
   header.blob_used = numbering.blob_used;
   header.prefetch_end = layer.PrefetchEnd();
   header.content_size = summary.content_size;
-  header.hash_seed = SeedOf(summary);
+  header.hash_seed = numbering.seed;
   header.flags = summary.unverified ? CRFS_INDEX_UNVERIFIED : 0;
   header.inodes = table(numbering.inodes, sizeof(crfs_inode));
   header.dirents = table(numbering.dirents.Count(), sizeof(crfs_dirent));
