@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { Run } from '../../workers/messages.js';
-import type { IndexReader } from '../index/reader.js';
+import { type PlacedIndex, spanOf } from '../index/span.js';
 import type { Remote } from './layer-blob.js';
 
 /** A layer whose blob is fetched as it is needed. */
-export interface SuppliedLayer {
+export interface SuppliedLayer extends PlacedIndex {
   /** Its number in requests. */
   readonly number: number;
   readonly name: string;
-  readonly index: IndexReader;
-  readonly tocOffset: number;
   readonly remote: Remote;
 }
 
@@ -43,8 +41,4 @@ export function hereBefore(layer: SuppliedLayer, inode: number, chunk: number): 
   let first = chunk;
   while (first > least && isHere(ofFile + first - 1)) first--;
   return first;
-}
-
-function spanOf({ index, tocOffset }: SuppliedLayer, chunk: number): [offset: number, end: number] {
-  return [index.chunkOffset(chunk), Math.min(index.chunkEnd(chunk), tocOffset)];
 }

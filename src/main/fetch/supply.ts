@@ -5,6 +5,7 @@ import { addon } from '../../native/addon.js';
 import type { Ahead, Asked, Want } from '../../workers/messages.js';
 import { CrfsError } from '../errors/error.js';
 import { isNoSpace } from '../errors/no-space.js';
+import { spanOf } from '../index/span.js';
 import { download } from './background.js';
 import { BLOCK } from './blocks.js';
 import type { Arrival } from './fetcher.js';
@@ -170,7 +171,7 @@ export class Supply {
   follow({ ring, layer: number, inode, first, count }: Asked): void {
     const layer = this.#layers.get(number);
     if (layer === undefined) return;
-    const { index, tocOffset, remote } = layer;
+    const { index, remote } = layer;
     const ofFile = index.chunkFirst(inode);
     const next = ofFile + first + count;
     const most = Math.max(LONGEST_WINDOW, LONGEST_WINDOW_UNITS * remote.link.unit);
@@ -186,7 +187,7 @@ export class Supply {
       tell(chunks);
       return;
     }
-    const fileEnd = Math.min(index.chunkEnd(ofFile + chunks - 1), tocOffset);
+    const [, fileEnd] = spanOf(layer, ofFile + chunks - 1);
     const from = index.chunkOffset(next);
     const end = Math.min(fileEnd, from + window);
     const reached = Math.max(first + count, index.chunkAt(end) - ofFile);

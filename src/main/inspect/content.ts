@@ -5,11 +5,13 @@
 import { createHash } from 'node:crypto';
 import type { BlobSource } from '../blob/source.js';
 import { Window } from '../blob/window.js';
+import { zeros } from '../blob/zeros.js';
 import { codecOf } from '../formats/codec.js';
 import { decoded } from '../formats/decode.js';
 import { asBadLayer, LayerFault } from '../formats/fault.js';
 import { compareDigest } from '../index/check-digest.js';
 import type { IndexReader } from '../index/reader.js';
+import { spanOf } from '../index/span.js';
 import type { InspectedLayer } from './layer.js';
 import type { Part } from './view.js';
 import type { Workspace } from './workspace.js';
@@ -17,8 +19,6 @@ import type { Workspace } from './workspace.js';
 const READ_BYTES = 4 << 20;
 /** What is larger waits for its digest in a file. */
 const MEMORY_BYTES = 16 << 20;
-
-const ZEROS = new Uint8Array(1 << 20);
 
 /** Chunks of a file that one digest covers. */
 interface Unit {
@@ -93,13 +93,13 @@ async function* unchecked(layer: InspectedLayer, { first, end }: Unit): AsyncGen
 }
 
 /** The content of one chunk, out of the member that holds it. */
-async function* chunkContent({ index, tocOffset, blob }: InspectedLayer, chunk: number): AsyncGenerator<Uint8Array> {
+async function* chunkContent(layer: InspectedLayer, chunk: number): AsyncGenerator<Uint8Array> {
+  const { index, blob } = layer;
   if (index.isZeros(chunk)) {
-    for (let left = index.chunkSize(chunk); left > 0; left -= ZEROS.length) yield ZEROS.subarray(0, left);
+    yield* zeros(index.chunkSize(chunk));
     return;
   }
-  const start = index.chunkOffset(chunk);
-  const end = Math.min(index.chunkEnd(chunk), tocOffset);
+  const [start, end] = spanOf(layer, chunk);
   const { form, part } = codecOf(index.codec);
   const what = `the ${part} at ${start}`;
   const window = new Window(index.chunkInner(chunk), index.chunkSize(chunk));

@@ -3,6 +3,7 @@
 /** What is known of a file in a layer, in the form that --json prints. */
 
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG } from '../index/modes.js';
+import { spanOf } from '../index/span.js';
 import type { Node } from './view.js';
 
 const TYPES: ReadonlyMap<number, readonly [type: FileType, letter: string]> = new Map([
@@ -88,7 +89,7 @@ export function factsOf({ path, layer, inode }: Node): Facts {
 
 /** What `stat --json` prints of a file. */
 export function allFactsOf(node: Node): AllFacts {
-  const { index, tocOffset, name, digest, kind } = node.layer;
+  const { index, name, digest, kind } = node.layer;
   const { inode } = node;
   const file = index.isFile(inode);
   const first = file ? index.chunkFirst(inode) : 0;
@@ -103,12 +104,13 @@ export function allFactsOf(node: Node): AllFacts {
     digest: ofFile && named(ofFile),
     chunks: Array.from({ length: count }, (_, i) => {
       const chunk = first + i;
+      const [offset, end] = spanOf(node.layer, chunk);
       const own = index.chunkDigest(chunk) ?? (count === 1 ? ofFile : null);
       return {
         fileOffset: index.chunkFileOffset(chunk),
         size: index.chunkSize(chunk),
-        offset: index.chunkOffset(chunk),
-        end: Math.min(index.chunkEnd(chunk), tocOffset),
+        offset,
+        end,
         innerOffset: index.chunkInner(chunk),
         digest: own && named(own),
       };

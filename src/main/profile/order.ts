@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { spanOf } from '../index/span.js';
 import { MOST_RUNS, type Profile, type ProfiledRun } from './profile.js';
 import { bytesOf, type FileRun, type StartedLayer } from './recording.js';
 
@@ -87,11 +88,13 @@ function locate({ path, first, count }: ProfiledRun, { number, index }: StartedL
 }
 
 /** One range, mostly: chunks of a file need not lie together. */
-function rangesOf(run: FileRun, { number, index, tocOffset }: StartedLayer): BlobRange[] {
+function rangesOf(run: FileRun, layer: StartedLayer): BlobRange[] {
+  const { number, index } = layer;
   const first = index.chunkFirst(run.inode) + run.first;
   return Array.from({ length: run.count }, (_, n) => first + n).flatMap((chunk) => {
     if (index.isZeros(chunk)) return [];
-    return { layer: number, offset: index.chunkOffset(chunk), end: Math.min(index.chunkEnd(chunk), tocOffset) };
+    const [offset, end] = spanOf(layer, chunk);
+    return { layer: number, offset, end };
   });
 }
 

@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import type { IndexReader } from '../index/reader.js';
+import { type PlacedIndex, spanOf } from '../index/span.js';
 import { MOST_RUNS, type Profile, type ProfiledRun } from './profile.js';
 
 /** A layer of the image that is started. */
-export interface StartedLayer {
+export interface StartedLayer extends PlacedIndex {
   /** Its number in requests. */
   readonly number: number;
   /** Of its blob. */
   readonly digest: string;
-  readonly index: IndexReader;
-  /** Where the TOC begins in the blob. */
-  readonly tocOffset: number;
 }
 
 /** Chunks of a file, counted from its first. */
@@ -107,11 +104,12 @@ export class Recording {
 }
 
 /** Bytes that chunks of a file take in the blob. */
-export function bytesOf({ index, tocOffset }: Omit<StartedLayer, 'number' | 'digest'>, run: FileRun): number {
-  const first = index.chunkFirst(run.inode) + run.first;
+export function bytesOf(layer: PlacedIndex, run: FileRun): number {
+  const first = layer.index.chunkFirst(run.inode) + run.first;
   let bytes = 0;
   for (let chunk = first; chunk < first + run.count; chunk++) {
-    if (!index.isZeros(chunk)) bytes += Math.min(index.chunkEnd(chunk), tocOffset) - index.chunkOffset(chunk);
+    const [offset, end] = spanOf(layer, chunk);
+    bytes += end - offset;
   }
   return bytes;
 }

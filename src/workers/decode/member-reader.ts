@@ -2,9 +2,10 @@
 
 import { readSync } from 'node:fs';
 import { Window } from '../../main/blob/window.js';
+import { zeros } from '../../main/blob/zeros.js';
 import { CrfsError } from '../../main/errors/error.js';
 import { codecOf } from '../../main/formats/codec.js';
-import type { IndexReader } from '../../main/index/reader.js';
+import { type PlacedIndex, spanOf } from '../../main/index/span.js';
 import { blobCut, type Decoder } from './decoder.js';
 
 /**
@@ -18,14 +19,9 @@ const PIECE = 1 << 20;
 /** A member goes on behind a file's content, with padding and the headers of what follows: room for the usual. */
 export const SLACK = 64 << 10;
 
-const ZEROS = new Uint8Array(PIECE);
-
 /** A layer whose chunks can be read. */
-export interface StoredLayer {
-  readonly index: IndexReader;
+export interface StoredLayer extends PlacedIndex {
   readonly blobFd: number;
-  /** Where the TOC begins in the blob: every member ends before it. */
-  readonly tocOffset: number;
   /** Whether the bytes of some chunks are not fetched anew any more, however wrong they are. */
   isFinal(first: number, count: number): boolean;
 }
@@ -158,11 +154,8 @@ export class MemberReader {
 }
 
 function memberEnd(layer: StoredLayer, chunk: number): number {
-  return Math.min(layer.index.chunkEnd(chunk), layer.tocOffset);
-}
-
-function* zeros(size: number): Generator<Uint8Array> {
-  for (let left = size; left > 0; left -= PIECE) yield ZEROS.subarray(0, left);
+  const [, end] = spanOf(layer, chunk);
+  return end;
 }
 
 function tooShort({ index }: StoredLayer, offset: number): CrfsError {

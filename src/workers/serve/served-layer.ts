@@ -2,6 +2,7 @@
 
 import { Blocks } from '../../main/fetch/blocks.js';
 import { IndexReader } from '../../main/index/reader.js';
+import { spanOf } from '../../main/index/span.js';
 import { addon } from '../../native/addon.js';
 import type { StoredLayer } from '../decode/member-reader.js';
 import type { LayerFacts } from '../messages.js';
@@ -73,8 +74,6 @@ export class ServedLayer implements StoredLayer {
   /** Where the bytes of some chunks lie in the blob. */
   #ranges(first: number, count: number): [offset: number, end: number][] {
     const chunks = Array.from({ length: count }, (_, n) => first + n).filter((chunk) => !this.index.isZeros(chunk));
-    return chunks.map((chunk) => {
-      return [this.index.chunkOffset(chunk), Math.min(this.index.chunkEnd(chunk), this.tocOffset)];
-    });
+    return chunks.map((chunk) => spanOf(this, chunk));
   }
 }
