@@ -8,9 +8,9 @@ import { gzipSync } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
 import { GZIP } from '../../src/main/formats/codec.js';
 import { addon } from '../../src/native/addon.js';
-import type { Decoder } from '../../src/workers/decode/decoder.js';
 import { decoderOf } from '../../src/workers/decode/decoders.js';
 import { engineNames } from '../../src/workers/engine-names.js';
+import { inPieces } from '../tools/in-pieces.js';
 
 const contents = {
   'one byte': Buffer.of(7),
@@ -18,24 +18,6 @@ const contents = {
   text: Buffer.from('the quick brown fox jumps over the lazy dog\n'.repeat(5000)),
   noise: randomBytes(200_000),
 };
-
-/** All that a decoder makes of `input`, handed to it `piece` bytes at a time, with room for `room` bytes each time. */
-function inPieces(decoder: Decoder, input: Buffer, piece: number, room: number): Buffer {
-  const decoding = decoder.begin();
-  const output = Buffer.alloc(room);
-  const found: Buffer[] = [];
-  for (let at = 0; at < input.length; at += piece) {
-    let rest: Uint8Array = input.subarray(at, at + piece);
-    for (let isFull = true; isFull || rest.length > 0; ) {
-      const [used, made] = decoding.step(rest, output);
-      found.push(Buffer.from(output.subarray(0, made)));
-      rest = rest.subarray(used);
-      isFull = made === room;
-    }
-  }
-  decoding.close();
-  return Buffer.concat(found);
-}
 
 for (const name of engineNames) {
   const decoder = decoderOf(GZIP.number, name);

@@ -4,34 +4,14 @@
 
 import test from 'ava';
 import { ZSTD } from '../../src/main/formats/codec.js';
-import type { Decoding } from '../../src/workers/decode/decoder.js';
 import { decoderOf } from '../../src/workers/decode/decoders.js';
 import { engineNames } from '../../src/workers/engine-names.js';
 import { expected, handMade, skippable, zstd } from '../tools/compressed-stream.js';
 import { noise, text } from '../tools/content.js';
+import { inPieces } from '../tools/in-pieces.js';
 
 const decoder = decoderOf(ZSTD.number, 'libdeflate');
 const MIXED = Buffer.concat([text(300_000), Buffer.alloc(200_000), noise(100_000)]);
-
-/** All that the decoder makes of `input`, which it gets `piece` bytes at a time, with room for `room` bytes. */
-function inPieces(decoding: Decoding, input: Buffer, piece: number, room: number): Buffer {
-  const output = Buffer.alloc(room);
-  const found: Buffer[] = [];
-  try {
-    for (let at = 0; at < input.length; at += piece) {
-      let rest: Uint8Array = input.subarray(at, at + piece);
-      for (let isFull = true; isFull || rest.length > 0; ) {
-        const [used, made] = decoding.step(rest, output);
-        found.push(Buffer.from(output.subarray(0, made)));
-        rest = rest.subarray(used);
-        isFull = made === room;
-      }
-    }
-  } finally {
-    decoding.close();
-  }
-  return Buffer.concat(found);
-}
 
 const streams: Readonly<Record<string, Buffer>> = {
   'the fastest level': zstd(MIXED, '--fast=5'),
@@ -55,7 +35,7 @@ for (const [what, stream] of Object.entries(streams)) {
       [1000, 77],
       [1 << 20, 1 << 20],
     ] as const) {
-      t.deepEqual(inPieces(decoder.begin(), stream, piece, room), bytes);
+      t.deepEqual(inPieces(decoder, stream, piece, room), bytes);
     }
   });
 
@@ -83,7 +63,7 @@ for (const [what, stream, message] of [
   test(`refuses ${what}, at once and in pieces, and decodes the next`, (t) => {
     const output = Buffer.alloc(MIXED.length + 10);
     t.throws(() => decoder.decode(stream, output), { code: 'CRFS_BAD_LAYER', message });
-    t.throws(() => inPieces(decoder.begin(), stream, 1000, 1000), { code: 'CRFS_BAD_LAYER', message });
+    t.throws(() => inPieces(decoder, stream, 1000, 1000), { code: 'CRFS_BAD_LAYER', message });
     t.is(decoder.decode(checked, output), MIXED.length);
     t.true(output.subarray(0, MIXED.length).equals(MIXED));
   });
