@@ -27,8 +27,8 @@ const FOLDERS = [
   ['main/images', 'errors disk blob schema formats tar compression policy registry sources'],
   ['main/index', 'errors blob formats'],
   ['main/fetch', 'errors disk blob formats sources index workers'],
-  ['main/cache', 'errors disk index fetch'],
-  ['main/profile', 'errors disk blob schema http registry index'],
+  ['main/cache', 'errors disk blob index fetch'],
+  ['main/profile', 'errors disk blob schema http registry images index'],
   // Threads: each folder of src/workers is one pool's, but for what pools share.
   ['workers/decode', 'errors blob formats index workers'],
   ['workers/deflate', 'workers'],

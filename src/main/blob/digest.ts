@@ -34,6 +34,12 @@ export function isDigest(value: unknown): value is string {
   return true;
 }
 
+/** The digest that the name of an image ends with, `…@sha256:…`; undefined: it names none. */
+export function digestIn(name: string): string | undefined {
+  const digest = name.slice(name.lastIndexOf('@') + 1);
+  return isDigest(digest) ? digest : undefined;
+}
+
 /** The 64 hex digits of a digest. */
 export function hexOf(digest: string): string {
   return digest.slice(PREFIX.length);

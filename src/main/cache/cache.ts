@@ -7,7 +7,6 @@ import {
   openSync,
   readdirSync,
   readFileSync,
-  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -17,6 +16,7 @@ import { join } from 'node:path';
 import { addon } from '../../native/addon.js';
 import { blobOfBlocks, CacheLayout, isToc, type Kind } from '../disk/cache-layout.js';
 import { makeDirectories } from '../disk/make-directories.js';
+import { putFile } from '../disk/put-file.js';
 import { isNoSpace } from '../errors/no-space.js';
 import { directoriesOf } from './list.js';
 import { removeOutdated } from './outdated.js';
@@ -112,9 +112,7 @@ export class Cache {
       }
     }
     // not flushed: if this note is lost with the machine, an older one holds
-    const draft = this.layout.draft('synced.json');
-    writeFileSync(draft, JSON.stringify({ bootId: bootId(), generation } satisfies Synced));
-    renameSync(draft, this.layout.synced);
+    putFile(this.layout, this.layout.synced, JSON.stringify({ bootId: bootId(), generation } satisfies Synced));
     return generation;
   }
 }

@@ -5,10 +5,12 @@
  * as the image is pinned, an empty file: so whoever pins it and whoever writes the note are not in each other's way.
  */
 
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import { digestIn } from '../blob/digest.js';
 import { blocksOf, type CacheLayout, tocOf } from '../disk/cache-layout.js';
+import { putFile } from '../disk/put-file.js';
 import { CrfsError } from '../errors/error.js';
 import { readRecord } from './records.js';
 
@@ -80,10 +82,7 @@ function readNote(path: string, pinned: boolean): CachedImage[] {
 
 /** Notes what a name stands for now. Throws as the file system does. */
 export function noteImage(layout: CacheLayout, note: ImageNote): void {
-  const path = layout.image(note.name);
-  const draft = layout.draft(`image-${path.slice(-64)}`);
-  writeFileSync(draft, `${JSON.stringify(note)}\n`, { mode: 0o600 });
-  renameSync(draft, path);
+  putFile(layout, layout.image(note.name), `${JSON.stringify(note)}\n`);
 }
 
 /** Has an image kept, or no longer, whatever the cache takes. Throws as the file system does. */
@@ -105,8 +104,7 @@ export function filesOfLayer(layout: CacheLayout, identity: string): string[] {
 /** The files that say what an image is: enough to mount it, and to run it if its config was kept, without its registry, if its layers are there. */
 export function filesOfImage(layout: CacheLayout, { name, resolved, config }: ImageNote): string[] {
   const note = layout.image(name);
-  const digest = resolved.slice(resolved.indexOf('@') + 1);
-  const digests = config === null ? [digest] : [digest, config];
+  const digests = [digestIn(resolved), config ?? undefined].filter((one) => one !== undefined);
   return [note, `${note}${PIN}`, layout.manifest(name), ...digests.map((one) => layout.manifest(one))];
 }
 

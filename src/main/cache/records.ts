@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { CacheLayout } from '../disk/cache-layout.js';
+import { putFile } from '../disk/put-file.js';
 
 /** What was learned of a blob when its TOC was read: enough to serve it again without reading the TOC. */
 export interface BlobRecord {
@@ -44,9 +45,7 @@ export function parseRecord(text: string): BlobRecord | undefined {
 
 /** Writes the record of a blob. Throws as the file system does. */
 export function writeRecord(layout: CacheLayout, identity: string, record: BlobRecord): void {
-  const draft = layout.draft(`record-${record.key}`);
-  writeFileSync(draft, `${JSON.stringify(record)}\n`, { mode: 0o600 });
-  renameSync(draft, layout.record(identity));
+  putFile(layout, layout.record(identity), `${JSON.stringify(record)}\n`);
 }
 
 function checked(record: Partial<Record<keyof BlobRecord, unknown>> | null): BlobRecord | undefined {

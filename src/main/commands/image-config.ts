@@ -2,11 +2,12 @@
 
 /** How an image wants to be run: as its registry has it, or, where that does not answer, as the cache has it. */
 
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { digestOf } from '../blob/digest.js';
 import { cachedImages } from '../cache/images.js';
 import { look } from '../daemon/processes.js';
 import { CacheLayout } from '../disk/cache-layout.js';
+import { putFile } from '../disk/put-file.js';
 import { CrfsError } from '../errors/error.js';
 import { findImage } from '../inspect/image.js';
 import type { Workspace } from '../inspect/workspace.js';
@@ -40,9 +41,5 @@ function keptConfig(configuration: string): { readonly resolved: string; readonl
 export function keepImageConfig(configuration: string, config: Buffer | undefined): void {
   if (config === undefined || kindOf(configuration) !== 'image in a registry') return;
   const layout = new CacheLayout(cacheDirectory());
-  const draft = layout.draft(`config-${process.pid}`);
-  look(() => {
-    writeFileSync(draft, config, { mode: 0o600 });
-    renameSync(draft, layout.manifest(digestOf(config)));
-  }); // what runs does not depend on it
+  look(() => putFile(layout, layout.manifest(digestOf(config)), config)); // what runs does not depend on it
 }

@@ -13,8 +13,7 @@ import { pullProfile, pushProfile } from '../profile/published.js';
 import type { RegistryClient } from '../registry/client.js';
 import { type ResolvedImage, resolveImage } from '../registry/image.js';
 import { cacheDirectory } from '../settings/directories.js';
-import { kindOf } from '../sources/configuration.js';
-import { profiledImage } from './profiled-image.js';
+import { expectRegistry, profiledImage } from './profiled-image.js';
 import { addRegistryOptions, environmentFor, type RegistryGiven } from './registry-options.js';
 
 interface Given extends RegistryGiven {
@@ -26,6 +25,8 @@ A profile says what the first start of an image has read, in which order. Each i
 recorded when a new mount of an image is read first, and kept by the digest of the
 image's manifest, also where the cache is cleared.`;
 
+type Done = readonly [json: object, text: string];
+
 /** `crfs profile show|rm|push|pull` */
 export function addProfile(program: Command): void {
   const profile = program
@@ -35,74 +36,63 @@ export function addProfile(program: Command): void {
   const add = (
     name: string,
     description: string,
-    run: (layout: CacheLayout, image: string, written: string) => [object, string],
+    image: string,
+    run: (written: string, given: Given, layout: CacheLayout) => Promise<Done>,
   ): void => {
-    const command = profile
-      .command(name)
-      .description(description)
-      .argument('<image>', 'its name, as it was mounted, or the digest of its manifest');
-    addRegistryOptions(command)
+    addRegistryOptions(profile.command(name).description(description).argument('<image>', image))
       .option('--json', 'print JSON')
       .addHelpText('after', `\nExample:\n  crfs profile ${name} localhost:5000/img:tag`)
       .action(async (written: string, given: Given) => {
-        const layout = new CacheLayout(cacheDirectory());
-        const image = await profiledImage(layout, written, environmentFor(given));
-        const [value, text] = run(layout, image, written);
-        process.stdout.write(given.json ? `${toJson(value)}\n` : text);
+        const [json, text] = await run(written, given, new CacheLayout(cacheDirectory()));
+        process.stdout.write(given.json ? `${toJson(json)}\n` : text);
       });
   };
-  add('show', 'list what the start of an image reads, in its order', (layout, image, written) => {
-    const found = keptProfile(layout, image);
+  const known = 'its name, as it was mounted, or the digest of its manifest';
+  add('show', 'list what the start of an image reads, in its order', known, async (written, given, layout) => {
+    const found = keptProfile(layout, await profiledImage(layout, written, environmentFor(given)));
     if (found === undefined) throw noProfile(written);
     return [found, render(found)];
   });
-  add('rm', 'forget what was learned of an image', (layout, image, written) => {
+  add('rm', 'forget what was learned of an image', known, async (written, given, layout) => {
+    const image = await profiledImage(layout, written, environmentFor(given));
     if (!removeProfile(layout, image)) throw noProfile(written);
     return [{ image }, `${escapeLine(written)}: removed its profile\n`];
   });
-  addExchange(profile);
+  const named = 'its name, in a registry';
+  add('push', 'attach what was learned here of an image to it, in its registry', named, (written, given, layout) =>
+    inRegistry(written, given, async (client, image) => {
+      const found = keptProfile(layout, image.manifest.digest);
+      if (found === undefined) throw noProfile(image.resolved);
+      await pushProfile(client, image.reference, image.manifest, found);
+      return 'attached its profile';
+    }),
+  );
+  add('pull', 'take over what is attached to an image in its registry', named, (written, given, layout) =>
+    inRegistry(written, given, async (client, image) => {
+      const found = await pullProfile(client, image.reference, image.manifest.digest);
+      if (found === undefined) throw new CrfsError('CRFS_NOT_FOUND', `no profile is attached to ${image.resolved}`);
+      keepProfile(layout, found);
+      return `took over a profile of ${counted(found.order.length, 'read')}`;
+    }),
+  );
 }
 
-/** By an image's name: the registry is asked, whatever was last mounted here by it. */
-function addExchange(profile: Command): void {
-  const add = (
-    name: string,
-    description: string,
-    run: (layout: CacheLayout, client: RegistryClient, image: ResolvedImage) => Promise<string>,
-  ): void => {
-    const command = profile.command(name).description(description).argument('<image>', 'its name, in a registry');
-    addRegistryOptions(command)
-      .option('--json', 'print JSON')
-      .addHelpText('after', `\nExample:\n  crfs profile ${name} localhost:5000/img:tag`)
-      .action(async (written: string, given: Given) => {
-        if (kindOf(written) !== 'image in a registry') {
-          throw new CrfsError('CRFS_USAGE', `${written}: only images in registries have profiles`);
-        }
-        const workspace = new Workspace(environmentFor(given));
-        try {
-          const client = await workspace.client();
-          const image = await tellingIfSlow(`looking for ${written}`, resolveImage(client, written));
-          const layout = new CacheLayout(cacheDirectory());
-          const said = await tellingIfSlow(`asking the registry of ${written}`, run(layout, client, image));
-          const { digest } = image.manifest;
-          process.stdout.write(given.json ? `${toJson({ image: digest })}\n` : `${escapeLine(written)}: ${said}\n`);
-        } finally {
-          await workspace.close();
-        }
-      });
-  };
-  add('push', 'attach what was learned here of an image to it, in its registry', async (layout, client, image) => {
-    const found = keptProfile(layout, image.manifest.digest);
-    if (found === undefined) throw noProfile(image.resolved);
-    await pushProfile(client, image.reference, image.manifest, found);
-    return 'attached its profile';
-  });
-  add('pull', 'take over what is attached to an image in its registry', async (layout, client, image) => {
-    const found = await pullProfile(client, image.reference, image.manifest.digest);
-    if (found === undefined) throw new CrfsError('CRFS_NOT_FOUND', `no profile is attached to ${image.resolved}`);
-    keepProfile(layout, found);
-    return `took over a profile of ${counted(found.order.length, 'read')}`;
-  });
+/** Does something with an image by its name: the registry is asked, whatever was last mounted here by it. */
+async function inRegistry(
+  written: string,
+  given: Given,
+  run: (client: RegistryClient, image: ResolvedImage) => Promise<string>,
+): Promise<Done> {
+  expectRegistry(written);
+  const workspace = new Workspace(environmentFor(given));
+  try {
+    const client = await workspace.client();
+    const image = await tellingIfSlow(`looking for ${written}`, resolveImage(client, written));
+    const said = await tellingIfSlow(`asking the registry of ${written}`, run(client, image));
+    return [{ image: image.manifest.digest }, `${escapeLine(written)}: ${said}\n`];
+  } finally {
+    await workspace.close();
+  }
 }
 
 function noProfile(written: string): CrfsError {

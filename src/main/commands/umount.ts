@@ -10,6 +10,7 @@ import { mountpointOf } from '../mount/mountpoint.js';
 import { type Unmounted, unmountLayers } from '../mount/umount.js';
 import { note, tellError, warn } from '../output/tell.js';
 import { escapeName, toJson } from '../output/terminal.js';
+import { counted } from '../output/text.js';
 import { tellingIfSlow } from '../output/waiting.js';
 import { cacheDirectory } from '../settings/directories.js';
 import { forget, persistedAt } from '../setup/persist.js';
@@ -91,7 +92,7 @@ function warnOfImages(directory: string): void {
   const used = new Set(readReferences(new CacheLayout(cacheDirectory())).map(({ identity }) => identity)).size;
   if (used === 0) return;
   const again = `its images start again when \`crfs store ${directory}\` is there`;
-  warn(`podman has ${used === 1 ? '1 layer' : `${used} layers`} from it: ${again}`);
+  warn(`podman has ${counted(used, 'layer')} from it: ${again}`);
 }
 
 /** Also what is mounted no more can be forgotten. Rejects as unmountLayers does, and forgets nothing then. */

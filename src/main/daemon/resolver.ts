@@ -3,7 +3,7 @@
 import { fstatSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import { hexOf } from '../blob/digest.js';
+import { digestIn, hexOf } from '../blob/digest.js';
 import type { HeldFile } from '../blob/held-file.js';
 import { noteImage } from '../cache/images.js';
 import { References } from '../cache/references.js';
@@ -72,7 +72,7 @@ export class Resolver {
     const image = await this.#opened(text, wanted, trusted, (place, options) => openRemote(place, client, options));
     if (!trusted) this.#note(text, image);
     const layers = image.layers.length === 0 ? [emptyLayer()] : image.layers; // a mount has to show something
-    const [, digest] = /^docker:.*@(sha256:[0-9a-f]{64})$/.exec(image.resolved) ?? [];
+    const digest = image.config === null ? undefined : digestIn(image.resolved);
     return {
       text: image.resolved,
       layers: layers.map((layer) => this.#layer(layer, lease)),

@@ -6,6 +6,7 @@ import { CrfsError } from '../errors/error.js';
 import { findImage } from '../inspect/image.js';
 import { type ImageSummary, summarise } from '../inspect/summary.js';
 import { Workspace } from '../inspect/workspace.js';
+import { counted } from '../output/text.js';
 import { bad, type Finding, note, ok } from './check.js';
 
 export async function checkImage(image: string | undefined): Promise<Finding> {
@@ -26,7 +27,7 @@ export async function checkImage(image: string | undefined): Promise<Finding> {
 }
 
 function describe(image: string, { layers }: ImageSummary): Finding {
-  const count = layers.length === 1 ? '1 layer' : `${layers.length} layers`;
+  const count = counted(layers.length, 'layer');
   const plain = layers.filter(({ lazy }) => !lazy).length;
   if (plain === 0) return ok('registry', `${image} is there, of ${count}, lazy`);
   const which = plain === layers.length ? 'not lazy' : `of which ${plain} ${plain === 1 ? 'is' : 'are'} not lazy`;

@@ -2,21 +2,11 @@
 
 /** Profiles in the cache, a file for each image. They stay when what the cache holds of the image goes. */
 
-import { randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  fstatSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CacheLayout } from '../disk/cache-layout.js';
 import { makeDirectories } from '../disk/make-directories.js';
+import { putFile } from '../disk/put-file.js';
 import { CrfsError } from '../errors/error.js';
 import { formatProfile, MOST_BYTES, type Profile, parseProfile } from './profile.js';
 
@@ -36,15 +26,8 @@ export function keptProfile(layout: CacheLayout, image: string): Profile | undef
 
 /** Keeps a profile, in place of the one that its image has had. Throws as the file system does. */
 export function keepProfile(layout: CacheLayout, profile: Profile): void {
-  makeDirectories(layout.profiles, 0o700);
-  const path = layout.profile(profile.image);
-  const draft = `${path}.${randomBytes(6).toString('hex')}`;
-  try {
-    writeFileSync(draft, formatProfile(profile), { mode: 0o600 });
-    renameSync(draft, path);
-  } finally {
-    rmSync(draft, { force: true });
-  }
+  for (const directory of [layout.profiles, layout.tmp]) makeDirectories(directory, 0o700);
+  putFile(layout, layout.profile(profile.image), formatProfile(profile));
   removeOldest(layout.profiles);
 }
 
@@ -69,7 +52,6 @@ function readBounded(path: string): Buffer {
   }
 }
 
-/** What was left half-written goes the same way. */
 function removeOldest(directory: string): void {
   const paths = readdirSync(directory).map((name) => join(directory, name));
   if (paths.length <= MOST_KEPT) return;

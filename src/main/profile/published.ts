@@ -4,6 +4,7 @@
 
 import { digestOf, readBlob } from '../blob/digest.js';
 import { CrfsError } from '../errors/error.js';
+import { writeBlob } from '../images/write-blob.js';
 import { openBlob } from '../registry/blob-source.js';
 import type { RegistryClient } from '../registry/client.js';
 import { OCI_INDEX, OCI_MANIFEST } from '../registry/manifest.js';
@@ -37,10 +38,13 @@ export async function pushProfile(
   const put = async (mediaType: string, bytes: Buffer): Promise<Named> => {
     const named = { mediaType, digest: digestOf(bytes), size: bytes.length };
     if (await writer.hasBlob(named.digest)) return named;
-    const upload = await writer.beginBlob();
-    await upload.write(bytes);
-    await upload.commit(named.digest);
-    return named;
+    return await writeBlob(
+      () => writer.beginBlob(),
+      async (sink) => {
+        await sink.write(bytes);
+        return named;
+      },
+    );
   };
   const annotations = { [RECORDED]: profile.recorded };
   const manifest = {
