@@ -2,6 +2,7 @@
 
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { isAlive } from '../tools/alive.js';
 import { eachDriver, Machine, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
 import { stop } from '../tools/stop.js';
@@ -11,7 +12,6 @@ import {
   descriptors,
   dropObjects,
   gone,
-  isAlive,
   killDaemons,
   knownLayer,
   objectsOf,

@@ -1,18 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { fileURLToPath } from 'node:url';
+import { isAlive } from '../tools/alive.js';
 import { Machine, mountingTest, until } from '../tools/machine.js';
-import {
-  daemonOf,
-  descriptors,
-  dropObjects,
-  isAlive,
-  knownLayer,
-  newestDaemon,
-  readAll,
-  temporaries,
-  times,
-} from './world.js';
+import { daemonOf, descriptors, dropObjects, knownLayer, newestDaemon, readAll, temporaries, times } from './world.js';
 
 const mounting = mountingTest();
 const saboteur = fileURLToPath(new URL('./saboteur.js', import.meta.url));

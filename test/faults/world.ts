@@ -19,6 +19,7 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { addon } from '../../src/native/addon.js';
+import { isAlive } from '../tools/alive.js';
 import { makeLayer } from '../tools/layers.js';
 import { type Machine, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
@@ -143,14 +144,6 @@ export function descriptors(pid: number): string[] {
       return []; // closed since
     }
   });
-}
-
-export function isAlive(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
 }
 
 export async function gone(pid: number): Promise<void> {

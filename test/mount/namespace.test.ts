@@ -8,7 +8,8 @@ import { lstatSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { endMount } from '../../src/main/daemon/ask.js';
 import type { Status } from '../../src/main/daemon/status.js';
-import { gone, isAlive, knownLayer, readAll } from '../faults/world.js';
+import { gone, knownLayer, readAll } from '../faults/world.js';
+import { isAlive } from '../tools/alive.js';
 import { byDriver, crfs, eachDriver, LET_GO, lower, Machine, mountingTest, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
 

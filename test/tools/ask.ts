@@ -12,11 +12,15 @@ const NOBODY = ['ENOENT', 'ECONNREFUSED', 'ECONNRESET'];
  * Asks the daemon of a cache, as `crfs` does: a process for every question would take most of the time of some tests.
  * Resolves to undefined where none answers. The path may be longer than an address of a socket.
  */
-export async function askDaemon(cache: string, path: string): Promise<string | undefined> {
+export async function askDaemon(
+  cache: string,
+  path: string,
+  method: 'GET' | 'POST' = 'GET',
+): Promise<string | undefined> {
   let directory: number | undefined;
   try {
     directory = openSync(join(cache, 'crfs-plugin'), 'r');
-    return await get(`/proc/self/fd/${directory}/api.sock`, path);
+    return await ask(`/proc/self/fd/${directory}/api.sock`, path, method);
   } catch (error) {
     if (NOBODY.includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
     throw error;
@@ -25,9 +29,9 @@ export async function askDaemon(cache: string, path: string): Promise<string | u
   }
 }
 
-async function get(socketPath: string, path: string): Promise<string> {
+async function ask(socketPath: string, path: string, method: string): Promise<string> {
   return await new Promise((resolve, reject) => {
-    request({ socketPath, path, agent: false }, (response) => text(response).then(resolve, reject))
+    request({ socketPath, path, method, agent: false }, (response) => text(response).then(resolve, reject))
       .on('error', reject)
       .end();
   });

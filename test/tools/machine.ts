@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import type { Status } from '../../src/main/daemon/status.js';
 import { DRIVERS, type Driver } from '../../src/main/mount/driver.js';
+import { isAlive } from './alive.js';
 import { askDaemon } from './ask.js';
 import { run } from './run.js';
 
@@ -238,12 +239,18 @@ export class Machine {
     return JSON.parse((await askDaemon(this.#cache, '/status')) ?? 'null') as Status | null;
   }
 
+  /** As `crfs stop` does: it puts the cache on the disk. */
+  async #endDaemon(): Promise<void> {
+    const pid = existsSync(join(this.#cache, 'crfs-plugin')) && (await askDaemon(this.#cache, '/stop', 'POST'));
+    if (pid) await until(`daemon ${pid} has ended`, () => !isAlive(Number(pid)));
+  }
+
   /** Unmounts everything, ends the daemon, if there ever was one, and removes all files. */
   async dispose(): Promise<void> {
     for (const mount of this.#mounts) await mount.unmount().catch(() => run('umount', ['-l', mount.merged]));
     // a host that was about to end may have started one more daemon, which makes its directories meanwhile
     await until('the directories of a test are gone', async () => {
-      if (existsSync(join(this.#cache, 'crfs-plugin'))) await this.crfs('stop');
+      await this.#endDaemon();
       return isRemoved(this.root);
     });
   }
