@@ -73,6 +73,24 @@ test('patterns match in the order of the tar, and a path with odd characters is 
   t.deepEqual(warnings, ['nothing matches the prioritized path nothing/*']);
 });
 
+test('the paths of a start are no globs, are of other layers, too, and nothing is told of those', async (t) => {
+  const directory = scratch(t);
+  writeTar(join(directory, 'tar'), [...tree, { name: './bin/[ab]', content: 'odd' }]);
+  const startOrder = ['bin/[ab]', '../elsewhere', 'lib/deep/1.so', 'of/another/layer'];
+  const { warnings } = await convert(join(directory, 'tar'), join(directory, 'layer'), { startOrder });
+  const names = readLayer(join(directory, 'layer')).entries.map(({ name }) => name);
+  t.deepEqual(names.slice(0, 7), [
+    './',
+    'bin/',
+    'bin/[ab]',
+    'lib/',
+    'lib/deep/',
+    'lib/deep/1.so',
+    '.prefetch.landmark',
+  ]);
+  t.deepEqual(warnings, []);
+});
+
 test('what a hardlink leads to comes before it', async (t) => {
   const [names] = await order(t, ['lib/harder']);
   t.deepEqual(names.slice(0, 7), [

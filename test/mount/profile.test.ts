@@ -5,30 +5,19 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Status } from '../../src/main/daemon/status.js';
 import { BLOCK } from '../../src/main/fetch/blocks.js';
-import type { Profile } from '../../src/main/profile/profile.js';
 import { sameBytes } from '../tools/bytes.js';
 import { noise } from '../tools/content.js';
 import { Gate } from '../tools/gate.js';
-import { eachDriver, type Machine, until, whyNoMounts } from '../tools/machine.js';
+import { eachDriver, until, whyNoMounts } from '../tools/machine.js';
 import { missing } from '../tools/registry.js';
 import { MIB, onlyThese, type RemoteLayer, remoteLayer } from '../tools/remote-layer.js';
 import { run } from '../tools/run.js';
+import { learn, shown, startOf, WATCHED } from '../tools/started.js';
 
 const both = eachDriver(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
 
 const FILES = { one: noise(200_000, 1), two: noise(300_000, 2), large: noise(8 * MIB, 3), unread: noise(100_000, 4) };
-
-type Start = NonNullable<Status['mounts'][number]['starts']>[number];
-
-async function startOf(machine: Machine): Promise<Start | undefined> {
-  return (await machine.status())?.mounts.at(-1)?.starts?.[0];
-}
-
-async function shown(machine: Machine, image: string): Promise<Profile> {
-  return JSON.parse(await machine.crfs('profile', 'show', image, '--json')) as Profile;
-}
 
 both('a first start is recorded as it happens: each file once, of large ones the chunks that were read', async (t) => {
   const { machine, mount, image } = await remoteLayer(t, FILES);
@@ -93,27 +82,9 @@ both('of a mount of which all is here, and of one that another daemon goes on wi
   await t.throwsAsync(machine.crfs('profile', 'show', image), { message: /there is no profile/ });
 });
 
-/** The end of what serves the mount is waited for: until then, it may put stubs into the cache. */
-const WATCHED = { foreground: true };
-
 /** Bytes of the end of the blob, which come with the TOC. */
 function end({ blob }: RemoteLayer): { from: number; end: number } {
   return { from: blob.length - MIB - BLOCK, end: blob.length };
-}
-
-/** Reads files of a mount, and has the cache keep nothing but what was learned of that. */
-async function learn({ machine, mount, image }: RemoteLayer, ...files: readonly string[]): Promise<void> {
-  for (const file of files) await readFile(join(mount.merged, file));
-  await until('it is noted', async () => (await startOf(machine))?.files === files.length);
-  await machine.crfs('stop');
-  await mount.unmount();
-  await machine.crfs('cache', 'clear');
-  requireFiles(await shown(machine, image), files);
-}
-
-function requireFiles({ order }: Profile, files: readonly string[]): void {
-  const read = new Set(order.map(({ path }) => path));
-  if (files.some((file) => !read.has(file))) throw new Error(`recorded was ${[...read].join(', ')}`);
 }
 
 both('the next start is fetched as the first one has read, before anybody asks, and nothing else', async (t) => {

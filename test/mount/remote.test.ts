@@ -5,7 +5,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { extractTar } from '../tools/extract.js';
-import { type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
+import { type Fault, type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
 import { Gate } from '../tools/gate.js';
 import { debianImage, imageOf, pushTars } from '../tools/image.js';
 import { eachDriver, Machine, until, whyNoMounts } from '../tools/machine.js';
@@ -54,6 +54,11 @@ function splitToc(blob: Buffer): { content: Buffer; toc: Buffer } {
   ]);
   const content = Buffer.concat([blob.subarray(0, tocOffset), external]);
   return { content, toc: blob.subarray(tocOffset, blob.length - footer) };
+}
+
+/** What happens to requests for bytes of layers alone: others go on in the background. */
+function ofBlobs(fault: () => Fault | undefined): FaultProxy['fault'] {
+  return ({ path }) => (path.includes('/blobs/') ? fault() : undefined);
 }
 
 /** The requests for bytes of layers. */
@@ -140,7 +145,7 @@ remote('no byte is fetched twice, by 16 readers and the background download toge
   const [layer] = debian.layers;
   const mount = await machine.mount([image('debian:1')]);
   const gate = new Gate();
-  proxy.fault = () => ({ kind: 'hold', gate, after: 1000 });
+  proxy.fault = ofBlobs(() => ({ kind: 'hold', gate, after: 1000 }));
   await until('the background download is under way', () => gate.arrivals > 0);
   const downloads = gate.arrivals;
   const reading = describeTree(join(mount.merged, 'usr/lib/python3.11'), { readers: 16 });
@@ -277,7 +282,7 @@ remote('a read goes on when the registry fails, and comes back', async (t) => {
     { kind: 'truncate', after: 2000 },
     { kind: 'status', status: 429, headers: { 'retry-after': '0' } },
   ] as const;
-  proxy.fault = () => (failures < kinds.length ? kinds[failures++] : undefined);
+  proxy.fault = ofBlobs(() => (failures < kinds.length ? kinds[failures++] : undefined));
   const expected = machine.directory('expected');
   await extractTar(path, expected);
   const shown = await describeTree(mount.merged);

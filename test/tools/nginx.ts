@@ -63,7 +63,7 @@ export async function startNginx(registry: string): Promise<Nginx> {
     const site = recipe('nginx', {
       'https://registry.example.com': registry,
       'listen 5000;': `listen ${host};`,
-      '200 10s;': '200 1d;', // tests count on these, on however slow a machine
+      '200 404 10s;': '200 404 1d;', // tests count on these, on however slow a machine
       ' 60s;': ' 1d;',
       '127.0.0.1:5001': behind,
       '/var/cache/nginx/blobs': join(directory, 'blobs'),

@@ -7,12 +7,14 @@ import { Workspace } from '../inspect/workspace.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
 import { counted, formatBytes, formatTable } from '../output/text.js';
 import { tellingIfSlow } from '../output/waiting.js';
+import { pullProfile } from '../profile/attached.js';
 import { keepProfile, keptProfile, removeProfile } from '../profile/kept.js';
 import type { Profile, ProfiledRun } from '../profile/profile.js';
-import { pullProfile, pushProfile } from '../profile/published.js';
+import { pushProfile } from '../profile/published.js';
 import type { RegistryClient } from '../registry/client.js';
 import { type ResolvedImage, resolveImage } from '../registry/image.js';
 import { cacheDirectory } from '../settings/directories.js';
+import { addProfileRecord } from './profile-record.js';
 import { expectRegistry, profiledImage } from './profiled-image.js';
 import { addRegistryOptions, environmentFor, type RegistryGiven } from './registry-options.js';
 
@@ -27,7 +29,7 @@ image's manifest, also where the cache is cleared.`;
 
 type Done = readonly [json: object, text: string];
 
-/** `crfs profile show|rm|push|pull` */
+/** `crfs profile show|rm|record|push|pull` */
 export function addProfile(program: Command): void {
   const profile = program
     .command('profile')
@@ -58,6 +60,7 @@ export function addProfile(program: Command): void {
     if (!removeProfile(layout, image)) throw noProfile(written);
     return [{ image }, `${escapeLine(written)}: removed its profile\n`];
   });
+  addProfileRecord(profile.enablePositionalOptions());
   const named = 'its name, in a registry';
   add('push', 'attach what was learned here of an image to it, in its registry', named, (written, given, layout) =>
     inRegistry(written, given, async (client, image) => {

@@ -16,7 +16,7 @@ import { refuseWithoutEffect } from './no-effect.js';
 import { addRegistryOptions, environmentFor, type RegistryGiven } from './registry-options.js';
 import { collect, configurationHelp, platformOption } from './view-options.js';
 
-interface Given extends RegistryGiven {
+export interface RunGiven extends RegistryGiven {
   interactive?: boolean;
   tty?: boolean;
   env?: string[];
@@ -47,7 +47,13 @@ export function addRun(program: Command): void {
   const command = program
     .command('run')
     .description('run a container of an image, without pulling that')
-    .argument('<config>', configurationHelp)
+    .argument('<config>', configurationHelp);
+  addRunOptions(command).addHelpText('after', HELP).action(runImage);
+}
+
+/** What may stand behind the image, or in front of it. */
+export function addRunOptions(command: Command): Command {
+  command
     .argument('[command...]', "what to run, instead of the image's own command; all behind the image is for it")
     .passThroughOptions()
     .option('-i, --interactive', 'pass standard input on')
@@ -62,10 +68,16 @@ export function addRun(program: Command): void {
     .option('--rm', 'as it is anyway: what the container changes goes with it')
     .option('-o, --option <option>', 'a further option of `podman run`, as -o --memory=1g; may be given again', collect)
     .option(...platformOption);
-  addRegistryOptions(command).addHelpText('after', HELP).action(runImage);
+  return addRegistryOptions(command);
 }
 
-async function runImage(written: string, words: readonly string[], given: Given, command: Command): Promise<void> {
+/** Runs a container to its end; the exit code of this process is then the container's. Throws what keeps it from being run. */
+export async function runImage(
+  written: string,
+  words: readonly string[],
+  given: RunGiven,
+  command: Command,
+): Promise<void> {
   refuseWithoutEffect(command, written);
   checkOptions(given.option ?? []);
   const environment = environmentFor(given);
@@ -91,7 +103,7 @@ async function runImage(written: string, words: readonly string[], given: Given,
 /** What to mount, and its image's config. */
 async function lookUp(
   written: string,
-  { platform }: Given,
+  { platform }: RunGiven,
   environment: ReturnType<typeof environmentFor>,
 ): Promise<{ readonly configuration: string; readonly bytes: Buffer | undefined }> {
   const workspace = new Workspace(environment);
@@ -103,7 +115,7 @@ async function lookUp(
   }
 }
 
-function requestOf(image: string, config: ImageConfig, command: readonly string[], given: Given): RunRequest {
+function requestOf(image: string, config: ImageConfig, command: readonly string[], given: RunGiven): RunRequest {
   const { interactive = false, tty = false, env = [], volume: volumes = [], option: options = [] } = given;
   const { workdir, user, entrypoint, network, name } = given;
   return { image, config, command, interactive, tty, env, volumes, workdir, user, entrypoint, network, name, options };

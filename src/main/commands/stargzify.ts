@@ -30,12 +30,14 @@ import { BYTE_UNITS, quantity } from '../settings/quantity.js';
 import { neitherFileNorImage } from '../sources/configuration.js';
 import { refuse, refuseWithoutEffectOnEnds } from './no-effect.js';
 import { addRegistriesOptions, environmentsFor, type RegistriesGiven } from './registry-options.js';
+import { startOrderOf } from './start-order.js';
 
 interface Given extends DeflaterOptions, RegistriesGiven {
   format: OutputFormat;
   chunkSize: number;
   minChunkSize: number;
   prioritize?: string;
+  profile?: string;
   platform?: Platform;
   allPlatforms?: boolean;
   force?: boolean;
@@ -68,6 +70,7 @@ const FOR_LAYERS: readonly string[] = [
   'minChunkSize',
   'level',
   'prioritize',
+  'profile',
   'workers',
   'engine',
   'quiet',
@@ -101,6 +104,12 @@ export function addStargzify(program: Command): void {
     .option('--min-chunk-size <bytes>', 'have small files share a member up to this size', bytes(0, chunkLimits[1]), 0)
     .option('--level <level>', 'from 1, fast, to 9, small', integer(1, 9), DEFAULT_LEVEL)
     .option('--prioritize <file>', 'paths and globs of files wanted at start, one a line, the first first')
+    .addOption(
+      new Option(
+        '--profile <file|image>',
+        'the same, of all files of a start that was recorded: see crfs profile',
+      ).conflicts('prioritize'),
+    )
     .option('--workers <count>', 'threads that deflate (default: one per processor)', integer(1, 256))
     .addOption(new Option('--engine <engine>', 'what deflates').choices(engineNames).default('libdeflate'));
   addRegistriesOptions(command)
@@ -115,10 +124,11 @@ async function stargzify(source: string, destination: string, given: Given, comm
   else refuseWithoutEffectOnEnds(command, source, destination);
   const { format, chunkSize, minChunkSize, quiet, json, allPlatforms, platform } = given;
   const prioritize = given.prioritize === undefined ? {} : { prioritize: readPatterns(given.prioritize) };
+  const profile = given.profile === undefined ? {} : { startOrder: await startOrderOf(given.profile, given) };
   const progress = json || quiet ? silent : progressOn(process.stderr);
   const session = { progress, signal: new Interruption().signal };
   const deflater = new Deflater(given);
-  const options = { deflater, format, chunkSize, minChunkSize, ...prioritize };
+  const options = { deflater, format, chunkSize, minChunkSize, ...prioritize, ...profile };
   let result: LayerResult | ImageResult;
   try {
     const which = allPlatforms ? { platform: 'all' as const } : platform && { platform };

@@ -28,8 +28,8 @@ export function addStop(program: Command): void {
     });
 }
 
-/** The daemon that was asked is to end: another one may have been started since. Resolves to whether one ran. */
-async function stop(): Promise<boolean> {
+/** The daemon that was asked is to end: another one may have been started since. Resolves to whether one ran. Throws CRFS_UNREACHABLE. */
+export async function stop(): Promise<boolean> {
   const asked = await askDaemon('POST', '/stop');
   if (asked === undefined) return false;
   for (const end = Date.now() + STOP_WITHIN_MS; Date.now() < end; await sleep(LOOK_EVERY_MS)) {

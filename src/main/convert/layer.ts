@@ -12,6 +12,7 @@ import type { Deflater } from './deflater.js';
 import { type OutputFormat, writeEnd } from './layer-end.js';
 import { MemberWriter } from './members.js';
 import { type Item, inTarOrder, prioritized } from './order.js';
+import { Matcher } from './patterns.js';
 import { FileContent, TocWriter } from './toc.js';
 
 export const DEFAULT_CHUNK_SIZE = 4 * 1024 * 1024;
@@ -27,6 +28,8 @@ export interface LayerOptions {
   readonly minChunkSize?: number;
   /** Paths, or glob patterns, of what is wanted first, in order. Makes a copy of the tar on disk. */
   readonly prioritize?: readonly string[];
+  /** The same by paths from the root, as a profile has them, of this layer and of others. */
+  readonly startOrder?: readonly string[];
   /** Nobody has cut the input, which a digest shows: it may be empty then, or lack a tar's end. */
   readonly isWhole?: boolean;
 }
@@ -79,7 +82,8 @@ async function convert(
   const unmatched: string[] = [];
   const tar = decompress(input);
   const order = { landmarks: format === 'estargz', isWhole: options.isWhole ?? false };
-  const items = options.prioritize ? prioritized(tar, options.prioritize, order, unmatched) : inTarOrder(tar, order);
+  const first = firstOf(options);
+  const items = first ? prioritized(tar, first, order, unmatched) : inTarOrder(tar, order);
   let entries = 0;
   let flushed = 0; // what was written when the TOC was last flushed
   for await (const item of items) {
@@ -106,6 +110,11 @@ async function convert(
     warnings: toc.warnings(),
     unmatched,
   };
+}
+
+function firstOf({ prioritize, startOrder }: LayerOptions): Matcher | undefined {
+  if (prioritize) return new Matcher(prioritize);
+  return startOrder && new Matcher(startOrder, false);
 }
 
 async function writeContent(members: MemberWriter, file: FileContent, item: Item, chunkSize: number): Promise<void> {

@@ -10,7 +10,7 @@ import { BLOCK_SIZE } from '../tar/header.js';
 import { TarReader } from '../tar/reader.js';
 import { arrange } from './arrange.js';
 import { isAdded, LANDMARK_CONTENT, type Landmark, landmarkEntry } from './landmark.js';
-import { Matcher } from './patterns.js';
+import type { Matcher } from './patterns.js';
 import { type Place, Survey } from './survey.js';
 
 interface OrderOptions {
@@ -51,13 +51,12 @@ export async function* inTarOrder(
  */
 export async function* prioritized(
   tar: AsyncIterable<Uint8Array>,
-  patterns: readonly string[],
+  matcher: Matcher,
   { landmarks, isWhole }: OrderOptions,
   unmatched: string[],
 ): AsyncGenerator<Item> {
   const spool = await Spool.create();
   try {
-    const matcher = new Matcher(patterns);
     const survey = await copyAndSurvey(tar, isWhole, spool, matcher);
     unmatched.push(...matcher.unmatched());
     const places = await arrange(spool, survey);

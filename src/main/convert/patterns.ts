@@ -64,14 +64,18 @@ export class Matcher {
   readonly #exact = new Map<string, number>();
   readonly #globs: { readonly rank: number; readonly glob: Minimatch }[] = [];
   readonly #patterns: readonly string[];
+  readonly #isByHand: boolean;
   readonly #matched = new Set<number>();
 
-  constructor(patterns: readonly string[]) {
+  /** `isByHand`: written by a person, so that they may be globs; else each is a path from the layer's root, or that of another one. */
+  constructor(patterns: readonly string[], isByHand = true) {
     this.#patterns = patterns;
+    this.#isByHand = isByHand;
     for (const [rank, pattern] of patterns.entries()) {
-      const clean = memberPath(pattern);
+      const clean = isByHand ? memberPath(pattern) : pattern;
       if (this.#exact.has(clean)) continue; // it has been said before
       this.#exact.set(clean, rank);
+      if (!isByHand) continue;
       const glob = new Minimatch(clean, { dot: true, nocomment: true, nonegate: true });
       if (glob.hasMagic()) this.#globs.push({ rank, glob });
     }
@@ -86,8 +90,9 @@ export class Matcher {
     return ranks.length === 0 ? undefined : Math.min(...ranks);
   }
 
-  /** Patterns that have matched nothing so far. */
+  /** Patterns of a person that have matched nothing so far. */
   unmatched(): string[] {
+    if (!this.#isByHand) return [];
     return [...this.#exact.values()]
       .filter((rank) => !this.#matched.has(rank))
       .map((rank) => this.#patterns[rank] ?? '');

@@ -91,7 +91,7 @@ export class Daemon {
     const resolver = new Resolver(layout, log, this.#references);
     this.#means = { resolver, clients: new Clients(layout.tmp, log), layers: this.#layers };
     const openings = new Openings();
-    this.#starts = new Starts(layout, this.#layers, openings, log);
+    this.#starts = new Starts({ profiles: settings.profiles, layout, layers: this.#layers, openings, log });
     this.#tracer = new Tracer(this.#layers, openings);
     const idle = settings['idle-timeout'];
     this.#idle = new IdleWatch(idle, () => void this.stop(`no mount for ${idle} s`));

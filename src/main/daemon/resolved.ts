@@ -6,6 +6,7 @@ import type { BlobRecord } from '../cache/records.js';
 import type { Arrival } from '../fetch/fetcher.js';
 import type { LayerBlob } from '../fetch/layer-blob.js';
 import type { Traffic } from '../fetch/traffic.js';
+import type { Profile } from '../profile/profile.js';
 import type { ClientLease } from './clients.js';
 
 /** One layer of what a configuration names. */
@@ -36,12 +37,20 @@ export interface Stored {
   refer(asked: string, layer: { readonly identity: string; readonly record: BlobRecord }, by: 1 | -1): Promise<number>;
 }
 
+/** An image in a registry. */
+export interface NamedImage {
+  /** Of its manifest. */
+  readonly digest: string;
+  /** The profile that is attached to it; undefined: none was found. Rejects with what is wrong with it or its registry, and the signal's reason. */
+  readonly attached: (signal: AbortSignal) => Promise<Profile | undefined>;
+}
+
 /** What a configuration stands for now. */
 export interface Resolved {
   /** The configuration that leads to the very same layers again. */
   readonly text: string;
-  /** Digest of the manifest, of an image in a registry. */
-  readonly image?: string;
+  /** Of an image in a registry. */
+  readonly image?: NamedImage;
   /** The base layer first, as manifests list them. */
   readonly layers: readonly ResolvedLayer[];
   /** Others that will be asked for next. */

@@ -10,7 +10,8 @@ import { References } from '../cache/references.js';
 import type { CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
 import { type LayerBlob, localBlob, remoteBlob } from '../fetch/layer-blob.js';
-import type { ManifestOptions } from '../registry/client.js';
+import type { Profile } from '../profile/profile.js';
+import type { ManifestOptions, RegistryClient } from '../registry/client.js';
 import type { ManifestStore } from '../registry/types.js';
 import { shownConfiguration } from '../sources/configuration.js';
 import type { RemoteImage, RemoteLayer } from '../sources/open.js';
@@ -72,11 +73,10 @@ export class Resolver {
     const image = await this.#opened(text, wanted, trusted, (place, options) => openRemote(place, client, options));
     if (!trusted) this.#note(text, image);
     const layers = image.layers.length === 0 ? [emptyLayer()] : image.layers; // a mount has to show something
-    const digest = image.config === null ? undefined : digestIn(image.resolved);
     return {
       text: image.resolved,
       layers: layers.map((layer) => this.#layer(layer, lease)),
-      ...(digest === undefined ? {} : { image: digest }),
+      ...namedImage(client, image),
     };
   }
 
@@ -195,4 +195,14 @@ async function readOptional(path: string): Promise<Buffer | undefined> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+function namedImage(client: RegistryClient, { resolved, reference }: RemoteImage): Pick<Resolved, 'image'> {
+  const digest = digestIn(resolved);
+  if (reference === undefined || digest === undefined) return {};
+  const attached = async (signal: AbortSignal): Promise<Profile | undefined> => {
+    const { findProfile } = await import('../profile/attached.js');
+    return await findProfile(client, reference, digest, signal);
+  };
+  return { image: { digest, attached } };
 }

@@ -223,7 +223,7 @@ export class Session {
     const resolved = await this.#context.resolver.resolve(text, blob, { lease, trusted: again });
     if (blob) this.#blobs.add(blob);
     const { source, layers, opened } = this.#sources.add(resolved);
-    if (!again && resolved.image !== undefined) this.#learn({ image: resolved.image, opened });
+    if (!again && resolved.image !== undefined) this.#learn({ ...resolved.image, opened });
     this.#send({ kind: 'opened', source, layers, text: resolved.text });
   }
 

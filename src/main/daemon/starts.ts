@@ -1,31 +1,47 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { existsSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { CacheLayout } from '../disk/cache-layout.js';
 import { keepProfile, keptProfile } from '../profile/kept.js';
 import { type BlobRange, StartOrder } from '../profile/order.js';
+import type { Profile } from '../profile/profile.js';
 import { Recording, type StartedLayer } from '../profile/recording.js';
+import type { Settings } from '../settings/options.js';
 import type { OpenLayer, OpenLayers } from './open-layers.js';
 import type { Openings } from './openings.js';
+import type { NamedImage } from './resolved.js';
 import { Start } from './start.js';
 
+/** Milliseconds: what an image's registry has not said of its profile by then is done without. */
+const LOOK_FOR_MS = 60_000;
+
 /** What is to be known of an image that a mount is made of. */
-export interface StartedImage {
-  /** Digest of its manifest. */
-  readonly image: string;
+export interface StartedImage extends NamedImage {
   /** All of its layers, the base first, once they are in use. */
   readonly opened: Promise<readonly OpenLayer[]>;
 }
 
+interface StartsOptions extends Pick<Settings, 'profiles'> {
+  readonly layout: CacheLayout;
+  readonly layers: OpenLayers;
+  readonly openings: Openings;
+  readonly log: Logger;
+}
+
 /** Learns of mounts that are new what is read first, where not all of their images is here, and fetches by what was learned before. */
 export class Starts {
+  readonly #profiles: Settings['profiles'];
   readonly #layout: CacheLayout;
   readonly #layers: OpenLayers;
   readonly #log: Logger;
   readonly #openings: Openings;
   readonly #recorded = new Set<Start>();
+  /** Images whose registries were asked for profiles. */
+  readonly #lookedFor = new Set<string>();
 
-  constructor(layout: CacheLayout, layers: OpenLayers, openings: Openings, log: Logger) {
+  constructor({ profiles, layout, layers, openings, log }: StartsOptions) {
+    this.#profiles = profiles;
     this.#layout = layout;
     this.#layers = layers;
     this.#openings = openings;
@@ -34,29 +50,59 @@ export class Starts {
 
   /** To be called as soon as it is known what a mount is made of. */
   begin(ring: number, started: StartedImage): Start {
-    const start = new Start(ring, started.image);
-    void this.#fetch(start, started);
+    const start = new Start(ring, started.digest);
+    if (this.#profiles === 'off') start.stopFetching();
+    else void this.#fetch(start, started);
     return start;
   }
 
-  async #fetch(start: Start, { image, opened }: StartedImage): Promise<void> {
-    const find = async (): Promise<readonly BlobRange[]> => {
-      const layers = this.#startedLayers(await opened.catch(() => [])); // whoever asks for the layer is told
-      if (layers.length === 0 || start.isOver) return [];
-      this.#record(start, layers);
-      const profile = keptProfile(this.#layout, image);
-      if (profile === undefined) return [];
+  async #fetch(start: Start, started: StartedImage): Promise<void> {
+    const looking = this.#lookFor(start, started); // while its layers are opened
+    let layers: readonly StartedLayer[] = [];
+    const byProfile = (profile: Profile | undefined): readonly BlobRange[] => {
+      if (profile === undefined || layers.length === 0 || start.isOver) return [];
       const order = new StartOrder(profile, layers);
       start.expect(order);
       return order.ranges;
     };
+    const find = async (): Promise<readonly BlobRange[]> => {
+      layers = this.#startedLayers(await started.opened.catch(() => [])); // whoever asks for the layer is told
+      if (layers.length > 0 && !start.isOver) this.#record(start, layers);
+      return byProfile(this.#known(started));
+    };
     try {
       await this.#layers.supply.startUp(find, start.signal);
+      if (start.order === undefined) {
+        const found = await looking; // behind which nothing waits
+        await this.#layers.supply.startUp(async () => byProfile(found), start.signal);
+      }
       start.fetched();
     } catch (error) {
       const why = (error as Error).message;
-      if (!start.signal.aborted) this.#log.warn({ image }, `fetching ahead of a start ended: ${why}`);
+      if (!start.signal.aborted) this.#log.warn({ image: start.image }, `fetching ahead of a start ended: ${why}`);
       start.stopFetching();
+    }
+  }
+
+  #known({ digest }: StartedImage): Profile | undefined {
+    return this.#profiles === 'on' ? keptProfile(this.#layout, digest) : undefined;
+  }
+
+  /**
+   * Asks for the profile that is attached to an image of which none is kept, once, and keeps it. Resolves to undefined where there
+   * is none, and whatever is wrong with it.
+   */
+  async #lookFor(start: Start, { digest: image, attached }: StartedImage): Promise<Profile | undefined> {
+    if (this.#profiles !== 'on' || this.#lookedFor.has(image) || existsSync(this.#layout.profile(image)))
+      return undefined;
+    this.#lookedFor.add(image);
+    try {
+      const found = await attached(AbortSignal.any([start.signal, AbortSignal.timeout(LOOK_FOR_MS)]));
+      if (found !== undefined && !start.isOver) keepProfile(this.#layout, found);
+      return found;
+    } catch (error) {
+      this.#log.debug({ image }, `no profile from its registry: ${(error as Error).message}`);
+      return undefined;
     }
   }
 

@@ -47,6 +47,9 @@ export interface RetryPolicy {
 
 export const patient: RetryPolicy = { attempts: 6, first: 200, longest: 10_000, total: 90_000 };
 
+/** Tries once. */
+export const once: RetryPolicy = { attempts: 1, first: 0, longest: 0, total: 0 };
+
 /** The same for a place that is one of several: whoever has another one to ask does not wait for long. */
 export function brief(policy: RetryPolicy): RetryPolicy {
   return { ...policy, attempts: Math.min(policy.attempts, 2), total: Math.min(policy.total, 15_000) };

@@ -15,9 +15,19 @@ const MOST_KEPT = 512;
 
 /** The profile of the image with this manifest; undefined: there is none that makes sense. Throws as the file system does. */
 export function keptProfile(layout: CacheLayout, image: string): Profile | undefined {
+  const profile = readProfile(layout.profile(image));
+  return profile?.image === image ? profile : undefined;
+}
+
+/** Those of all images. Throws as the file system does. */
+export function keptProfiles(layout: CacheLayout): Profile[] {
+  const paths = readdirSync(layout.profiles).map((name) => join(layout.profiles, name));
+  return paths.map(readProfile).filter((profile) => profile !== undefined);
+}
+
+function readProfile(path: string): Profile | undefined {
   try {
-    const profile = parseProfile(readBounded(layout.profile(image)), 'a profile in the cache');
-    return profile.image === image ? profile : undefined;
+    return parseProfile(readBounded(path), 'a profile in the cache');
   } catch (error) {
     if (error instanceof CrfsError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

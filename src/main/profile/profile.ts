@@ -42,6 +42,8 @@ export interface Profile {
 export const MOST_RUNS = 8192;
 /** Of a profile, as it is written. */
 export const MOST_BYTES = 2 << 20;
+/** The same as it is shown, with names for all numbers. */
+export const MOST_SHOWN = 8 << 20;
 
 const VERSION = 1;
 const MOST_LAYERS = 1024;
@@ -54,19 +56,30 @@ const run = v.pipe(
   v.tuple([number, path, number, number, number, number], 'a list of six'),
   v.transform(([layer, of, first, count, bytes, at]): ProfiledRun => ({ layer, path: of, first, count, bytes, at })),
 );
-const schema = table({
-  version: v.literal(VERSION, '1'),
+const facts = {
   image: digest,
   recorded: v.pipe(v.string('a time'), v.isoTimestamp('a time')),
   program: v.nullable(path),
   layers: v.pipe(v.array(digest, 'a list'), v.maxLength(MOST_LAYERS, `at most ${MOST_LAYERS} layers`)),
-  order: v.pipe(v.array(run, 'a list'), v.maxLength(MOST_RUNS, `at most ${MOST_RUNS} runs`)),
+};
+const most = v.maxLength<ProfiledRun[], number, string>(MOST_RUNS, `at most ${MOST_RUNS} runs`);
+const schema = table({
+  version: v.literal(VERSION, '1'),
+  ...facts,
+  order: v.pipe(v.array(run, 'a list'), most),
 });
+const shownRun = table({ layer: number, path, first: number, count: number, bytes: number, at: number });
+const shown = table({ ...facts, order: v.pipe(v.array(shownRun, 'a list'), most) });
 
 /** Parses what anybody may have written. Throws `code`, in one line that begins with `where`. */
 export function parseProfile(text: Uint8Array, where: string, code: ErrorCode = 'CRFS_BAD_LAYER'): Profile {
   const { version: _, ...profile } = checkJson(schema, text, { where, code });
   return profile;
+}
+
+/** Parses what `crfs profile show --json` has printed. Throws CRFS_USAGE, in one line that begins with `where`. */
+export function parseShown(text: Uint8Array, where: string): Profile {
+  return checkJson(shown, text, { where, code: 'CRFS_USAGE' });
 }
 
 /** The bytes of a profile; of one that would be too large, of its beginning. */

@@ -1,25 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** Profiles in registries: each attached to its image, whose own digests stay as they are. */
+/** Puts profiles into registries: each attached to its image, whose own digests stay as they are. */
 
-import { digestOf, readBlob } from '../blob/digest.js';
-import { CrfsError } from '../errors/error.js';
+import { digestOf } from '../blob/digest.js';
 import { writeBlob } from '../images/write-blob.js';
-import { openBlob } from '../registry/blob-source.js';
 import type { RegistryClient } from '../registry/client.js';
 import { OCI_INDEX, OCI_MANIFEST } from '../registry/manifest.js';
-import { formatReference } from '../registry/reference.js';
 import { type Referrers, referrersOf } from '../registry/referrers.js';
 import type { ImageManifest, Reference } from '../registry/types.js';
 import { openWriter } from '../registry/writer.js';
 import { jsonOf } from '../schema/check.js';
-import { formatProfile, MOST_BYTES, type Profile, parseProfile } from './profile.js';
+import { RECORDED, TYPE } from './attached.js';
+import { formatProfile, type Profile } from './profile.js';
 
-const TYPE = 'application/vnd.crfs.profile.v1+json';
 const EMPTY_TYPE = 'application/vnd.oci.empty.v1+json';
 const EMPTY = Buffer.from('{}');
-/** Says when the start was recorded, in the manifest and in lists of what is attached. */
-const RECORDED = 'io.github.crfs-plugin.profile.recorded';
 
 interface Named {
   readonly mediaType: string;
@@ -77,30 +72,4 @@ type ImageIndex = NonNullable<Referrers['index']>;
 
 interface Entry {
   readonly annotations?: Readonly<Record<string, unknown>> | null;
-}
-
-/** The profile that was recorded last of those attached to an image; undefined: there is none. Rejects with CRFS_BAD_LAYER for what is no profile of it. */
-export async function pullProfile(
-  client: RegistryClient,
-  { registry, repository }: Reference,
-  image: string,
-): Promise<Profile | undefined> {
-  const { index } = await referrersOf(client, { registry, repository, digest: image }, image);
-  const [newest] = (index?.manifests ?? [])
-    .filter((one) => recordedOf(one) !== '')
-    .sort((a, b) => (recordedOf(a) < recordedOf(b) ? 1 : -1));
-  if (newest === undefined) return undefined;
-  const reference = { registry, repository, digest: newest.digest };
-  const name = `the profile ${formatReference(reference)}`;
-  const { layers } = await client.getManifest(reference);
-  const layer = layers.find(({ mediaType }) => mediaType === TYPE);
-  if (layer === undefined) throw new CrfsError('CRFS_BAD_LAYER', `${name} has no ${TYPE}`);
-  const profile = parseProfile(await readBlob(await openBlob(client, reference, layer), layer, MOST_BYTES), name);
-  if (profile.image !== image) throw new CrfsError('CRFS_BAD_LAYER', `${name} is of another image`);
-  return profile;
-}
-
-/** Empty for what is no profile. */
-function recordedOf({ annotations }: ImageIndex['manifests'][number]): string {
-  return annotations[RECORDED] ?? '';
 }

@@ -104,17 +104,18 @@ class PlacesSource implements StreamSource {
 
 /**
  * A blob of an image; of a layer that registries may not hand on, also from where its descriptor says. No request is made
- * before the first read; the size that is named holds.
+ * before the first read; the size that is named holds. `asking`: how often to try, if not as the client does.
  */
 export async function openBlob(
   client: RegistryClient,
   reference: Reference,
   named: BlobNamed & Partial<Descriptor>,
+  asking = client.policy,
 ): Promise<StreamSource> {
   const endpoints = await client.pullEndpoints(reference);
   const name = `${formatReference(reference)} blob ${named.digest}`;
   const places = endpoints.map((endpoint, index) => {
-    const policy = index === endpoints.length - 1 ? client.policy : brief(client.policy);
+    const policy = index === endpoints.length - 1 ? asking : brief(asking);
     return atEndpoint(client, endpoint, named, name, policy);
   });
   const elsewhere = foreignPlaces(client, named, name, endpoints.at(-1)?.insecure);

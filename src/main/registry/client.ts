@@ -5,7 +5,7 @@
 import { digestOf } from '../blob/digest.js';
 import { processEnvironment } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
-import { brief, patient, type RetryPolicy, retrying } from '../http/retry.js';
+import { brief, once, patient, type RetryPolicy, retrying } from '../http/retry.js';
 import { refusal } from '../http/status.js';
 import { Transport, type TransportOptions } from '../http/transport.js';
 import { Trust } from '../policy/trust.js';
@@ -39,6 +39,8 @@ export interface ManifestOptions {
   /** The image was accepted before: its policy is not asked again. */
   readonly trusted?: boolean;
   readonly signal?: AbortSignal;
+  /** Ask the first place alone, of mirrors and the registry, and once: it may do without. */
+  readonly hurried?: boolean;
 }
 
 export class RegistryClient {
@@ -136,11 +138,12 @@ export class RegistryClient {
     const { digest } = reference;
     const kept = digest === undefined ? undefined : await options.store?.get(digest);
     if (kept !== undefined && digestOf(kept) === digest) return parseManifest(kept, undefined, name);
-    const manifest = await this.#overMirrors(reference, async (endpoint, policy) => {
+    const attempt = async (endpoint: Endpoint, policy: RetryPolicy): Promise<ImageManifest | ImageIndex> => {
       const { signal } = options;
       const fetched = await retrying(policy, () => this.#fetchManifest(endpoint, reference, signal), signal);
       return parseManifest(fetched.bytes, fetched.contentType, name);
-    });
+    };
+    const manifest = await this.#overMirrors(reference, attempt, options.hurried);
     await options.store?.put(manifest.digest, manifest.bytes);
     return manifest;
   }
@@ -154,14 +157,16 @@ export class RegistryClient {
   async #overMirrors<T>(
     reference: Reference,
     attempt: (endpoint: Endpoint, policy: RetryPolicy) => Promise<T>,
+    hurried = false,
   ): Promise<T> {
-    const endpoints = await this.pullEndpoints(reference);
+    const [policy, most] = hurried ? [once, 1] : [this.policy, Number.POSITIVE_INFINITY];
+    const endpoints = (await this.pullEndpoints(reference)).slice(0, most);
     for (;;) {
       const endpoint = endpoints.shift();
       if (endpoint === undefined)
         throw new CrfsError('CRFS_INTERNAL', `nowhere to ask for ${formatReference(reference)}`);
       try {
-        return await attempt(endpoint, endpoints.length === 0 ? this.policy : brief(this.policy));
+        return await attempt(endpoint, endpoints.length === 0 ? policy : brief(policy));
       } catch (error) {
         if (endpoints.length === 0 || !(error instanceof CrfsError)) throw error;
       }

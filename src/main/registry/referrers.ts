@@ -7,9 +7,9 @@
 
 import { hexOf } from '../blob/digest.js';
 import { CrfsError } from '../errors/error.js';
-import { retrying } from '../http/retry.js';
+import { once, retrying } from '../http/retry.js';
 import { refusal } from '../http/status.js';
-import type { RegistryClient } from './client.js';
+import type { ManifestOptions, RegistryClient } from './client.js';
 import { isIndex, MANIFEST_LIMIT, OCI_INDEX, parseIndex } from './manifest.js';
 import { formatReference } from './reference.js';
 import type { ImageIndex, Reference } from './types.js';
@@ -21,41 +21,59 @@ export interface Referrers {
   readonly tag: string | undefined;
 }
 
+/** How to ask. */
+export type Manner = Pick<ManifestOptions, 'signal' | 'hurried'>;
+
 /** Of the image with this digest, in the repository of `reference`. Rejects as RegistryClient.getManifest does. */
 export async function referrersOf(client: RegistryClient, reference: Reference, digest: string): Promise<Referrers> {
   const listed = await listReferrers(client, reference, digest);
   if (listed !== undefined) return { index: listed, tag: undefined };
-  const { registry, repository } = reference;
-  const tag = `sha256-${hexOf(digest)}`;
-  try {
-    const found = await client.getManifestOrIndex({ registry, repository, tag });
-    return { index: isIndex(found) ? found : undefined, tag };
-  } catch (error) {
-    if (error instanceof CrfsError && error.code === 'CRFS_NOT_FOUND') return { index: undefined, tag };
-    throw error;
-  }
+  return { index: await taggedReferrers(client, reference, digest), tag: tagOf(digest) };
 }
 
-/** Undefined: the registry does not know how. */
-async function listReferrers(
+/** As the registry lists them; undefined: it does not know how. Rejects as RegistryClient.getManifest does. */
+export async function listReferrers(
   client: RegistryClient,
   reference: Reference,
   digest: string,
+  { signal, hurried = false }: Manner = {},
 ): Promise<ImageIndex | undefined> {
-  const endpoint = (await client.pullEndpoints(reference)).at(-1);
+  const endpoint = (await client.pullEndpoints(reference)).at(hurried ? 0 : -1);
   if (endpoint === undefined) return undefined;
   const { repository } = endpoint;
   const name = `what is attached to ${formatReference(reference)}`;
-  return await retrying(client.policy, async () => {
+  const ask = async (): Promise<ImageIndex | undefined> => {
     const { response } = await client.host(endpoint).send({
       method: 'GET',
       path: `${repository}/referrers/${digest}`,
       headers: { accept: OCI_INDEX },
       scopes: [{ repository, actions: 'pull' }],
+      signal,
     });
     if (response.status === 200) return parseIndex(await response.bytes(MANIFEST_LIMIT), name);
     if (response.status !== 404) throw await refusal(response, name);
     await response.discard();
     return undefined;
-  });
+  };
+  return await retrying(hurried ? once : client.policy, ask, signal);
+}
+
+/** As the index says whose tag stands for them; undefined: there is none. Rejects as RegistryClient.getManifest does. */
+export async function taggedReferrers(
+  client: RegistryClient,
+  { registry, repository }: Reference,
+  digest: string,
+  manner: Manner = {},
+): Promise<ImageIndex | undefined> {
+  try {
+    const found = await client.getManifestOrIndex({ registry, repository, tag: tagOf(digest) }, manner);
+    return isIndex(found) ? found : undefined;
+  } catch (error) {
+    if (error instanceof CrfsError && error.code === 'CRFS_NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+function tagOf(digest: string): string {
+  return `sha256-${hexOf(digest)}`;
 }

@@ -36,7 +36,13 @@ export interface Mounter {
   mount(directory: RunDirectory, what: ToMount): Promise<void>;
   /** Takes away what is mounted there, if anything is, and then the directory. */
   remove(directory: RunDirectory): Promise<void>;
+  /** Takes a cache away that nothing is mounted from any more, whoever owns what is in it. */
+  removeCache(path: string): Promise<void>;
 }
+
+/** Who served a mount may still be putting stubs into its cache: then it is removed once more, so often and so soon. */
+const REMOVED_AFTER = 50;
+const AGAIN_MS = 100;
 
 /** For root, also of a user namespace. */
 const ownMounter: Mounter = {
@@ -47,6 +53,9 @@ const ownMounter: Mounter = {
   async remove({ path, merged }) {
     await unmountLayers(merged, true).catch(unlessNone);
     rmSync(path, { recursive: true, force: true });
+  },
+  async removeCache(path) {
+    rmSync(path, { recursive: true, force: true, maxRetries: REMOVED_AFTER, retryDelay: AGAIN_MS });
   },
 };
 
@@ -62,6 +71,10 @@ const podmansMounter: Mounter = {
   async remove({ path, merged }) {
     await unshared([...SELF, 'umount', '--lazy', merged]).catch(() => undefined);
     await unshared(['rm', '-rf', '--one-file-system', path]);
+  },
+  async removeCache(path) {
+    const again = `for n in $(seq ${REMOVED_AFTER}); do rm -rf "$1" 2>/dev/null && exit; sleep 0.1; done; exec rm -rf "$1"`;
+    await unshared(['sh', '-c', again, 'sh', path]);
   },
 };
 

@@ -99,6 +99,13 @@ export const options = {
     fallback: 0,
     parse: bytes,
   },
+  profiles: {
+    description:
+      'what is done with profiles of how images start: on; record: none is fetched by; off: none is recorded, either',
+    value: 'WHICH',
+    fallback: 'on',
+    parse: choice(['on', 'record', 'off']),
+  },
   'max-size': {
     description: 'bytes that the cache may take; 0: a tenth of its file system',
     value: 'BYTES',

@@ -5,6 +5,7 @@ import type { StreamSource } from '../blob/source.js';
 import type { ManifestOptions, RegistryClient } from '../registry/client.js';
 import { type ResolvedImage, resolveImage } from '../registry/image.js';
 import type { NamedToc } from '../registry/named-toc.js';
+import type { Reference } from '../registry/types.js';
 import { openHttpSource } from './http.js';
 import type { Place } from './place.js';
 
@@ -35,6 +36,8 @@ export interface RemoteImage {
   readonly resolved: string;
   /** The digest of the image's config; null: it is no image. */
   readonly config: string | null;
+  /** Where it is asked for; undefined: it is in no registry. */
+  readonly reference?: Reference;
   /** The base layer first, as manifests list them. */
   readonly layers: readonly RemoteLayer[];
 }
@@ -54,7 +57,8 @@ export async function openRemote(
     return { resolved: place.url, config: null, layers: [layer] };
   }
   const image = await resolveImage(client, place.name, options);
-  return { resolved: image.resolved, config: image.manifest.config.digest, layers: layersOf(image) };
+  const { resolved, reference, manifest } = image;
+  return { resolved, config: manifest.config.digest, reference, layers: layersOf(image) };
 }
 
 /** The layers of an image, to be opened. */

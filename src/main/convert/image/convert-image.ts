@@ -192,7 +192,7 @@ class Conversion {
   }
 
   async #convert(layer: Descriptor, to: Family): Promise<NewLayer> {
-    const { format = 'estargz', prioritize, progress, signal } = this.#options;
+    const { format = 'estargz', prioritize, startOrder, progress, signal } = this.#options;
     signal.throwIfAborted();
     const source = await this.#source.openBlob(layer);
     const shown = layer.digest.slice(0, 19);
@@ -200,7 +200,7 @@ class Conversion {
     const input = (): AsyncIterable<Uint8Array> =>
       watched(verified(source, layer, signal), signal, (bytes) => step.advance(bytes));
     try {
-      const toc = prioritize || format === 'stargz' ? undefined : await tocDigestOfEstargz(source);
+      const toc = prioritize || startOrder || format === 'stargz' ? undefined : await tocDigestOfEstargz(source);
       if (toc !== undefined) {
         const there = await this.#destination.hasBlob(layer.digest, this.#source);
         const size = await namingBlob(source.name, () => this.#copy(layer, input, there));

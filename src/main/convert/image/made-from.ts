@@ -27,11 +27,15 @@ export interface Earlier {
 
 /** The options by which what is written differs, in one word: equal words, equal layers. */
 export function optionsWord(
-  { format, chunkSize, minChunkSize, prioritize = [] }: Omit<LayerOptions, 'name'>,
+  { format, chunkSize, minChunkSize, prioritize, startOrder }: Omit<LayerOptions, 'name'>,
   { level, engine }: DeflaterOptions,
 ): string {
-  const order = prioritize.length === 0 ? 'none' : createHash('sha256').update(prioritize.join('\n')).digest('hex');
+  const order = prioritize?.length ? hashOf(prioritize) : startOrder ? `profile-${hashOf(startOrder)}` : 'none';
   return [format, chunkSize, minChunkSize, level, engine, order].join(':');
+}
+
+function hashOf(paths: readonly string[]): string {
+  return createHash('sha256').update(paths.join('\n')).digest('hex');
 }
 
 /** What stands in the annotation: the digest of the source's manifest or index, and the options. */

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** `crfs profile record` with the real podman: by root, and by an ordinary user. */
+
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { type Machine, mountingTest, whyNoMounts } from '../tools/machine.js';
+import { asUser, imageOfPrograms, inNamespace, podmanMachine, whyNoPodman } from '../tools/podman.js';
+import { shown } from '../tools/started.js';
+
+const test = mountingTest(whyNoMounts() ?? whyNoPodman());
+
+const CONFIG = { Cmd: ['/bin/sh', '-c', 'echo as it says'], Env: ['PATH=/bin'] };
+
+async function setting(t: ExecutionContext): Promise<{ readonly machine: Machine; readonly image: string }> {
+  const machine = podmanMachine(t);
+  return { machine, image: await imageOfPrograms(t, machine, ['/bin/sh', '/bin/id', '/bin/cat'], CONFIG) };
+}
+
+/** Whatever is in the cache, and known; the exit code is the container's. */
+const RECORDED = `
+  crfs run $image
+  crfs profile record $image 2>&1
+  crfs profile record $image -- /bin/sh -c 'id -u; exit 3' 2>&1 || echo "code $?"
+`;
+const SAID = /^as it says\nas it says\ncrfs: \S+: recorded \d+ reads\n0\ncrfs: \S+: recorded \d+ reads\ncode 3\n$/;
+
+async function requireRecorded(t: ExecutionContext, machine: Machine, image: string): Promise<void> {
+  const { program, order } = await shown(machine, image);
+  t.regex(program ?? '', /sh$/);
+  const paths = order.map(({ path }) => path);
+  t.true(paths.includes('bin/id') && !paths.includes('bin/cat'), paths.join(' '));
+  const left = readdirSync(join(machine.root, 'cache')).filter((name) => name.startsWith('crfs-record'));
+  t.deepEqual(left, [], 'the cache that it had to itself has gone');
+}
+
+test('what a command reads is recorded, whatever is in the cache, by root', async (t) => {
+  const { machine, image } = await setting(t);
+  t.regex(await inNamespace(machine, `image=${image}; export image`, ['sh', '-ec', RECORDED]), SAID);
+  await requireRecorded(t, machine, image);
+});
+
+test('what a command reads is recorded, whatever is in the cache, by an ordinary user', async (t) => {
+  const { machine, image } = await setting(t);
+  t.regex(await asUser(machine, `image=${image}\n${RECORDED}\ncrfs profile show $image | grep -q /bin/id`), SAID);
+  const left = readdirSync(join(machine.root, 'cache')).filter((name) => name.startsWith('crfs-record'));
+  t.deepEqual(left, [], 'the cache that it had to itself has gone');
+});
+
+test('what cannot be run leaves nothing, and keeps what was known', async (t) => {
+  const { machine } = await setting(t);
+  await t.throwsAsync(machine.crfs('profile', 'record', './layer.esgz'), { message: /only images in registries/ });
+  await t.throwsAsync(machine.crfs('profile', 'record', '127.0.0.1:1/none:1'), {
+    message: /ended with 1: crfs: [^\n]*connection was refused$/,
+  });
+  t.deepEqual(readdirSync(join(machine.root, 'cache')), ['crfs-plugin']);
+});
