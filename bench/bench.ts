@@ -2,6 +2,7 @@
 
 /** What every workload is given. */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Data } from './data/data.js';
 import { howText, numberText } from './format.js';
 import { type Contender, extracted, product } from './machines/contenders.js';
@@ -14,6 +15,9 @@ import { type Question, Samples } from './samples.js';
 import { say } from './say.js';
 import type { Undo } from './undo.js';
 import { Verified } from './verify.js';
+
+/** After which what a machine does is given up. */
+const LIMIT_MS = 300_000;
 
 export class Bench {
   readonly samples = new Samples();
@@ -74,19 +78,40 @@ export class Bench {
     }
   }
 
+  /** Notes, and shows, that something could not be measured. */
+  failed(who: string, error: Error): void {
+    const reason = error.message.trim().split('\n').at(-1) ?? '';
+    this.failures.push(`${who}: ${reason}`);
+    say(`  ${who} fails: ${reason}`);
+  }
+
   /** Has a contender do something on a machine of its own. Returns false, and notes why, if that fails. */
   async onMachine(contender: Contender, measure: (machine: Machine) => Promise<void>): Promise<boolean> {
     const machine = new Machine(contender, this.clock, this.undo, this.discard);
     try {
-      await measure(machine);
+      await within(LIMIT_MS, measure(machine));
       return true;
     } catch (error) {
-      const reason = (error as Error).message.trim().split('\n').at(-1) ?? '';
-      this.failures.push(`${contender.name}: ${reason}`);
-      say(`  ${contender.name} fails: ${reason}`);
+      this.failed(contender.name, error as Error);
       return false;
     } finally {
       await machine.end();
     }
+  }
+}
+
+/** Rejects if something is not done in so many milliseconds: it is not waited for any more. */
+async function within(limitMs: number, work: Promise<void>): Promise<void> {
+  const given = new AbortController();
+  const late = sleep(limitMs, undefined, { signal: given.signal }).then(
+    () => {
+      throw new Error(`not done after ${limitMs / 1000} s`);
+    },
+    () => undefined,
+  );
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    given.abort();
   }
 }

@@ -11,7 +11,8 @@ import { type Contender, peer } from './machines/contenders.js';
 import { buildNative } from './native/build.js';
 import { top } from './paths.js';
 import { full, quick } from './plan.js';
-import { report } from './report/report.js';
+import { newestLike, readEarlier } from './report/against.js';
+import { report, writeMeasured } from './report/report.js';
 import { say } from './say.js';
 import { readSettings, settingsText } from './settings.js';
 import { timed } from './time.js';
@@ -25,6 +26,7 @@ interface Given {
   format: 'estargz' | 'stargz';
   data: string;
   results: string;
+  against?: string;
 }
 
 const program = new Command('bench')
@@ -39,6 +41,7 @@ const program = new Command('bench')
   )
   .option('--data <directory>', 'where scripts/debian-layer keeps its layer', join(top, 'demo'))
   .option('--results <directory>', 'where results are written', join(top, 'bench/results'))
+  .option('--against <file>', 'earlier results, as JSON: say what is slower; the newest of the same plan, unless given')
   .addHelpText(
     'after',
     '\nExamples:\n  npm run bench\n  npm run bench -- --quick --only 2,3 --peer other=/usr/lib/other.so',
@@ -61,16 +64,27 @@ async function measure(given: Given, undo: Undo): Promise<void> {
   const started = new Date();
   const plan = given.quick ? quick : full;
   const settings = await readSettings(started, plan, process.argv.slice(2));
+  const earlier = given.against === undefined ? newestLike(settings, given.results) : readEarlier(given.against);
   say(settingsText(settings));
   const data = new Data(given.data, join(top, 'bench/work'), given.format);
   const bench = new Bench(plan, data, await buildNative(), given.peer, undo);
   for (const number of given.only) {
     const { title, run } = workloads[number as keyof typeof workloads];
     say(`\n${number}. ${title}`);
-    const seconds = await timed(() => run(bench));
+    const seconds = await timed(() => attempt(bench, title, run));
     say(`  (${seconds.toFixed(0)} s)`);
+    writeMeasured(bench, settings, given.results);
   }
-  await report(bench, settings, given.results);
+  await report(bench, settings, given.results, earlier);
+}
+
+/** A workload that fails is noted, and those behind it run all the same. */
+async function attempt(bench: Bench, title: string, run: (bench: Bench) => Promise<void>): Promise<void> {
+  try {
+    await run(bench);
+  } catch (error) {
+    bench.failed(title, error as Error);
+  }
 }
 
 /** ^C ends the benchmark, and leaves no mount, daemon or file behind. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import type { Tag } from './link/registry.js';
+import type { ProgramName } from './starts/programs.js';
+import type { PullerName } from './starts/pull.js';
 import type { CompressorName } from './workloads/convert.js';
-import type { ProgramName, PullerName } from './workloads/start.js';
 
 /** How much of everything is done. */
 export interface Plan {
@@ -18,10 +18,10 @@ export interface Plan {
   /** Whether other engines, and numbers of workers, are measured too. */
   readonly settings: boolean;
   readonly links: readonly LinkPlan[];
-  /** Images whose programs are started. */
-  readonly started: readonly Exclude<Tag, 'gzip'>[];
-  /** Programs started over the links, tools that pull, and those that compress next to us: by their names. */
+  /** Programs started over the links, and those started from an image with their files at its front too. */
   readonly programs: readonly ProgramName[];
+  readonly prioritized: readonly ProgramName[];
+  /** Tools that pull, and those that compress next to us. */
   readonly pullers: readonly PullerName[];
   readonly compressors: readonly CompressorName[];
   /** Repetitions of what takes the longest: downloads of everything, conversions. */
@@ -44,28 +44,32 @@ export interface LinkPlan {
 /** How many readers engines and numbers of workers are compared with. */
 export const COMPARED_READERS = 8;
 
+/** How many layers one image is cut into. */
+export const MANY_LAYERS = 32;
+
 /** The link that goals are about. */
 export const far: LinkPlan = { name: '20 ms, 25 MB/s', rttMs: 20, rate: 25e6 };
 /** One within a building. */
 export const nearest: LinkPlan = { name: '1 ms, 200 MB/s', rttMs: 1, rate: 200e6 };
-const near: LinkPlan = { name: '5 ms, 100 MB/s', rttMs: 5, rate: 100e6 };
+/** To a registry that is nearly on the same machine. */
+export const beside: LinkPlan = { name: '1 ms, 500 MB/s', rttMs: 1, rate: 500e6 };
 
 export const full: Plan = {
   name: 'full',
-  repetitions: 5,
+  repetitions: 3,
   entries: 1_000_000,
-  readers: [1, 2, 4, 8, 16],
-  readersOfEight: [1, 2, 4, 8, 16],
+  readers: [1, 2, 8],
+  readersOfEight: [1, 8],
   settings: true,
-  links: [far, near],
-  started: ['estargz', 'prioritized'],
-  programs: ['sh -c echo', 'python3 -c print', 'python3, large imports'],
+  links: [far],
+  programs: ['python3 -c print', 'python3, large imports'],
+  prioritized: ['python3 -c print', 'python3, large imports'],
   pullers: ['skopeo + umoci', 'curl + tar'],
   compressors: ['gzip', 'pigz'],
-  few: 3,
+  few: 2,
   large: { part: 4 * 2 ** 30, whole: 2 ** 30 },
-  idleSeconds: 60,
-  rounds: 20,
+  idleSeconds: 20,
+  rounds: 10,
 };
 
 export const quick: Plan = {
@@ -76,8 +80,8 @@ export const quick: Plan = {
   readersOfEight: [],
   settings: false,
   links: [far],
-  started: ['estargz'],
   programs: ['python3 -c print', 'python3, large imports'],
+  prioritized: [],
   pullers: ['skopeo + umoci'],
   compressors: ['pigz'],
   few: 1,

@@ -16,6 +16,7 @@ import { run } from '../../test/tools/run.js';
 import type { Lower } from '../machines/mount-command.js';
 import { top } from '../paths.js';
 import { say } from '../say.js';
+import { SERVICE_PACKAGES } from '../starts/services.js';
 import { chunksOf, type FileChunk } from './chunks.js';
 import { writeFiles } from './files.js';
 import { writeLarge } from './large.js';
@@ -84,9 +85,16 @@ export class Data {
   /** The Debian tar as an ordinary layer. */
   async gzipped(): Promise<string> {
     const { tar } = await this.debian();
-    return await this.#once('debian.tar.gz', async (path) => {
-      await run('sh', ['-c', 'pigz -6 -c "$1" >"$2"', 'sh', tar, path]);
-    });
+    return await this.#once('debian.tar.gz', (part) => gzipped(tar, part));
+  }
+
+  /** A Debian root file system with services (bench/starts/services.ts), as a layer and as an ordinary one. */
+  async services(): Promise<{ readonly path: string; readonly gzip: string }> {
+    const directory = join(this.#debian, 'services'); // not where the compiler looks for sources
+    if (!existsSync(join(directory, 'debian.esgz'))) say('* Making a Debian root file system with services (once)');
+    await run(join(top, 'scripts/debian-layer'), [directory, ...SERVICE_PACKAGES]);
+    const gzip = await this.#once('services.tar.gz', (part) => gzipped(join(directory, 'debian.tar'), part));
+    return { path: join(directory, 'debian.esgz'), gzip };
   }
 
   /** A layer of so many entries; there is no extracted tree of it. */
@@ -163,4 +171,8 @@ export class Data {
     renameSync(part, path);
     return path;
   }
+}
+
+async function gzipped(tar: string, path: string): Promise<void> {
+  await run('sh', ['-c', 'pigz -6 -c "$1" >"$2"', 'sh', tar, path]);
 }

@@ -124,6 +124,10 @@ export class Link {
     return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
+  get name(): string {
+    return this.#plan.name;
+  }
+
   /** What went over the link since the last reset. */
   get exchanges(): Exchanges {
     return this.#exchanges;

@@ -5,46 +5,70 @@
 import { createHash } from 'node:crypto';
 import { closeSync, createReadStream, mkdirSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import { tocDigestOfEstargz } from '../../src/main/convert/image/toc-digest.js';
 import { TOC_DIGEST } from '../../src/main/registry/named-toc.js';
 import { fileSource } from '../../src/main/sources/file.js';
 import { type Registry, startRegistry } from '../../test/tools/registry.js';
 import { type Blob, blobOf, pushImage } from '../../test/tools/registry-image.js';
+import { run } from '../../test/tools/run.js';
 import type { Undo } from '../undo.js';
 
 const REPOSITORY = 'large';
 const LAYER = 'application/vnd.oci.image.layer.v1.tar+gzip';
 
-type Stop = () => Promise<void>;
-
-export type Tag = 'estargz' | 'prioritized' | 'gzip';
-
-export interface Images {
+export interface Images<Tag extends string = string> {
   readonly port: number;
   /** Where its blobs lie. */
   readonly root: string;
-  /** The digest of an image's only layer. */
+  /** The digest of an image's first layer. */
   readonly blob: Readonly<Record<Tag, string>>;
   stop(): Promise<void>;
 }
 
 /** The name of the image in the registry at `host`. */
-export function imageName(host: string, tag: Tag): string {
+export function imageName(host: string, tag: string): string {
   return `${host}/debian:${tag}`;
 }
 
-/** Starts a registry, and fills it with an image of one layer for each tag. `tar` is what the layers hold. */
-export async function serveImages(layers: Readonly<Record<Tag, string>>, tar: string, undo: Undo): Promise<Images> {
+/**
+ * Starts a registry, and fills it with an image for each tag, given by the paths of its layers, the base first. Images differ
+ * by their tags alone where they have the same layers: each has a manifest of its own.
+ */
+export async function serveImages<Tag extends string>(
+  images: Readonly<Record<Tag, readonly string[]>>,
+  undo: Undo,
+): Promise<Images<Tag>> {
   const registry: Registry = await startRegistry();
   const stop = undo.add(() => registry.stop());
+  const known = new Map<string, Layer>();
   const blob = {} as Record<Tag, string>;
-  for (const [tag, path] of Object.entries(layers) as [Tag, string][]) {
-    const layer = { ...blobOf(LAYER, readFileSync(path)), annotations: await annotationsOf(path) };
-    await pushImage({ layers: [layer], config: configOf([await digestOf(tar)]) }, imageName(registry.host, tag));
-    blob[tag] = layer.digest;
+  for (const [tag, paths] of Object.entries(images) as [Tag, readonly string[]][]) {
+    const layers: Layer[] = [];
+    for (const path of paths) {
+      const layer = known.get(path) ?? (await layerOf(path));
+      known.set(path, layer);
+      layers.push(layer);
+    }
+    const config = configOf(
+      tag,
+      layers.map(({ diff }) => diff),
+    );
+    await pushImage({ layers: layers.map((layer) => layer.blob), config }, imageName(registry.host, tag));
+    blob[tag] = layers[0]?.blob.digest ?? '';
   }
   return { port: registry.port, root: registry.root, blob, stop };
+}
+
+interface Layer {
+  readonly blob: Blob;
+  /** The digest of what it holds, unpacked. */
+  readonly diff: string;
+}
+
+async function layerOf(path: string): Promise<Layer> {
+  const sum = await run('bash', ['-o', 'pipefail', '-c', 'gzip -dc "$1" | sha256sum', 'bash', path]);
+  const blob = { ...blobOf(LAYER, readFileSync(path)), annotations: await annotationsOf(path) };
+  return { blob, diff: `sha256:${String(sum).slice(0, 64)}` };
 }
 
 /** What makes the TOC of a layer one that can be trusted, as `crfs stargzify` writes it: podman takes no other. */
@@ -56,17 +80,6 @@ async function annotationsOf(path: string): Promise<Record<string, string>> {
   } finally {
     closeSync(fd);
   }
-}
-
-/** Starts a registry, and puts an image of these layers there. Resolves to its name, and what ends the registry. */
-export async function serveImage(layers: readonly string[], undo: Undo): Promise<[image: string, stop: Stop]> {
-  const registry = await startRegistry();
-  const stop = undo.add(() => registry.stop());
-  const image = `${registry.host}/layers:${layers.length}`;
-  const blobs = layers.map((path) => blobOf(LAYER, readFileSync(path)));
-  const diffs = layers.map((path) => blobOf('', gunzipSync(readFileSync(path))).digest);
-  await pushImage({ layers: blobs, config: configOf(diffs) }, image);
-  return [image, stop];
 }
 
 /** The digest of a file. */
@@ -104,7 +117,12 @@ function place(root: string, path: string, digest: string): void {
   writeFileSync(join(link, 'link'), `sha256:${digest}`);
 }
 
-function configOf(diffs: readonly string[]): Blob {
-  const config = { architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: diffs } };
+function configOf(tag: string, diffs: readonly string[]): Blob {
+  const config = {
+    architecture: 'amd64',
+    os: 'linux',
+    config: { Labels: { tag } },
+    rootfs: { type: 'layers', diff_ids: diffs },
+  };
   return blobOf('application/vnd.oci.image.config.v1+json', Buffer.from(JSON.stringify(config)));
 }

@@ -19,6 +19,8 @@ import { ownEnvironment } from './own-environment.js';
 import { serverOf } from './processes.js';
 
 const LOOK_EVERY_MS = 20;
+/** After which what still serves a mount that has gone is ended. */
+const PATIENCE_MS = 30_000;
 
 export interface Mount {
   readonly merged: string;
@@ -87,9 +89,14 @@ export class Machine {
     return { merged, seconds: await mounting, unmount };
   }
 
+  /** Runs a command of ours. Resolves to what it prints. */
+  async crfs(...words: readonly string[]): Promise<string> {
+    return String(await run(crfs, words, { env: this.#env }));
+  }
+
   /** What our daemon tells of itself. */
   async status(): Promise<Status> {
-    return JSON.parse(String(await run(crfs, ['status', '--json'], { env: this.#env }))) as Status;
+    return JSON.parse(await this.crfs('status', '--json')) as Status;
   }
 
   /** Unmounts what is mounted, ends the daemon, and removes all that was cached. */
@@ -113,5 +120,9 @@ async function end(merged: string): Promise<void> {
     if (server !== undefined) process.kill(server, 'SIGKILL');
     await run('umount', ['-l', merged]);
   }
-  while (serverOf(merged) !== undefined) await sleep(LOOK_EVERY_MS);
+  const patience = performance.now() + PATIENCE_MS;
+  for (let server = serverOf(merged); server !== undefined; server = serverOf(merged)) {
+    if (performance.now() > patience) process.kill(server, 'SIGKILL');
+    await sleep(LOOK_EVERY_MS);
+  }
 }

@@ -7,6 +7,7 @@ import { far, nearest } from '../plan.js';
 import type { Samples, Wanted } from '../samples.js';
 import { driverGoals } from './driver-goals.js';
 import { atLeast, atMost, difference, type Goal, ratio, scaled, type Value } from './goal.js';
+import { startGoals } from './start-goals.js';
 
 /** Holds what was measured against every goal. */
 export function evaluate(samples: Samples): Goal[] {
@@ -14,9 +15,6 @@ export function evaluate(samples: Samples): Goal[] {
   const ours = (wanted: Wanted): Value => of(product.name, wanted);
   const floor = (wanted: Wanted): Value => of(extracted.name, wanted);
   const toFloor = (wanted: Wanted): Value => ratio(ours(wanted), floor(wanted));
-  const pull = { workload: 4, what: 'pull and extract', metric: 'time', link: far.name } as const;
-  const pulled = samples.median({ ...pull, contender: 'skopeo + umoci' }) ?? fastest(samples, pull);
-  const started = (what: string, metric: string): Value => ours({ workload: 4, what, metric, link: far.name });
   const podman = (contender: string): Value =>
     of(contender, { workload: 9, what: 'podman run IMAGE echo, first', metric: 'time' });
   const firstByte = { workload: 3, what: 'read all files, cold', files: 'small', readers: 1, layers: 1 } as const;
@@ -51,24 +49,6 @@ export function evaluate(samples: Samples): Goal[] {
         difference(ours(wanted), floor(wanted)),
       );
     }),
-    atMost(
-      'python3 -c print over a link',
-      0.08,
-      pulling,
-      ratio(started('python3 -c print, first start', 'time'), pulled),
-    ),
-    atMost(
-      'python3 -c print over a link',
-      12,
-      'round trips in sequence',
-      started('python3 -c print, first start', 'round trips in sequence'),
-    ),
-    atMost(
-      'large imports over a link',
-      0.15,
-      pulling,
-      ratio(started('python3, large imports, first start', 'time'), pulled),
-    ),
     atMost(
       'podman run IMAGE echo over a link',
       0.12,
@@ -109,12 +89,12 @@ export function evaluate(samples: Samples): Goal[] {
     ),
     atMost('memory of the idle daemon', 120, 'MB', ours({ workload: 6, metric: 'memory when idle' })),
     atMost('growth of the daemon', 0.5, 'MB a round', ours({ workload: 6, metric: 'growth' })),
+    ...startGoals(samples),
     ...driverGoals(samples),
   ];
 }
 
 const times = "x the extracted tree's time";
-const pulling = 'x pull and extract';
 const bounds = { p50: 150, p99: 1000 } as const;
 
 /** By how much the second mount of the synthetic layer takes longer than a plain one. */
@@ -125,11 +105,4 @@ function secondMount(samples: Samples): Value {
     samples.median({ workload: 1, what, contender: product.name }),
     samples.median({ workload: 1, what: 'mount of any tree, second', contender: extracted.name }),
   );
-}
-
-/** The median of whoever is the fastest. */
-function fastest(samples: Samples, wanted: Wanted): Value {
-  const contenders = new Set(samples.rows.map(({ contender }) => contender));
-  const medians = [...contenders].flatMap((contender) => samples.median({ ...wanted, contender }) ?? []);
-  return medians.length === 0 ? undefined : Math.min(...medians);
 }

@@ -26,6 +26,7 @@ export function markdown(
   charts: readonly Chart[],
   failures: readonly string[],
   settings: Settings,
+  worse: string | undefined,
 ): string {
   const sections = [`# Benchmark of ${(settings['date'] ?? '').slice(0, 10)}`, goalsTable(goals)];
   const summaries = samples.summaries();
@@ -40,6 +41,7 @@ export function markdown(
     sections.push(table(rows));
   }
   if (failures.length > 0) sections.push('## What failed', failures.map((failure) => `- ${failure}`).join('\n'));
+  if (worse !== undefined) sections.push('## Next to an earlier run', worse);
   sections.push('## Settings', markdownTable(['', ''], Object.entries(settings)));
   return `${sections.join('\n\n')}\n`;
 }

@@ -10,16 +10,15 @@ import { join } from 'node:path';
 import { run } from '../../test/tools/run.js';
 import type { Bench } from '../bench.js';
 import type { Debian } from '../data/data.js';
-import { serveImage } from '../link/registry.js';
+import { imageName, serveImages } from '../link/registry.js';
 import { extracted, extractedByKernel, product, productByKernel } from '../machines/contenders.js';
 import type { Machine } from '../machines/machine.js';
 import type { Lower } from '../machines/mount-command.js';
 import { warm } from '../page-cache.js';
+import { MANY_LAYERS } from '../plan.js';
 import { quantile } from '../samples.js';
-import { programs } from './start.js';
+import { programs } from '../starts/programs.js';
 
-/** How many layers one image is cut into. */
-const LAYERS = 30;
 const SMALL = 4096;
 const writable = { writable: true } as const;
 const time = { workload: 8, metric: 'time', unit: 's' } as const;
@@ -58,13 +57,13 @@ export async function drivers(bench: Bench): Promise<void> {
   await bench.inTurn(ours, few, (machine) => {
     return mountTwice(bench, machine, synthetic, `${entries} entries`, 'srv/package-0000/module-1.js');
   });
-  for (const layers of [[debian.path], await bench.data.parts(LAYERS)]) {
-    const [image, stop] = await serveImage(layers, bench.undo);
-    const lower = { tree: '', layer: `docker://${image}` };
-    const what = layers.length === 1 ? 'an image of 1 layer' : `an image of ${layers.length} layers`;
+  const images = await serveImages({ one: [debian.path], many: await bench.data.parts(MANY_LAYERS) }, bench.undo);
+  for (const tag of ['one', 'many'] as const) {
+    const lower = { tree: '', layer: `docker://${imageName(`127.0.0.1:${images.port}`, tag)}` };
+    const what = tag === 'one' ? 'an image of 1 layer' : `an image of ${MANY_LAYERS} layers`;
     await bench.inTurn(ours, few, (machine) => mountTwice(bench, machine, lower, what, 'etc/debian_version'));
-    await stop();
   }
+  await images.stop();
 }
 
 /** With nothing cached; what the mount itself reads is not counted. */

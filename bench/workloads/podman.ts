@@ -17,6 +17,9 @@ import { far } from '../plan.js';
 /** How podman comes to an image: by pulling it, or through our store. */
 const WAYS = { 'podman, pull': 'gzip', 'podman, crfs store': 'estargz' } as const;
 
+/** In seconds: podman that takes longer is given up. */
+const LIMIT = '300';
+
 type Way = keyof typeof WAYS;
 
 /** What is measured is the image, not a network or limits of the container. */
@@ -43,9 +46,8 @@ done
 `;
 
 export async function podman(bench: Bench): Promise<void> {
-  const { path, tar } = await bench.data.debian();
-  const layers = { estargz: path, prioritized: path, gzip: await bench.data.gzipped() };
-  const images = await serveImages(layers, tar, bench.undo);
+  const { path } = await bench.data.debian();
+  const images = await serveImages({ estargz: [path], gzip: [await bench.data.gzipped()] }, bench.undo);
   const link = await Link.open(far, images.port);
   const close = bench.undo.add(() => link.close());
   for (let turn = 0; turn < bench.plan.few; turn++) {
@@ -62,7 +64,7 @@ async function start(bench: Bench, link: Link, { root }: Images, way: Way): Prom
   await cat(root);
   link.reset();
   const env = { ...environment(home, store), IMAGE: imageName(link.host, WAYS[way]), STORE: store };
-  const said = await run('unshare', ['-m', 'sh', '-ec', SCRIPT], { env });
+  const said = await run('timeout', ['-s', 'KILL', LIMIT, 'unshare', '-m', 'sh', '-ec', SCRIPT], { env });
   const [first = 0, second = 0] = String(said).trim().split('\n').map(Number);
   const question = { workload: 9, link: far.name } as const;
   const what = 'podman run IMAGE echo';

@@ -2,122 +2,77 @@
 
 /** Workload 4: containers that start over a link, next to a pull and an extraction over the same link. */
 
-import { mkdirSync, mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { run } from '../../test/tools/run.js';
 import type { Bench } from '../bench.js';
+import type { Debian } from '../data/data.js';
 import { filesOpened } from '../data/opened.js';
 import { Link } from '../link/link.js';
-import { type Images, imageName, serveImages, type Tag } from '../link/registry.js';
-import { extracted } from '../machines/contenders.js';
-import type { Machine } from '../machines/machine.js';
+import { serveImages } from '../link/registry.js';
+import { extracted, productByKernel } from '../machines/contenders.js';
 import { cat } from '../page-cache.js';
-import type { LinkPlan } from '../plan.js';
+import { far } from '../plan.js';
 import { say } from '../say.js';
-import { timed } from '../time.js';
+import { timeLearned } from '../starts/learned.js';
+import { type ProgramName, programs, running } from '../starts/programs.js';
+import { timePull } from '../starts/pull.js';
+import { lowerOf, type Remote } from '../starts/remote.js';
+import { timeStart } from '../starts/time-start.js';
 
-/** What is run in the containers. */
-export const programs = {
-  'sh -c echo': ['/bin/sh', '-c', 'echo hello'],
-  'python3 -c print': ['/usr/bin/python3', '-c', 'print("hello")'],
-  'python3, large imports': [
-    '/usr/bin/python3',
-    '-c',
-    'import argparse, asyncio, concurrent.futures, ctypes, decimal, email.message, http.client, json, logging.config, ' +
-      'multiprocessing, sqlite3, ssl, tarfile, unittest, urllib.request, xml.etree.ElementTree, zipfile; print("hello")',
-  ],
-} as const;
+const LEARNED = ['python3 -c print', 'python3, large imports'] as const satisfies readonly ProgramName[];
+/** An image for each program whose start is learned, since an image has one order. */
+const LEARNED_TAGS = { 'python3 -c print': 'learned-print', 'python3, large imports': 'learned-imports' } as const;
 
-export type PullerName = 'skopeo + umoci' | 'curl + tar';
-export type ProgramName = keyof typeof programs;
+type Tag = 'estargz' | 'prioritized' | 'gzip' | (typeof LEARNED_TAGS)[keyof typeof LEARNED_TAGS];
 
 export async function start(bench: Bench): Promise<void> {
   const debian = await bench.data.debian();
-  const opened = await filesOpened(bench, debian, Object.values(programs));
-  say(`  ${opened.length} files are opened by the programs: they come first in the prioritized image`);
-  const layers = {
-    estargz: debian.path,
-    prioritized: await bench.data.prioritized(opened),
-    gzip: await bench.data.gzipped(),
+  const layers: Record<Tag, string[]> = {
+    estargz: [debian.path],
+    prioritized: [bench.plan.prioritized.length === 0 ? debian.path : await prioritized(bench, debian)],
+    gzip: [await bench.data.gzipped()],
+    'learned-print': [debian.path],
+    'learned-imports': [debian.path],
   };
-  const images = await serveImages(layers, debian.tar, bench.undo);
+  const images = await serveImages(layers, bench.undo);
   for (const plan of bench.plan.links) {
     const link = await Link.open(plan, images.port);
     const close = bench.undo.add(() => link.close());
-    await bench.verified.sameBytes(bench, [extracted, ...bench.plugins], {
-      ...debian,
-      layer: layerOf(link, 'estargz'),
-    });
-    for (let turn = 0; turn < bench.plan.few; turn++) await pull(bench, plan, link, images);
-    for (const tag of bench.plan.started) await startAll(bench, plan, link, images, tag);
+    const remote = { link, images };
+    const lower = { ...debian, layer: lowerOf(remote, 'estargz').layer };
+    await bench.verified.sameBytes(bench, [extracted, ...bench.plugins, productByKernel], lower);
+    const works = bench.plan.programs.map((program) => [`${program}, first start`, running(program)] as const);
+    const what = { workload: 4, what: 'pull and extract' } as const;
+    for (let turn = 0; turn < bench.plan.few; turn++) {
+      await timePull(bench, remote, 'gzip', what, Object.fromEntries(works));
+    }
+    for (const program of bench.plan.programs) await startBy(bench, remote, 'estargz', program, '');
+    if (plan === far) {
+      for (const program of LEARNED) {
+        const question = { workload: 4, what: `${program}, learned, first start` } as const;
+        await timeLearned(bench, remote, LEARNED_TAGS[program], question, running(program));
+      }
+      for (const program of bench.plan.prioritized) {
+        await startBy(bench, remote, 'prioritized', program, ', prioritized image');
+      }
+    }
     await close();
   }
   await images.stop();
 }
 
-function layerOf(link: Link, tag: Tag): string {
-  return `docker://${imageName(link.host, tag)}`;
+/** A layer with the files at its front that the programs open. Returns its path. */
+async function prioritized(bench: Bench, debian: Debian): Promise<string> {
+  const opened = await filesOpened(bench, debian, Object.values(programs));
+  say(`  ${opened.length} files are opened by the programs: they come first in the prioritized image`);
+  return await bench.data.prioritized(opened);
 }
 
-async function startAll(bench: Bench, plan: LinkPlan, link: Link, images: Images, tag: Tag): Promise<void> {
-  const kind = tag === 'prioritized' ? ', prioritized image' : '';
-  for (const program of bench.plan.programs) {
-    await bench.inTurn(bench.plugins, bench.plan.few, async (machine) => {
-      await cat(images.root);
-      await startOne(bench, plan, link, machine, tag, program, `${program}${kind}, first start`);
-      await startOne(bench, plan, link, machine, tag, program, `${program}${kind}, second start`);
-    });
-  }
-}
-
-async function startOne(
-  bench: Bench,
-  plan: LinkPlan,
-  link: Link,
-  machine: Machine,
-  tag: Tag,
-  program: ProgramName,
-  what: string,
-): Promise<void> {
-  link.reset();
-  const started = performance.now();
-  const mount = await machine.mount({ tree: '', layer: layerOf(link, tag) }, { writable: true });
-  const said = String(await run('chroot', [mount.merged, ...programs[program]]));
-  const seconds = (performance.now() - started) / 1000;
-  if (said !== 'hello\n') throw new Error(`${program} printed ${JSON.stringify(said)}`);
-  const { received, exchanges } = link;
-  const question = { workload: 4, what, link: plan.name } as const;
-  const { name } = machine.contender;
-  bench.record({ ...question, metric: 'time', unit: 's' }, name, seconds);
-  bench.record({ ...question, metric: 'time until mounted', unit: 's' }, name, mount.seconds);
-  bench.record({ ...question, metric: 'requests', unit: 'count' }, name, exchanges.requests);
-  bench.record({ ...question, metric: 'round trips in sequence', unit: 'count' }, name, exchanges.inSequence);
-  bench.record({ ...question, metric: 'received', unit: 'MB' }, name, received / 1e6);
-  await mount.unmount();
-}
-
-/**
- * What there is without us: the ordinary image, pulled and unpacked by the tools for it; and the least that any such tool
- * needs, the layer streamed from the socket into tar.
- */
-async function pull(bench: Bench, plan: LinkPlan, link: Link, { root, blob }: Images): Promise<void> {
-  const image = imageName(link.host, 'gzip');
-  const ways: Record<PullerName, string> = {
-    'skopeo + umoci': `skopeo copy -q --src-tls-verify=false docker://${image} oci:image:latest && umoci unpack --image image:latest bundle >/dev/null 2>&1`,
-    'curl + tar': `curl -sf http://${link.host}/v2/debian/blobs/${blob.gzip} | tar -C tree -xzf -`,
-  };
-  for (const name of bench.plan.pullers) {
-    const cwd = mkdtempSync(join(tmpdir(), 'crfs-bench-pull-'));
-    const remove = bench.undo.add(async () => bench.discard.remove(cwd));
-    mkdirSync(join(cwd, 'tree'));
-    await cat(root);
-    link.reset();
-    const seconds = await timed(() => run('bash', ['-o', 'pipefail', '-c', ways[name]], { cwd }));
-    const question = { workload: 4, what: 'pull and extract', link: plan.name } as const;
-    bench.record({ ...question, metric: 'time', unit: 's' }, name, seconds);
-    bench.record({ ...question, metric: 'requests', unit: 'count' }, name, link.exchanges.requests);
-    bench.record({ ...question, metric: 'received', unit: 'MB' }, name, link.received / 1e6);
-    await remove();
-  }
+/** Starts a program for the first time and for the second, by everybody. */
+async function startBy(bench: Bench, remote: Remote<Tag>, tag: Tag, program: ProgramName, kind: string): Promise<void> {
+  await bench.inTurn([...bench.plugins, productByKernel], bench.plan.repetitions, async (machine) => {
+    await cat(remote.images.root);
+    for (const time of ['first', 'second']) {
+      const question = { workload: 4, what: `${program}${kind}, ${time} start` } as const;
+      await timeStart(bench, machine, remote, tag, question, running(program));
+    }
+  });
 }

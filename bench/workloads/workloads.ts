@@ -5,9 +5,11 @@ import { convert } from './convert.js';
 import { drivers } from './drivers.js';
 import { idle } from './idle.js';
 import { large } from './large.js';
+import { layers } from './layers.js';
 import { parallel } from './parallel.js';
 import { podman } from './podman.js';
 import { read } from './read.js';
+import { service } from './service.js';
 import { start } from './start.js';
 import { walk } from './walk.js';
 
@@ -26,4 +28,6 @@ export const workloads = {
   7: { title: 'Large files over a link', run: large },
   8: { title: 'Drivers', run: drivers },
   9: { title: 'podman run over a link', run: podman },
+  10: { title: 'An image of many layers over a link', run: layers },
+  11: { title: 'Services over a link', run: service },
 } as const satisfies Record<number, Workload>;

@@ -8,6 +8,13 @@ import type { Summary } from '../../samples.js';
 import type { ChartSpec } from '../charts.js';
 import { colours, type Spec } from './style.js';
 
+const STARTS = [
+  { id: 'start', workload: 4, title: "From nothing to a program's end" },
+  { id: 'podman', workload: 9, title: 'From nothing to the end of podman run' },
+  { id: 'layers', workload: 10, title: "From nothing to a program's end" },
+  { id: 'service', workload: 11, title: 'From nothing to the first answer of a service' },
+] as const;
+
 export function barCharts(summaries: readonly Summary[]): ChartSpec[] {
   const charts: ChartSpec[] = [];
   const add = (id: string, workload: number, title: string, spec: Spec | undefined): void => {
@@ -36,10 +43,13 @@ export function barCharts(summaries: readonly Summary[]): ChartSpec[] {
     `Engines and workers: ${COMPARED_READERS} readers of cold 64 MB files, and the limit`,
     groups(each, 'MB/s'),
   );
-  for (const link of new Set(time.flatMap((row) => row.link ?? []))) {
-    const id = `start-${link.replaceAll(/[^0-9a-z]+/gi, '-').toLowerCase()}`;
-    const title = `From nothing to a program's end over a link of ${link}`;
-    add(id, 4, title, groups(inOrder(time.filter((row) => row.link === link)), 'seconds'));
+  for (const { id, workload, title } of STARTS) {
+    const rows = time.filter((row) => row.workload === workload);
+    for (const link of new Set(rows.flatMap((row) => row.link ?? []))) {
+      const name = `${id}-${link.replaceAll(/[^0-9a-z]+/gi, '-').toLowerCase()}`;
+      const here = rows.filter((row) => row.link === link);
+      add(name, workload, `${title} over a link of ${link}`, groups(inOrder(here), 'seconds'));
+    }
   }
   const converted = summaries.filter(({ workload }) => workload === 5);
   add('convert', 5, 'A Debian root file system of 273 MB made a layer', panels(converted));
@@ -52,9 +62,10 @@ function inOrder(rows: readonly Summary[]): Summary[] {
   const starts = rows.filter(({ what }) => what !== 'pull and extract');
   const programs = [...new Set(starts.map(program))];
   const rank = (row: Summary): number =>
-    programs.indexOf(program(row)) * 4 +
-    (row.what.includes('second') ? 2 : 0) +
-    (row.what.includes('prioritized') ? 1 : 0);
+    programs.indexOf(program(row)) * 8 +
+    (row.what.includes('second') ? 4 : 0) +
+    (row.what.includes('prioritized') ? 2 : 0) +
+    (row.what.includes('learned') ? 1 : 0);
   return [
     ...pulls.map((row) => ({ ...row, what: `pull and extract, ${row.contender}` })),
     ...starts.toSorted((a, b) => rank(a) - rank(b)),
@@ -62,7 +73,7 @@ function inOrder(rows: readonly Summary[]): Summary[] {
 }
 
 function program({ what }: Summary): string {
-  return what.replace(/, (prioritized image, )?(first|second) start$/, '');
+  return what.replace(/, learned\b|, prioritized image|, (first|second) start$/g, '');
 }
 
 /** A group of bars for each question, one bar for each who answered. */
