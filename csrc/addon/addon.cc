@@ -10,6 +10,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   crfs::AddIndexer(env, exports);
   crfs::AddInflate(env, exports);
   crfs::AddLayout(env, exports);
+  crfs::AddPoints(env, exports);
   crfs::AddRings(env, exports);
   crfs::AddSocket(env, exports);
   crfs::AddWatcher(env, exports);

@@ -28,8 +28,17 @@ public:
   virtual bool Whole() const = 0;
 };
 
+// A point in the midst of a gzip member at which decoding can begin: where a block of deflate does.
+struct Restart {
+  unsigned bit;          // of the first byte, 0 .. 7
+  const uint8_t *window; // what is decoded just before
+  size_t window_size;    // up to kWindowSize
+};
+constexpr size_t kWindowSize = 32768;
+
 // Null: there is no memory.
-std::unique_ptr<Codec> NewGunzip();                // gunzip.cc
+std::unique_ptr<Codec> NewGunzip(); // gunzip.cc
+std::unique_ptr<Codec> NewGunzipAt(const Restart &restart);
 std::unique_ptr<Codec> NewUnzstd(bool any_window); // unzstd.cc
 
 } // namespace crfs

@@ -5,6 +5,8 @@
 #include "addon/addon.h"
 #include "addon/codec.h"
 
+#include <algorithm>
+
 namespace crfs {
 
 namespace {
@@ -63,6 +65,7 @@ private:
 };
 
 // Decoder(form, anyWindow): 'gzip' or 'zstd'; frames of the latter with windows of more than 128 MiB only if asked.
+// Decoder('restart', bit, window): of gzip, from a restart point on.
 class Decoder : public Napi::ObjectWrap<Decoder> {
 public:
   static Napi::Function Define(Napi::Env env) {
@@ -72,13 +75,19 @@ public:
   }
 
   explicit Decoder(const Napi::CallbackInfo &info) : Napi::ObjectWrap<Decoder>(info) {
-    bool is_zstd = info[0].As<Napi::String>().Utf8Value() == "zstd";
-    codec_ = is_zstd ? NewUnzstd(info[1].ToBoolean()) : NewGunzip();
+    std::string form = info[0].As<Napi::String>().Utf8Value();
+    codec_ = form == "zstd"      ? NewUnzstd(info[1].ToBoolean())
+             : form == "restart" ? At(info[1].As<Napi::Number>(), info[2].As<Napi::Uint8Array>())
+                                 : NewGunzip();
     if (codec_ == nullptr)
       Napi::Error::New(info.Env(), "there is no memory").ThrowAsJavaScriptException();
   }
 
 private:
+  static std::unique_ptr<Codec> At(Napi::Number bit, Napi::Uint8Array window) {
+    return NewGunzipAt({bit.Uint32Value() & 7, window.Data(), std::min(window.ByteLength(), kWindowSize)});
+  }
+
   // decode(input, output) -> promise of [bytes used, bytes made, whether the stream may end here].
   Napi::Value Decode(const Napi::CallbackInfo &info) {
     auto *worker = new StepWorker(info.Env(), info.This(), *codec_, info[0].As<Napi::Uint8Array>(),

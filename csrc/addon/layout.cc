@@ -59,7 +59,9 @@ Napi::Object Layout(Napi::Env env) {
                                     {"digests", OFFSET(crfs_index, digests)},
                                     {"xattrs", OFFSET(crfs_index, xattrs)},
                                     {"slots", OFFSET(crfs_index, slots)},
-                                    {"strings", OFFSET(crfs_index, strings)}}));
+                                    {"strings", OFFSET(crfs_index, strings)},
+                                    {"points", OFFSET(crfs_index, points)},
+                                    {"windows", OFFSET(crfs_index, windows)}}));
   layout.Set("table", Numbers(env, {{"bytes", BYTES(crfs_table)},
                                     {"offset", OFFSET(crfs_table, offset)},
                                     {"count", OFFSET(crfs_table, count)}}));
@@ -102,6 +104,12 @@ Napi::Object Layout(Napi::Env env) {
   layout.Set("slot", Numbers(env, {{"bytes", BYTES(crfs_slot)},
                                    {"tag", OFFSET(crfs_slot, tag)},
                                    {"dirent", OFFSET(crfs_slot, dirent)}}));
+  layout.Set("point", Numbers(env, {{"bytes", BYTES(crfs_point)},
+                                    {"offset", OFFSET(crfs_point, offset)},
+                                    {"window", OFFSET(crfs_point, window)},
+                                    {"windowLength", OFFSET(crfs_point, window_length)},
+                                    {"windowSize", OFFSET(crfs_point, window_size)},
+                                    {"bit", OFFSET(crfs_point, bit)}}));
   layout.Set("message", Numbers(env, {{"bytes", BYTES(crfs_message)},
                                       {"type", OFFSET(crfs_message, type)},
                                       {"textLength", OFFSET(crfs_message, text_length)},
@@ -130,6 +138,8 @@ Napi::Object Layout(Napi::Env env) {
                                         {"indexUnverified", CRFS_INDEX_UNVERIFIED},
                                         {"codecGzip", CRFS_CODEC_GZIP},
                                         {"codecZstd", CRFS_CODEC_ZSTD},
+                                        {"codecGzipPoints", CRFS_CODEC_GZIP_POINTS},
+                                        {"windowLimit", CRFS_WINDOW_LIMIT},
                                         {"inodeDigest", CRFS_INODE_DIGEST},
                                         {"inodeWhole", CRFS_INODE_WHOLE},
                                         {"inodeSummed", CRFS_INODE_SUMMED},

@@ -14,6 +14,19 @@ static int range_fits(uint64_t first, uint64_t count, uint64_t limit) {
   return first <= limit && count <= limit - first;
 }
 
+/* Whether a point is at OFFSET. */
+static int has_point(const struct crfs_index_view *v, uint64_t offset) {
+  uint64_t low = 0, high = v->header->points.count;
+  while (low < high) {
+    const uint64_t middle = low + (high - low) / 2;
+    if (v->points[middle].offset < offset)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low < v->header->points.count && v->points[low].offset == offset;
+}
+
 static const char *check_chunk(const struct crfs_index_view *v, const struct crfs_chunk *c) {
   const struct crfs_index *h = v->header;
   if (c->digest > h->digests.count)
@@ -22,6 +35,8 @@ static const char *check_chunk(const struct crfs_index_view *v, const struct crf
     return "index: a chunk leaves the blob";
   if (c->inner > INT64_MAX)
     return "index: a chunk leaves its member's output";
+  if (h->codec == CRFS_CODEC_GZIP_POINTS && c->offset != c->end && !has_point(v, c->offset))
+    return "index: a chunk begins at no point";
   return NULL;
 }
 
@@ -142,6 +157,25 @@ static const char *check_xattr(const struct crfs_index_view *v, const struct crf
       !range_fits(x->value, x->value_length, limit) || memchr(v->strings + x->name, 0, x->name_length) != NULL)
     return "index: an xattr leaves the strings";
   return NULL;
+}
+
+static const char *check_point(const struct crfs_index_view *v, uint64_t number) {
+  const struct crfs_point *p = &v->points[number];
+  if (p->offset > INT64_MAX || (number > 0 && p->offset <= p[-1].offset))
+    return "index: points do not follow each other in the blob";
+  if (p->bit > 7)
+    return "index: a point is at no bit of its byte";
+  if (!range_fits(p->window, p->window_length, v->header->windows.count) || p->window_size > CRFS_WINDOW_LIMIT)
+    return "index: the window of a point leaves its table";
+  return NULL;
+}
+
+const char *crfs_check_points(const struct crfs_index_view *v, uint64_t first, uint64_t end, struct crfs_sums *sums) {
+  (void)sums;
+  const char *wrong = NULL;
+  for (uint64_t i = first; i < end && wrong == NULL; i++)
+    wrong = check_point(v, i);
+  return wrong;
 }
 
 const char *crfs_check_dirents(const struct crfs_index_view *v, uint64_t first, uint64_t end, struct crfs_sums *sums) {

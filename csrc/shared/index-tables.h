@@ -20,9 +20,10 @@ struct crfs_sums {
 typedef const char *crfs_check_table(const struct crfs_index_view *v, uint64_t first, uint64_t end,
                                      struct crfs_sums *sums);
 
-crfs_check_table crfs_check_dirents, crfs_check_xattrs, crfs_check_slots;
+crfs_check_table crfs_check_dirents, crfs_check_xattrs, crfs_check_slots, crfs_check_points;
 
-/* Expects that the entries are right, and that each inode has the one that it names. Checks the chunks as well. */
+/* Expects that the entries and the points are right, and that each inode has the one that it names. Checks the chunks
+ * as well. */
 crfs_check_table crfs_check_inodes;
 
 /* Whether directories list more entries than there are: NULL, or what is wrong. */

@@ -30,7 +30,7 @@ static const char *check_header(const struct crfs_index *h, size_t size) {
     return "index: unknown version";
   if (h->file_size != size)
     return "index: size differs from its header";
-  if (h->codec != CRFS_CODEC_GZIP && h->codec != CRFS_CODEC_ZSTD)
+  if (h->codec < CRFS_CODEC_GZIP || h->codec > CRFS_CODEC_GZIP_POINTS)
     return "index: unknown codec";
   uint64_t end = sizeof *h;
   if (!table_fits(&h->inodes, sizeof(struct crfs_inode), &end, size) ||
@@ -39,6 +39,10 @@ static const char *check_header(const struct crfs_index *h, size_t size) {
       !table_fits(&h->xattrs, sizeof(struct crfs_xattr), &end, size) ||
       !table_fits(&h->slots, sizeof(struct crfs_slot), &end, size) || !table_fits(&h->strings, 1, &end, size))
     return "index: a table leaves the file";
+  if (h->codec == CRFS_CODEC_GZIP_POINTS
+          ? !table_fits(&h->points, sizeof(struct crfs_point), &end, size) || !table_fits(&h->windows, 1, &end, size)
+          : h->points.count != 0)
+    return "index: the points leave the file, or are none of its codec's";
   if (h->inodes.count == 0 || h->inodes.count > CRFS_INODE_LIMIT)
     return "index: number of inodes out of range";
   if (h->dirents.count >= UINT32_MAX || h->chunks.count > UINT32_MAX || h->digests.count >= UINT32_MAX ||
@@ -103,6 +107,8 @@ static const char *check_tables(const struct crfs_index_view *v) {
     return "index: an inode has no entry";
   if ((v->inodes[0].mode & S_IFMT) != S_IFDIR)
     return "index: the root is no directory";
+  if ((wrong = check_table(v, h->points.count, crfs_check_points, &sums)) != NULL)
+    return wrong;
   if ((wrong = check_table(v, h->inodes.count, crfs_check_inodes, &sums)) != NULL)
     return wrong;
   if (sums.listed != h->dirents.count)
@@ -129,6 +135,7 @@ const char *crfs_index_open(struct crfs_index_view *view, const void *map, size_
       .xattrs = (const struct crfs_xattr *)(base + h->xattrs.offset),
       .slots = (const struct crfs_slot *)(base + h->slots.offset),
       .strings = base + h->strings.offset,
+      .points = (const struct crfs_point *)(base + h->points.offset),
   };
   return check_tables(view);
 }

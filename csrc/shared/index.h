@@ -21,10 +21,14 @@
  *   | crfs_slot    []  |   hash table over full paths, a power of two, open addressing with linear probing
  *   +------------------+ strings.offset
  *   | bytes            |   paths (no leading slash), symlink targets, xattr names and values
+ *   +------------------+ points.offset
+ *   | crfs_point   []  |   where decoding the blob can begin, in its order; of codec 3 alone
+ *   +------------------+ windows.offset
+ *   | bytes            |   what stands before the points, compressed; of codec 3 alone
  *   +------------------+ file_size
  *
- * Every table starts at a multiple of 8. crfs_index_open (index.c) checks all of it once; after that no field can lead
- * outside the mapping, and no reader needs a check of its own.
+ * The last two are all zero for other codecs. Every table starts at a multiple of 8. crfs_index_open (index.c) checks
+ * all of it once; after that no field can lead outside the mapping, and no reader needs a check of its own.
  */
 
 #ifndef CRFS_INDEX_H
@@ -46,6 +50,7 @@ extern "C" {
 #define CRFS_NAME_LIMIT 255u        /* bytes of a name, as of NAME_MAX */
 #define CRFS_PATH_LIMIT 4095u       /* bytes of a path, as of PATH_MAX */
 #define CRFS_INODE_LIMIT (1u << 24) /* inodes of a layer: 24 bits of an inode number count them */
+#define CRFS_WINDOW_LIMIT 32768u    /* bytes that deflate looks back */
 #define CRFS_PROBE_LIMIT 512u       /* slots that a lookup may try; the writer doubles the table until this holds */
 
 /* A table: COUNT records from byte OFFSET of the file. */
@@ -74,15 +79,19 @@ struct crfs_index {
   struct crfs_table slots;
   struct crfs_table strings; /* count: bytes */
   uint32_t codec;            /* how chunks are compressed: CRFS_CODEC_* */
-  uint8_t reserved[44];
+  uint32_t reserved;
+  struct crfs_table points;
+  struct crfs_table windows; /* count: bytes */
+  uint8_t unused[8];
 };
 
 /* crfs_index.flags */
 #define CRFS_INDEX_UNVERIFIED 1u /* some file has no digest in the TOC, so its bytes cannot be checked */
 
 /* crfs_index.codec */
-#define CRFS_CODEC_GZIP 1u /* a gzip member holds one chunk, or several */
-#define CRFS_CODEC_ZSTD 2u /* a chunk is one zstd frame, or several */
+#define CRFS_CODEC_GZIP 1u        /* a gzip member holds one chunk, or several */
+#define CRFS_CODEC_ZSTD 2u        /* a chunk is one zstd frame, or several */
+#define CRFS_CODEC_GZIP_POINTS 3u /* gzip as it comes: a chunk is decoded from a point on, of which its offset is */
 
 /* One file, directory or device. A hardlink is a second crfs_dirent of the same inode, which is no directory: so no way
  * leads in a circle. */
@@ -123,9 +132,9 @@ struct crfs_dirent {
 };
 
 struct crfs_chunk {
-  uint64_t offset; /* of the gzip member, or the first zstd frame, in the blob */
+  uint64_t offset; /* of the gzip member, the first zstd frame or the point, in the blob */
   uint64_t end;    /* the next larger offset in use, or UINT64_MAX: up to the TOC; == offset: zeros, without bytes */
-  uint64_t inner;  /* where the content starts in the member's output */
+  uint64_t inner;  /* where the content starts in the output of the member, or from the point on */
   uint64_t file_offset; /* where it belongs in the file */
   uint64_t size;        /* bytes of content, at least 1 */
   uint32_t digest;      /* 1 + index into digests; 0: none, or the file's own where it is the only chunk */
@@ -138,6 +147,17 @@ struct crfs_xattr {
   uint32_t value_length;
   uint16_t name_length; /* 1 .. 255 */
   uint16_t reserved;
+};
+
+/* A place in a member at which a block of deflate begins (RFC 1951), so that it can be inflated from there on by
+ * whoever has what was inflated before: the window. */
+struct crfs_point {
+  uint64_t offset;        /* of the byte in the blob that holds its first bit; more than that of the point before */
+  uint64_t window;        /* place in windows */
+  uint32_t window_length; /* bytes there: a gzip member; 0: nothing stands before it */
+  uint16_t window_size;   /* bytes that it inflates to: up to CRFS_WINDOW_LIMIT */
+  uint8_t bit;            /* the first bit of the byte: 0 .. 7 */
+  uint8_t reserved;
 };
 
 struct crfs_slot {
@@ -153,6 +173,8 @@ CRFS_STATIC_ASSERT(sizeof(struct crfs_dirent) == 12, "layout");
 CRFS_STATIC_ASSERT(sizeof(struct crfs_chunk) == 48, "layout");
 CRFS_STATIC_ASSERT(sizeof(struct crfs_xattr) == 16, "layout");
 CRFS_STATIC_ASSERT(sizeof(struct crfs_slot) == 8, "layout");
+CRFS_STATIC_ASSERT(sizeof(struct crfs_point) == 24, "layout");
+CRFS_STATIC_ASSERT(offsetof(struct crfs_index, points) == 216, "layout");
 
 /* The hash of a path, both words in one pass over its bytes: `place` picks the slot, `tag` tells paths of one slot
  * apart. 32-bit multiplications only, so that Math.imul computes the same. The seed is taken from the TOC's digest:
@@ -186,6 +208,7 @@ struct crfs_index_view {
   const struct crfs_xattr *xattrs;
   const struct crfs_slot *slots;
   const char *strings;
+  const struct crfs_point *points;
 };
 
 /* Checks the SIZE bytes at MAP, which must be aligned to 8, and fills VIEW.

@@ -29,6 +29,8 @@ export interface Layout {
     | 'xattrs'
     | 'slots'
     | 'strings'
+    | 'points'
+    | 'windows'
   >;
   readonly table: Offsets<'offset' | 'count'>;
   readonly inode: Offsets<
@@ -53,6 +55,7 @@ export interface Layout {
   readonly chunk: Offsets<'offset' | 'end' | 'inner' | 'fileOffset' | 'size' | 'digest' | 'inode'>;
   readonly xattr: Offsets<'name' | 'value' | 'valueLength' | 'nameLength'>;
   readonly slot: Offsets<'tag' | 'dirent'>;
+  readonly point: Offsets<'offset' | 'window' | 'windowLength' | 'windowSize' | 'bit'>;
   readonly message: Offsets<
     | 'type'
     | 'textLength'
@@ -84,6 +87,8 @@ export interface Layout {
       | 'indexUnverified'
       | 'codecGzip'
       | 'codecZstd'
+      | 'codecGzipPoints'
+      | 'windowLimit'
       | 'inodeDigest'
       | 'inodeWhole'
       | 'inodeSummed'
@@ -189,6 +194,18 @@ export interface Decoder {
   close(): void;
 }
 
+/** The same for a gzip stream that is read from its start, to find the points at which decoding it can begin. */
+export interface PointGunzip {
+  /**
+   * As decodeNow, but stops at a restart point, too: `bit` is that of the last byte used at which it is, 1 to 7, or 0: it is
+   * at the byte that follows. -1: it has not stopped for one. Throws what is wrong with the stream.
+   */
+  step(input: Uint8Array, output: Uint8Array): [used: number, made: number, whole: boolean, bit: number];
+  /** Copies what was decoded just before the point into `output`, of 32 KiB; returns its bytes. */
+  window(output: Uint8Array): number;
+  close(): void;
+}
+
 /** What `makeIndex` goes by; sizes and offsets in bytes. */
 export interface NativeIndexRequest {
   /** Open on the blob that holds the TOC, which lies in [start, end). */
@@ -249,11 +266,18 @@ export interface Addon {
    */
   inflateFile(fd: number, offset: number, length: number, output: Uint8Array): number;
 
-  /** Decodes a stream of gzip members or zstd frames, whose windows may have up to 128 MiB; `anyWindow`: up to 2 GiB. */
-  readonly Decoder: new (
-    form: StreamForm,
-    anyWindow?: boolean,
-  ) => Decoder;
+  /**
+   * Decodes a stream of gzip members or zstd frames, whose windows may have up to 128 MiB; `anyWindow`: up to 2 GiB. Or the
+   * rest of a gzip stream, from a `bit` of its first byte on, 0 to 7; `window`: up to 32 KiB that were decoded before that.
+   */
+  readonly Decoder: {
+    new (form: StreamForm, anyWindow?: boolean): Decoder;
+    new (form: 'restart', bit: number, window: Uint8Array): Decoder;
+  };
+  /** Points stand where the first block of deflate begins, and then at least `span` bytes of output apart. */
+  readonly PointGunzip: new (
+    span: number,
+  ) => PointGunzip;
 
   /**
    * Maps a file, shared, until unmap: all of it, or `length` bytes from `offset` on, which is that of a page. Writing to a

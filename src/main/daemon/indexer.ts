@@ -10,6 +10,7 @@ import { CrfsError } from '../errors/error.js';
 import { recognise } from '../formats/recognise.js';
 import { buildNatively } from '../index/build-natively.js';
 import { indexMemory } from '../index/memory.js';
+import { plainFormats } from '../plain/plain.js';
 import { fileSource } from '../sources/file.js';
 import { trimAfterThreads } from './ended-threads.js';
 
@@ -67,8 +68,8 @@ export class Indexer {
   }
 
   async #make(task: IndexTask): Promise<BlobRecord> {
-    const { fd, tocFd = fd, name, tocPosition, identity, path, memoryLimit } = task;
-    const layer = await recognise(fileSource(fd, name), tocPosition);
+    const { fd, tocFd = fd, name, tocPosition, lazy, tocDigest, identity, path, memoryLimit } = task;
+    const layer = await recognise(fileSource(fd, name), tocPosition, plainFormats(lazy, tocDigest));
     const made = await buildNatively({ layer, tocFd, path, memoryLimit, blobIdentity: identity });
     if (made !== undefined) return made;
     const outcome: IndexOutcome = await this.#pool.run(task);

@@ -4,6 +4,7 @@ import { closeSync, existsSync, openSync, rmSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { addon } from '../../native/addon.js';
 import { regionsOf } from '../../workers/prefetch/readahead.js';
+import { hexOf } from '../blob/digest.js';
 import { type BlobRecord, readRecord, writeRecord } from '../cache/records.js';
 import { blobLimit, sizeLimit } from '../cache/trim.js';
 import { blocksOf, type CacheLayout } from '../disk/cache-layout.js';
@@ -11,6 +12,7 @@ import { CrfsError, type ErrorCode } from '../errors/error.js';
 import type { LayerBlob } from '../fetch/layer-blob.js';
 import { Supply } from '../fetch/supply.js';
 import { IndexReader } from '../index/reader.js';
+import { isPlain, plainFormats } from '../plain/plain.js';
 import type { Settings } from '../settings/options.js';
 import { Crew } from './crew.js';
 import type { Indexer } from './indexer.js';
@@ -27,7 +29,7 @@ export interface OpenLayer {
   readonly record: BlobRecord;
   /** Of its blob, where a manifest names it. */
   readonly digest?: string;
-  /** The manifest names the digest of its TOC. */
+  /** The manifest names the digest of its TOC, or of the blob, where that is its own TOC. */
   readonly pinned: boolean;
   readonly index: IndexReader;
   readonly indexFd: number;
@@ -152,13 +154,13 @@ export class OpenLayers {
   }
 
   async #describe(number: number, resolved: ResolvedLayer, blob: LayerBlob): Promise<Entered> {
-    const { name, identity, shareKey, digest, tocDigest } = resolved;
+    const { name, identity, shareKey, digest } = resolved;
     const known = this.#known(identity);
     const record = known ? this.#checked(known, resolved) : await this.#readSound(resolved, blob);
     const indexFd = openSync(this.#layout.index(record.key), 'r');
     const mapping = addon.map(indexFd, false);
     const index = new IndexReader(mapping);
-    const pinned = tocDigest !== undefined;
+    const pinned = namedToc(resolved, record) !== undefined;
     const regions = new SharedArrayBuffer(regionsOf(blob.size, this.#settings.readahead));
     const named = digest === undefined ? {} : { digest };
     const facts = { number, name, identity, shareKey, ...named, record, pinned, users: 0 };
@@ -196,14 +198,17 @@ export class OpenLayers {
     }
   }
 
-  async #read({ name, identity, tocPosition }: ResolvedLayer, blob: LayerBlob): Promise<BlobRecord> {
+  async #read({ name, identity, tocPosition, tocDigest }: ResolvedLayer, blob: LayerBlob): Promise<BlobRecord> {
     const started = performance.now();
-    const toc = await blob.prepareToc();
+    const { lazy } = this.#settings;
+    const toc = await blob.prepareToc(plainFormats(lazy, tocDigest));
     try {
       const task = {
         fd: blob.fd,
         name,
         identity,
+        lazy,
+        ...(tocDigest === undefined ? {} : { tocDigest }),
         ...(tocPosition === undefined ? {} : { tocPosition }),
         ...(toc ? { tocFd: toc.fd } : {}),
       };
@@ -220,9 +225,17 @@ export class OpenLayers {
   }
 }
 
+/** The digest in hex by which the manifest names the TOC of a layer: where all of the layer is its TOC, that of the blob. */
+function namedToc({ digest, tocDigest }: ResolvedLayer, { kind }: BlobRecord): string | undefined {
+  return isPlain(kind) ? digest && hexOf(digest) : tocDigest;
+}
+
 /** Throws CRFS_DIGEST where the manifest names the TOC, and it is another one than that of the record. */
-function checkToc({ name, tocDigest }: ResolvedLayer, record: BlobRecord): void {
-  if (tocDigest === undefined || record.tocDigest === tocDigest) return;
-  const found = `sha256 ${record.tocDigest}, not ${tocDigest}`;
-  throw new CrfsError('CRFS_DIGEST', `${name}: its TOC is not the one of the manifest: ${found}`);
+function checkToc(resolved: ResolvedLayer, record: BlobRecord): void {
+  const named = namedToc(resolved, record);
+  if (named === undefined || record.tocDigest === named) return;
+  const what = isPlain(record.kind)
+    ? 'it has other bytes than the manifest says'
+    : 'its TOC is not the one of the manifest';
+  throw new CrfsError('CRFS_DIGEST', `${resolved.name}: ${what}: sha256 ${record.tocDigest}, not ${named}`);
 }

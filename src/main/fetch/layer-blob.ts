@@ -2,7 +2,9 @@
 
 import { closeSync, fstatSync } from 'node:fs';
 import type { HeldFile } from '../blob/held-file.js';
+import type { BlobSource } from '../blob/source.js';
 import { tocOf } from '../disk/cache-layout.js';
+import type { LayerFormat } from '../formats/format.js';
 import { recognise } from '../formats/recognise.js';
 import { fileSource } from '../sources/file.js';
 import type { LayerSource } from '../sources/open.js';
@@ -18,8 +20,11 @@ export interface LayerBlob {
   readonly size: number;
   /** Where the blob is fetched as it is needed. */
   readonly remote?: Remote;
-  /** Brings in what reading the TOC needs: where it is, or the end of the blob. Resolves to the blob of a TOC that is kept elsewhere. */
-  prepareToc(): Promise<LayerBlob | undefined>;
+  /**
+   * Brings in what reading the TOC needs: where it is, or the end of the blob; all of it, where it has a format of `others`.
+   * Resolves to the blob of a TOC that is kept elsewhere.
+   */
+  prepareToc(others: readonly LayerFormat[]): Promise<LayerBlob | undefined>;
   close(): Promise<void>;
 }
 
@@ -57,15 +62,27 @@ export async function remoteBlob(
   const fetcher = new Fetcher(source, file, link, traffic, arrived);
   const { fd, size, blocks } = file;
   const { tocPosition } = layer;
+  const bring = async (start: number, end: number): Promise<void> =>
+    await traffic.demand(async () => await fetcher.prefetch(start, end));
+  const stored = fileSource(file.fd, layer.name);
+  const arriving: BlobSource = {
+    name: layer.name,
+    size: source.size,
+    read: async (offset, length) => {
+      await bring(offset, offset + length);
+      return await stored.read(offset, length);
+    },
+    close: async () => undefined,
+  };
   return {
     fd,
     size,
     remote: { file, fetcher, link, blocks },
-    prepareToc: async () => {
-      if (tocPosition === undefined) await traffic.demand(() => fetcher.prefetch(Math.max(0, size - TAIL), size));
-      const { toc } = await recognise(fileSource(fd, layer.name), tocPosition);
+    prepareToc: async (others) => {
+      if (tocPosition === undefined) await bring(Math.max(0, size - TAIL), size);
+      const { toc } = await recognise(arriving, tocPosition, others);
       if (toc === undefined) return await tocBlob(layer, tocOf(path), traffic);
-      await traffic.demand(() => fetcher.prefetch(toc.start, toc.end));
+      await bring(toc.start, toc.end);
       return undefined;
     },
     close: () => fetcher.close(),

@@ -27,8 +27,15 @@ export const ZSTD: Codec = {
   part: 'zstd frame',
   expansion: 32_768,
 };
+/** gzip of any members: a chunk is decoded from the last restart point before it. */
+export const GZIP_POINTS: Codec = {
+  number: addon.layout.constants.codecGzipPoints,
+  form: 'gzip',
+  part: 'stretch of gzip',
+  expansion: GZIP.expansion,
+};
 
-const CODECS: readonly Codec[] = [GZIP, ZSTD];
+const CODECS: readonly Codec[] = [GZIP, ZSTD, GZIP_POINTS];
 
 /** The codec of a number in an index. Indexes of codecs that there are not are no sound indexes. */
 export function codecOf(number: number): Codec {

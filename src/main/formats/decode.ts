@@ -2,6 +2,7 @@
 
 import { addon, type StreamForm } from '../../native/addon.js';
 import { LayerFault } from './fault.js';
+import type { Restart } from './points.js';
 
 const OUTPUT_BYTES = 256 * 1024;
 
@@ -10,6 +11,8 @@ export interface DecodeOptions {
   readonly what?: string;
   /** Whether zstd may take windows of up to 2 GiB of memory, as a person's own file may need; else up to 128 MiB. */
   readonly anyWindow?: boolean;
+  /** Where in a gzip stream the input begins, if that is not its start. */
+  readonly restart?: Restart | undefined;
 }
 
 /**
@@ -19,9 +22,11 @@ export interface DecodeOptions {
 export async function* decoded(
   input: AsyncIterable<Uint8Array>,
   form: StreamForm,
-  { what = `the ${form} stream`, anyWindow = false }: DecodeOptions = {},
+  { what = `the ${form} stream`, anyWindow = false, restart }: DecodeOptions = {},
 ): AsyncGenerator<Uint8Array> {
-  const decoder = new addon.Decoder(form, anyWindow);
+  const decoder = restart
+    ? new addon.Decoder('restart', restart.bit, restart.window)
+    : new addon.Decoder(form, anyWindow);
   try {
     let room: Uint8Array = Buffer.allocUnsafeSlow(OUTPUT_BYTES);
     let ended = false;

@@ -5,6 +5,7 @@
 import type { BlobSource } from '../blob/source.js';
 import type { Codec } from './codec.js';
 import type { Entry } from './entry.js';
+import type { Points } from './points.js';
 
 export interface LayerFormat {
   /**
@@ -25,11 +26,13 @@ export interface Layer {
   readonly contentEnd: number;
   /** The bytes of the blob that hold the TOC: they are fetched before `entries` is called. undefined: another blob holds it. */
   readonly toc: { readonly start: number; readonly end: number } | undefined;
+  /** Where the blob can be decoded from, where its codec needs to be told that: known as far as `entries` has come. */
+  readonly points?: Points;
   /** The TOC is a gzip'ed tar of JSON, which the addon can make an index of by itself. */
   readonly isTarToc?: true;
   /**
    * Hands every entry to `add`, in the order of the layer; `elsewhere` is the blob that holds the TOC, where this one does not.
-   * Resolves to the sha256 that manifests name the TOC by. Throws LayerFault where it breaks a rule, and what `add` throws.
+   * Resolves to the sha256 that manifests name the TOC by; a layer that is its own TOC, by its blob's. To be called once. Throws LayerFault where it breaks a rule, and what `add` throws.
    */
   entries(add: (entry: Entry) => void, elsewhere?: BlobSource): Promise<Buffer>;
 }

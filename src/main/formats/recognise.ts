@@ -11,11 +11,16 @@ const FORMATS: readonly LayerFormat[] = [estargz, zstdChunked];
 
 /**
  * The layer that a blob holds; `tocPosition`: where its TOC is, as the manifest says it, which is done for zstd:chunked alone.
+ * `others`: formats that are tried where it has no TOC.
  * Throws CRFS_NOT_STARGZ for one of no format, CRFS_BAD_LAYER for a broken one.
  */
-export async function recognise(blob: BlobSource, tocPosition?: string): Promise<Layer> {
+export async function recognise(
+  blob: BlobSource,
+  tocPosition?: string,
+  others: readonly LayerFormat[] = [],
+): Promise<Layer> {
   if (tocPosition !== undefined) return layerAt(blob, tocPosition);
-  for (const format of FORMATS) {
+  for (const format of [...FORMATS, ...others]) {
     const layer = await format.recognise(blob);
     if (layer !== undefined) return layer;
   }

@@ -12,6 +12,8 @@ import { openLocalSource } from './open.js';
 
 export interface LayerOnDisk extends NamedToc {
   readonly name: string;
+  /** Of its blob, as the manifest says. */
+  readonly digest: string;
   /** Of its file. */
   readonly path: string;
 }
@@ -36,6 +38,7 @@ export async function imageOnDisk(text: string, client: RegistryClient, trusted:
     while (isIndex(found)) found = await source.manifest(choosePlatform(found, machinePlatform(), name).digest);
     const layers = found.layers.map((layer) => ({
       name: `layer ${layer.digest}`,
+      digest: layer.digest,
       path: resolve(pathOf(layer)),
       ...namedToc(layer, name),
     }));

@@ -77,7 +77,7 @@ function writeLayer({ layer, path, blobIdentity }: IndexRequest, from: LayerTree
 
   const output = new Output(path);
   try {
-    writeIndex(output, { layer: from, numbering, chunks, slots, facts });
+    writeIndex(output, { layer: from, numbering, chunks, slots, facts, points: layer.points });
     from.release();
     output.seal();
     check(output.fd);

@@ -39,9 +39,10 @@ export function orderChunks(
     for (let chunk = first; chunk < first + (nodes.length.at[node] as number); chunk++) {
       const offset = contents.chunks.offset.at[chunk] as number;
       const isZeros = contents.chunks.zeros.at[chunk] === 1;
-      const end = isZeros ? offset : offsetBehind(offsets, offset);
-      const bytes = Math.min(end, layer.contentEnd) - offset;
       const decoded = (contents.chunks.inner.at[chunk] as number) + (contents.chunks.size.at[chunk] as number);
+      const behind = layer.points?.endOf(offset, decoded) ?? offsetBehind(offsets, offset);
+      const end = isZeros ? offset : behind;
+      const bytes = Math.min(end, layer.contentEnd) - offset;
       if (!isZeros && decoded > bytes * layer.codec.expansion) {
         throw new LayerFault(
           `file ${quote(tree.path(node))}: the ${bytes} bytes of the blob at ${offset} cannot inflate to ${decoded}`,

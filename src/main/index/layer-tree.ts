@@ -65,7 +65,8 @@ export class LayerTree {
 
   /** Throws LayerFault if the index would take more memory than it may. */
   #checkMemory(): void {
-    const memory = this.#placement.memory + this.xattrs.memory + this.contents.memory;
+    const memory =
+      this.#placement.memory + this.xattrs.memory + this.contents.memory + (this.#layer.points?.memory ?? 0);
     if (memory * GROWTH > this.#memoryLimit) {
       throw new LayerFault(`its index takes more than ${this.#memoryLimit} bytes of memory to make: see index-memory`);
     }

@@ -6,11 +6,13 @@
  */
 
 import { addon } from '../../native/addon.js';
+import { CrfsError } from '../errors/error.js';
 import { nameOfBytes } from '../formats/name-bytes.js';
+import type { Restart } from '../formats/points.js';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './modes.js';
 import { NameTable } from './name-table.js';
 
-const { index: HEADER, inode: INODE, chunk: CHUNK, xattr: XATTR, table: TABLE } = addon.layout;
+const { index: HEADER, inode: INODE, chunk: CHUNK, xattr: XATTR, point: POINT, table: TABLE } = addon.layout;
 const { indexUnverified, inodeDigest, inodeWhole, inodeSummed } = addon.layout.constants;
 
 const DIGEST_BYTES = 32;
@@ -48,6 +50,9 @@ export class IndexReader {
   readonly #digests: number;
   readonly #xattrs: number;
   readonly #strings: number;
+  readonly #points: number;
+  readonly #pointCount: number;
+  readonly #windows: number;
 
   /** Over bytes that addon.indexCheck found sound: nothing is checked again. They must stay as they are. */
   constructor(index: ArrayBuffer | Uint8Array) {
@@ -68,6 +73,9 @@ export class IndexReader {
     this.#digests = this.#u64(HEADER.digests + TABLE.offset);
     this.#xattrs = this.#u64(HEADER.xattrs + TABLE.offset);
     this.#strings = this.#u64(HEADER.strings + TABLE.offset);
+    this.#points = this.#u64(HEADER.points + TABLE.offset);
+    this.#pointCount = this.#u64(HEADER.points + TABLE.count);
+    this.#windows = this.#u64(HEADER.windows + TABLE.offset);
   }
 
   #u32(at: number): number {
@@ -216,6 +224,25 @@ export class IndexReader {
       }
     }
     return low;
+  }
+  /** How to begin to decode at the offset of a chunk; undefined where a member begins. Throws CRFS_BAD_LAYER for a window that is broken. */
+  restart(offset: number): Restart | undefined {
+    if (this.#pointCount === 0) return undefined;
+    let low = 0;
+    let high = this.#pointCount - 1;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if (this.#u64(this.#points + middle * POINT.bytes + POINT.offset) < offset) low = middle + 1;
+      else high = middle;
+    }
+    const point = this.#points + low * POINT.bytes;
+    const at = this.#windows + this.#u64(point + POINT.window);
+    const packed = this.#bytes.subarray(at, at + this.#u32(point + POINT.windowLength));
+    const window = Buffer.alloc(this.#view.getUint16(point + POINT.windowSize, true));
+    if (window.length > 0 && addon.inflate(packed, window) !== window.length) {
+      throw new CrfsError('CRFS_BAD_LAYER', `the index has a broken window for byte ${offset} of the blob`);
+    }
+    return { bit: this.#view.getUint8(point + POINT.bit), window };
   }
   /** A view of the sha256 of the chunk's content; null: it has none of its own, see crfs_chunk.digest. */
   chunkDigest(c: number): Uint8Array | null {

@@ -4,6 +4,7 @@
 
 import { addon } from '../../native/addon.js';
 import type { Codec } from '../formats/codec.js';
+import type { Point, Points } from '../formats/points.js';
 import type { ChunkTable } from './chunk-table.js';
 import type { LayerTree } from './layer-tree.js';
 import { S_IFLNK, S_IFMT, S_IFREG } from './modes.js';
@@ -13,7 +14,16 @@ import type { Output } from './output.js';
 import type { Slots } from './slots.js';
 
 const { layout } = addon;
-const { index: HEADER, inode: INODE, dirent: DIRENT, chunk: CHUNK, xattr: XATTR, slot: SLOT, table: TABLE } = layout;
+const {
+  index: HEADER,
+  inode: INODE,
+  dirent: DIRENT,
+  chunk: CHUNK,
+  xattr: XATTR,
+  slot: SLOT,
+  point: POINT,
+  table: TABLE,
+} = layout;
 const { indexVersion, indexUnverified, inodeDigest, inodeWhole, inodeSummed } = layout.constants;
 
 const DIGEST_BYTES = 32;
@@ -36,6 +46,8 @@ export interface IndexParts {
   readonly chunks: ChunkTable;
   readonly slots: Slots;
   readonly facts: IndexFacts;
+  /** Where the blob can be decoded from, if the codec needs to be told that. */
+  readonly points?: Points | undefined;
 }
 
 interface Table {
@@ -43,7 +55,10 @@ interface Table {
   readonly count: number;
 }
 
-type Tables = Readonly<Record<'inodes' | 'dirents' | 'chunks' | 'digests' | 'xattrs' | 'slots' | 'strings', Table>>;
+const NAMES = ['inodes', 'dirents', 'chunks', 'digests', 'xattrs', 'slots', 'strings', 'points', 'windows'] as const;
+type Tables = Readonly<Record<(typeof NAMES)[number], Table>>;
+
+const NO_TABLE: Table = { offset: 0, count: 0 };
 
 /** Writes the header, and all tables behind it. */
 export function writeIndex(output: Output, parts: IndexParts): void {
@@ -57,10 +72,11 @@ export function writeIndex(output: Output, parts: IndexParts): void {
   writeXattrs(output, tables.xattrs, parts);
   writeSlots(output, tables.slots, parts);
   output.bytes(tables.strings.offset, tree.strings.bytes.at, tables.strings.count);
+  writePoints(output, tables, parts);
 }
 
 /** Where each table stands, and how long the file is. */
-function layOut({ layer, numbering, chunks, slots }: IndexParts): { tables: Tables; fileSize: number } {
+function layOut({ layer, numbering, chunks, slots, points }: IndexParts): { tables: Tables; fileSize: number } {
   let end = HEADER.bytes;
   const table = (count: number, recordBytes: number): Table => {
     const offset = Math.ceil(end / 8) * 8;
@@ -75,6 +91,9 @@ function layOut({ layer, numbering, chunks, slots }: IndexParts): { tables: Tabl
     xattrs: table(layer.xattrs.count, XATTR.bytes),
     slots: table(slots.dirents.length, SLOT.bytes),
     strings: table(layer.tree.strings.length, 1),
+    ...(points
+      ? { points: table(points.list.length, POINT.bytes), windows: table(points.windowBytes, 1) }
+      : { points: NO_TABLE, windows: NO_TABLE }),
   };
   return { tables, fileSize: end };
 }
@@ -93,7 +112,7 @@ function writeHeader(output: Output, tables: Tables, fileSize: number, { facts, 
     view.setUint32(HEADER.codec, facts.codec.number, true);
     view.setUint32(HEADER.hashSeed, facts.hashSeed, true);
     view.setUint32(HEADER.flags, facts.unverified ? indexUnverified : 0, true);
-    for (const name of Object.keys(tables) as (keyof Tables)[]) {
+    for (const name of NAMES) {
       setU64(view, HEADER[name] + TABLE.offset, tables[name].offset);
       setU64(view, HEADER[name] + TABLE.count, tables[name].count);
     }
@@ -185,6 +204,25 @@ function writeSlots(output: Output, { offset, count }: Table, { slots }: IndexPa
       view.setUint32(at + SLOT.dirent, dirent, true);
     }
   });
+}
+
+function writePoints(output: Output, tables: Tables, { points }: IndexParts): void {
+  if (points === undefined) return;
+  let place = 0;
+  output.records(tables.points.offset, POINT.bytes, tables.points.count, (view, at, i) => {
+    const { offset, bit, windowSize, window } = points.list[i] as Point;
+    setU64(view, at + POINT.offset, offset);
+    setU64(view, at + POINT.window, place);
+    view.setUint32(at + POINT.windowLength, window.length, true);
+    view.setUint16(at + POINT.windowSize, windowSize, true);
+    view.setUint8(at + POINT.bit, bit);
+    place += window.length;
+  });
+  place = tables.windows.offset;
+  for (const { window } of points.list) {
+    output.bytes(place, window, window.length);
+    place += window.length;
+  }
 }
 
 /** What csrc/shared/index.h calls CRFS_INODE_*. */

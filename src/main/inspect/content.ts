@@ -104,7 +104,7 @@ async function* chunkContent(layer: InspectedLayer, chunk: number): AsyncGenerat
   const what = `the ${part} at ${start}`;
   const window = new Window(index.chunkInner(chunk), index.chunkSize(chunk));
   try {
-    for await (const piece of decoded(ranges(blob, start, end), form, { what })) {
+    for await (const piece of decoded(ranges(blob, start, end), form, { what, restart: index.restart(start) })) {
       const content = window.cut(piece);
       if (content.length > 0) yield content;
       if (window.left === 0) return;

@@ -8,6 +8,7 @@ import { recognise } from '../formats/recognise.js';
 import { buildIndex } from '../index/build.js';
 import { indexMemory } from '../index/memory.js';
 import { IndexReader } from '../index/reader.js';
+import { isPlain, plainFormats } from '../plain/plain.js';
 import { loadSettings } from '../settings/settings.js';
 import type { LayerSource } from '../sources/open.js';
 import type { Workspace } from './workspace.js';
@@ -37,10 +38,11 @@ export async function readLayer(
   blob: BlobSource,
   workspace: Workspace,
 ): Promise<InspectedLayer> {
-  const found = await recognise(blob, layer.tocPosition);
+  const settings = await loadSettings({});
+  const found = await recognise(blob, layer.tocPosition, plainFormats(settings.lazy, layer.tocDigest));
   const elsewhere = found.toc === undefined ? await layer.openToc() : undefined;
   const path = workspace.path();
-  const memoryLimit = indexMemory((await loadSettings({}))['index-memory']);
+  const memoryLimit = indexMemory(settings['index-memory']);
   const { tocDigest, kind, tocOffset } = await buildIndex({
     layer: found,
     ...(elsewhere && { tocBlob: elsewhere }),
@@ -50,9 +52,11 @@ export async function readLayer(
   });
   const indexFd = openSync(path, 'r');
   unlinkSync(path);
-  if (layer.tocDigest !== undefined && layer.tocDigest !== `sha256:${tocDigest}`) {
+  const named = isPlain(kind) ? layer.digest : layer.tocDigest;
+  if (named !== undefined && named !== `sha256:${tocDigest}`) {
     closeSync(indexFd);
-    const wrong = `its TOC is sha256:${tocDigest}, not ${layer.tocDigest} as the manifest says`;
+    const what = isPlain(kind) ? 'the blob' : 'its TOC';
+    const wrong = `${what} is sha256:${tocDigest}, not ${named} as the manifest says`;
     throw new CrfsError('CRFS_DIGEST', `${layer.name}: ${wrong}`);
   }
   const index = new IndexReader(addon.map(indexFd, false));

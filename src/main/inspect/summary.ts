@@ -6,7 +6,9 @@ import pLimit from 'p-limit';
 import { digestOf } from '../blob/digest.js';
 import { CrfsError } from '../errors/error.js';
 import { recognise } from '../formats/recognise.js';
+import { plainFormats } from '../plain/plain.js';
 import { type ImageConfig, parseConfig } from '../registry/config.js';
+import { loadSettings } from '../settings/settings.js';
 import type { AnyLayerSource, FoundImage } from './found-image.js';
 
 /** Layers that are looked at at the same time. */
@@ -58,7 +60,8 @@ async function layerSummary(layer: AnyLayerSource, number: number): Promise<Laye
   const blob = await layer.open();
   const facts = { number, name, identity, digest, size: blob.size, tocDigest };
   try {
-    const { kind } = await recognise(blob, layer.tocPosition);
+    const { lazy } = await loadSettings({});
+    const { kind } = await recognise(blob, layer.tocPosition, plainFormats(lazy, layer.tocDigest));
     return { ...facts, lazy: true, format: kind, why: null };
   } catch (error) {
     if (!(error instanceof CrfsError) || !['CRFS_NOT_STARGZ', 'CRFS_BAD_LAYER'].includes(error.code)) throw error;

@@ -13,6 +13,7 @@ import type { IndexReader } from '../index/reader.js';
 import type { Progress, Step } from '../output/progress.js';
 import { shortenDigests } from '../output/text.js';
 import { tellingIfSlow } from '../output/waiting.js';
+import { isPlain } from '../plain/plain.js';
 import { fileSource } from '../sources/file.js';
 import type { AnyLayerSource, FoundImage } from './found-image.js';
 import { type InspectedLayer, readLayer } from './layer.js';
@@ -170,7 +171,7 @@ class LayerCheck {
       name: this.#layer.name,
       digest: whole?.digest ?? null,
       diffId: whole?.diffId ?? null,
-      tocDigest: layer ? `sha256:${layer.index.tocDigest}` : null,
+      tocDigest: layer && !isPlain(layer.kind) ? `sha256:${layer.index.tocDigest}` : null,
       kind: layer?.kind ?? null,
       files: layer ? countFiles(layer.index) : 0,
       contentSize: layer?.index.contentSize ?? 0,

@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { engineNames } from '../../workers/engine-names.js';
 import { CrfsError } from '../errors/error.js';
+import { lazyNames } from '../plain/lazy-names.js';
 import { BYTE_UNITS, quantity } from './quantity.js';
 
 /** One setting: from here come its validation, its flag, its line in --help and in docs/settings.md. */
@@ -118,6 +119,12 @@ export const options = {
     value: 'BYTES',
     fallback: 0,
     parse: bytes,
+  },
+  lazy: {
+    description: 'what becomes of a layer without a TOC: require: it is refused; index: it is read as a whole, once',
+    value: 'HOW',
+    fallback: 'require',
+    parse: choice(lazyNames),
   },
   'idle-timeout': {
     description: 'time without a mount after which the daemon ends',

@@ -90,6 +90,11 @@ export class TarReader {
       yield* expand(this.#sparse, (limit) => this.#take(limit));
       return;
     }
+    yield* this.stored();
+  }
+
+  /** The same as it is stored: of a sparse file without its holes. */
+  async *stored(): AsyncGenerator<Uint8Array> {
     while (this.#stored > 0) yield await this.#take(this.#stored);
   }
 

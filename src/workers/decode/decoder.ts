@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { CrfsError } from '../../main/errors/error.js';
+import type { Restart } from '../../main/formats/points.js';
 
 /**
  * One way to decode members: the parts of a blob that can be decoded each by itself, gzip members or zstd frames. All decoders
@@ -9,9 +10,10 @@ import { CrfsError } from '../../main/errors/error.js';
 export interface Decoder {
   /**
    * Decodes the members of `input` into `output`, until the input ends or the output is full. Returns the bytes written.
+   * `restart`: where within a member the input begins, if the codec has restart points.
    * Throws CRFS_BAD_LAYER for data that is no member or breaks its checksum.
    */
-  decode(input: Uint8Array, output: Uint8Array): number;
+  decode(input: Uint8Array, output: Uint8Array, restart?: Restart): number;
 
   /**
    * The same, from `length` bytes of a file into the mapping of another one, where there is a way to: only native code can
@@ -19,8 +21,8 @@ export interface Decoder {
    */
   decodeFile?(fd: number, offset: number, length: number, mapping: Uint8Array): number;
 
-  /** Begins to decode, piece by piece, a member that is too large for memory. */
-  begin(): Decoding;
+  /** Begins to decode, piece by piece, a member that is too large for memory. `restart`: as of `decode`. */
+  begin(restart?: Restart): Decoding;
 }
 
 /** A member that is being decoded. */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { GZIP, ZSTD } from '../../main/formats/codec.js';
+import { GZIP, GZIP_POINTS, ZSTD } from '../../main/formats/codec.js';
 import type { EngineName } from '../engine-names.js';
 import type { Decoder } from './decoder.js';
+import { gunzip } from './gunzip.js';
 import { libdeflate } from './libdeflate.js';
 import { libzstd } from './libzstd.js';
 import { pako } from './pako.js';
@@ -11,6 +12,7 @@ import { zlib } from './zlib.js';
 /** By the codec's number in the index, and the engine. A further codec is a decoder in this folder, and a line here. */
 const DECODERS: ReadonlyMap<number, Readonly<Record<EngineName, Decoder>>> = new Map([
   [GZIP.number, { libdeflate, zlib, pako }],
+  [GZIP_POINTS.number, { libdeflate: gunzip, zlib: gunzip, pako: gunzip }], // only zlib can begin at a point
   [ZSTD.number, { libdeflate: libzstd, zlib: libzstd, pako: libzstd }], // there is one for zstd
 ]);
 

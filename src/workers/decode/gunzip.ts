@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { CrfsError } from '../../main/errors/error.js';
+import type { Restart } from '../../main/formats/points.js';
 import { addon, type Decoder as NativeDecoder } from '../../native/addon.js';
 import type { Decoder, Decoding } from './decoder.js';
 
-/** zlib, through the addon: not the fastest, but it can stop and go on anywhere, in memory that does not grow. */
+/** zlib, through the addon: not the fastest, but it can begin, stop and go on anywhere, in memory that does not grow. */
 export const gunzip: Decoder = {
-  decode(input, output) {
-    const decoding = new Gunzip();
+  decode(input, output, restart) {
+    const decoding = new Gunzip(restart);
     try {
       const [, made] = decoding.step(input, output);
       return made;
@@ -15,11 +16,15 @@ export const gunzip: Decoder = {
       decoding.close();
     }
   },
-  begin: () => new Gunzip(),
+  begin: (restart) => new Gunzip(restart),
 };
 
 export class Gunzip implements Decoding {
-  readonly #decoder: NativeDecoder = new addon.Decoder('gzip');
+  readonly #decoder: NativeDecoder;
+
+  constructor(restart?: Restart) {
+    this.#decoder = restart ? new addon.Decoder('restart', restart.bit, restart.window) : new addon.Decoder('gzip');
+  }
 
   step(input: Uint8Array, output: Uint8Array): [used: number, made: number] {
     try {

@@ -64,7 +64,7 @@ export class MemberReader {
     if (!isHere || this.#length < end) {
       this.#layer = undefined;
       if (this.#output.length < end + SLACK) this.#output = Buffer.allocUnsafeSlow(WHOLE_LIMIT);
-      this.#length = this.#decoder(layer).decode(this.#compressed(layer, chunk), this.#output);
+      this.#length = this.#decoder(layer).decode(this.#compressed(layer, chunk), this.#output, index.restart(offset));
       this.#layer = layer;
       this.#member = offset;
       this.#isFinal = isFinal;
@@ -109,7 +109,7 @@ export class MemberReader {
     const window = new Window(index.chunkInner(chunk), index.chunkSize(chunk));
     this.#layer = undefined;
     const room = this.#output.subarray(0, PIECE);
-    const decoding = this.#decoder(layer).begin();
+    const decoding = this.#decoder(layer).begin(index.restart(offset));
     try {
       for (let at = offset; window.left > 0; at += PIECE) {
         if (at >= end) throw tooShort(layer, offset);

@@ -7,6 +7,8 @@ import type { BlobRecord } from '../../main/cache/records.js';
 import { CrfsError, type ErrorCode } from '../../main/errors/error.js';
 import { recognise } from '../../main/formats/recognise.js';
 import { buildIndex } from '../../main/index/build.js';
+import type { LazyName } from '../../main/plain/lazy-names.js';
+import { plainFormats } from '../../main/plain/plain.js';
 import { fileSource } from '../../main/sources/file.js';
 
 /** A blob to index. */
@@ -21,6 +23,9 @@ export interface IndexTask {
   readonly identity: string;
   /** Where to write the index. */
   readonly path: string;
+  /** What becomes of it if it has no TOC, and the digest of the one that the manifest names, if any. */
+  readonly lazy: LazyName;
+  readonly tocDigest?: string;
   /** Bytes that making it may take. */
   readonly memoryLimit: number;
 }
@@ -32,9 +37,9 @@ export type IndexOutcome =
 
 /** Writes the index of a blob. */
 export default async function index(task: IndexTask): Promise<IndexOutcome> {
-  const { fd, tocFd, name, tocPosition, identity, path, memoryLimit } = task;
+  const { fd, tocFd, name, tocPosition, lazy, tocDigest, identity, path, memoryLimit } = task;
   try {
-    const layer = await recognise(fileSource(fd, name), tocPosition);
+    const layer = await recognise(fileSource(fd, name), tocPosition, plainFormats(lazy, tocDigest));
     const tocBlob = tocFd === undefined ? {} : { tocBlob: fileSource(tocFd, name) };
     const summary = await buildIndex({ layer, ...tocBlob, path, memoryLimit, blobIdentity: identity });
     return { record: { ...summary, indexDigest: await digestOf(path) } };

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Where decoding a gzip stream can begin: csrc/shared/index.h, crfs_point. Offsets and sizes in bytes. */
+
+import { addon } from '../../native/addon.js';
+import { LayerFault } from './fault.js';
+
+/** A point, and what is needed to begin there. */
+export interface Restart {
+  /** Of the first byte: 0 to 7. */
+  readonly bit: number;
+  /** What is decoded just before: up to 32 KiB. */
+  readonly window: Uint8Array;
+}
+
+/** As one is kept. */
+export interface Point {
+  /** Of the byte in the blob that holds its first bit. */
+  readonly offset: number;
+  readonly bit: number;
+  /** Of what is decoded from there on, in all that the blob decodes to. */
+  readonly outOffset: number;
+  readonly windowSize: number;
+  /** The window as a gzip member; empty where there is none. */
+  readonly window: Uint8Array;
+}
+
+const WINDOW_LEVEL = 6;
+/** Of a point, beside its window. */
+const POINT_BYTES = 200;
+const { windowLimit } = addon.layout.constants;
+
+/** The points of a blob, in its order. */
+export class Points {
+  readonly list: Point[] = [];
+  /** Bytes of all windows, compressed. */
+  windowBytes = 0;
+  readonly #room = Buffer.allocUnsafeSlow(addon.deflateBound(windowLimit));
+
+  /** Adds the next one, unless it is in the same byte of the blob as the one before: that is as good. */
+  add({ bit, window }: Restart, offset: number, outOffset: number): void {
+    const last = this.list.at(-1);
+    if (last !== undefined && last.offset >= offset) return;
+    const length = window.length === 0 ? 0 : addon.deflate(window, this.#room, WINDOW_LEVEL);
+    const packed = Uint8Array.prototype.slice.call(this.#room, 0, length);
+    this.list.push({ offset, bit, outOffset, windowSize: window.length, window: packed });
+    this.windowBytes += length;
+  }
+
+  /** The last point at or before a byte of what the blob decodes to. Throws LayerFault if there is none. */
+  before(outOffset: number): Point {
+    let at = this.list.length - 1;
+    while (at >= 0 && (this.list[at] as Point).outOffset > outOffset) at--;
+    const point = this.list[at];
+    if (point === undefined) throw new LayerFault(`nothing can be decoded from before byte ${outOffset} on`);
+    return point;
+  }
+
+  /** Where in the blob all is that the `decoded` bytes from the point at `offset` on take: up to there, or Infinity, its end. */
+  endOf(offset: number, decoded: number): number {
+    const place = lowest(this.list, (point) => point.offset >= offset);
+    const outEnd = (this.list[place]?.outOffset ?? 0) + decoded;
+    const behind = this.list[lowest(this.list, (point) => point.outOffset >= outEnd)];
+    return behind === undefined ? Number.POSITIVE_INFINITY : behind.offset + 1; // its byte may hold the last bits before it
+  }
+
+  get memory(): number {
+    return this.windowBytes + this.list.length * POINT_BYTES;
+  }
+}
+
+/** The number of the first of the points of which something holds; it holds of all behind that. */
+function lowest(points: readonly Point[], holds: (point: Point) => boolean): number {
+  let low = 0;
+  let high = points.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (holds(points[middle] as Point)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** The entries of a tar, with the digests of their content, made out of what is read of it. */
+
+import { createHash } from 'node:crypto';
+import { addon } from '../../native/addon.js';
+import { type Entry, type EntryType, type Xattr, xattrFault } from '../formats/entry.js';
+import { LayerFault, namingEntry } from '../formats/fault.js';
+import { nameLength, nameOfBytes } from '../formats/name-bytes.js';
+import { cleanPath } from '../formats/names.js';
+import type { TarEntry } from '../tar/entry.js';
+import { TarReader } from '../tar/reader.js';
+
+/** Of a file, at most: as eStargz has them, so that equal files of several chunks are one object. */
+const CHUNK_BYTES = 4 << 20;
+/** What chown takes for "leave it as it is": extracting it leaves root's. */
+const NO_ID = 2 ** 32 - 1;
+const MAJOR_LIMIT = 2 ** 12; // of Linux
+const MINOR_LIMIT = 2 ** 20;
+
+const TYPES: Readonly<Record<TarEntry['type'], EntryType>> = {
+  file: 'reg',
+  directory: 'dir',
+  symlink: 'symlink',
+  hardlink: 'hardlink',
+  char: 'char',
+  block: 'block',
+  fifo: 'fifo',
+};
+
+/** Where a piece of a file is: in the file, and in the tar; undefined: nowhere, it is zeros. */
+interface Piece {
+  readonly fileOffset: number;
+  readonly size: number;
+  readonly tarOffset: number | undefined;
+}
+
+/** Where bytes of the tar are to be decoded from: an offset in the blob, and how much is decoded before them from there on. */
+export type Locate = (tarOffset: number) => { readonly offset: number; readonly innerOffset: number };
+
+/** Reads a tar, and hands on its entries, each file's chunks behind it. Throws LayerFault where it is none, or what no mount can show. */
+export async function readTar(
+  tar: AsyncIterable<Uint8Array>,
+  locate: Locate,
+  add: (entry: Entry) => void,
+): Promise<void> {
+  const reader = new TarReader(tar, undefined, true);
+  try {
+    for (let entry = await reader.next(); entry !== undefined; entry = await reader.next()) {
+      const facts = described(entry);
+      if (entry.type !== 'file' || entry.size === 0) add(facts);
+      else for await (const chunk of chunksOf(facts, reader, locate)) add(chunk);
+    }
+  } finally {
+    await reader.close();
+  }
+}
+
+function described(entry: TarEntry): Entry {
+  const name = nameOfBytes(entry.name);
+  return namingEntry(name, () => ({
+    type: TYPES[entry.type],
+    path: cleanPath(name),
+    mode: entry.mode & 0o7777,
+    uid: entry.uid === NO_ID ? 0 : entry.uid,
+    gid: entry.gid === NO_ID ? 0 : entry.gid,
+    modtime: entry.mtime,
+    link: linkOf(entry),
+    ...deviceOf(entry),
+    xattrs: xattrsOf(entry),
+    size: entry.size,
+    digest: '',
+    offset: 0,
+    endOffset: 0,
+    innerOffset: 0,
+    chunkOffset: 0,
+    chunkSize: 0,
+    chunkDigest: '',
+    isZeros: false,
+  }));
+}
+
+function linkOf({ type, linkName }: TarEntry): string {
+  const link = nameOfBytes(linkName);
+  if (type === 'hardlink') return cleanPath(link, 'the name that it links to');
+  const { pathLimit } = addon.layout.constants;
+  if (type === 'symlink' && (link === '' || link.includes('\0') || nameLength(link) > pathLimit)) {
+    throw new LayerFault(`the target of the symlink is empty, holds a NUL or is over ${pathLimit} bytes`);
+  }
+  return link;
+}
+
+function deviceOf({ devMajor, devMinor }: TarEntry): Pick<Entry, 'devMajor' | 'devMinor'> {
+  const isSound = devMajor >= 0 && devMajor < MAJOR_LIMIT && devMinor >= 0 && devMinor < MINOR_LIMIT;
+  if (!isSound) throw new LayerFault(`is the device ${devMajor}, ${devMinor}, which Linux does not have`);
+  return { devMajor, devMinor };
+}
+
+/** Those that no file system takes are left out, as by whoever extracts the tar. */
+function xattrsOf({ xattrs }: TarEntry): Xattr[] {
+  const all = Array.from(xattrs, ([name, value]) => ({ name, value }));
+  return all.filter(({ name, value }) => xattrFault(name, value.length) === undefined);
+}
+
+/** The entry of a file that has content, its first chunk in it, and those of the others. */
+async function* chunksOf(facts: Entry, reader: TarReader, locate: Locate): AsyncGenerator<Entry> {
+  const pieces = piecesOf(facts.size, reader);
+  const content = reader.stored();
+  let rest = new Uint8Array() as Uint8Array;
+  for (const { fileOffset, size, tarOffset } of pieces) {
+    const type = fileOffset === 0 ? 'reg' : 'chunk';
+    const chunk = { ...facts, type, chunkOffset: fileOffset, chunkSize: size } as const;
+    if (tarOffset === undefined) {
+      yield { ...chunk, isZeros: true };
+      continue;
+    }
+    const hash = createHash('sha256');
+    for (let left = size; left > 0; ) {
+      if (rest.length === 0) rest = (await content.next()).value ?? notThere();
+      const part = rest.subarray(0, left);
+      hash.update(part);
+      left -= part.length;
+      rest = rest.subarray(part.length);
+    }
+    yield { ...chunk, ...locate(tarOffset), chunkDigest: hash.digest('hex') };
+  }
+}
+
+function notThere(): never {
+  throw new LayerFault('the tar has less content than its headers say');
+}
+
+/** The chunks that a file is cut into: data, and the holes between. */
+function* piecesOf(size: number, { position, sparse }: TarReader): Generator<Piece> {
+  let fileOffset = 0;
+  let tarOffset = position;
+  for (const extent of sparse?.data ?? [{ offset: 0, length: size }]) {
+    if (extent.offset > fileOffset) yield { fileOffset, size: extent.offset - fileOffset, tarOffset: undefined };
+    const end = extent.offset + extent.length;
+    for (fileOffset = extent.offset; fileOffset < end; ) {
+      const length = Math.min(CHUNK_BYTES, end - fileOffset);
+      yield { fileOffset, size: length, tarOffset };
+      fileOffset += length;
+      tarOffset += length;
+    }
+  }
+  if (fileOffset < size) yield { fileOffset, size: size - fileOffset, tarOffset: undefined };
+}

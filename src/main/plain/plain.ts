@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Layers as every builder writes them, with no TOC: docs/plain-layers.md. */
+
+import type { LayerFormat } from '../formats/format.js';
+import type { LazyName } from './lazy-names.js';
+import { PLAIN_GZIP, plainGzip } from './plain-gzip.js';
+
+/** The formats that a layer may have whose manifest names no TOC, or the digest of one. */
+export function plainFormats(lazy: LazyName, tocDigest: string | undefined): readonly LayerFormat[] {
+  return lazy === 'index' && tocDigest === undefined ? [plainGzip] : [];
+}
+
+/** Whether layers of a kind are their own TOC: what names their blob names that. */
+export function isPlain(kind: string): boolean {
+  return kind === PLAIN_GZIP;
+}

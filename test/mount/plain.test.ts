@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Layers as every builder writes them, unconverted: in gzip, with no TOC. */
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import type { ExecutionContext } from 'ava';
+import { gzip } from '../tools/compressed-stream.js';
+import { noise, text } from '../tools/content.js';
+import { extractTar } from '../tools/extract.js';
+import { debian } from '../tools/layers.js';
+import { eachDriver, Machine, whyNoMounts } from '../tools/machine.js';
+import { namedTwice, nastyLayer } from '../tools/nasty-layer.js';
+import { sha256 } from '../tools/read-layer.js';
+import { missing, startRegistry } from '../tools/registry.js';
+import { blobOf, pushImage } from '../tools/registry-image.js';
+import { run } from '../tools/run.js';
+import { writeTar } from '../tools/tar-writer.js';
+import { compareTrees, describeTree } from '../tools/tree.js';
+
+const mounting = eachDriver();
+const registryMounting = eachDriver(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
+
+const MIB = 1 << 20;
+const INDEX = { CRFS_LAZY: 'index' };
+
+function makeMachine(t: ExecutionContext, settings: Record<string, string> = INDEX): Machine {
+  const machine = new Machine(settings);
+  t.teardown(() => machine.dispose());
+  return machine;
+}
+
+/** A blob in a file. */
+function layerFile(machine: Machine, blob: Buffer): string {
+  const path = join(machine.directory('layers'), 'layer.tar.gz');
+  writeFileSync(path, blob);
+  return path;
+}
+
+mounting('a nasty tar in gzip reads as GNU tar extracts it', async (t) => {
+  const { tar, tree, timeless } = await nastyLayer();
+  const bytes = readFileSync(tar);
+  const half = Math.floor(bytes.length / 2);
+  for (const blob of [gzip(bytes, '-1'), Buffer.concat([gzip(bytes.subarray(0, half)), gzip(bytes.subarray(half))])]) {
+    const machine = makeMachine(t);
+    const mount = await machine.mount([layerFile(machine, blob)]);
+    const shown = await describeTree(mount.merged, { readers: 16 });
+    t.deepEqual(compareTrees(shown, tree, { ignoreMtimeOf: timeless }), namedTwice);
+    const { layers = [] } = (await machine.status()) ?? {};
+    t.is(layers[0]?.kind, 'plain gzip');
+    await mount.unmount();
+  }
+});
+
+mounting('a Debian root file system in gzip reads as GNU tar extracts it', async (t) => {
+  const { tar } = await debian();
+  const machine = makeMachine(t);
+  const expected = machine.directory('expected');
+  await extractTar(tar, expected);
+  const layer = join(machine.directory('layers'), 'debian.tar.gz');
+  await run('sh', ['-c', 'gzip -1 <"$1" >"$2"', 'sh', tar, layer]);
+  const { merged } = await machine.mount([layer]);
+  const shown = await describeTree(merged, { readers: 16 });
+  t.deepEqual(compareTrees(shown, await describeTree(expected)), []);
+});
+
+registryMounting(
+  'plain layers of an image are mounted, pinned by the digests of its manifest, and lazy from then on',
+  async (t) => {
+    const machine = makeMachine(t);
+    const registry = await startRegistry({ root: machine.directory('registry') });
+    t.teardown(() => registry.stop());
+    const tars = machine.directory('tars');
+    const large = Buffer.concat([noise(6 * MIB), text(5 * MIB)]);
+    writeTar(join(tars, 'a.tar'), [
+      { name: 'large', content: large },
+      { name: 'small', content: 'a word' },
+    ]);
+    writeTar(join(tars, 'b.tar'), [{ name: 'small', content: 'another' }]);
+    const [a, b] = ['a', 'b'].map((name) => readFileSync(join(tars, `${name}.tar`))) as [Buffer, Buffer];
+    const LAYER = 'application/vnd.oci.image.layer.v1.tar+gzip';
+    const rootfs = { type: 'layers', diff_ids: [sha256(a), sha256(b)] };
+    const config = Buffer.from(JSON.stringify({ architecture: 'amd64', os: 'linux', rootfs }));
+    const layers = [blobOf(LAYER, gzip(a, '-9')), blobOf(LAYER, gzipSync(b, { level: 0 }))];
+    await pushImage(
+      { layers, config: blobOf('application/vnd.oci.image.config.v1+json', config) },
+      `${registry.host}/plain:1`,
+    );
+    const image = `docker://${registry.host}/plain:1`;
+    const first = await machine.mount([image]);
+    t.is(await readFile(join(first.merged, 'small'), 'utf8'), 'another');
+    t.true(large.equals(await readFile(join(first.merged, 'large'))));
+    const { layers: found = [] } = (await machine.status()) ?? {};
+    t.deepEqual([...new Set(found.map(({ kind }) => kind))], ['plain gzip']);
+    t.deepEqual([...new Set(found.map(({ verified }) => verified))], ['the digests of its manifest']);
+    await first.unmount();
+    const again = await machine.mount([image]);
+    t.true(large.equals(await readFile(join(again.merged, 'large'))));
+  },
+);
+
+mounting('what is no tar, and what is damaged, is refused in a line', async (t) => {
+  const machine = makeMachine(t);
+  const tar = join(machine.directory('tars'), 'a.tar');
+  writeTar(tar, [{ name: 'a', content: text(100_000) }]);
+  const sound = gzip(readFileSync(tar));
+  for (const [blob, why] of [
+    [gzip(noise(10_000)), /a tar/],
+    [sound.subarray(0, -20), /its gzip stream ends too early/],
+    [Buffer.concat([sound.subarray(0, -6), noise(6)]), /its gzip stream cannot be decoded/],
+  ] as const) {
+    const error = await t.throwsAsync(machine.mount([layerFile(machine, blob)]));
+    t.regex(error.message, why);
+  }
+});
+
+mounting('a layer without a TOC is refused where that is wanted', async (t) => {
+  const machine = makeMachine(t, { CRFS_LAZY: 'require' });
+  const tar = join(machine.directory('tars'), 'a.tar');
+  writeTar(tar, [{ name: 'a', content: 'content' }]);
+  const error = await t.throwsAsync(machine.mount([layerFile(machine, gzip(readFileSync(tar)))]));
+  t.regex(error.message, /crfs stargzify/);
+});

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Restart points of gzip streams, held against what the programs that wrote them read. */
+
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { constants, gzipSync } from 'node:zlib';
+import test, { type ExecutionContext } from 'ava';
+import type { BlobSource } from '../../src/main/blob/source.js';
+import { GZIP_POINTS } from '../../src/main/formats/codec.js';
+import { type Point, Points, type Restart } from '../../src/main/formats/points.js';
+import { unpacked } from '../../src/main/plain/unpack.js';
+import { addon } from '../../src/native/addon.js';
+import { decoderOf } from '../../src/workers/decode/decoders.js';
+import { engineNames } from '../../src/workers/engine-names.js';
+import { sameBytes } from '../tools/bytes.js';
+import { gzip, gzipWithAllFields } from '../tools/compressed-stream.js';
+import { noise, text } from '../tools/content.js';
+
+const SPAN = 16 << 10;
+const READS = process.env['CRFS_TEST_LONG'] ? 10_000 : 200;
+const decoder = decoderOf(GZIP_POINTS.number, 'libdeflate');
+
+const MIXED = Buffer.concat([text(300_000), noise(150_000), Buffer.alloc(700_000), text(200_000), noise(50_000, 2)]);
+const EMPTY = gzip(Buffer.alloc(0));
+
+const streams: Readonly<Record<string, Buffer>> = {
+  'gzip -1': gzip(MIXED, '-1'),
+  'gzip -9': gzip(MIXED, '-9'),
+  'gzip with all fields of a header': gzipWithAllFields(MIXED),
+  'pigz, of independent blocks': spawnSync('pigz', ['-c', '-i', '-b', '128', '-p', '2'], { input: MIXED }).stdout,
+  'pigz -9': spawnSync('pigz', ['-c', '-9'], { input: MIXED }).stdout,
+  'libdeflate at its best': packed(MIXED, 12),
+  'stored blocks': gzipSync(MIXED, { level: 0 }),
+  'fixed codes, in a single block': gzipSync(text(100_000), { strategy: constants.Z_FIXED, memLevel: 9 }),
+  'runs of bytes': gzipSync(Buffer.alloc(3_000_000), { strategy: constants.Z_RLE }),
+  'several members': Buffer.concat([gzip(text(70_000)), gzip(noise(3000), '-1'), EMPTY, gzip(MIXED), gzip(text(10))]),
+  'many small members': Buffer.concat(Array.from({ length: 500 }, (_, n) => gzipSync(text(n * 3)))),
+  'what follows the members is garbage': Buffer.concat([gzip(MIXED), noise(1000)]),
+  'nothing at all': EMPTY,
+};
+
+function packed(content: Buffer, level: number): Buffer {
+  const room = Buffer.alloc(addon.deflateBound(content.length));
+  return room.subarray(0, addon.deflate(content, room, level));
+}
+
+function sourceOf(bytes: Buffer): BlobSource {
+  const read: BlobSource['read'] = async (offset, length) => bytes.subarray(offset, offset + length);
+  return { name: 'blob', size: bytes.length, read, close: async () => undefined };
+}
+
+interface Passed {
+  readonly content: Buffer;
+  readonly points: Points;
+}
+
+async function pass(bytes: Buffer, span = SPAN): Promise<Passed> {
+  const points = new Points();
+  const hash = createHash('sha256');
+  const pieces: Uint8Array[] = [];
+  for await (const piece of unpacked(sourceOf(bytes), { points, span, hash })) pieces.push(piece);
+  return { content: Buffer.concat(pieces), points };
+}
+
+function restartAt({ bit, window, windowSize }: Point): Restart {
+  const whole = Buffer.alloc(windowSize);
+  if (windowSize > 0 && addon.inflate(window, whole) !== windowSize) throw new Error('a window does not inflate');
+  return { bit, window: whole };
+}
+
+/** Bytes [offset, offset + length) of what a stream holds, from the last point before them on. */
+function readAt(bytes: Buffer, points: Points, offset: number, length: number): Buffer {
+  const point = points.before(offset);
+  const inner = offset - point.outOffset;
+  const end = Math.min(bytes.length, points.endOf(point.offset, inner + length));
+  const output = Buffer.alloc(inner + length);
+  const made = decoder.decode(bytes.subarray(point.offset, end), output, restartAt(point));
+  return output.subarray(inner, made);
+}
+
+/** Numbers from 0 to 1, the same ones each time. */
+function* randoms(): Generator<number> {
+  for (let seed = 1; ; ) {
+    seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
+    yield seed / 2 ** 32;
+  }
+}
+
+for (const [what, bytes] of Object.entries(streams)) {
+  test(`any bytes can be read from the last point before them: ${what}`, async (t) => {
+    const { content, points } = await pass(bytes);
+    const oracle = spawnSync('gzip', ['-dcq'], { input: bytes, maxBuffer: 2 ** 30 }).stdout;
+    sameBytes(t, content, oracle);
+    checkSpans(t, points);
+    const random = randoms();
+    const next = (limit: number): number => Math.floor((random.next().value as number) * limit);
+    for (let n = 0; n < READS && content.length > 0; n++) {
+      const offset = next(content.length);
+      const length = Math.min(content.length - offset, 1 + next(n % 10 === 0 ? 200_000 : 4096));
+      const found = readAt(bytes, points, offset, length);
+      if (!found.equals(content.subarray(offset, offset + length))) t.fail(`${length} bytes at ${offset}`);
+    }
+  });
+}
+
+/** Points stand at least a span apart, and rise in the blob; the first stands before all content. */
+function checkSpans(t: ExecutionContext, { list }: Points): void {
+  for (const [n, point] of list.entries()) {
+    const before = list[n - 1];
+    if (before === undefined) t.is(point.outOffset, 0);
+    else if (point.outOffset < before.outOffset + SPAN || point.offset <= before.offset) t.fail(`point ${n}`);
+  }
+}
+
+test('a stream of blocks has a point in each span, and windows take little', async (t) => {
+  const { content, points } = await pass(gzip(text(8 << 20)), 1 << 20);
+  t.true(points.list.length >= 7 && points.list.length <= 8);
+  t.is(
+    points.windowBytes,
+    points.list.reduce((sum, { window }) => sum + window.length, 0),
+  );
+  t.true(points.windowBytes < 8 * 16_384);
+  t.is(content.length, 8 << 20);
+  t.true(
+    points.list.some(({ bit }) => bit > 0),
+    'points within bytes were tried',
+  );
+});
+
+test('all engines begin at points alike', (t) => {
+  for (const name of engineNames) t.is(decoderOf(GZIP_POINTS.number, name), decoder);
+});
+
+test('a stream is decoded from a point in pieces of any size, over the ends of members', async (t) => {
+  const bytes = streams['several members'] as Buffer;
+  const { content, points } = await pass(bytes, 1);
+  const some = points.list.filter((_, n) => n % 16 === 0);
+  t.true(some.length > 2);
+  for (const point of some) {
+    const decoding = decoder.begin(restartAt(point));
+    const room = Buffer.alloc(777);
+    const found: Buffer[] = [];
+    for (let at = point.offset; at < bytes.length; at += 101) {
+      for (let rest: Uint8Array = bytes.subarray(at, at + 101), made = room.length; rest.length > 0 || made === 777; ) {
+        let used: number;
+        [used, made] = decoding.step(rest, room);
+        found.push(Buffer.from(room.subarray(0, made)));
+        rest = rest.subarray(used);
+      }
+    }
+    decoding.close();
+    sameBytes(t, Buffer.concat(found), content.subarray(point.outOffset));
+  }
+});
+
+const sound = gzip(MIXED);
+const damages: Readonly<Record<string, readonly [Buffer, RegExp]>> = {
+  'is cut short': [sound.subarray(0, -10), /^its gzip stream ends too early$/],
+  'is cut within its checksum': [sound.subarray(0, -3), /^its gzip stream ends too early$/],
+  'has a wrong checksum': [flipped(sound, sound.length - 6), /^its gzip stream cannot be decoded: /],
+  'has a wrong length': [flipped(sound, sound.length - 2), /^its gzip stream cannot be decoded: /],
+  'has a wrong header': [flipped(sound, 2), /^its gzip stream cannot be decoded: /],
+  'has a second member that is damaged': [
+    Buffer.concat([sound, flipped(sound, 30_000)]),
+    /^its gzip stream cannot be decoded: /,
+  ],
+};
+
+for (const [what, [bytes, message]] of Object.entries(damages)) {
+  test(`a stream that ${what} is refused`, async (t) => {
+    await t.throwsAsync(() => pass(bytes), { message });
+  });
+}
+
+test('a wrong bit or window gives an error or other bytes, and never leaves its memory', async (t) => {
+  const { points } = await pass(sound);
+  const output = Buffer.alloc(SPAN * 2);
+  let differed = 0;
+  for (const point of points.list) {
+    const right = restartAt(point);
+    for (const wrong of [
+      { ...right, bit: (right.bit + 1) % 8 },
+      { ...right, window: right.window.subarray(1000) },
+      { ...right, window: Buffer.alloc(0) },
+    ]) {
+      try {
+        decoder.decode(sound.subarray(point.offset), output, wrong);
+      } catch (error) {
+        t.is((error as { code?: string }).code, 'CRFS_BAD_LAYER');
+        differed++;
+      }
+    }
+  }
+  t.true(differed > 0);
+});
+
+function flipped(bytes: Buffer, at: number): Buffer {
+  const copy = Buffer.from(bytes);
+  copy.writeUInt8(copy.readUInt8(at) ^ 4, at);
+  return copy;
+}
