@@ -79,7 +79,7 @@ const TOLD: readonly (readonly [command: string, code: number, told: string])[] 
     'stargzify containers-storage:localhost/x oci:y',
     2,
     'there is no file "containers-storage:localhost/x", and it is no image: "containers-storage:localhost/x" is not an ' +
-      `image reference: ${IMAGES}, and nothing is known of containers-storage:`,
+      `image reference: ${IMAGES}, and containers-storage: keeps no layers as they were: \`skopeo copy\` makes oci:DIR of it`,
   ],
   [
     'stargzify docker://localhost/a dir:y',
@@ -89,7 +89,7 @@ const TOLD: readonly (readonly [command: string, code: number, told: string])[] 
   [
     'ls docker-daemon:x',
     2,
-    `there is no file "docker-daemon:x", and it is no image: "docker-daemon:x" is not an image reference: ${IMAGES}, and nothing is known of docker-daemon:`,
+    `there is no file "docker-daemon:x", and it is no image: "docker-daemon:x" is not an image reference: ${IMAGES}, and docker-daemon: keeps no layers as they were: \`skopeo copy\` makes oci:DIR of it`,
   ],
   ['ls dir:', 2, '"dir:" names no image: write dir:DIR'],
   ['ls dir:x:tag', 2, '"dir:x:tag" names no image: write dir:DIR'],

@@ -94,6 +94,9 @@ export function qualify(registry: string, short: ShortName, written = `${registr
 const OTHER_PLACE =
   /^(?:containers-storage|dir|docker-archive|docker-daemon|oci|oci-archive|ostree|sif|tarball):|^[a-z]+:\/\//i;
 
+/** Those of them where layers lie unpacked. */
+const STORAGE = /^(?:containers-storage|docker-daemon):/;
+
 /**
  * Parses `docker://host[:port]/name[:tag][@digest]` or the same without `docker://`.
  * Behind `docker://` a name without a registry is docker.io's; a bare one comes back as a short name, to be resolved by configuration.
@@ -103,7 +106,11 @@ export function parseReference(text: string): Reference | ShortName {
   const explicit = text.startsWith('docker://');
   if (!explicit && OTHER_PLACE.test(text)) {
     const known = 'docker://NAME, oci:DIR[:TAG], dir:DIR, oci-archive:FILE[:TAG] and docker-archive:FILE[:NAME]';
-    throw refuse(text, `images are ${known}, and nothing is known of ${text.slice(0, text.indexOf(':') + 1)}`);
+    const transport = text.slice(0, text.indexOf(':') + 1);
+    const why = STORAGE.test(text)
+      ? `${transport} keeps no layers as they were: \`skopeo copy\` makes oci:DIR of it`
+      : `nothing is known of ${transport}`;
+    throw refuse(text, `images are ${known}, and ${why}`);
   }
   const rest = explicit ? text.slice('docker://'.length) : text;
   const suffix = splitSuffix(rest, text);
