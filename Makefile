@@ -8,6 +8,7 @@ libexec = $(DESTDIR)$(PREFIX)/libexec/crfs-plugin
 runtime = $(DESTDIR)$(PREFIX)/lib/crfs-plugin
 bin = $(DESTDIR)$(PREFIX)/bin
 share = $(DESTDIR)$(PREFIX)/share
+units = $(DESTDIR)$(PREFIX)/lib/systemd
 # mount(8) looks for helpers in /sbin alone: one of another prefix has to be linked there
 helpers = $(DESTDIR)$(if $(filter /usr/local,$(PREFIX)),,$(PREFIX))/sbin
 
@@ -95,18 +96,24 @@ install-files:
 	install -m 755 crfs-lower "$(libexec)/crfs-lower"
 	ln -sfn ../lib/crfs-plugin/bin/crfs "$(bin)/crfs"
 	cd dist/share && find . -type f -exec install -D -m 644 '{}' "$(share)/{}" \;
+	for kind in system user; do \
+	  install -d "$(units)/$$kind" && \
+	  sed 's|@bin@|$(PREFIX)/bin|g; s|@home@|%h|g' "dist/lib/systemd/$$kind/crfs-store.service" >"$(units)/$$kind/crfs-store.service" && \
+	  chmod 644 "$(units)/$$kind/crfs-store.service" || exit; \
+	done
 	ln -sfn "$(PREFIX)/lib/crfs-plugin/bin/mount.fuse.crfs" "$(helpers)/mount.fuse.crfs"
 
 uninstall:
 	rm -f "$(plugins)/crfs-plugin.so" "$(bin)/crfs" "$(helpers)/mount.fuse.crfs"
 	rm -rf "$(runtime)" "$(libexec)"
 	rm -f "$(share)/man/man1/crfs.1" "$(share)"/man/man1/crfs-*.1 "$(share)/bash-completion/completions/crfs"
+	rm -f "$(units)/system/crfs-store.service" "$(units)/user/crfs-store.service"
 	rm -f "$(share)/zsh/site-functions/_crfs" "$(share)/fish/vendor_completions.d/crfs.fish"
 	for one in $(emptied); do [ ! -d "$(DESTDIR)$$one" ] || rmdir --ignore-fail-on-non-empty "$(DESTDIR)$$one"; done
 
 # directories that go with what was in them, if nothing else is: what a system has anyway, only of a root that is made
 emptied = $(addprefix $(PREFIX)/,libexec/fuse-overlayfs share/bash-completion/completions share/bash-completion \
-  share/fish/vendor_completions.d share/fish $(if $(DESTDIR),share/zsh/site-functions share/zsh share/man/man1 \
+  share/fish/vendor_completions.d share/fish lib/systemd/system lib/systemd/user lib/systemd $(if $(DESTDIR),share/zsh/site-functions share/zsh share/man/man1 \
   share/man share libexec lib bin)) $(if $(DESTDIR),$(PREFIX)/sbin $(PREFIX) $(filter-out /,$(dir $(PREFIX))) /sbin)
 
 # build/deb/crfs-plugin_VERSION_ARCHITECTURE.deb

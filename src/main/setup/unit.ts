@@ -23,28 +23,56 @@ export interface Service {
   readonly page: string;
   /** A line of [Unit] besides: when it starts at all. */
   readonly condition?: string;
+  /** A directory that is made before. */
+  readonly directory?: string;
   readonly start: readonly string[];
   /** What is run when it has ended, whichever way. */
   readonly stop: readonly string[];
 }
 
 /** The command that serves the store; of a user in podman's own namespace, where `podman run` sees it. */
-export function storeCommand({ isSystem, store }: Places, crfs: string, podman: string): string[] {
+export function storeCommand(
+  { isSystem, store }: Pick<Places, 'isSystem' | 'store'>,
+  crfs: string,
+  podman: string,
+): string[] {
   return [...(isSystem ? [] : [podman, 'unshare']), crfs, 'store', store];
 }
 
-export function unitText({ isSystem, store }: Places, command: readonly string[], crfs: string): string {
+export function unitText(places: Places, command: readonly string[], crfs: string): string {
   return serviceText({
-    isSystem,
+    ...storeService(places, command, crfs),
     made: 'crfs setup podman, which takes it away with --undo',
+  });
+}
+
+/**
+ * The unit that an installation has, for whoever enables it instead of `crfs setup podman`: with `@bin@` for the directory of
+ * its command, and of a user's with `@home@` for the specifier of a home.
+ */
+export function installedUnit(isSystem: boolean): string {
+  const store = `${isSystem ? '/var/lib' : '@home@/.local/share'}/crfs-plugin/store`;
+  const crfs = '@bin@/crfs';
+  const service = storeService({ isSystem, store }, storeCommand({ isSystem, store }, crfs, 'podman'), crfs);
+  return serviceText({ ...service, made: 'the installation of crfs-plugin', directory: store });
+}
+
+function storeService(
+  { isSystem, store }: Pick<Places, 'isSystem' | 'store'>,
+  command: readonly string[],
+  crfs: string,
+): Omit<Service, 'made'> {
+  return {
+    isSystem,
     description: 'Layers of images for podman, fetched as they are read',
     page: 'crfs-store',
     start: [...command, '--foreground'],
     stop: [crfs, 'umount', '--lazy', store],
-  });
+  };
 }
 
-export function serviceText({ isSystem, made, description, page, condition, start, stop }: Service): string {
+export function serviceText({ isSystem, made, description, page, condition, directory, start, stop }: Service): string {
+  const before = directory === undefined ? '' : `ExecStartPre=-mkdir -p ${quote(directory)}\n`;
   const network = ['Wants=network-online.target', 'After=network-online.target'];
   const unit = [...(isSystem ? network : []), ...(condition === undefined ? [] : [condition])];
   return `# made by ${made}
@@ -53,7 +81,7 @@ Description=${literal(description)}
 Documentation=man:${page}(1)
 ${unit.map((line) => `${line}\n`).join('')}
 [Service]
-ExecStart=${start.map(quote).join(' ')}
+${before}ExecStart=${start.map(quote).join(' ')}
 # of a server that was killed a mountpoint is left, at which all fails
 ExecStopPost=-${stop.map(quote).join(' ')}
 Restart=on-failure
