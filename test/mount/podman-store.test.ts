@@ -162,16 +162,27 @@ for (const [who, before] of [
   ['by the daemon', `until crfs status --json | grep -q '"layers":\\[\\]'; do sleep 0.1; done`],
   ['without a daemon', 'crfs stop >/dev/null'],
 ] as const) {
-  test(`an image that podman has removed while no store was mounted is removed from the cache, ${who}`, async (t) => {
+  test(`an image that any podman may have is removed from the cache by force alone, ${who}`, async (t) => {
     const { machine } = await podmanStore(t);
     const script = `
-      podman pull -q $image >/dev/null; crfs umount $store >/dev/null 2>&1
+      other() { podman --root $PWD/other --runroot $PWD/run "$@"; }
+      podman pull -q $image >/dev/null; other pull -q $image >/dev/null
+      crfs umount $store >/dev/null 2>&1
+      podman rmi $image >/dev/null
       ${before}
       crfs cache rm $image 2>&1 | grep -o 'podman uses'
-      podman rmi $image >/dev/null
-      crfs cache rm $image | grep -o 'removed 5 layers'
+      crfs store $store >/dev/null
+      other run --rm --network none $image
+      other rmi $image >/dev/null
+      crfs umount $store >/dev/null 2>&1
+      ${before}
+      crfs cache rm $image 2>&1 | grep -o 'podman uses'
+      crfs cache rm --force $image | grep -o 'removed 5 layers'
       crfs cache ls`;
-    t.is(await asRoot(machine, script), 'podman uses\nremoved 5 layers\nThe cache holds no image.\n');
+    t.is(
+      await asRoot(machine, script),
+      `podman uses\n${SAID}podman uses\nremoved 5 layers\nThe cache holds no image.\n`,
+    );
     t.deepEqual(references(machine), []);
   });
 }

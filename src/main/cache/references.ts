@@ -42,6 +42,11 @@ export function filesOf(layout: CacheLayout, { identity, key, manifests }: Refer
   return [layout.record(identity), layout.index(key), ...manifests.map((digest) => layout.manifest(digest))];
 }
 
+/** Whether a reference is one by the name of an image, and not by another that has the same layer. */
+export function isUseOf({ asked }: Reference, { name }: ImageNote): boolean {
+  return asked.startsWith(`${name}#`);
+}
+
 /** The references while a daemon owns the cache. */
 export class References {
   readonly #layout: CacheLayout;
@@ -79,11 +84,10 @@ export class References {
     });
   }
 
-  /** Takes back all uses of an image's layers. Resolves once the disk has it. */
-  async forget({ layers }: ImageNote): Promise<void> {
-    const identities = new Set(layers.map(({ identity }) => identity));
-    const known = this.list().filter(({ identity }) => identities.has(identity));
-    for (const one of known) await this.#inTurn(() => this.#write({ ...one, uses: 0 }));
+  /** Takes back all uses of an image by its name. Resolves once the disk has it. */
+  async forget(image: ImageNote): Promise<void> {
+    for (const one of this.list().filter((each) => isUseOf(each, image)))
+      await this.#inTurn(() => this.#write({ ...one, uses: 0 }));
   }
 
   async #write(reference: Reference): Promise<void> {

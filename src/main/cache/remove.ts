@@ -8,7 +8,7 @@ import { CrfsError } from '../errors/error.js';
 import { IndexReader } from '../index/reader.js';
 import { cachedImages, filesOfImage, filesOfLayer, type ImageNote } from './images.js';
 import { parseRecord } from './records.js';
-import { filesOf, readReferences } from './references.js';
+import { filesOf, isUseOf, type References } from './references.js';
 
 export interface Removed {
   /** Layers that have gone, and those that others need. */
@@ -18,25 +18,37 @@ export interface Removed {
   readonly freed: number;
 }
 
+/** What may need an image that is to be removed. */
+export interface Users {
+  /** The files that mounts need. */
+  readonly mounted: ReadonlySet<string>;
+  readonly references: References;
+  /** The references by the image's name do not count, and are forgotten. */
+  readonly isForced: boolean;
+}
+
 /**
- * Removes an image from the cache, and of its layers, with the contents of their files, what no other image needs.
- * `mounted`: the files that mounts need. Throws CRFS_BUSY if podman or a mount needs a layer that is of no other image, or all
- * layers: then this may be the image that is used, by whichever of its names.
+ * Removes an image from the cache, and of its layers, with the contents of their files, what no other image needs. Whether
+ * podman needs it, what is noted says alone: any storage of podman's may have used the store. Throws CRFS_BUSY if podman or a
+ * mount needs a layer that is of no other image, or all layers: then this may be the image that is used, by whichever of its
+ * names.
  */
 export async function removeImage(
   layout: CacheLayout,
   image: ImageNote,
-  mounted: ReadonlySet<string>,
+  { mounted, references: noted, isForced }: Users,
 ): Promise<Removed> {
   const others = cachedImages(layout).filter(({ name }) => name !== image.name);
   const shared = new Set(others.flatMap(({ layers }) => layers.map(({ identity }) => identity)));
   const going = [...new Set(image.layers.map(({ identity }) => identity))].filter((identity) => !shared.has(identity));
-  const references = readReferences(layout);
+  const references = noted.list().filter((one) => !isForced || !isUseOf(one, image));
   const stored = new Set(references.map(({ identity }) => identity));
   const isUsed = (uses: (identity: string) => boolean): boolean =>
     going.some(uses) || (image.layers.length > 0 && image.layers.every(({ identity }) => uses(identity)));
   if (isUsed((identity) => stored.has(identity))) {
-    throw new CrfsError('CRFS_BUSY', `podman uses ${image.name}, out of a store: remove it with \`podman rmi\` first`);
+    const otherwise = 'where nobody has it any more, add --force';
+    const what = `podman uses ${image.name}, out of a store: remove it with \`podman rmi\` first; ${otherwise}`;
+    throw new CrfsError('CRFS_BUSY', what);
   }
   if (isUsed((identity) => mounted.has(layout.record(identity)))) {
     const what = going.length > 0 ? `${image.name} is mounted` : `all layers of ${image.name} are mounted`;
@@ -63,6 +75,7 @@ export async function removeImage(
     freed += bytesOf(path);
     await rm(path, { force: true });
   }
+  if (isForced) await noted.forget(image);
   return { layers: going.length, kept: image.layers.length - going.length, freed };
 }
 

@@ -18,13 +18,16 @@ import { counted, formatBytes, formatTable } from '../output/text.js';
 import { tellingIfSlow } from '../output/waiting.js';
 import { cacheDirectory } from '../settings/directories.js';
 import { describePresence, findCached } from './cached-image.js';
-import { isLeftByPodman } from './podman-uses.js';
 
 /** Contents of an image are hundreds of thousands of files at the most. */
 const REMOVES_WITHIN_MS = 600_000;
 
 interface Given {
   json?: boolean;
+}
+
+interface GivenToRemove extends Given {
+  force?: boolean;
 }
 
 interface ListedImage extends Omit<CachedImage, 'used' | 'layers'> {
@@ -49,27 +52,26 @@ export function addCacheImages(cache: Command): void {
   const add = (
     name: string,
     description: string,
-    run: (layout: CacheLayout, image: CachedImage) => Promise<[object, string]>,
-  ): void => {
+    run: (layout: CacheLayout, image: CachedImage, given: GivenToRemove) => Promise<[object, string]>,
+  ): Command =>
     cache
       .command(name)
       .description(description)
       .argument('<image>', 'its name, as `crfs cache ls` lists it or as it was mounted')
       .option('--json', 'print JSON')
       .addHelpText('after', `\nExample:\n  crfs cache ${name} localhost:5000/img:tag`)
-      .action(async (written: string, { json }: Given) => {
+      .action(async (written: string, given: GivenToRemove) => {
         const layout = new CacheLayout(cacheDirectory());
         const image = await findCached(layout, written);
-        const [value, text] = await run(layout, image);
-        process.stdout.write(json ? `${toJson(value)}\n` : `${escapeLine(image.name)}: ${text}\n`);
+        const [value, text] = await run(layout, image, given);
+        process.stdout.write(given.json ? `${toJson(value)}\n` : `${escapeLine(image.name)}: ${text}\n`);
       });
-  };
-  add('rm', 'remove one image, with what no other image needs of it', async (layout, image) => {
-    const removed = await tellingIfSlow(`removing ${image.name}`, remove(layout, image));
+  add('rm', 'remove one image, with what no other image needs of it', async (layout, image, { force }) => {
+    const removed = await tellingIfSlow(`removing ${image.name}`, remove(layout, image, force === true));
     const { layers, kept, freed } = removed;
     const shared = kept === 1 ? '; 1 layer is of another image, and stays' : `; ${kept} layers are of others, and stay`;
     return [removed, `removed ${counted(layers, 'layer')}, ${formatBytes(freed)}${kept === 0 ? '' : shared}`];
-  });
+  }).option('-f, --force', 'also one that podman is noted to use out of a store: nobody may have it any more');
   add('pin', 'keep what the cache has of an image, whatever else it has to make room for', async (layout, image) => {
     pinImage(layout, image, true);
     const absent = listed(layout, image).layers.some(({ size, cached }) => size !== null && cached.bytes < size);
@@ -84,18 +86,16 @@ export function addCacheImages(cache: Command): void {
   });
 }
 
-async function remove(layout: CacheLayout, image: CachedImage): Promise<Removed> {
+async function remove(layout: CacheLayout, image: CachedImage, isForced: boolean): Promise<Removed> {
   const [unknown] = await mountsUnknown(cacheDirectory());
   if (unknown !== undefined) {
     const what = `nobody knows whether the mount at ${JSON.stringify(unknown.mountpoint)} needs it, which is without a daemon`;
     throw new CrfsError('CRFS_BUSY', `${image.name}: ${what}: read a file there first`);
   }
-  const isLeft = await isLeftByPodman(layout, image);
-  const path = `/cache/remove?image=${encodeURIComponent(image.name)}&left=${isLeft}`;
-  return await byDaemonOrAlone(path, REMOVES_WITHIN_MS, async () => {
-    if (isLeft) await new References(layout).forget(image);
-    return await removeImage(layout, image, new Set());
-  });
+  const path = `/cache/remove?image=${encodeURIComponent(image.name)}&force=${isForced}`;
+  return await byDaemonOrAlone(path, REMOVES_WITHIN_MS, () =>
+    removeImage(layout, image, { mounted: new Set(), references: new References(layout), isForced }),
+  );
 }
 
 function listed(layout: CacheLayout, { used, layers, ...image }: CachedImage): ListedImage {

@@ -23,8 +23,8 @@ export interface Api {
   umount(pid: number): Promise<boolean>;
   /** Makes the cache smaller, to so many bytes. */
   trim(limit: number): Promise<Trimmed>;
-  /** Removes an image from the cache, by its name in notes; `isLeft`: podman has none of its layers any more, whatever is noted. */
-  remove(image: string, isLeft: boolean): Promise<Removed>;
+  /** Removes an image from the cache, by its name in notes; `isForced`: also one that podman is noted to use. */
+  remove(image: string, isForced: boolean): Promise<Removed>;
   /** Fetches all of an image; the last thing told says how that went. */
   prefetch(wanted: ToPrefetch, tell: (told: Prefetched) => void, signal: AbortSignal): Promise<void>;
   /** Tells what a mount opens, until `ended` is called; returns what stops it. undefined: there is no such mount. */
@@ -60,7 +60,7 @@ export async function listenApi(sockets: SocketDirectory, api: Api): Promise<Api
         (error: Error) => response.destroy(error),
       );
     } else if (route.startsWith('POST /cache/remove?image=')) {
-      api.remove(parameterOf(request, 'image'), parameterOf(request, 'left') === 'true').then(
+      api.remove(parameterOf(request, 'image'), parameterOf(request, 'force') === 'true').then(
         (removed) => response.end(JSON.stringify(removed)),
         (error: Error) => response.end(JSON.stringify(refusal(error))),
       );

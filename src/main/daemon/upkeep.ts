@@ -70,13 +70,13 @@ export class Upkeep {
   }
 
   /**
-   * Removes an image, by its name in notes: src/main/cache/images.ts; `isLeft`: uses of it are forgotten before. Rejects with
-   * CRFS_NOT_FOUND, CRFS_BUSY if it is mounted, or used.
+   * Removes an image, by its name in notes: src/main/cache/images.ts; `isForced`: also one that podman is noted to
+   * use. Rejects with CRFS_NOT_FOUND, CRFS_BUSY if it is mounted, or used.
    */
-  async remove(references: References, name: string, isLeft: boolean): Promise<Removed> {
+  async remove(references: References, name: string, isForced: boolean): Promise<Removed> {
     const image = noteOf(this.#cache.layout, name);
-    if (isLeft) await references.forget(image);
-    const removed = await removeImage(this.#cache.layout, image, this.#layers.pinned());
+    const mounted = this.#layers.pinned();
+    const removed = await removeImage(this.#cache.layout, image, { mounted, references, isForced });
     this.#layers.forgetReadahead();
     this.#log.info({ image: name, ...removed }, 'removed an image from the cache');
     return removed;
