@@ -177,9 +177,13 @@ mounting('what is used is found without its image, and nothing else', async (t) 
 });
 
 /** Takes a layer into use as podman does when it pulls an image: as long as it looks, and for the image. */
-async function pull({ image, store, reference }: StoreSetting): Promise<string[]> {
+async function pull(
+  setting: StoreSetting,
+  digestsOf: (setting: StoreSetting) => string[] = schemes['the digest of its blob'],
+): Promise<string[]> {
+  const { store, reference } = setting;
   return await Promise.all(
-    image.layers.map(async ({ digest }) => {
+    digestsOf(setting).map(async (digest) => {
       const path = layerPath(store, digest, reference);
       if ((await lookUpLayer(path)) === undefined) throw new Error(`${path} is not there`);
       await noteUse(path);
@@ -249,34 +253,39 @@ mounting(
   },
 );
 
-mounting('what is used is there after a restart of everything, without its registry, and its tag moved', async (t) => {
-  const setting = await storeSetting(t);
-  const { machine, registry, proxy, reference, store, image } = setting;
-  const paths = await pull(setting);
-  const [base = '', above = ''] = paths;
-  t.is(await readFile(join(base, 'diff/etc/kept'), 'utf8'), 'of the base\n');
-  await pushImage(await makeImage(1, 10), `${registry.host}/img:1`);
-  const other = layerPath(store, `sha256:${'0'.repeat(64)}`, reference);
-  t.is(await lookUpLayer(other), undefined); // by what the tag stands for now
-  await registry.stop();
-  await proxy.close();
-  await machine.crfs('umount', store);
-  await machine.crfs('stop');
-  await setting.mountStore();
-  t.is(await readFile(join(base, 'diff/etc/kept'), 'utf8'), 'of the base\n');
-  t.deepEqual((await readdir(join(above, 'diff/opaque'))).sort(), ['new']);
-  t.is((await stat(join(above, 'blob'))).size, image.layers[1]?.size ?? 0);
-  await machine.crfs('umount', store);
-  await machine.crfs('stop');
-  await machine.crfs('cache', 'clear');
-  await setting.mountStore();
-  t.deepEqual((await readdir(join(above, 'diff/opaque'))).sort(), ['new']); // names, at least
-  for (const path of paths) await noteRelease(path);
-  await machine.crfs('umount', store);
-  await machine.crfs('stop');
-  await setting.mountStore();
-  await t.throwsAsync(access(join(above, 'diff')), { code: 'ENOENT' });
-});
+for (const [by, digestsOf] of Object.entries(schemes)) {
+  mounting(
+    `what is used by ${by} is there after a restart of everything, without its registry, and its tag moved`,
+    async (t) => {
+      const setting = await storeSetting(t);
+      const { machine, registry, proxy, reference, store, image } = setting;
+      const paths = await pull(setting, digestsOf);
+      const [base = '', above = ''] = paths;
+      t.is(await readFile(join(base, 'diff/etc/kept'), 'utf8'), 'of the base\n');
+      await pushImage(await makeImage(1, 10), `${registry.host}/img:1`);
+      const other = layerPath(store, `sha256:${'0'.repeat(64)}`, reference);
+      t.is(await lookUpLayer(other), undefined); // by what the tag stands for now
+      await registry.stop();
+      await proxy.close();
+      await machine.crfs('umount', store);
+      await machine.crfs('stop');
+      await setting.mountStore();
+      t.is(await readFile(join(base, 'diff/etc/kept'), 'utf8'), 'of the base\n');
+      t.deepEqual((await readdir(join(above, 'diff/opaque'))).sort(), ['new']);
+      t.is((await stat(join(above, 'blob'))).size, image.layers[1]?.size ?? 0);
+      await machine.crfs('umount', store);
+      await machine.crfs('stop');
+      await machine.crfs('cache', 'clear');
+      await setting.mountStore();
+      t.deepEqual((await readdir(join(above, 'diff/opaque'))).sort(), ['new']); // names, at least
+      for (const path of paths) await noteRelease(path);
+      await machine.crfs('umount', store);
+      await machine.crfs('stop');
+      await setting.mountStore();
+      await t.throwsAsync(access(join(above, 'diff')), { code: 'ENOENT' });
+    },
+  );
+}
 
 mounting('the daemon lets go of what is not used any more, until it is read again', async (t) => {
   const setting = await storeSetting(t);
