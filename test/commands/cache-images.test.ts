@@ -169,6 +169,27 @@ test('an image that is mounted is not removed by another name, and can be pinned
   t.regex(await told(machine, 'cache', 'rm', two), /: removed 1 layer, .*; 1 layer is of another image, and stays\n$/);
 });
 
+test('a line tells where a registry does not answer, and an image is what was seen last', async (t) => {
+  const { machine, registry, names } = await twoImages(t);
+  const [name] = names;
+  t.notRegex(await told(machine, 'prefetch', name), /seen last/);
+  await registry.stop();
+  const merged = machine.directory('merged');
+  t.teardown(() => run('umount', ['-q', merged]).catch(() => undefined));
+  const LINE = /: taken as it was seen last, docker:\S+@sha256:[0-9a-f]{64}$/;
+  for (const args of [
+    ['prefetch', name],
+    ['mount', name, merged],
+  ]) {
+    const { code, stdout, stderr } = await invoke(machine, args);
+    const lines = stderr.trimEnd().split('\n');
+    t.deepEqual([code, lines.filter((line) => LINE.test(line)).length], [0, 1], stderr);
+    t.false(stdout.includes('seen last'));
+  }
+  t.regex(await told(machine, 'prefetch', '--json', name), /^\{"note":\{"message":".*: taken as it was seen last, /m);
+  await told(machine, 'umount', 'merged');
+});
+
 test('what clearing leaves because it was used a moment ago is told as that', async (t) => {
   const { machine, names } = await twoImages(t);
   await told(machine, 'prefetch', names[0]);

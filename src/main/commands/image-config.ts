@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { digestOf } from '../blob/digest.js';
 import { cachedImages } from '../cache/images.js';
 import { look } from '../daemon/processes.js';
+import { takenAsSeenLast } from '../daemon/resolved.js';
 import { CacheLayout } from '../disk/cache-layout.js';
 import { putFile } from '../disk/put-file.js';
 import { CrfsError } from '../errors/error.js';
@@ -23,7 +24,7 @@ export async function imageConfig(configuration: string, workspace: Workspace): 
     const kept =
       error instanceof CrfsError && error.code === 'CRFS_UNREACHABLE' ? keptConfig(configuration) : undefined;
     if (kept === undefined) throw error;
-    note(`${(error as CrfsError).message}: taken as it was seen last, ${kept.resolved}`);
+    note(takenAsSeenLast((error as CrfsError).message, kept.resolved));
     return kept.config;
   }
 }

@@ -48,6 +48,11 @@ interface Report {
   readonly persisted?: Persisted | undefined;
 }
 
+interface Served {
+  readonly layers: Status['layers'];
+  readonly stale: readonly string[];
+}
+
 const HELP = `
 Mounting takes root: an ordinary user puts \`podman unshare\` in front, which also
 is where \`podman run\` sees the mount. Of a read-only mount, podman makes a
@@ -126,13 +131,15 @@ async function mount(written: string, merged: string, given: Given, command: Com
     };
     const { ended, isInstead, ...mounted } = await tellingIfSlow(`mounting ${shown}`, mountLayers(request));
     const { mountpoint } = mounted;
-    const layers = await tellingIfSlow('asking the daemon what it serves', layersAt(mountpoint, signal));
+    const served = await tellingIfSlow('asking the daemon what it serves', servedAt(mountpoint, signal));
+    const layers = served?.layers ?? null;
     if (signal.aborted && !ended) await unmountLayers(mountpoint, true);
     if (!ended) signal.throwIfAborted();
     const readOnly = mountedAt(mountpoint)?.isReadOnly ?? false; // it may have been taken away by now
     const persisted = lasting && (await persistOrUnmount(lasting, mountpoint));
     const report: Report = { configuration: shown, ...mounted, readOnly, layers, persisted };
     process.stdout.write(given.json ? `${toJson(report)}\n` : render(report, isInstead));
+    for (const line of served?.stale ?? []) note(line);
     if (ended && !(await ended)) process.exitCode = 1;
   } catch (error) {
     if (!foreground || !(error instanceof Interrupted)) throw error; // to end it is what signals are for there
@@ -175,13 +182,12 @@ function isDirectory(path: string): boolean {
 }
 
 /** What the daemon serves at a mount; null if it does not tell, which is no reason to take the mount away. */
-async function layersAt(mountpoint: string, signal: AbortSignal): Promise<Report['layers']> {
+async function servedAt(mountpoint: string, signal: AbortSignal): Promise<Served | null> {
   const aborted = new Promise<undefined>((resolve) => signal.addEventListener('abort', () => resolve(undefined)));
   const status = await Promise.race([askStatus().catch(() => undefined), aborted]);
   if (status === undefined) return null;
-  const { mounts, layers } = status;
-  const numbers = mounts.findLast((one) => one.mountpoint === mountpoint)?.layers ?? [];
-  return layers.filter(({ number }) => numbers.includes(number));
+  const { layers: numbers = [], stale = [] } = status.mounts.findLast((one) => one.mountpoint === mountpoint) ?? {};
+  return { layers: status.layers.filter(({ number }) => numbers.includes(number)), stale };
 }
 
 function render(report: Report, isInstead: boolean): string {

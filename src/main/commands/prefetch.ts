@@ -11,6 +11,7 @@ import { CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
 import { Interruption } from '../errors/interrupted.js';
 import { type Progress, progressOn, type Step, silent } from '../output/progress.js';
+import { note } from '../output/tell.js';
 import { escapeLine, toJson } from '../output/terminal.js';
 import { counted, formatBytes, shortenDigests } from '../output/text.js';
 import { tellingIfSlow } from '../output/waiting.js';
@@ -62,19 +63,17 @@ async function prefetch(written: string, given: Given, command: Command): Promis
   );
   const { signal } = new Interruption();
   const progress = given.json ? silent : progressOn(process.stderr);
-  try {
-    const layers = await fetched({ configuration, introduction: introductionOf(environment) }, progress, signal);
-    const layout = new CacheLayout(cacheDirectory());
-    const pinned = given.pin === true;
-    const image = noteOf(layout, shownConfiguration(configuration));
-    if (pinned) pinImage(layout, image, true);
-    const bytes = layers.reduce((sum, { size }) => sum + size, 0);
-    const text = `${escapeLine(image.name)}: ${counted(layers.length, 'layer')}, ${formatBytes(bytes)}, all here${pinned ? ', pinned' : ''}`;
-    const { name, resolved } = image;
-    progress.print(given.json ? toJson({ name, resolved, pinned, layers }) : text, process.stdout);
-  } finally {
-    progress.close();
-  }
+  const wanted = { configuration, introduction: introductionOf(environment) };
+  const { layers, stale } = await fetched(wanted, progress, signal).finally(() => progress.close());
+  const layout = new CacheLayout(cacheDirectory());
+  const pinned = given.pin === true;
+  const image = noteOf(layout, shownConfiguration(configuration));
+  if (pinned) pinImage(layout, image, true);
+  const bytes = layers.reduce((sum, { size }) => sum + size, 0);
+  const text = `${escapeLine(image.name)}: ${counted(layers.length, 'layer')}, ${formatBytes(bytes)}, all here${pinned ? ', pinned' : ''}`;
+  const { name, resolved } = image;
+  process.stdout.write(`${given.json ? toJson({ name, resolved, pinned, layers }) : text}\n`);
+  if (stale !== undefined) note(stale);
 }
 
 /** As a mount introduces itself, that is at no mountpoint. */
@@ -85,8 +84,12 @@ function introductionOf(environment: ReturnType<typeof environmentFor>): string 
   return ['?', process.cwd(), ...variables].join('\0');
 }
 
-/** Has the daemon fetch all. Resolves to the layers; rejects with what keeps it from that. */
-async function fetched(wanted: ToPrefetch, progress: Progress, signal: AbortSignal): Promise<Layers> {
+/** Has the daemon fetch all. Resolves to the layers, and `Resolved.stale`; rejects with what keeps it from that. */
+async function fetched(
+  wanted: ToPrefetch,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<{ readonly layers: Layers; readonly stale: string | undefined }> {
   if ((await askStatus()) === undefined) await startDaemon([]);
   const steps: Step[] = [];
   let layers: Layers = [];
@@ -98,7 +101,7 @@ async function fetched(wanted: ToPrefetch, progress: Progress, signal: AbortSign
     for await (const line of createInterface({ input: Readable.from(lines) })) {
       const told = JSON.parse(line) as Prefetched;
       if ('error' in told) throw namingImage(told.error, wanted.configuration);
-      if ('done' in told) return layers;
+      if ('done' in told) return { layers, stale: told.done.stale };
       for (const [place, { name, size, present }] of told.layers.entries()) {
         const step = (steps[place] ??= progress.start(shortenDigests(name), size));
         step.advance(present - (layers[place]?.present ?? 0));

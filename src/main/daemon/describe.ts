@@ -17,7 +17,7 @@ const HOST = 'fuse-overlayfs';
 type LayerStatus = Status['layers'][number];
 
 export function describeMount(session: Session): Status['mounts'][number] {
-  const { mountpoint, pid, since, configuration, asked, layers, ring, starts } = session;
+  const { mountpoint, pid, since, configuration, asked, stale, layers, ring, starts } = session;
   const [driver, why] = /^(\S+?)(?:: (.*))?$/s.exec(session.driver ?? HOST)?.slice(1) ?? [];
   return {
     mountpoint,
@@ -27,6 +27,7 @@ export function describeMount(session: Session): Status['mounts'][number] {
     mountNamespace: session.mountNamespace ?? linkOf(pid, 'ns/mnt') ?? null,
     since: (startOf(pid) ?? since).toISOString(),
     configurations: (configuration === undefined ? asked : [configuration]).map(shownConfiguration),
+    stale,
     layers: layers.map((layer) => layer.number),
     ring,
     wholeFiles: ring?.lazy === addon.layout.constants.lazyImpossible ? errorName(ring.lazyError) : null,

@@ -20,7 +20,7 @@ export interface ToPrefetch {
 /** What is told while it goes on. The last thing told is `done` or `error`. */
 export type Prefetched =
   | { readonly layers: readonly { readonly name: string; readonly size: number; readonly present: number }[] }
-  | { readonly done: { readonly resolved: string } }
+  | { readonly done: { readonly resolved: string; readonly stale?: string } }
   | { readonly error: { readonly code: ErrorCode; readonly message: string } };
 
 export interface PrefetchMeans {
@@ -53,7 +53,7 @@ export async function prefetch(
       clearInterval(timer);
     }
     tell({ layers: used.map(progressOf) });
-    if (!signal.aborted) tell({ done: { resolved: resolved.text } });
+    if (!signal.aborted) tell({ done: { resolved: resolved.text, ...(resolved.stale && { stale: resolved.stale }) } });
   } catch (error) {
     const code = error instanceof CrfsError ? error.code : 'CRFS_INTERNAL';
     tell({ error: { code, message: (error as Error).message } });

@@ -49,6 +49,8 @@ export interface NamedImage {
 export interface Resolved {
   /** The configuration that leads to the very same layers again. */
   readonly text: string;
+  /** Why its name stands for what it stood for last: its registry does not answer. One line. */
+  readonly stale?: string;
   /** Of an image in a registry. */
   readonly image?: NamedImage;
   /** The base layer first, as manifests list them. */
@@ -64,4 +66,9 @@ export interface Asking {
   readonly lease: ClientLease;
   /** The mount was accepted before: no policy is asked. */
   readonly trusted: boolean;
+}
+
+/** What is told where a registry does not answer: `message` says why, `resolved` what the image's name stood for last. */
+export function takenAsSeenLast(message: string, resolved: string): string {
+  return `${message}: taken as it was seen last, ${resolved}`;
 }

@@ -18,7 +18,7 @@ import type { RemoteImage, RemoteLayer } from '../sources/open.js';
 import { type LayerPlace, layerPlaceOf, type Place, placeOf } from '../sources/place.js';
 import type { ClientLease } from './clients.js';
 import { fileIdentity, resolveDirectory } from './local-files.js';
-import type { Asking, Resolved, ResolvedLayer } from './resolved.js';
+import { type Asking, type Resolved, type ResolvedLayer, takenAsSeenLast } from './resolved.js';
 import { StoredImages } from './stored-images.js';
 
 type RemotePlace = Exclude<Place, { kind: 'file' | 'directory' }>;
@@ -70,35 +70,37 @@ export class Resolver {
     const { emptyLayer } = await import('../sources/empty-layer.js');
     const { openRemote } = await import('../sources/open.js');
     const client = await lease.client();
-    const image = await this.#opened(text, wanted, trusted, (place, options) => openRemote(place, client, options));
+    const { image, stale } = await this.#opened(text, wanted, trusted, (place, options) =>
+      openRemote(place, client, options),
+    );
     if (!trusted) this.#note(text, image);
     const layers = image.layers.length === 0 ? [emptyLayer()] : image.layers; // a mount has to show something
     return {
       text: image.resolved,
       layers: layers.map((layer) => this.#layer(layer, lease)),
       ...namedImage(client, image),
+      ...(stale === undefined ? {} : { stale }),
     };
   }
 
-  /** What `open` makes of a place; where its registry does not answer, of what its name stood for last. */
+  /** What `open` makes of a place; where its registry does not answer, of what its name stood for last: `stale` says so. */
   async #opened<Image extends { readonly resolved: string }>(
     text: string,
     place: RemotePlace,
     trusted: boolean,
     open: (place: RemotePlace, options: ManifestOptions) => Promise<Image>,
-  ): Promise<Image> {
+  ): Promise<{ readonly image: Image; readonly stale?: string }> {
     try {
       const image = await open(place, { store: this.#manifests, trusted });
       if (place.kind === 'image') await this.#write(this.#layout.manifest(text), Buffer.from(image.resolved));
-      return image;
+      return { image };
     } catch (error) {
       const known = await this.#lastSeen(text, error);
       if (known === undefined) throw error;
-      this.#log.warn(
-        { configuration: text, resolved: known, error: (error as Error).message },
-        'mounted what was seen last',
-      );
-      return await this.#opened(known, placeOf(known) as RemotePlace, true, open);
+      const { message } = error as Error;
+      this.#log.warn({ configuration: text, resolved: known, error: message }, 'mounted what was seen last');
+      const { image } = await this.#opened(known, placeOf(known) as RemotePlace, true, open);
+      return { image, stale: takenAsSeenLast(message, shownConfiguration(known)) };
     }
   }
 
@@ -109,14 +111,15 @@ export class Resolver {
     const { describeLayer, openStoredImage } = await import('./stored-image.js');
     const client = await lease.client();
     const accepted = trusted || used !== undefined;
-    const found = await this.#images.find(`${lease.number} ${accepted} ${name}`, digest, () =>
-      this.#opened(name, { kind: 'image', name }, accepted, async (image, options) => {
-        const opened = await openStoredImage((image as { name: string }).name, client, options);
+    const found = await this.#images.find(`${lease.number} ${accepted} ${name}`, digest, async () => {
+      const { image } = await this.#opened(name, { kind: 'image', name }, accepted, async (one, options) => {
+        const opened = await openStoredImage((one as { name: string }).name, client, options);
         const layers = opened.layers.map(({ remote }) => remote);
         if (!accepted && layers.length > 0) this.#note(name, { ...opened, layers });
         return opened;
-      }),
-    );
+      });
+      return image;
+    });
     if (found === undefined) {
       throw new CrfsError('CRFS_NOT_FOUND', `${name}: has no layer ${digest} whose TOC the manifest names`);
     }

@@ -73,6 +73,7 @@ export class Session {
   readonly #questions: Packet[] = [];
   readonly #sources: Sources;
   readonly #asked: string[] = [];
+  readonly #stale: string[] = [];
   readonly #blobs = new Set<HeldFile>();
   readonly #starts: Start[] = [];
   /** Of the processes that spoke for the mount, the last first: a host that forks goes on in its child. */
@@ -104,6 +105,11 @@ export class Session {
   /** What it asked for, as it was written. */
   get asked(): readonly string[] {
     return this.#asked;
+  }
+
+  /** Why what it asked for is what was seen last: `Resolved.stale`. */
+  get stale(): readonly string[] {
+    return this.#stale;
   }
 
   /** The layers that it uses, the base first: of several sources, the topmost was asked for first. */
@@ -221,6 +227,7 @@ export class Session {
     const [blob] = files;
     this.#asked.push(text); // the mount itself says what it asked for
     const resolved = await this.#context.resolver.resolve(text, blob, { lease, trusted: again });
+    if (resolved.stale !== undefined) this.#stale.push(resolved.stale);
     if (blob) this.#blobs.add(blob);
     const { source, layers, opened } = this.#sources.add(resolved);
     if (!again && resolved.image !== undefined) this.#learn({ ...resolved.image, opened });

@@ -48,6 +48,8 @@ export interface Status {
     readonly since: string;
     /** What is mounted, without credentials: the topmost first, where it is more than one thing. */
     readonly configurations: readonly string[];
+    /** Why something of it is what its name stood for last: its registry did not answer. Daemons before there was that leave it out. */
+    readonly stale?: readonly string[];
     /** Numbers of `layers` below: the base first, as `--layer` counts those of an image. */
     readonly layers: readonly number[];
     readonly ring: RingStatus | null;
