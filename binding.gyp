@@ -11,6 +11,7 @@
       "target_name": "crfs_addon",
       "sources": [
         "csrc/addon/addon.cc",
+        "csrc/addon/crc64.cc",
         "csrc/addon/decoder.cc",
         "csrc/addon/deflate.cc",
         "csrc/addon/doorbell.cc",
@@ -25,6 +26,7 @@
         "csrc/addon/socket.cc",
         "csrc/addon/unzstd.cc",
         "csrc/addon/watcher.cc",
+        "csrc/addon/zstd.cc",
         "csrc/indexer/contents.cc",
         "csrc/indexer/entry.cc",
         "csrc/indexer/indexer.cc",

@@ -3,6 +3,7 @@
 #include "addon/addon.h"
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  crfs::AddCrc64(env, exports);
   crfs::AddDecoder(env, exports);
   crfs::AddDeflate(env, exports);
   crfs::AddDoorbell(env, exports);
@@ -14,6 +15,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   crfs::AddRings(env, exports);
   crfs::AddSocket(env, exports);
   crfs::AddWatcher(env, exports);
+  crfs::AddZstd(env, exports);
   return exports;
 }
 

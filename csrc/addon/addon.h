@@ -9,6 +9,7 @@
 
 namespace crfs {
 
+void AddCrc64(Napi::Env env, Napi::Object exports);    // crc64.cc: the sums of tar-split
 void AddDecoder(Napi::Env env, Napi::Object exports);  // decoder.cc: zlib and libzstd, for reading streams
 void AddDeflate(Napi::Env env, Napi::Object exports);  // deflate.cc: libdeflate, for writing layers
 void AddDoorbell(Napi::Env env, Napi::Object exports); // doorbell.cc: what workers sleep on
@@ -20,6 +21,7 @@ void AddPoints(Napi::Env env, Napi::Object exports);   // points.cc: restart poi
 void AddRings(Napi::Env env, Napi::Object exports);    // rings.cc: requests of mounts, taken by workers
 void AddSocket(Napi::Env env, Napi::Object exports);   // socket.cc: the control socket
 void AddWatcher(Napi::Env env, Napi::Object exports);  // watcher.cc: descriptors on the event loop
+void AddZstd(Napi::Env env, Napi::Object exports);     // zstd.cc: libzstd, for writing layers
 
 // Throws an Error with `errno` and `syscall`. Returns undefined, for callers to return.
 Napi::Value ThrowErrno(Napi::Env env, const char *call, int error);

@@ -253,6 +253,15 @@ export interface Addon {
   deflate(input: Uint8Array, output: Uint8Array, level: number): number;
   /** Bytes that one gzip member of `length` bytes never exceeds. */
   deflateBound(length: number): number;
+  /**
+   * Compresses `input` to one zstd frame in `output`; it holds the length and the checksum of its content.
+   * Returns the bytes written, or 0: the output is too small, or there is no memory.
+   */
+  zstd(input: Uint8Array, output: Uint8Array, level: number): number;
+  /** Bytes that one zstd frame of `length` bytes never exceeds. */
+  zstdBound(length: number): number;
+  /** CRC-64 (ISO 3309) of what `before` is the sum of, and then the bytes; 0n is that of nothing. */
+  crc64(before: bigint, bytes: Uint8Array): bigint;
 
   /**
    * Inflates the gzip members of `input` into `output`, until the input ends or, at the end of a member, the output is

@@ -24,9 +24,9 @@ const HOW = { landmarks: true, isWhole: false };
 async function orderOf(entries: readonly TarEntry[], wanted?: readonly string[]): Promise<string[]> {
   const tar = Readable.from([Buffer.concat([...entries.map((entry) => tarEntry(entry)), tarEnd])]);
   const names: string[] = [];
-  for await (const { entry, content, alone } of wanted
-    ? prioritized(tar, new Matcher(wanted), HOW, [])
-    : inTarOrder(tar, HOW)) {
+  const seen = { unmatched: [], tail: 0 };
+  const items = wanted ? prioritized(tar, new Matcher(wanted), HOW, seen) : inTarOrder(tar, HOW, seen);
+  for await (const { entry, content, alone } of items) {
     await buffer(content);
     names.push(alone ? `[${entry.name.toString()}]` : entry.name.toString());
   }

@@ -10,6 +10,8 @@ import type { LayerResult } from '../../src/main/convert/layer.js';
 
 /** One for all conversions of a test file: starting workers takes longer than to convert a small layer. */
 export const deflater = new Deflater({ workers: 2 });
+/** The same for zstd:chunked. */
+const zstd = new Deflater({ workers: 2, engine: 'libzstd' });
 
 /** A directory that goes with the test. */
 export function scratch(t: ExecutionContext): string {
@@ -24,10 +26,11 @@ export async function convert(
   destination: string,
   options: Partial<FileOptions> & DeflaterOptions = {},
 ): Promise<LayerResult> {
-  const { workers, engine, level } = options;
+  const { workers, engine, level, format } = options;
   const isOwn = (workers ?? engine ?? level) !== undefined;
-  if (!isOwn) return await convertFile(source, destination, { ...options, deflater });
-  const own = new Deflater({ workers: 2, ...options });
+  const isZstd = format === 'zstd:chunked';
+  if (!isOwn) return await convertFile(source, destination, { ...options, deflater: isZstd ? zstd : deflater });
+  const own = new Deflater({ workers: 2, ...(isZstd && { engine: 'libzstd' }), ...options });
   try {
     return await convertFile(source, destination, { ...options, deflater: own });
   } finally {

@@ -21,12 +21,18 @@ cgroups = "disabled"
 default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
 `;
 
-/** Why podman cannot be tried on this machine; undefined: it can. */
+/** Why podman cannot be tried on this machine by root and an ordinary user; undefined: it can. */
 export function whyNoPodman(): string | undefined {
+  const why = whyNoPodmanOfRoot();
+  if (why !== undefined) return why;
+  return (statSync('/dev/fuse').mode & 0o006) === 0o006 ? undefined : 'only root may use /dev/fuse';
+}
+
+/** Why root cannot try podman on this machine; undefined: it can. */
+export function whyNoPodmanOfRoot(): string | undefined {
   const programs = ['podman', 'newuidmap', ...missing];
   const absent = programs.filter((name) => !(process.env['PATH'] ?? '').split(':').some((path) => has(path, name)));
-  if (absent.length > 0) return `${absent.join(' and ')} not installed`;
-  return (statSync('/dev/fuse').mode & 0o006) === 0o006 ? undefined : 'only root may use /dev/fuse';
+  return absent.length > 0 ? `${absent.join(' and ')} not installed` : undefined;
 }
 
 function has(directory: string, program: string): boolean {

@@ -7,10 +7,10 @@ import { engineNames } from '../../workers/engine-names.js';
 import { spoolDirectory } from '../blob/spool.js';
 import { DEFAULT_LEVEL, Deflater, type DeflaterOptions } from '../convert/deflater.js';
 import { convertFile } from '../convert/file.js';
+import { OUTPUT_FORMATS, type OutputFormat } from '../convert/form.js';
 import { convertImage, type ImageOptions, type ImageResult } from '../convert/image/convert-image.js';
 import { optionsWord } from '../convert/image/made-from.js';
 import { DEFAULT_CHUNK_SIZE, type LayerOptions, type LayerResult } from '../convert/layer.js';
-import type { OutputFormat } from '../convert/layer-end.js';
 import { readPatterns } from '../convert/patterns.js';
 import { CrfsError } from '../errors/error.js';
 import { Interruption } from '../errors/interrupted.js';
@@ -59,6 +59,7 @@ and docker-archive:FILE[:NAME]; <src> may be dir:DIR, too.
 
 Examples:
   crfs stargzify docker.io/fedora localhost:5000/myimages/fedora:stargz
+  crfs stargzify --format zstd:chunked docker.io/fedora localhost:5000/fedora:zstd
   crfs stargzify --all-platforms docker.io/library/alpine:3 oci:layout:alpine
   crfs stargzify layer.tar.gz layer.esgz
   zstd -dc layer.tar.zst | crfs stargzify - layer.esgz`;
@@ -78,12 +79,14 @@ const FOR_LAYERS: readonly string[] = [
 ] satisfies (keyof Given)[];
 
 const chunkLimits = [512, 2 ** 28] as const;
+/** The highest levels. Beyond those of zstd, readers would need more memory. */
+const [GZIP_LEVELS, ZSTD_LEVELS] = [9, 19] as const;
 
 /** `crfs stargzify` */
 export function addStargzify(program: Command): void {
   const command = program
     .command('stargzify')
-    .description('convert an image, or a single layer, to stargz')
+    .description('convert an image, or a single layer, to eStargz, zstd:chunked or stargz')
     .argument('<src>', 'an image, or a tar, plain or compressed with gzip or zstd; - is standard input')
     .argument('<dst>', 'the image, or for a tar the file, to write')
     .addOption(
@@ -94,7 +97,7 @@ export function addStargzify(program: Command): void {
     .option('--all-platforms', 'convert all images of a multi-platform image')
     .option('--force', 'convert, also if <dst> was made from <src> with these options already')
     .addOption(
-      new Option('--format <format>', 'stargz is the legacy form').choices(['estargz', 'stargz']).default('estargz'),
+      new Option('--format <format>', 'stargz is the legacy form').choices(OUTPUT_FORMATS).default(OUTPUT_FORMATS[0]),
     )
     .addOption(
       new Option('--chunk-size <bytes>', 'bytes of a file that are fetched at once')
@@ -102,7 +105,12 @@ export function addStargzify(program: Command): void {
         .default(DEFAULT_CHUNK_SIZE, '4M'),
     )
     .option('--min-chunk-size <bytes>', 'have small files share a member up to this size', bytes(0, chunkLimits[1]), 0)
-    .option('--level <level>', 'from 1, fast, to 9, small', integer(1, 9), DEFAULT_LEVEL)
+    .option(
+      '--level <level>',
+      `from 1, fast, to ${GZIP_LEVELS}, small; zstd:chunked to ${ZSTD_LEVELS}`,
+      integer(1, ZSTD_LEVELS),
+      DEFAULT_LEVEL,
+    )
     .option('--prioritize <file>', 'paths and globs of files wanted at start, one a line, the first first')
     .addOption(
       new Option(
@@ -110,7 +118,7 @@ export function addStargzify(program: Command): void {
         'the same, of all files of a start that was recorded: see crfs profile',
       ).conflicts('prioritize'),
     )
-    .option('--workers <count>', 'threads that deflate (default: one per processor)', integer(1, 256))
+    .option('--workers <count>', 'threads that compress (default: one per processor)', integer(1, 256))
     .addOption(new Option('--engine <engine>', 'what deflates').choices(engineNames).default('libdeflate'));
   addRegistriesOptions(command)
     .option('-q, --quiet', 'print the digest of the result, and nothing else')
@@ -122,12 +130,13 @@ export function addStargzify(program: Command): void {
 async function stargzify(source: string, destination: string, given: Given, command: Command): Promise<void> {
   if (isLayer(source)) refuse(command, optionsForImages(command), 'images', source);
   else refuseWithoutEffectOnEnds(command, source, destination);
+  checkCompression(command, given);
   const { format, chunkSize, minChunkSize, quiet, json, allPlatforms, platform } = given;
   const prioritize = given.prioritize === undefined ? {} : { prioritize: readPatterns(given.prioritize) };
   const profile = given.profile === undefined ? {} : { startOrder: await startOrderOf(given.profile, given) };
   const progress = json || quiet ? silent : progressOn(process.stderr);
   const session = { progress, signal: new Interruption().signal };
-  const deflater = new Deflater(given);
+  const deflater = new Deflater(format === 'zstd:chunked' ? { ...given, engine: 'libzstd' } : given);
   const options = { deflater, format, chunkSize, minChunkSize, ...prioritize, ...profile };
   let result: LayerResult | ImageResult;
   try {
@@ -142,6 +151,14 @@ async function stargzify(source: string, destination: string, given: Given, comm
   const before = 'isThere' in result && result.isThere ? `, made from ${source} before` : '';
   const text = quiet ? result.digest : `${destination}: ${result.digest}${before}`;
   process.stdout.write(`${json ? toJson(result) : text}\n`);
+}
+
+/** Throws CRFS_USAGE for options of compression that the format does not know. */
+function checkCompression(command: Command, { format, level = DEFAULT_LEVEL }: Given): void {
+  if (format === 'zstd:chunked') refuse(command, ['engine', 'minChunkSize'], 'stargz and eStargz', format);
+  else if (level > GZIP_LEVELS) {
+    throw new CrfsError('CRFS_USAGE', `--level ${level} is for zstd:chunked: ${format} goes to ${GZIP_LEVELS}`);
+  }
 }
 
 function optionsForImages({ options }: Command): string[] {

@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** The pool of workers that deflate members, shared by all layers of a conversion. */
+/** The pool of workers that compress members, shared by all layers of a conversion. */
 
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
-import type { DeflateResult, DeflateTask } from '../../workers/deflate/task.js';
-import type { EngineName } from '../../workers/engine-names.js';
+import type { Compressor, DeflateResult, DeflateTask } from '../../workers/deflate/task.js';
 
 export interface DeflaterOptions {
   /** Threads; the machine's parallelism if left out. */
   readonly workers?: number;
-  readonly engine?: EngineName;
-  /** 1 (fast) to 9 (small). */
+  readonly engine?: Compressor;
+  /** 1 (fast) to 9 (small), with libzstd to 19. */
   readonly level?: number;
 }
 
@@ -26,7 +25,7 @@ const LOAD_WITHIN_MS = 10_000;
 export class Deflater {
   readonly workers: number;
   readonly #pool: Piscina<DeflateTask, DeflateResult>;
-  readonly #engine: EngineName;
+  readonly #engine: Compressor;
   readonly #level: number;
   readonly #loaded = new Set<number>();
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** Converts one layer: a tar in, stargz or eStargz out, both as streams. */
+/** Converts one layer: a tar in, a layer in one of the forms out, both as streams. */
 
 import { createHash } from 'node:crypto';
 import type { BlobSink } from '../blob/sink.js';
@@ -9,10 +9,12 @@ import { decompress } from '../compression/decompress.js';
 import { namingBlob } from '../formats/fault.js';
 import { padding } from '../tar/header.js';
 import type { Deflater } from './deflater.js';
-import { type OutputFormat, writeEnd } from './layer-end.js';
+import type { LayerForm, OutputFormat, TarParts } from './form.js';
+import { formOf } from './forms.js';
 import { MemberWriter } from './members.js';
-import { type Item, inTarOrder, prioritized } from './order.js';
+import { type Item, inTarOrder, prioritized, type Seen } from './order.js';
 import { Matcher } from './patterns.js';
+import { Remarks } from './remarks.js';
 import { FileContent, TocWriter } from './toc.js';
 
 export const DEFAULT_CHUNK_SIZE = 4 * 1024 * 1024;
@@ -39,8 +41,10 @@ export interface LayerResult {
   readonly digest: string;
   /** Of what the blob inflates to. */
   readonly diffId: string;
-  /** Of the TOC's JSON. */
+  /** What manifests name the TOC by: of its JSON, with zstd:chunked of the frames that hold it. */
   readonly tocDigest: string;
+  /** What its descriptor in a manifest is to say for readers. */
+  readonly annotations: Readonly<Record<string, string>>;
   readonly size: number;
   readonly uncompressedSize: number;
   readonly entries: number;
@@ -60,30 +64,37 @@ export async function convertLayer(
   sink: BlobSink,
   options: LayerOptions,
 ): Promise<LayerResult> {
-  const spool = await Spool.create();
-  const toc = new TocWriter(spool, options.format !== 'stargz');
+  const remarks = new Remarks();
+  const form = await formOf(options.format ?? 'estargz', options.deflater, remarks);
   try {
-    return await namingBlob(options.name, () => convert(input, sink, { spool, toc }, options));
+    const spool = await Spool.create();
+    const toc = new TocWriter(spool, form.dialect, remarks);
+    try {
+      const result = await namingBlob(options.name, () => convert(input, sink, { form, spool, toc }, options));
+      return { ...result, warnings: remarks.list() };
+    } finally {
+      toc.release();
+      await spool.close();
+    }
   } finally {
-    toc.release();
-    await spool.close();
+    await form.close();
   }
 }
 
 async function convert(
   input: AsyncIterable<Uint8Array>,
   sink: BlobSink,
-  { spool, toc }: { readonly spool: Spool; readonly toc: TocWriter },
+  { form, spool, toc }: { readonly form: LayerForm; readonly spool: Spool; readonly toc: TocWriter },
   options: LayerOptions,
-): Promise<LayerResult> {
-  const format = options.format ?? 'estargz';
-  const chunkSize = options.chunkSize ?? DEFAULT_CHUNK_SIZE;
-  const members = new MemberWriter(options.deflater, sink, { chunkSize, minChunkSize: options.minChunkSize ?? 0 });
-  const unmatched: string[] = [];
+): Promise<Omit<LayerResult, 'warnings'>> {
+  const { landmarks, endsAtChunks, parts } = form;
+  const { chunkSize = DEFAULT_CHUNK_SIZE, minChunkSize = 0, isWhole = false } = options;
+  const members = new MemberWriter(options.deflater, sink, { chunkSize, minChunkSize, endsAtChunks });
+  const seen: Seen = { unmatched: [], tail: 0 };
   const tar = decompress(input);
-  const order = { landmarks: format === 'estargz', isWhole: options.isWhole ?? false };
+  const order = { landmarks, isWhole };
   const first = firstOf(options);
-  const items = first ? prioritized(tar, first, order, unmatched) : inTarOrder(tar, order);
+  const items = first ? prioritized(tar, first, order, seen) : inTarOrder(tar, order, seen);
   let entries = 0;
   let flushed = 0; // what was written when the TOC was last flushed
   for await (const item of items) {
@@ -91,24 +102,23 @@ async function convert(
     const { headers, type, size } = item.entry;
     const file = type === 'file' ? new FileContent(Math.ceil(size / chunkSize)) : undefined;
     toc.add(item.entry, file);
+    await parts.header(item.entry);
     for (const bytes of headers) await members.write(bytes);
-    if (file) await writeContent(members, file, item, chunkSize);
+    if (file) await writeContent(members, parts, file, item, chunkSize);
     if (members.written !== flushed) await toc.flush();
     flushed = members.written;
   }
-  await members.finish();
-  const tocDigest = await toc.finish();
-  await writeEnd(members, spool, format, options.deflater.level);
+  const { tocDigest, annotations } = await form.end(members, toc, spool, seen.tail);
   const { tar: diffId, blob } = members.digests();
   return {
     digest: `sha256:${blob}`,
     diffId: `sha256:${diffId}`,
-    tocDigest: `sha256:${tocDigest}`,
+    tocDigest,
+    annotations,
     size: members.written,
     uncompressedSize: members.uncompressed,
     entries,
-    warnings: toc.warnings(),
-    unmatched,
+    unmatched: seen.unmatched,
   };
 }
 
@@ -117,13 +127,20 @@ function firstOf({ prioritize, startOrder }: LayerOptions): Matcher | undefined 
   return startOrder && new Matcher(startOrder, false);
 }
 
-async function writeContent(members: MemberWriter, file: FileContent, item: Item, chunkSize: number): Promise<void> {
+async function writeContent(
+  members: MemberWriter,
+  parts: TarParts,
+  file: FileContent,
+  item: Item,
+  chunkSize: number,
+): Promise<void> {
   const { size } = item.entry;
   const hash = file.chunkCount > 1 ? createHash('sha256') : undefined;
   let at = 0;
   let chunkEnd = 0;
   for await (const piece of item.content) {
     hash?.update(piece);
+    parts.content(piece);
     for (let rest = piece; rest.length > 0; ) {
       if (at === chunkEnd) {
         chunkEnd = Math.min(at + chunkSize, size);
@@ -136,5 +153,6 @@ async function writeContent(members: MemberWriter, file: FileContent, item: Item
     }
   }
   file.digest = hash?.digest('hex');
+  await parts.filling(padding(size));
   await members.write(padding(size));
 }

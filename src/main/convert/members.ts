@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 /**
- * Cuts a tar into gzip members and has them deflated by the pool, several batches of members at a time, written in order.
+ * Cuts a tar into gzip members, or zstd frames, and has them deflated by the pool, several batches of members at a time, written in order.
  * Where members start depends on the tar and the options alone, never on the workers.
  */
 
@@ -16,6 +16,8 @@ export interface Chunk {
   readonly size: number;
   /** Of the member, in the blob. */
   offset: number;
+  /** Where the member ends. */
+  end: number;
   /** Of the chunk, in what the member inflates to. */
   innerOffset: number;
   /** SHA-256 in hexadecimal digits; undefined until the member is written. */
@@ -39,6 +41,14 @@ interface Placed {
   readonly start: number;
 }
 
+export interface MemberOptions {
+  readonly chunkSize: number;
+  /** Chunks share a member until it has this many bytes. */
+  readonly minChunkSize: number;
+  /** A member that holds a chunk ends where that does: headers behind it have one of their own. */
+  readonly endsAtChunks: boolean;
+}
+
 /** Members that a worker deflates. */
 interface Batch {
   readonly placed: readonly Placed[];
@@ -53,6 +63,7 @@ export class MemberWriter {
   readonly #deflater: Deflater;
   readonly #sink: BlobSink;
   readonly #minChunkSize: number;
+  readonly #endsAtChunks: boolean;
   readonly #capacity: number;
   readonly #tarHash = createHash('sha256');
   readonly #blobHash = createHash('sha256');
@@ -69,14 +80,11 @@ export class MemberWriter {
   #chunkEnd = 0;
   #alone = false;
 
-  constructor(
-    deflater: Deflater,
-    sink: BlobSink,
-    options: { readonly chunkSize: number; readonly minChunkSize: number },
-  ) {
+  constructor(deflater: Deflater, sink: BlobSink, options: MemberOptions) {
     this.#deflater = deflater;
     this.#sink = sink;
     this.#minChunkSize = options.minChunkSize;
+    this.#endsAtChunks = options.endsAtChunks;
     this.#capacity = Math.max(options.chunkSize, BATCH_SIZE) + SLACK;
     this.#buffer = new Uint8Array(this.#capacity);
   }
@@ -87,6 +95,7 @@ export class MemberWriter {
     this.#buffer.set(bytes, this.#length);
     this.#length += bytes.length;
     this.uncompressed += bytes.length;
+    if (this.#endsAtChunks && this.#length === this.#chunkEnd) this.#cut();
     if (this.#length - Math.max(this.#chunkEnd, this.#memberStart) < TAIL_LIMIT) return undefined;
     this.#cut();
     return this.#length >= BATCH_SIZE ? this.#flush() : undefined;
@@ -97,7 +106,8 @@ export class MemberWriter {
    * below the minimum chunk size. `alone`: it shares with no chunk before it, and none behind it.
    */
   async startChunk(fileOffset: number, size: number, alone = false): Promise<Chunk> {
-    const shares = !alone && !this.#alone && this.#length - this.#memberStart < this.#minChunkSize;
+    const shares =
+      !this.#endsAtChunks && !alone && !this.#alone && this.#length - this.#memberStart < this.#minChunkSize;
     this.#alone = alone;
     if (!shares) {
       this.#cut();
@@ -107,6 +117,7 @@ export class MemberWriter {
       fileOffset,
       size,
       offset: 0,
+      end: 0,
       innerOffset: this.#length - this.#memberStart,
       digest: undefined,
     };
@@ -171,6 +182,7 @@ export class MemberWriter {
     const { input, output, memberEnds, digests } = await batch.result;
     for (const [index, { chunk, member }] of batch.placed.entries()) {
       chunk.offset = this.written + (member === 0 ? 0 : (memberEnds[member - 1] ?? 0));
+      chunk.end = this.written + (memberEnds[member] ?? 0);
       chunk.digest = Buffer.from(digests.buffer, digests.byteOffset + index * DIGEST_BYTES, DIGEST_BYTES).toString(
         'hex',
       );

@@ -20,6 +20,14 @@ interface OrderOptions {
   readonly isWhole: boolean;
 }
 
+/** What is known of a tar once all of its items have been taken. */
+export interface Seen {
+  /** Patterns that match nothing. */
+  readonly unmatched: string[];
+  /** Bytes behind the last entry. */
+  tail: number;
+}
+
 export interface Item {
   readonly entry: TarEntry;
   /** To be read before the next item is asked for, or not at all. */
@@ -32,6 +40,7 @@ export interface Item {
 export async function* inTarOrder(
   tar: AsyncIterable<Uint8Array>,
   { landmarks, isWhole }: OrderOptions,
+  seen: Seen,
 ): AsyncGenerator<Item> {
   const reader = new TarReader(tar, new Map(), isWhole);
   try {
@@ -40,6 +49,7 @@ export async function* inTarOrder(
     for (let entry = first; entry; entry = await reader.next()) {
       if (!isAdded(entry)) yield { entry, content: reader.content(), alone: false };
     }
+    seen.tail = reader.tail;
   } finally {
     await reader.close();
   }
@@ -47,18 +57,18 @@ export async function* inTarOrder(
 
 /**
  * The entries that the patterns match, in the patterns' order, each behind what it needs; then a landmark; then all others
- * as they come. The tar is copied to disk for that. Patterns that match nothing are added to `unmatched`.
+ * as they come. The tar is copied to disk for that.
  */
 export async function* prioritized(
   tar: AsyncIterable<Uint8Array>,
   matcher: Matcher,
   { landmarks, isWhole }: OrderOptions,
-  unmatched: string[],
+  seen: Seen,
 ): AsyncGenerator<Item> {
   const spool = await Spool.create();
   try {
-    const survey = await copyAndSurvey(tar, isWhole, spool, matcher);
-    unmatched.push(...matcher.unmatched());
+    const survey = await copyAndSurvey(tar, isWhole, spool, matcher, seen);
+    seen.unmatched.push(...matcher.unmatched());
     const places = await arrange(spool, survey);
     for (const place of places) yield* itemAt(spool, place, survey);
     if (landmarks) yield landmark(PREFETCH_LANDMARK);
@@ -79,12 +89,14 @@ async function copyAndSurvey(
   isWhole: boolean,
   spool: Spool,
   matcher: Matcher,
+  seen: Seen,
 ): Promise<Survey> {
   const survey = new Survey(matcher);
   const reader = new TarReader(copied(tar, spool), new Map(), isWhole);
   try {
     for (let entry = await reader.next(); entry; entry = await reader.next()) survey.add(entry, reader.globals);
     survey.end();
+    seen.tail = reader.tail;
   } finally {
     await reader.close();
   }

@@ -33,6 +33,8 @@ export interface Placed {
   readonly target: string | undefined;
   /** It took the place of something else. */
   readonly replaces: boolean;
+  /** The node of the tree where it landed; -1: it is a hardlink to itself. */
+  readonly node: number;
   /** The fields of its entry in the TOC, those that are empty left out by whoever writes them. */
   readonly fields: Readonly<Record<string, unknown>>;
 }
@@ -60,7 +62,7 @@ export class TarPlacement {
       name: `${path === '' ? '.' : path}${checked.type === 'dir' ? '/' : ''}`,
       linkName: target ?? checked.link,
     };
-    return { path, target, replaces: tree.replaced > before, fields: { ...fields, ...places } };
+    return { path, target, node, replaces: tree.replaced > before, fields: { ...fields, ...places } };
   }
 
   /** No entry follows. Throws LayerFault for a hardlink that leads nowhere. */

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** The TOC's JSON, written as the layer is: eStargz specification, "TOC". */
+/** The TOC's JSON, written as the layer is. */
 
 import { createHash } from 'node:crypto';
-import { EMPTY_HEX } from '../blob/digest.js';
 import type { Spool } from '../blob/spool.js';
 import { LayerFault, quote } from '../formats/fault.js';
 import { JSON_VALUE_LIMIT } from '../formats/json-toc/value.js';
 import type { TarEntry } from '../tar/entry.js';
 import type { Chunk } from './members.js';
-import { Remarks } from './remarks.js';
-import { TarPlacement } from './tar-placement.js';
+import type { Remarks } from './remarks.js';
+import { type Placed, TarPlacement } from './tar-placement.js';
 
 /** The chunks of a file, added as they are started and complete when their members are written. */
 export class FileContent {
@@ -41,36 +40,40 @@ interface Waiting {
 const FOREIGN_NAME = 'is not UTF-8: mounts show it as it is, other readers of the layer may not';
 const WRITE_SIZE = 64 * 1024;
 
+/** How a form of layers has the entries of its TOC. Of the fields, those that are zero or empty are left out. */
+export interface TocDialect {
+  /** The fields of an entry that come out of the tar, its name among them. */
+  fields(entry: TarEntry, placed: Placed): Fields;
+  /** The fields of a file that come out of its content, and those of each chunk that has an entry of its own. */
+  content(content: FileContent): readonly [own: Fields, ...chunks: Fields[]];
+}
+
+export type Fields = Readonly<Record<string, unknown>>;
+
 /** Keeps each entry until its chunks are written, then moves it to a spool: so a million of them need no memory. */
 export class TocWriter {
   readonly #spool: Spool;
-  readonly #chunkDigests: boolean;
+  readonly #dialect: TocDialect;
+  readonly #remarks: Remarks;
+  readonly #placement: TarPlacement;
   readonly #hash = createHash('sha256');
-  readonly #users = new Map<number, string>();
-  readonly #groups = new Map<number, string>();
   #waiting: Waiting[] = [];
   #text = '{"version":1,"entries":[';
   #first = true;
-  readonly #remarks = new Remarks();
-  readonly #placement = new TarPlacement(this.#remarks);
 
-  /** `chunkDigests`: legacy stargz has none. */
-  constructor(spool: Spool, chunkDigests: boolean) {
+  /** `remarks` takes what a person should know of the entries. */
+  constructor(spool: Spool, dialect: TocDialect, remarks: Remarks) {
     this.#spool = spool;
-    this.#chunkDigests = chunkDigests;
+    this.#dialect = dialect;
+    this.#remarks = remarks;
+    this.#placement = new TarPlacement(remarks);
   }
 
   /** Adds an entry of the tar; a file's `content` may be filled in later. Throws LayerFault for what no mount can show. */
   add(entry: TarEntry, content?: FileContent): void {
-    const { fields } = this.#placement.place(entry);
-    const { name, ...others } = fields;
+    const { name, ...others } = this.#dialect.fields(entry, this.#placement.place(entry));
     if (!String(name).isWellFormed()) this.#remarks.add(FOREIGN_NAME, String(name));
-    const owners = {
-      userName: firstUse(this.#users, entry.uid, entry.userName),
-      groupName: firstUse(this.#groups, entry.gid, entry.groupName),
-    };
-    const text = Object.entries({ ...others, ...owners }).map(([key, value]) => field(key, value));
-    this.#waiting.push({ name: JSON.stringify(name), fields: text.join(''), content });
+    this.#waiting.push({ name: JSON.stringify(name), fields: textOf(others), content });
   }
 
   /** Writes the entries whose members are written. */
@@ -85,19 +88,14 @@ export class TocWriter {
     if (done > 0) this.#waiting = this.#waiting.slice(done);
   }
 
-  /** Writes the end; resolves to the SHA-256 of the JSON, in hexadecimal digits. */
-  async finish(): Promise<string> {
+  /** Writes the end, with fields behind the entries; resolves to the SHA-256 of the JSON, in hexadecimal digits. */
+  async finish(fields: Fields = {}): Promise<string> {
     await this.flush();
     this.#placement.end();
     if (this.#waiting.length > 0) throw new Error('the TOC ends before its chunks are written');
-    this.#text += ']}';
+    this.#text += `]${textOf(fields)}}`;
     await this.#spill();
     return this.#hash.digest('hex');
-  }
-
-  /** What a person should know of the entries. */
-  warnings(): string[] {
-    return this.#remarks.list();
   }
 
   release(): void {
@@ -105,19 +103,9 @@ export class TocWriter {
   }
 
   #write({ name, fields, content }: Waiting): void {
-    const [first, ...others] = content?.chunks ?? [];
-    const digest = content && `sha256:${content.digest ?? first?.digest ?? EMPTY_HEX}`;
-    this.#record(`{"name":${name}${fields}${field('digest', digest)}${this.#place(first, content)}}`);
-    for (const chunk of others) this.#record(`{"name":${name},"type":"chunk"${this.#place(chunk, content)}}`);
-  }
-
-  /** The fields that say where a chunk is; a file in one chunk, and a last chunk, need no size. */
-  #place(chunk: Chunk | undefined, content: FileContent | undefined): string {
-    if (!chunk) return '';
-    const offsets = field('offset', chunk.offset) + field('innerOffset', chunk.innerOffset);
-    const size = chunk === content?.chunks.at(-1) ? 0 : chunk.size;
-    const digest = this.#chunkDigests ? field('chunkDigest', `sha256:${chunk.digest}`) : '';
-    return offsets + field('chunkOffset', chunk.fileOffset) + field('chunkSize', size) + digest;
+    const [own, ...chunks] = content ? this.#dialect.content(content) : [{}];
+    this.#record(`{"name":${name}${fields}${textOf(own)}}`);
+    for (const chunk of chunks) this.#record(`{"name":${name},"type":"chunk"${textOf(chunk)}}`);
   }
 
   #record(json: string): void {
@@ -136,14 +124,8 @@ export class TocWriter {
   }
 }
 
-/** Names of users and groups stand where their number comes first, or the name changes. */
-function firstUse(names: Map<number, string>, id: number, name: string): string {
-  if (name === '' || names.get(id) === name) return '';
-  names.set(id, name);
-  return name;
-}
-
-/** A field of an object behind others, as JSON. Zero and empty values are left out. */
-function field(key: string, value: unknown): string {
-  return value === undefined || value === 0 || value === '' ? '' : `,"${key}":${JSON.stringify(value)}`;
+/** Fields of an object behind others, as JSON. */
+function textOf(fields: Fields): string {
+  const kept = Object.entries(fields).filter(([, value]) => value !== undefined && value !== 0 && value !== '');
+  return kept.map(([key, value]) => `,"${key}":${JSON.stringify(value)}`).join('');
 }

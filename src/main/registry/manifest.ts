@@ -21,6 +21,8 @@ export const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2
 /** What manifests of either family call a config, and a layer that is compressed with gzip. */
 export const OCI_CONFIG = 'application/vnd.oci.image.config.v1+json';
 export const OCI_LAYER = 'application/vnd.oci.image.layer.v1.tar+gzip';
+/** One that is compressed with zstd, as only OCI has it. */
+export const OCI_LAYER_ZSTD = 'application/vnd.oci.image.layer.v1.tar+zstd';
 export const DOCKER_CONFIG = 'application/vnd.docker.container.image.v1+json';
 export const DOCKER_LAYER = 'application/vnd.docker.image.rootfs.diff.tar.gzip';
 

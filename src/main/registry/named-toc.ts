@@ -12,6 +12,9 @@ export const TOC_DIGEST = 'containerd.io/snapshot/stargz/toc.digest';
 const ZSTD_CHUNKED = ['io.github.containers.zstd-chunked.', 'io.containers.zstd-chunked.'];
 const ZSTD_DIGEST = 'manifest-checksum';
 const ZSTD_POSITION = 'manifest-position';
+/** zstd:chunked, of later writers alone: where tar-split is, `offset:length:length of what it inflates to`, and its digest. */
+const TAR_SPLIT_POSITION = 'tarsplit-position';
+const TAR_SPLIT_DIGEST = 'tarsplit-checksum';
 
 export interface NamedToc {
   /** The digest that it must have. */
@@ -34,4 +37,27 @@ export function namedToc({ digest, annotations }: Descriptor, name: string): Nam
     );
   }
   return { ...(tocDigest !== undefined && { tocDigest }), ...(tocPosition !== undefined && { tocPosition }) };
+}
+
+/** What a descriptor says of a TOC in zstd:chunked, and of tar-split: digests, and positions as they are written. */
+export interface ZstdToc {
+  readonly digest: string;
+  readonly position: string;
+  readonly tarSplit?: { readonly digest: string; readonly position: string };
+}
+
+/**
+ * The annotations of a layer in zstd:chunked, by their later names. Who looks for the earlier ones (containers-storage until
+ * 1.44) loses owners and times of files that it fetches by a TOC: told of none, it pulls the layer whole, and right.
+ */
+export function zstdTocAnnotations({ digest, position, tarSplit }: ZstdToc): Record<string, string> {
+  const [prefix = ''] = ZSTD_CHUNKED;
+  return {
+    [prefix + ZSTD_DIGEST]: digest,
+    [prefix + ZSTD_POSITION]: position,
+    ...(tarSplit && {
+      [prefix + TAR_SPLIT_DIGEST]: tarSplit.digest,
+      [prefix + TAR_SPLIT_POSITION]: tarSplit.position,
+    }),
+  };
 }

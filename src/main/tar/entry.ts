@@ -91,7 +91,7 @@ export function describe(header: Header, extensions: Extensions, globals: PaxRec
     type,
     name,
     linkName: type === 'symlink' || type === 'hardlink' ? linkName : Buffer.alloc(0),
-    mode: header.mode,
+    mode: header.mode & 0o7777,
     uid: checkedId(decimal('uid', header.uid), name),
     gid: checkedId(decimal('gid', header.gid), name),
     userName: value('uname')?.toString() ?? header.userName,

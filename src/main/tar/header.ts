@@ -30,6 +30,7 @@ type Field = readonly [offset: number, length: number];
 export interface Header {
   /** Names are bytes: nothing says that they are UTF-8. */
   readonly name: Buffer;
+  /** As it is written: some writers have the type in it, too. */
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
@@ -62,7 +63,7 @@ export function parseHeader(bytes: Uint8Array): Header | undefined {
   const fullName = prefix.length > 0 ? Buffer.concat([prefix, Buffer.from('/'), name]) : Buffer.from(name);
   return namingEntry(nameOfBytes(fullName), () => ({
     name: fullName,
-    mode: parseNumber(block, MODE, 'mode') & 0o7777,
+    mode: parseNumber(block, MODE, 'mode'),
     uid: parseNumber(block, UID, 'uid'),
     gid: parseNumber(block, GID, 'gid'),
     size: parseNumber(block, SIZE, 'size'),

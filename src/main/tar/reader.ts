@@ -29,6 +29,7 @@ export class TarReader {
   /** Of the last entry: bytes of its content that are still in the tar, padding behind them, and its holes. */
   #stored = 0;
   #padding = 0;
+  #tail = 0;
   #sparse: Sparse | undefined;
   #name = '';
 
@@ -52,6 +53,11 @@ export class TarReader {
     return this.#globals;
   }
 
+  /** Bytes behind the last entry, once there is no further one: those that mark the tar's end, and what fills it up. */
+  get tail(): number {
+    return this.#tail;
+  }
+
   /** Of the last entry, if it has holes: where the data belongs that is stored from `position` on. */
   get sparse(): Sparse | undefined {
     return this.#sparse;
@@ -70,6 +76,7 @@ export class TarReader {
       if (!header) {
         if (extensions.raw.length > 0) throw new LayerFault('the tar ends with a header that belongs to no entry');
         await this.#readToEnd();
+        this.#tail = this.position - start;
         return undefined;
       }
       const copy = Buffer.from(block);

@@ -3,28 +3,29 @@
 import { gzipSync } from 'node:zlib';
 import { gzip as pakoGzip } from 'pako';
 import { addon } from '../../native/addon.js';
-import type { EngineName } from '../engine-names.js';
+import type { Compressor } from './task.js';
 
-/** Writes `input` as one gzip member to the front of `output`, which has room for it. Returns the bytes written. */
+/** Writes `input` as one gzip member, or zstd frame, to the front of `output`, which has room for it. Returns the bytes written. */
 export type Engine = (input: Uint8Array, output: Uint8Array, level: number) => number;
 
 const osUnknown = 255;
 
-/** Gzip members of the engines differ in length, never in content; none holds a time or a name. */
-export const engines: Readonly<Record<EngineName, Engine>> = {
-  libdeflate: (input, output, level) => {
-    const written = addon.deflate(input, output, level);
-    if (written === 0)
-      throw new Error(`libdeflate: no room, or no memory, for ${input.length} bytes at level ${level}`);
-    return written;
-  },
+/** Gzip members of the engines differ in length, never in content; none holds a time or a name. libzstd writes frames. */
+export const engines: Readonly<Record<Compressor, Engine>> = {
+  libdeflate: (input, output, level) => written('libdeflate', input, addon.deflate(input, output, level)),
   zlib: (input, output, level) => place(gzipSync(input, { level }), output),
   pako: (input, output, level) => place(pakoGzip(input, { level }), output),
+  libzstd: (input, output, level) => written('libzstd', input, addon.zstd(input, output, level)),
 };
 
-/** Bytes that a member of `length` bytes never exceeds, whichever the engine. */
+/** Bytes that a member or frame of `length` bytes never exceeds, whichever the engine. */
 export function memberBound(length: number): number {
-  return addon.deflateBound(length) + (length >> 9);
+  return Math.max(addon.deflateBound(length) + (length >> 9), addon.zstdBound(length));
+}
+
+function written(engine: Compressor, input: Uint8Array, bytes: number): number {
+  if (bytes === 0) throw new Error(`${engine}: no room, or no memory, for ${input.length} bytes`);
+  return bytes;
 }
 
 function place(member: Uint8Array, output: Uint8Array): number {

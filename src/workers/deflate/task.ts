@@ -4,9 +4,12 @@
 
 import type { EngineName } from '../engine-names.js';
 
+/** What members are made by: gzip by the engines that also inflate, zstd by libzstd alone. */
+export type Compressor = EngineName | 'libzstd';
+
 export interface DeflateTask {
-  readonly engine: EngineName;
-  /** 1 (fast) to 9 (small). */
+  readonly engine: Compressor;
+  /** 1 (fast) to 9 (small), with libzstd to 19. */
   readonly level: number;
   /** Members to be, one after the other. */
   readonly input: Uint8Array;
@@ -19,7 +22,7 @@ export interface DeflateTask {
 export interface DeflateResult {
   /** The buffer of the task, back for the next one. */
   readonly input: Uint8Array;
-  /** Gzip members, one after the other. */
+  /** Gzip members or zstd frames, one after the other. */
   readonly output: Uint8Array;
   /** Where each member ends in `output`. */
   readonly memberEnds: Uint32Array;

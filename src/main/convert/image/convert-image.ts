@@ -27,6 +27,7 @@ import {
   layerDescriptor,
   type NewLayer,
   OCI,
+  OCI_ZSTD,
   passedDescriptor,
   type Rewritten,
   requireLayer,
@@ -180,6 +181,7 @@ class Conversion {
   }
 
   #family(manifest: ImageManifest | ImageIndex): Family {
+    if (this.#options.format === 'zstd:chunked') return OCI_ZSTD;
     return this.#destination.ociOnly ? OCI : familyOf(manifest);
   }
 
@@ -200,7 +202,7 @@ class Conversion {
     const input = (): AsyncIterable<Uint8Array> =>
       watched(verified(source, layer, signal), signal, (bytes) => step.advance(bytes));
     try {
-      const toc = prioritize || startOrder || format === 'stargz' ? undefined : await tocDigestOfEstargz(source);
+      const toc = prioritize || startOrder || format !== 'estargz' ? undefined : await tocDigestOfEstargz(source);
       if (toc !== undefined) {
         const there = await this.#destination.hasBlob(layer.digest, this.#source);
         const size = await namingBlob(source.name, () => this.#copy(layer, input, there));
@@ -213,7 +215,7 @@ class Conversion {
       const unmatched = this.#unmatched?.filter((pattern) => result.unmatched.includes(pattern));
       this.#unmatched = unmatched ?? result.unmatched;
       for (const warning of result.warnings) progress.note(`${layer.digest}: ${warning}`);
-      return { descriptor: layerDescriptor(layer, result, format, to), diffId: result.diffId };
+      return { descriptor: layerDescriptor(layer, result, to), diffId: result.diffId };
     } finally {
       await source.close();
     }

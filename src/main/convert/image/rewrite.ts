@@ -13,14 +13,14 @@ import {
   OCI_CONFIG,
   OCI_INDEX,
   OCI_LAYER,
+  OCI_LAYER_ZSTD,
   OCI_MANIFEST,
 } from '../../registry/manifest.js';
-import { TOC_DIGEST } from '../../registry/named-toc.js';
 import type { Descriptor, ImageIndex, ImageManifest } from '../../registry/types.js';
 import { checkJson, jsonOf, type Told } from '../../schema/check.js';
 import { anyTable } from '../../schema/schemas.js';
 import type { LayerResult } from '../layer.js';
-import type { OutputFormat } from '../layer-end.js';
+import { UNCOMPRESSED_SIZE, verifiable } from '../stargz/annotations.js';
 
 export interface NewLayer {
   readonly descriptor: Descriptor;
@@ -28,7 +28,6 @@ export interface NewLayer {
   readonly diffId: string | undefined;
 }
 
-const UNCOMPRESSED_SIZE = 'io.containers.estargz.uncompressed-size';
 /** Annotations that say how a layer is laid out, and hold for that very blob alone. */
 const LAYOUT_ANNOTATIONS = ['containerd.io/snapshot/stargz/', 'io.containers.', 'io.github.containers.'];
 
@@ -46,6 +45,9 @@ export const OCI: Family = {
   config: OCI_CONFIG,
   layer: OCI_LAYER,
 };
+
+/** Docker's family has no layers that are compressed with zstd. */
+export const OCI_ZSTD: Family = { ...OCI, layer: OCI_LAYER_ZSTD };
 
 const DOCKER: Family = {
   manifest: DOCKER_MANIFEST,
@@ -71,17 +73,15 @@ export function requireLayer({ mediaType, digest }: Descriptor, name: string): v
 }
 
 /** The descriptor of a converted layer. */
-export function layerDescriptor(old: Descriptor, result: LayerResult, format: OutputFormat, to: Family): Descriptor {
+export function layerDescriptor(old: Descriptor, result: LayerResult, to: Family): Descriptor {
   const kept = Object.entries(old.annotations).filter(
     ([key]) => !LAYOUT_ANNOTATIONS.some((own) => key.startsWith(own)),
   );
-  // The TOC of the legacy form lacks the digests of chunks, which readers that are given its digest would look for.
-  const added = format === 'estargz' ? verifiable(result.tocDigest, result.uncompressedSize) : {};
   return {
     mediaType: to.layer,
     digest: result.digest,
     size: result.size,
-    annotations: { ...Object.fromEntries(kept), ...added },
+    annotations: { ...Object.fromEntries(kept), ...result.annotations },
   };
 }
 
@@ -96,12 +96,16 @@ export function passedDescriptor(old: Descriptor, toc: string, size: number): De
   return { ...old, annotations: { ...old.annotations, ...verifiable(toc, size) } };
 }
 
-/** The config with the new layers' DiffIDs. Throws CRFS_BAD_LAYER if it has not as many as there are layers. */
-export function rewriteConfig(config: Uint8Array, layers: readonly NewLayer[], name: string): Buffer {
+/**
+ * The config with the new layers' DiffIDs; byte for byte the old one if they are the same. Throws CRFS_BAD_LAYER if it has not
+ * as many as there are layers.
+ */
+export function rewriteConfig(config: Uint8Array, layers: readonly NewLayer[], name: string): Uint8Array {
   const diffIds = diffIdsOf(config, name, layers.length);
   const told = tellOf(`the config of ${name}`);
   const parsed = checkJson(anyTable, config, told);
   const changed = layers.map(({ diffId }, index) => diffId ?? diffIds[index]);
+  if (changed.every((diffId, index) => diffId === diffIds[index])) return config;
   return jsonOf({ ...parsed, rootfs: { ...(parsed['rootfs'] as object), diff_ids: changed } }, told);
 }
 
@@ -153,11 +157,6 @@ export function rewriteIndex(index: ImageIndex, converted: ReadonlyMap<string, R
   });
   const type = familyOf(index) === to ? {} : { mediaType: to.index };
   return jsonOf({ ...parsed, ...type, manifests: changed }, told);
-}
-
-/** The annotations by which readers check a TOC, and learn the size of what the layer inflates to. */
-function verifiable(toc: string, size: number): Readonly<Record<string, string>> {
-  return { [TOC_DIGEST]: toc, [UNCOMPRESSED_SIZE]: String(size) };
 }
 
 function isSame(one: Descriptor, other: Descriptor | undefined): boolean {

@@ -31,6 +31,40 @@ const FORMS = [
 ] as const;
 const LONGEST = FRAME_HEAD + FORMS[0].length;
 
+/** Bytes in zstd frames, within a skippable one of the blob. */
+export interface PlacedBytes {
+  readonly start: number;
+  /** Of the frames. */
+  readonly packed: number;
+  /** Of what they inflate to. */
+  readonly length: number;
+}
+
+/** The head of a skippable frame of `length` bytes, which must be below 4 GiB. */
+export function skippableHead(length: number): Buffer {
+  const head = Buffer.alloc(FRAME_HEAD);
+  head.writeUInt32LE(MAGIC);
+  head.writeUInt32LE(length, 4);
+  return head;
+}
+
+/** The footer of a blob, in its frame. */
+export function footerOf(toc: PlacedBytes, tarSplit: PlacedBytes | undefined): Buffer {
+  const [{ length, word }] = FORMS;
+  const footer = Buffer.alloc(length);
+  const { start, packed, length: raw } = tarSplit ?? { start: 0, packed: 0, length: 0 };
+  [toc.start, toc.packed, toc.length, TYPE, start, packed, raw].forEach((number, n) => {
+    footer.writeBigUInt64LE(BigInt(number), 8 * n);
+  });
+  footer.write(word, length - word.length);
+  return Buffer.concat([skippableHead(length), footer]);
+}
+
+/** What a manifest says of the TOC of a blob, as parsePosition reads it. */
+export function positionOf({ start, packed, length }: PlacedBytes): string {
+  return [start, packed, length, TYPE].join(':');
+}
+
 /** What a blob says of itself; undefined if it has no footer. Throws CRFS_BAD_LAYER for a place that it does not have. */
 export async function readFooter(blob: BlobSource): Promise<TocPlace | undefined> {
   const length = Math.min(LONGEST, blob.size);

@@ -4,21 +4,19 @@
 
 import { pipeline, Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
-import type { Spool } from '../blob/spool.js';
-import { footerOf } from '../formats/estargz/footer.js';
-import { TOC_NAME } from '../formats/estargz/names.js';
-import { BLOCK_SIZE, padding, plainHeader } from '../tar/header.js';
-import type { MemberWriter } from './members.js';
-
-/** What layers can be written as; everything that can be read is a LayerFormat. */
-export type OutputFormat = 'estargz' | 'stargz';
+import type { Spool } from '../../blob/spool.js';
+import { footerOf } from '../../formats/estargz/footer.js';
+import { TOC_NAME } from '../../formats/estargz/names.js';
+import { BLOCK_SIZE, padding, plainHeader } from '../../tar/header.js';
+import type { StargzFormat } from '../form.js';
+import type { MemberWriter } from '../members.js';
 
 /** The byte of a gzip header that names the system, and the value for none: RFC 1952, 2.3.1. */
 const GZIP_OS_AT = 9;
 const OS_UNKNOWN = 255;
 
 /** Writes the TOC as one gzip member, then the footer that points to it. */
-export async function writeEnd(members: MemberWriter, toc: Spool, format: OutputFormat, level: number): Promise<void> {
+export async function writeEnd(members: MemberWriter, toc: Spool, format: StargzFormat, level: number): Promise<void> {
   const offset = members.written;
   const gzip = createGzip({ level });
   pipeline(Readable.from(tocTar(members, toc)), gzip, () => {
