@@ -34,7 +34,8 @@ static int set(int context, const char *name, const char *value, struct crfs_fai
 }
 
 /* The same for a path: by a descriptor, where it is longer than what the kernel takes, or has a backslash, which the
- * overlay takes for an escape. */
+ * overlay takes for an escape. Since Linux 6.13 the list of mounts has its name all the same: by that others know that
+ * the directory is in use (src/main/mount/upper.ts). */
 static int set_path(int context, const char *name, const char *path, struct crfs_failure *failure) {
   char by_descriptor[32];
   if (strlen(path) <= VALUE_LIMIT && strchr(path, '\\') == NULL)
@@ -43,7 +44,9 @@ static int set_path(int context, const char *name, const char *path, struct crfs
   if (fd < 0)
     return crfs_fail(failure, errno, "%s: %s", path, strerror(errno));
   snprintf(by_descriptor, sizeof by_descriptor, "/proc/self/fd/%d", fd);
-  int result = set(context, name, by_descriptor, failure);
+  int result = crfs_fsconfig_descriptor(context, name, fd);
+  if (result < 0)
+    result = set(context, name, by_descriptor, failure);
   close(fd);
   return result;
 }

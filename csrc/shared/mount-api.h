@@ -33,6 +33,11 @@ static inline int crfs_fsconfig_create(int context) {
   return (int)syscall(431, context, 6, NULL, NULL, 0);
 }
 
+/* NAME is what the descriptor FD is of, for options of file systems that take that. */
+static inline int crfs_fsconfig_descriptor(int context, const char *name, int fd) {
+  return (int)syscall(431, context, 5, name, NULL, fd);
+}
+
 /* Mounts what was created, nowhere yet, with CRFS_ATTRIBUTE_*. Returns a descriptor of its root, or -1 and errno. */
 static inline int crfs_fsmount(int context, unsigned attributes) {
   return (int)syscall(432, context, 1, attributes);

@@ -113,6 +113,22 @@ for (const driver of DRIVERS) {
     t.is(readFileSync(join(merged, 'usr/share/text'), 'utf8'), 'shared text\n');
   });
 
+  test(`a mount that is bound to a second place is dead when its host is, and not before, by ${driver}`, async (t) => {
+    const { machine, merged } = await mounted(t, driver);
+    const second = machine.directory('second');
+    await run('mount', ['--bind', merged, second]);
+    t.teardown(() => run('umount', ['-l', second]));
+    const dead = async (): Promise<string[]> => {
+      const { dead } = JSON.parse(await machine.crfs('status', '--json')) as { dead: DeadMount[] };
+      return dead.map(({ mountpoint }) => mountpoint).filter((path) => [merged, second].includes(path));
+    };
+    t.deepEqual(await dead(), []);
+    const host = hostOf(merged);
+    process.kill(host, 'SIGKILL');
+    await until('the host has ended', () => !processes().some(({ pid }) => pid === host));
+    t.deepEqual((await dead()).sort(), [merged, second].sort());
+  });
+
   test(`a mount whose host is held up is taken away all the same, by ${driver}`, async (t) => {
     const { machine, merged } = await mounted(t, driver);
     const host = hostOf(merged);

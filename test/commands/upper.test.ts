@@ -3,10 +3,13 @@
 /** Directories for changes that a mount refuses, as the kernel does of its own overlay. */
 
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { release } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { DRIVERS } from '../../src/main/mount/driver.js';
-import { type Machine, mountingTest } from '../tools/machine.js';
+import { hasMount } from '../../src/main/mount/entrance.js';
+import { argumentsOf, processes } from '../../src/main/mount/processes.js';
+import { type Machine, mountingTest, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
 import { invoke, layerOf, makeMachine, SMALL } from './setting.js';
 
@@ -109,6 +112,27 @@ for (const driver of DRIVERS) {
     t.is(await mount('other', '--upper', 'upper', '--work', 'work'), '0 ');
   });
 }
+
+test('directories that a mount writes to are refused after its server was killed, however they are named', async (t) => {
+  const { machine, at, mount } = await place(t);
+  const [major = 0, minor = 0] = release().split('.').map(Number);
+  if (major < 6 || (major === 6 && minor < 13)) {
+    t.pass('the list of mounts has no such names');
+    return;
+  }
+  for (const [what, name] of Object.entries({ long: `${'x'.repeat(200)}/${'y'.repeat(200)}`, escape: 'a\\b, c:d' })) {
+    const [upper, work] = [machine.directory(`${name}/upper`), machine.directory(`${name}/work`)];
+    t.is(await mount(...keptIn(upper, work), '--driver', 'overlay'), '0 ', what);
+    const server = processes().find(({ pid }) => argumentsOf(pid).at(-1) === at('merged') && hasMount(pid));
+    process.kill(server?.pid ?? Number.NaN, 'SIGKILL');
+    await until('it has ended', () => !processes().some(({ pid }) => pid === server?.pid));
+    const used = `1 crfs: ${JSON.stringify(upper)} is in use by the mount at "${at('merged')}"\n`;
+    t.is(await mount('other', '--upper', upper, '--work', work), used, what);
+    await invoke(machine, ['umount', 'merged']);
+    t.is(await mount('other', '--upper', upper, '--work', work), '0 ', what);
+    await invoke(machine, ['umount', 'other']);
+  }
+});
 
 test('a directory that an overlay of somebody else writes to is refused', async (t) => {
   const { machine, at, mount } = await place(t);

@@ -5,6 +5,8 @@ import { readFileSync } from 'node:fs';
 /** What is mounted at a path. */
 export interface MountPoint {
   readonly path: string;
+  /** Of the file system, `major:minor`: the same wherever else that is mounted. */
+  readonly device: string;
   /** Of the file system: `ext4`, `fuse.fuse-overlayfs`. */
   readonly type: string;
   /** What was mounted, as whoever did it calls it. */
@@ -24,6 +26,7 @@ export function mountsOf(pid: number | 'self' = 'self'): MountPoint[] {
     const [type = '', source = '', options = ''] = fields.slice(fields.indexOf('-', 6) + 1);
     return {
       path: unescape(fields[4] ?? ''),
+      device: fields[2] ?? '',
       type,
       source: unescape(source),
       options: options.split(',').map(unescape),

@@ -3,7 +3,7 @@
 /** Mounts that nobody serves any more: what served them was killed, and who looks for something new in them gets ENOTCONN. */
 
 import { basename } from 'node:path';
-import { mountedAt, mountsOf } from '../daemon/mountinfo.js';
+import { mountsOf } from '../daemon/mountinfo.js';
 import { driverOf, isServer, type Kind, serves } from './driver.js';
 import { mountpointOf } from './mountpoint.js';
 import { argumentsOf, processes } from './processes.js';
@@ -13,21 +13,26 @@ export interface DeadMount {
   readonly driver: Kind;
 }
 
-/** Those in this mount namespace, whoever has made them. None is touched. */
+/**
+ * Those in this mount namespace, whoever has made them. None is touched. A mount that is bound to a second place is served
+ * there as well: what is mounted at the place that its server was told of tells which mount that is.
+ */
 export function deadMounts(): DeadMount[] {
-  const paths = [...new Set(mountsOf().map(({ path }) => path))];
-  const mounts = paths.flatMap((mountpoint) => {
-    const mount = mountedAt(mountpoint);
-    const driver = mount && driverOf(mount);
-    return driver === undefined ? [] : [{ mountpoint, driver }];
-  });
+  const mounts = [...new Map(mountsOf().map((mount) => [mount.path, mount])).values()] // the last one at each place
+    .flatMap((mount) => {
+      const driver = driverOf(mount);
+      return driver === undefined ? [] : [{ ...mount, driver }];
+    });
   if (mounts.length === 0) return [];
   const servers = processes()
     .filter(({ name }) => isServer(name))
     .map(({ pid, name }) => ({ name, path: argumentsOf(pid).at(-1) ?? '' }));
-  return mounts.filter(
-    ({ mountpoint, driver }) => !servers.some(({ name, path }) => serves(name, driver) && isAt(path, mountpoint)),
+  const served = new Set(
+    mounts
+      .filter((mount) => servers.some(({ name, path }) => serves(name, mount.driver) && isAt(path, mount.path)))
+      .map(({ device }) => device),
   );
+  return mounts.filter(({ device }) => !served.has(device)).map(({ path, driver }) => ({ mountpoint: path, driver }));
 }
 
 /** Whether what was mounted at `path`, as its server was told, can be at a mountpoint. */
