@@ -2,6 +2,7 @@
 
 /** What `crfs trace` tells of reads that wait for a network. */
 
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Opening } from '../../src/main/daemon/tracer.js';
@@ -58,6 +59,36 @@ both('of reads that wait at the same time, trace tells of each what the network 
     t.true(fetchedMs <= waitedMs, line);
   }
   child.kill('SIGINT');
+});
+
+both(
+  'trace writes a page of what it has seen when it ends: what waited, what came, and what of that was not opened',
+  async (t) => {
+    const files = { first: noise(3 * MIB, 1), neighbour: noise(20_000, 2), last: noise(2 * MIB, 3) };
+    const { machine, mount } = await remoteLayer(t, files, { chunkSize: 4 * MIB });
+    const file = join(machine.root, 'trace.html');
+    const { lines, child, ended } = await trace(t, machine, [mount.merged, '--json', '--html', file]);
+    await readFile(join(mount.merged, 'first'));
+    await until('it is told', () => lines.length > 0);
+    t.like(JSON.parse(lines[0] ?? ''), { path: '/first', for: 'fetch' });
+    child.kill('SIGINT');
+    t.is(await ended, 0);
+    const page = readFileSync(file, 'utf8');
+    t.regex(page, /<bdi class="last">\/first<\/bdi>.*fetch \d+\.\d ms/);
+    t.true(page.includes('for a reader who waited'));
+    t.true(page.includes(mount.merged));
+    t.true(
+      lines.every((line) => !line.includes('request')),
+      'requests are no lines of a trace',
+    );
+  },
+);
+
+both('trace says at once where its page cannot be written', async (t) => {
+  const { machine, mount } = await remoteLayer(t, { file: noise(1000, 1) });
+  const file = join(machine.root, 'not-there/trace.html');
+  await t.throwsAsync(machine.crfs('trace', mount.merged, '--html', file), { message: /no such file or directory/ });
+  t.false(existsSync(file));
 });
 
 both('trace tells what failed for the network', async (t) => {

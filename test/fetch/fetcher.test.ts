@@ -126,7 +126,7 @@ test('whoever needs the beginning of a long fetch does not wait for its end', as
 test('it is told what has arrived', async (t) => {
   const { open } = setUp(t);
   const { fetcher, arrivals } = open();
-  await fetcher.prefetch(39 * BLOCK, content.length);
+  await fetcher.prefetch(39 * BLOCK, content.length, 'background');
   t.deepEqual(arrivals, [[39 * BLOCK, content.length]]);
 });
 
@@ -330,18 +330,18 @@ test('where bytes turned out to be wrong, the source is told before they are fet
   const { fetcher, file, source } = open();
   const doubted: [number, number][] = [];
   Object.assign(source, { doubt: (offset: number, length: number) => doubted.push([offset, length]) });
-  await fetcher.prefetch(0, 4 * BLOCK);
+  await fetcher.prefetch(0, 4 * BLOCK, 'background');
   t.deepEqual(doubted, []);
   file.blocks.doubt(BLOCK, 3 * BLOCK);
-  await fetcher.prefetch(0, 6 * BLOCK);
+  await fetcher.prefetch(0, 6 * BLOCK, 'background');
   t.deepEqual(doubted, [[BLOCK, 2 * BLOCK]]);
-  await fetcher.prefetch(0, 8 * BLOCK);
+  await fetcher.prefetch(0, 8 * BLOCK, 'background');
   t.is(doubted.length, 1);
 });
 
 /** Two blocks that somebody waits for leave room for one piece ahead of a reader. */
 function goOn(fetcher: Fetcher): Promise<unknown> {
-  const others = [fetcher.prefetch(0, 1), fetcher.prefetch(2 * BLOCK, 2 * BLOCK + 1)];
+  const others = [fetcher.prefetch(0, 1, 'background'), fetcher.prefetch(2 * BLOCK, 2 * BLOCK + 1, 'background')];
   fetcher.ahead(1, 4 * BLOCK, content.length);
   return Promise.allSettled(others);
 }

@@ -11,6 +11,8 @@ import { keepProfile, keptProfiles } from '../profile/kept.js';
 import type { Profile } from '../profile/profile.js';
 import { mounterFor } from '../run/mounter.js';
 import { cacheDirectory, makeCacheDirectory } from '../settings/directories.js';
+import { keepStart, keptStart } from '../waterfall/kept.js';
+import type { StartRecord } from '../waterfall/record.js';
 import { expectRegistry } from './profiled-image.js';
 import { addRunOptions, type RunGiven, runImage } from './run.js';
 import { stop } from './stop.js';
@@ -39,19 +41,28 @@ async function record(written: string, words: readonly string[], given: RunGiven
   const recorded = await inCacheOfItsOwn(() => runImage(written, program, given, command));
   if (recorded === undefined && process.exitCode !== 0) return; // whoever runs it has said why
   if (recorded === undefined) throw new CrfsError('CRFS_NOT_FOUND', `${written}: nothing of it was read`);
-  keepProfile(layout, recorded);
-  note(`${written}: recorded ${counted(recorded.order.length, 'read')}`);
+  const { profile, start } = recorded;
+  keepProfile(layout, profile);
+  if (start !== undefined) keepStart(layout, start);
+  note(`${written}: recorded ${counted(profile.order.length, 'read')}`);
+}
+
+interface Recorded {
+  readonly profile: Profile;
+  readonly start: StartRecord | undefined;
 }
 
 /** Runs something that mounts an image, with a cache and a daemon that end with it. Resolves to what was recorded there. */
-async function inCacheOfItsOwn(run: () => Promise<void>): Promise<Profile | undefined> {
+async function inCacheOfItsOwn(run: () => Promise<void>): Promise<Recorded | undefined> {
   const base = mkdtempSync(join(dirname(cacheDirectory()), 'crfs-record-')); // beside the cache: on a file system that takes images
   const own = { XDG_CACHE_HOME: base, XDG_STATE_HOME: base, CRFS_PROFILES: 'record', CRFS_BACKGROUND: 'off' };
   Object.assign(process.env, own);
   try {
     await run();
     await stop(); // which keeps what was recorded until then
-    return keptProfiles(new CacheLayout(cacheDirectory()))[0];
+    const layout = new CacheLayout(cacheDirectory());
+    const [profile] = keptProfiles(layout);
+    return profile && { profile, start: keptStart(layout, profile.image) };
   } finally {
     await stop();
     await mounterFor().removeCache(base);

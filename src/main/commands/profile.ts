@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
@@ -14,18 +15,21 @@ import { pushProfile } from '../profile/published.js';
 import type { RegistryClient } from '../registry/client.js';
 import { type ResolvedImage, resolveImage } from '../registry/image.js';
 import { cacheDirectory } from '../settings/directories.js';
+import { removeStart } from '../waterfall/kept.js';
 import { addProfileRecord } from './profile-record.js';
 import { expectRegistry, profiledImage } from './profiled-image.js';
 import { addRegistryOptions, environmentFor, type RegistryGiven } from './registry-options.js';
 
 interface Given extends RegistryGiven {
   json?: boolean;
+  html?: string;
 }
 
 const HELP = `
 A profile says what the first start of an image has read, in which order. Each is
 recorded when a new mount of an image is read first, and kept by the digest of the
-image's manifest, also where the cache is cleared.`;
+image's manifest, also where the cache is cleared. How it went is kept here, too:
+crfs profile show IMAGE --html FILE makes one page of it.`;
 
 type Done = readonly [json: object, text: string];
 
@@ -40,7 +44,7 @@ export function addProfile(program: Command): void {
     description: string,
     image: string,
     run: (written: string, given: Given, layout: CacheLayout) => Promise<Done>,
-  ): void => {
+  ): Command =>
     addRegistryOptions(profile.command(name).description(description).argument('<image>', image))
       .option('--json', 'print JSON')
       .addHelpText('after', `\nExample:\n  crfs profile ${name} localhost:5000/img:tag`)
@@ -48,15 +52,23 @@ export function addProfile(program: Command): void {
         const [json, text] = await run(written, given, new CacheLayout(cacheDirectory()));
         process.stdout.write(given.json ? `${toJson(json)}\n` : text);
       });
-  };
   const known = 'its name, as it was mounted, or the digest of its manifest';
   add('show', 'list what the start of an image reads, in its order', known, async (written, given, layout) => {
-    const found = keptProfile(layout, await profiledImage(layout, written, environmentFor(given)));
+    const image = await profiledImage(layout, written, environmentFor(given));
+    const found = keptProfile(layout, image);
+    if (given.html !== undefined) {
+      const { startPageOf } = await import('./start-page.js');
+      const page = startPageOf(layout, written, image, found);
+      if (page === undefined) throw noProfile(written);
+      writeFileSync(given.html, page);
+      return [{ image, html: given.html }, `${escapeLine(written)}: wrote ${escapeName(given.html)}\n`];
+    }
     if (found === undefined) throw noProfile(written);
     return [found, render(found)];
-  });
+  }).option('--html <file>', 'write a page that shows how it went: what waited, and for what');
   add('rm', 'forget what was learned of an image', known, async (written, given, layout) => {
     const image = await profiledImage(layout, written, environmentFor(given));
+    removeStart(layout, image);
     if (!removeProfile(layout, image)) throw noProfile(written);
     return [{ image }, `${escapeLine(written)}: removed its profile\n`];
   });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { statSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
@@ -29,10 +29,14 @@ Nothing is noted while nobody traces, but by new mounts: see crfs profile. A
 mount that opens faster than it can be followed goes on: how many opens were
 missed is told.
 
+With --html, all of that is written as a page at the end: one file that needs no
+network, with what came over the network and was not opened.
+
 It ends with 0 at ^C, or when the mount has gone.
 
 Examples:
   crfs trace merged
+  crfs trace merged --html start.html
   crfs trace merged --json | jq 'select(.waitedMs > 10) | .path'`;
 
 const UNSEEN = `  The kernel opens here by itself what is in the cache, and asks for other content by its digest: of files
@@ -47,29 +51,56 @@ export function addTrace(program: Command): void {
     .description('show live what is opened through a mount, and what that waits for')
     .argument('<merged>', 'where it is mounted')
     .option('--json', 'print JSON, an object a line')
+    .option('--html <file>', 'write a page that shows all of it, at the end')
     .addHelpText('after', HELP)
-    .action(async (merged: string, { json }: { json?: boolean }) => {
+    .action(async (merged: string, { json, html }: { json?: boolean; html?: string }) => {
       const interrupt = new AbortController();
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupt.abort());
+      let seen: Collected | undefined;
+      let failure: unknown;
       try {
         const places = new Set([resolve(merged), mountpointOf(merged)]);
-        const trace = await follow(merged, places, interrupt.signal);
+        const trace = await follow(merged, places, html !== undefined, interrupt.signal);
+        if (html !== undefined) seen = await collect(merged, html);
         const more = (await isUnseen(places)) ? UNSEEN : '';
         if (isOfRemovedCache(places)) warn(`${merged}: ${CACHE_REMOVED}`);
-        await print(trace, json ? toJson : render, `tracing ${escapeLine(merged)}: ^C ends it\n${more}`);
+        const begun = `tracing ${escapeLine(merged)}: ^C ends it\n${more}`;
+        await print(trace, json ? toJson : render, begun, (traced) => seen?.add(traced));
       } catch (error) {
-        if (!interrupt.signal.aborted) throw cutOff(merged, error);
+        if (!interrupt.signal.aborted) failure = cutOff(merged, error);
       }
+      seen?.write();
+      if (failure !== undefined) throw failure;
     });
+}
+
+type Printed = Exclude<Traced, { readonly request: unknown }>;
+
+interface Collected {
+  readonly add: (traced: Traced) => void;
+  readonly write: () => void;
+}
+
+/** Collects what is traced, to be written to a file at the end: whether that can be is tried at once. */
+async function collect(merged: string, file: string): Promise<Collected> {
+  writeFileSync(file, '');
+  const { TracedStart } = await import('./traced-start.js');
+  const start = new TracedStart(merged);
+  const write = (): void => {
+    writeFileSync(file, start.page());
+    process.stderr.write(`wrote ${escapeName(file)}\n`);
+  };
+  return { add: (traced) => start.add(traced), write };
 }
 
 async function follow(
   merged: string,
   places: ReadonlySet<string>,
+  withRequests: boolean,
   signal: AbortSignal,
 ): Promise<AsyncIterable<Buffer>> {
   for (const place of places) {
-    const asking = followDaemon(`/trace?mount=${encodeURIComponent(place)}`, signal);
+    const asking = followDaemon(`/trace?mount=${encodeURIComponent(place)}&requests=${withRequests}`, signal);
     const trace = await tellingIfSlow('waiting for the daemon to answer', asking);
     if (typeof trace === 'object') return trace;
   }
@@ -101,14 +132,23 @@ function cutOff(merged: string, error: unknown): unknown {
 }
 
 /** The first line is empty, and stands for the beginning. */
-async function print(trace: AsyncIterable<Buffer>, format: (traced: Traced) => string, begun: string): Promise<void> {
+async function print(
+  trace: AsyncIterable<Buffer>,
+  format: (traced: Printed) => string,
+  begun: string,
+  tell: (traced: Traced) => void,
+): Promise<void> {
   for await (const line of createInterface({ input: Readable.from(trace) })) {
     if (line === '') process.stderr.write(begun);
-    else process.stdout.write(`${format(JSON.parse(line) as Traced)}\n`);
+    else {
+      const traced = JSON.parse(line) as Traced;
+      tell(traced);
+      if (!('request' in traced)) process.stdout.write(`${format(traced)}\n`);
+    }
   }
 }
 
-function render(traced: Traced): string {
+function render(traced: Printed): string {
   if ('missed' in traced) return `(${traced.missed} more were opened, faster than they could be followed)`;
   const { time, waitedMs, layer, path, error } = traced;
   const waited = waitedMs > 0 ? `${waitedMs.toFixed(1)} ms` : '-';

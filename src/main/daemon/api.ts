@@ -28,7 +28,12 @@ export interface Api {
   /** Fetches all of an image; the last thing told says how that went. */
   prefetch(wanted: ToPrefetch, tell: (told: Prefetched) => void, signal: AbortSignal): Promise<void>;
   /** Tells what a mount opens, until `ended` is called; returns what stops it. undefined: there is no such mount. */
-  trace(mountpoint: string, tell: (traced: Traced) => void, ended: () => void): (() => void) | undefined;
+  trace(
+    mountpoint: string,
+    tell: (traced: Traced) => void,
+    ended: () => void,
+    withRequests: boolean,
+  ): (() => void) | undefined;
 }
 
 export interface ApiServer {
@@ -124,7 +129,7 @@ function sendTrace(api: Api, request: IncomingMessage, response: ServerResponse)
     missed = 0;
     response.write(`${JSON.stringify(traced)}\n`);
   };
-  const stop = api.trace(mountpoint, tell, () => response.end());
+  const stop = api.trace(mountpoint, tell, () => response.end(), parameterOf(request, 'requests') === 'true');
   if (stop === undefined) {
     response.statusCode = 404;
     response.end();

@@ -124,9 +124,9 @@ export class Daemon {
       trim: (limit) => this.#upkeep.trim(limit),
       remove: (...how) => this.#upkeep.remove(this.#references, ...how),
       prefetch: async (...how) => await prefetch(this.#means, ...how).finally(this.#idle.use()),
-      trace: (mountpoint, tell, ended) => {
+      trace: (mountpoint, ...how) => {
         const session = [...this.#sessions].findLast((one) => one.mountpoint === mountpoint);
-        return session && this.#tracer.follow(session, tell, ended);
+        return session && this.#tracer.follow(session, ...how);
       },
     });
     undo.add(() => api.close());

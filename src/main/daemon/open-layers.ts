@@ -12,6 +12,7 @@ import { CrfsError, type ErrorCode } from '../errors/error.js';
 import type { LayerBlob } from '../fetch/layer-blob.js';
 import { Supply } from '../fetch/supply.js';
 import { IndexReader } from '../index/reader.js';
+import type { PlacedIndex } from '../index/span.js';
 import { isPlain, plainFormats } from '../plain/plain.js';
 import type { Settings } from '../settings/options.js';
 import { Crew } from './crew.js';
@@ -82,10 +83,10 @@ export class OpenLayers {
     return new Set([...indexes, ...files]);
   }
 
-  /** The path of a file, by numbers that a mount gave: undefined where they mean nothing. */
-  path(number: number, inode: number): string | undefined {
-    const index = this.#open.get(number)?.index;
-    return index && inode < index.inodes ? index.path(inode) : undefined;
+  /** The index of a layer, by a number that a mount gave: undefined where it means nothing. */
+  placed(number: number): PlacedIndex | undefined {
+    const layer = this.#open.get(number);
+    return layer && { index: layer.index, tocOffset: layer.record.tocOffset };
   }
 
   /** To be called when objects were removed: what was filled ahead may have to be again. */

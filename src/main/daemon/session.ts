@@ -18,6 +18,7 @@ import {
   type StoredQuestion,
 } from './message.js';
 import type { OpenLayer, OpenLayers } from './open-layers.js';
+import { monotonicMs } from './openings.js';
 import { lives } from './processes.js';
 import { refusalOf } from './refusal.js';
 import type { Resolver } from './resolver.js';
@@ -226,11 +227,12 @@ export class Session {
   async #open({ again, text }: Asked<'open'>, files: readonly HeldFile[], lease: ClientLease): Promise<void> {
     const [blob] = files;
     this.#asked.push(text); // the mount itself says what it asked for
+    const asked = monotonicMs();
     const resolved = await this.#context.resolver.resolve(text, blob, { lease, trusted: again });
     if (resolved.stale !== undefined) this.#stale.push(resolved.stale);
     if (blob) this.#blobs.add(blob);
     const { source, layers, opened } = this.#sources.add(resolved);
-    if (!again && resolved.image !== undefined) this.#learn({ ...resolved.image, opened });
+    if (!again && resolved.image !== undefined) this.#learn({ ...resolved.image, asked, opened });
     this.#send({ kind: 'opened', source, layers, text: resolved.text });
   }
 

@@ -4,6 +4,7 @@ import { addon } from '../../native/addon.js';
 import type { Asked } from '../../workers/messages.js';
 import type { StartOrder } from '../profile/order.js';
 import type { FileRun, Recording } from '../profile/recording.js';
+import type { Observation } from './observation.js';
 import { type Following, monotonicMs } from './openings.js';
 import type { Status } from './status.js';
 
@@ -21,6 +22,7 @@ type StartStatus = NonNullable<Status['mounts'][number]['starts']>[number];
 export class Start {
   readonly ring: number;
   readonly image: string;
+  readonly observation: Observation;
   /** Aborts when nothing more is to be fetched ahead: the start has ended, or the order is wrong. */
   readonly signal: AbortSignal;
   readonly #abort = new AbortController();
@@ -36,9 +38,10 @@ export class Start {
   #last = 0;
   #ended = false;
 
-  constructor(ring: number, image: string) {
+  constructor(ring: number, image: string, observation: Observation) {
     this.ring = ring;
     this.image = image;
+    this.observation = observation;
     this.signal = this.#abort.signal;
   }
 
@@ -96,7 +99,8 @@ export class Start {
 
   /** Chunks of a file were asked for. */
   asked(run: Asked): void {
-    this.#note(this.#recording?.asked(run, monotonicMs()));
+    const now = monotonicMs();
+    this.#note(this.#recording?.asked(run, now), now);
   }
 
   /** What was read until now counts. To be called before the mount's ring and its layers go. */
@@ -106,6 +110,7 @@ export class Start {
     this.#ended = true;
     clearInterval(this.#timer);
     this.#following?.stop();
+    this.observation.stop();
     this.stopFetching();
     this.#whenRecorded();
   }
@@ -123,16 +128,19 @@ export class Start {
   /** Returns whether the mount is there. */
   #readOpenings(): boolean {
     const found = this.#following?.read();
-    for (const { layer, inode, errno, at, waited } of found?.openings ?? []) {
+    const { openings, missed } = found ?? { openings: [], missed: 0 };
+    for (const { layer, inode, errno, at, waited } of openings) {
       const asked = Math.min(Math.max(0, at - waited), monotonicMs());
-      if (errno === 0) this.#note(this.#recording?.opened(layer, inode, asked));
+      if (errno === 0) this.#note(this.#recording?.opened(layer, inode, asked), asked);
     }
+    this.observation.opened(openings, missed);
     return found !== undefined;
   }
 
   /** What is new. */
-  #note(run: FileRun | undefined): void {
+  #note(run: FileRun | undefined, at: number): void {
     if (run === undefined) return;
+    this.observation.read(run, at);
     this.#last = performance.now();
     this.#first ??= this.#last;
     this.#order?.note(run);

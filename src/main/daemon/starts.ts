@@ -8,6 +8,8 @@ import { type BlobRange, StartOrder } from '../profile/order.js';
 import type { Profile } from '../profile/profile.js';
 import { Recording, type StartedLayer } from '../profile/recording.js';
 import type { Settings } from '../settings/options.js';
+import { keepStart } from '../waterfall/kept.js';
+import { Observation } from './observation.js';
 import type { OpenLayer, OpenLayers } from './open-layers.js';
 import type { Openings } from './openings.js';
 import type { NamedImage } from './resolved.js';
@@ -18,6 +20,8 @@ const LOOK_FOR_MS = 60_000;
 
 /** What is to be known of an image that a mount is made of. */
 export interface StartedImage extends NamedImage {
+  /** When the mount asked for it: ms of `monotonicMs`. */
+  readonly asked: number;
   /** All of its layers, the base first, once they are in use. */
   readonly opened: Promise<readonly OpenLayer[]>;
 }
@@ -50,9 +54,12 @@ export class Starts {
 
   /** To be called as soon as it is known what a mount is made of. */
   begin(ring: number, started: StartedImage): Start {
-    const start = new Start(ring, started.digest);
-    if (this.#profiles === 'off') start.stopFetching();
-    else void this.#fetch(start, started);
+    const observation = new Observation(this.#layers.supply, ring, started.asked);
+    const start = new Start(ring, started.digest, observation);
+    if (this.#profiles === 'off') {
+      observation.stop();
+      start.stopFetching();
+    } else void this.#fetch(start, started);
     return start;
   }
 
@@ -68,6 +75,7 @@ export class Starts {
     const find = async (): Promise<readonly BlobRange[]> => {
       layers = this.#startedLayers(await started.opened.catch(() => [])); // whoever asks for the layer is told
       if (layers.length > 0 && !start.isOver) this.#record(start, layers);
+      else start.observation.stop();
       return byProfile(this.#known(started));
     };
     try {
@@ -117,7 +125,11 @@ export class Starts {
 
   #record(start: Start, layers: readonly StartedLayer[]): void {
     const following = this.#openings.follow(start.ring);
-    if (following === undefined) return;
+    if (following === undefined) {
+      start.observation.stop();
+      return;
+    }
+    start.observation.ready();
     const recording = new Recording(start.image, layers);
     this.#recorded.add(start);
     this.#layers.supply.onAsked = (asked) => {
@@ -126,13 +138,15 @@ export class Starts {
     start.record(recording, following, () => {
       this.#recorded.delete(start);
       if (this.#recorded.size === 0) this.#layers.supply.onAsked = undefined;
-      if (start.seesAll) this.#keep(start, recording);
+      if (start.seesAll) this.#keep(start, recording, layers);
     });
   }
 
   /** A profile that is there stays, if this start was about as it says. */
-  #keep({ image, order }: Start, recording: Recording): void {
+  #keep({ image, order, observation }: Start, recording: Recording, layers: readonly StartedLayer[]): void {
     try {
+      const seen = observation.record(image, layers);
+      if (seen !== undefined) keepStart(this.#layout, seen);
       const profile = recording.profile();
       const isLearned = order !== undefined && !order.isWrong;
       if (profile === undefined || isLearned) return;

@@ -74,9 +74,19 @@ export class CacheLayout {
     return join(this.profiles, hashOf(image));
   }
 
+  /** How the last start of an image went: src/main/waterfall/kept.ts. */
+  get starts(): string {
+    return join(this.root, 'starts');
+  }
+
+  /** By the digest of the image's manifest. */
+  start(image: string): string {
+    return join(this.starts, hashOf(image));
+  }
+
   /** Every directory that is always there. */
   get directories(): readonly string[] {
-    return [...kinds.map((kind) => this.directory(kind)), this.references, this.profiles, this.tmp];
+    return [...kinds.map((kind) => this.directory(kind)), this.references, this.profiles, this.starts, this.tmp];
   }
 
   /** Whether each of these is there: else the cache was removed, or a part of it. */

@@ -72,7 +72,7 @@ async function downloadPiece(work: BackgroundWork, at: number, end: number, quie
   await traffic.startedUp(signal);
   if (quietly && fetcher.demanded < file.size * ENOUGH_ASKED) await traffic.quiet(signal);
   const began = performance.now();
-  if (!signal.aborted) await fetcher.prefetch(at, end);
+  if (!signal.aborted) await fetcher.prefetch(at, end, 'background');
   if (rate > 0) await sleep(Math.max(0, ((end - at) / rate) * 1000 - (performance.now() - began)));
 }
 

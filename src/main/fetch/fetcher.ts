@@ -4,6 +4,7 @@ import type { StreamSource } from '../blob/source.js';
 import { AheadRanges } from './ahead.js';
 import type { BlobFile } from './blob-file.js';
 import { BLOCK } from './blocks.js';
+import type { Flown, Purpose } from './flown.js';
 import type { Link } from './link.js';
 import type { Traffic } from './traffic.js';
 
@@ -19,12 +20,16 @@ const ARRIVAL = (1 << 20) / BLOCK;
 
 /** One request on the wire: the blocks [first, end), which arrive in order. */
 interface Flight {
+  readonly purpose: Purpose;
   readonly first: number;
   readonly end: number;
   /** The next block to arrive. */
   next: number;
   /** Up to here it was told that they have arrived. */
   told: number;
+  /** When it was asked, and when its first byte came: milliseconds of `performance.now`. */
+  readonly started: number;
+  firstByte: number | undefined;
   /** Called for each block that arrives, and when the flight ends. */
   readonly watchers: Set<() => void>;
   ended: boolean;
@@ -45,6 +50,8 @@ export class Fetcher {
   /** Bytes that came over the network, and requests that brought them. */
   bytes = 0;
   requests = 0;
+  /** Told of each request when it has ended. */
+  onFlown: ((flown: Flown) => void) | undefined;
   /** Bytes that readers waited for, in whole blocks. */
   demanded = 0;
   readonly #source: StreamSource;
@@ -84,15 +91,15 @@ export class Fetcher {
       let absent = first;
       while (absent < last && !this.#absent(absent)) absent++;
       const [behind, ahead] = absent < last && !alone ? this.#widened(first, last) : [first, last];
-      if (behind < first) setImmediate(() => this.#ask(behind, first)); // behind what is waited for
-      if (ahead > last) this.#ask(first, ahead);
-      await this.#bring(first, last, onProgress);
+      if (behind < first) setImmediate(() => this.#ask(behind, first, 'demand')); // behind what is waited for
+      if (ahead > last) this.#ask(first, ahead, 'demand');
+      await this.#bring(first, last, 'demand', onProgress);
     });
   }
 
   /** Resolves when these bytes are in the file, for which nobody waits. */
-  async prefetch(offset: number, end: number): Promise<void> {
-    await this.#bring(Math.floor(offset / BLOCK), Math.ceil(end / BLOCK));
+  async prefetch(offset: number, end: number, purpose: Purpose): Promise<void> {
+    await this.#bring(Math.floor(offset / BLOCK), Math.ceil(end / BLOCK), purpose);
   }
 
   /** A reader goes on to these bytes, and no others: they are brought in behind what is waited for. */
@@ -129,13 +136,13 @@ export class Fetcher {
   }
 
   /** Resolves when the blocks [first, end) are there. */
-  async #bring(first: number, end: number, onProgress?: () => void): Promise<void> {
+  async #bring(first: number, end: number, purpose: Purpose, onProgress?: () => void): Promise<void> {
     const { blocks } = this.#file;
-    this.#ask(first, end);
+    this.#ask(first, end, purpose);
     for (let block = first; block < end; block++) {
       while (!blocks.has(block)) {
         const flight = this.#flightOf(block);
-        if (flight === undefined) this.#ask(block, end);
+        if (flight === undefined) this.#ask(block, end, purpose);
         else {
           await arrival(flight);
           onProgress?.();
@@ -146,11 +153,11 @@ export class Fetcher {
   }
 
   /** Asks for those of the blocks [first, end) that are neither there nor on their way. */
-  #ask(first: number, end: number): void {
+  #ask(first: number, end: number, purpose: Purpose): void {
     for (let block = first; block < end; block++) {
       const from = block;
       while (block < end && this.#absent(block)) block++;
-      if (block > from) void this.#fly(from, block);
+      if (block > from) void this.#fly(from, block, purpose);
     }
   }
 
@@ -159,7 +166,7 @@ export class Fetcher {
     while (this.#flights.size < MOST_AHEAD) {
       const range = this.#ahead.take(piece, (block) => this.#absent(block));
       if (range === undefined) return;
-      void this.#fly(range.first, range.end);
+      void this.#fly(range.first, range.end, 'stream');
     }
   }
 
@@ -172,12 +179,15 @@ export class Fetcher {
     return undefined;
   }
 
-  async #fly(first: number, end: number): Promise<void> {
+  async #fly(first: number, end: number, purpose: Purpose): Promise<void> {
     const flight: Flight = {
+      purpose,
       first,
       end,
       next: first,
       told: first,
+      started: performance.now(),
+      firstByte: undefined,
       watchers: new Set(),
       ended: false,
       error: undefined,
@@ -194,7 +204,14 @@ export class Fetcher {
     flight.ended = true;
     notify(flight);
     this.#tellArrived(flight);
+    this.onFlown?.(this.#flown(flight));
     this.#goAhead();
+  }
+
+  #flown({ purpose, first, next, started, firstByte }: Flight): Flown {
+    const ended = performance.now();
+    const end = Math.min(next * BLOCK, this.#file.size);
+    return { purpose, offset: first * BLOCK, end, firstByteMs: (firstByte ?? ended) - started, ms: ended - started };
   }
 
   #tellArrived(flight: Flight): void {
@@ -217,12 +234,10 @@ export class Fetcher {
     this.#tellDoubts(flight);
     const offset = flight.first * BLOCK;
     const length = Math.min(flight.end * BLOCK, this.#file.size) - offset;
-    const started = performance.now();
-    let firstByte: number | undefined;
     const block = Buffer.allocUnsafe(BLOCK);
     let filled = 0;
     for await (const piece of this.#source.stream(offset, length, this.#abort.signal)) {
-      firstByte ??= performance.now();
+      flight.firstByte ??= performance.now();
       this.bytes += piece.length;
       for (let at = 0; at < piece.length; ) {
         const wanted = this.#file.blockLength(flight.next);
@@ -239,7 +254,8 @@ export class Fetcher {
       }
     }
     const ended = performance.now();
-    this.#link.measured(length, (firstByte ?? ended) - started, ended - (firstByte ?? ended));
+    const firstByte = flight.firstByte ?? ended;
+    this.#link.measured(length, firstByte - flight.started, ended - firstByte);
   }
 }
 

@@ -63,7 +63,7 @@ export async function remoteBlob(
   const { fd, size, blocks } = file;
   const { tocPosition } = layer;
   const bring = async (start: number, end: number): Promise<void> =>
-    await traffic.demand(async () => await fetcher.prefetch(start, end));
+    await traffic.demand(async () => await fetcher.prefetch(start, end, 'toc'));
   const stored = fileSource(file.fd, layer.name);
   const arriving: BlobSource = {
     name: layer.name,
@@ -94,6 +94,6 @@ async function tocBlob(layer: LayerSource, path: string, traffic: Traffic): Prom
   if (source === undefined) return undefined;
   const open = async (): Promise<typeof source> => source;
   const blob = await remoteBlob({ ...layer, open }, path, traffic, () => undefined);
-  await traffic.demand(async () => await blob.remote?.fetcher.prefetch(0, blob.size));
+  await traffic.demand(async () => await blob.remote?.fetcher.prefetch(0, blob.size, 'toc'));
   return blob;
 }

@@ -29,7 +29,7 @@ export async function fetchExpected(
   const fly = (remote: Remote, from: number, to: number): void => {
     underWay += to - from;
     const flight = remote.fetcher
-      .prefetch(from, to)
+      .prefetch(from, to, 'order')
       .catch((error: unknown) => {
         failure ??= error;
       })

@@ -9,6 +9,7 @@ import { spanOf } from '../index/span.js';
 import { download } from './background.js';
 import { BLOCK } from './blocks.js';
 import type { Arrival } from './fetcher.js';
+import type { Flown } from './flown.js';
 import type { LayerBlob } from './layer-blob.js';
 import { fetchExpected } from './start-up.js';
 import { Streams } from './streams.js';
@@ -59,8 +60,10 @@ export class Supply {
   readonly #traffic = new Traffic();
   readonly #streams = new Streams();
   #closed = { bytes: 0, requests: 0 };
-  /** Told of each request that has waited for the network, in vain or not, while somebody wants to know. */
-  onFetched: ((fetched: Fetched) => void) | undefined;
+  /** Each told of each request that has waited for the network, in vain or not. */
+  readonly onFetched = new Set<(fetched: Fetched) => void>();
+  /** Each told of each request on the wire for the blob of a layer, once that has ended. */
+  readonly onFlown = new Set<(layer: number, flown: Flown) => void>();
   /**
    * Told, while somebody wants to know, which chunks of files that come chunk by chunk were asked for, with those around them that may
    * have been read without a word: what is fetched ahead of a reader, and what was here before it asked.
@@ -85,6 +88,11 @@ export class Supply {
   async open(number: number, openBlob: (traffic: Traffic, arrived: Arrival) => Promise<LayerBlob>): Promise<LayerBlob> {
     const blob = await openBlob(this.#traffic, (offset, end) => this.#fillArrived(number, offset, end));
     this.#blobs.add(blob);
+    if (blob.remote) {
+      blob.remote.fetcher.onFlown = (flown) => {
+        for (const tell of this.onFlown) tell(number, flown);
+      };
+    }
     return blob;
   }
 
@@ -155,7 +163,8 @@ export class Supply {
     };
     const answer = (errno: number): void => {
       if (position === undefined) return;
-      this.onFetched?.({ ring, layer: number, inode, ms: performance.now() - started });
+      const fetched = { ring, layer: number, inode, ms: performance.now() - started };
+      for (const tell of this.onFetched) tell(fetched);
       addon.complete(ring, position, errno);
     };
     try {
@@ -216,7 +225,7 @@ export class Supply {
       if (layer === undefined) continue;
       const all = { first: 0, count: layer.index.chunkCount(inode) };
       for (const [offset, end] of rangesOf(layer, { inode, ...all })) {
-        this.#traffic.demand(() => layer.remote.fetcher.prefetch(offset, end)).catch(() => undefined);
+        this.#traffic.demand(() => layer.remote.fetcher.prefetch(offset, end, 'ahead')).catch(() => undefined);
       }
     }
   }

@@ -2,9 +2,10 @@
 
 /** Profiles in the cache, a file for each image. They stay when what the cache holds of the image goes. */
 
-import { closeSync, fstatSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CacheLayout } from '../disk/cache-layout.js';
+import { keepNewest, readBounded } from '../disk/kept-files.js';
 import { makeDirectories } from '../disk/make-directories.js';
 import { putFile } from '../disk/put-file.js';
 import { CrfsError } from '../errors/error.js';
@@ -27,7 +28,7 @@ export function keptProfiles(layout: CacheLayout): Profile[] {
 
 function readProfile(path: string): Profile | undefined {
   try {
-    return parseProfile(readBounded(path), 'a profile in the cache');
+    return parseProfile(readBounded(path, MOST_BYTES), 'a profile in the cache');
   } catch (error) {
     if (error instanceof CrfsError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
@@ -38,7 +39,7 @@ function readProfile(path: string): Profile | undefined {
 export function keepProfile(layout: CacheLayout, profile: Profile): void {
   for (const directory of [layout.profiles, layout.tmp]) makeDirectories(directory, 0o700);
   putFile(layout, layout.profile(profile.image), formatProfile(profile));
-  removeOldest(layout.profiles);
+  keepNewest(layout.profiles, MOST_KEPT);
 }
 
 /** Returns whether there was one. Throws as the file system does. */
@@ -50,23 +51,4 @@ export function removeProfile(layout: CacheLayout, image: string): boolean {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
     throw error;
   }
-}
-
-/** A file of any length; of one that is too long for a profile, nothing: that is none. */
-function readBounded(path: string): Buffer {
-  const fd = openSync(path, 'r');
-  try {
-    return fstatSync(fd).size > MOST_BYTES ? Buffer.alloc(0) : readFileSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function removeOldest(directory: string): void {
-  const paths = readdirSync(directory).map((name) => join(directory, name));
-  if (paths.length <= MOST_KEPT) return;
-  const oldestFirst = paths
-    .map((path) => ({ path, at: statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
-    .sort((a, b) => a.at - b.at);
-  for (const { path } of oldestFirst.slice(0, -MOST_KEPT)) rmSync(path, { force: true });
 }
