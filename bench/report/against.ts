@@ -26,14 +26,14 @@ export function readEarlier(file: string): Earlier {
   return { file, settings, summaries };
 }
 
-/** The newest results in a directory that were made by the same plan; undefined: there are none. */
+/** The newest results in a directory that were made by the plan of the same name; undefined: there are none. */
 export function newestLike({ plan }: Settings, directory: string): Earlier | undefined {
   const names = existsSync(directory) ? readdirSync(directory) : [];
   const files = names.filter((name) => name.endsWith('.json')).toSorted();
   return files
     .toReversed()
     .map((name) => readEarlier(join(directory, name)))
-    .find(({ settings }) => settings['plan'] === plan);
+    .find(({ settings }) => settings['plan']?.split(',')[0] === plan?.split(',')[0]);
 }
 
 /** Says what has become worse than its spread then and now: as Markdown. */

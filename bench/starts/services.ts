@@ -4,7 +4,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { get } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
@@ -57,7 +57,7 @@ export function serving(name: ServiceName, undo: Undo): Work {
   const { files, command }: Service = services[name];
   return async (tree) => {
     const port = await freePort();
-    for (const [path, text] of Object.entries(files?.(port) ?? {})) writeFileSync(join(tree, path), text);
+    for (const [path, text] of Object.entries(files?.(port) ?? {})) await writeFile(join(tree, path), text);
     const child = spawn('chroot', [tree, ...command(port)], { stdio: ['ignore', 'ignore', 'pipe'] });
     const said: Buffer[] = [];
     child.stderr.on('data', (bytes: Buffer) => said.push(bytes));
