@@ -10,6 +10,7 @@ import test, { type ExecutionContext } from 'ava';
 import { mountedAt, mountsOf } from '../../src/main/daemon/mountinfo.js';
 import { checkHost } from '../../src/main/mount/host.js';
 import { joinOptions, listedDirectory } from '../../src/main/mount/lowerdir.js';
+import { freeMountpoint } from '../../src/main/mount/mount.js';
 import { usersOf } from '../../src/main/mount/processes.js';
 import { isWithin } from '../../src/main/mount/upper.js';
 import { accessOf } from '../../src/main/registry/access.js';
@@ -53,6 +54,10 @@ mounting('mounts are found at paths with odd letters, the upper one of two', asy
   t.teardown(() => run('umount', ['-l', path]));
   t.is(mountedAt(path)?.type, 'ramfs');
   t.is(mountsOf().filter((mount) => mount.path === path).length, 2);
+});
+
+mounting('nothing is mounted over the root of all paths, by whatever name', (t) => {
+  for (const path of ['/', '/..', '/tmp/..']) t.throws(() => freeMountpoint(path), { code: 'CRFS_USAGE' }, path);
 });
 
 test('who uses a directory works in it, or has something in it open, and not beside it', (t) => {

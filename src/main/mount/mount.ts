@@ -65,13 +65,16 @@ function withNotes(request: CheckedRequest, driver: string): CheckedRequest {
   return { ...request, environment };
 }
 
-/** The real path of a directory at which layers can be mounted, by us. Throws CRFS_DENIED, CRFS_BUSY, CRFS_NOT_FOUND. */
+/** The real path of a directory at which layers can be mounted, by us. Throws CRFS_DENIED, CRFS_USAGE, CRFS_BUSY, CRFS_NOT_FOUND. */
 export function freeMountpoint(merged: string): string {
   if (process.geteuid?.() !== 0) {
     const hint = 'put `podman unshare` in front of the command';
     throw new CrfsError('CRFS_DENIED', `mounting takes root, or a user namespace in which you are root: ${hint}`);
   }
   const place = mountpointOf(merged);
+  if (place === '/') {
+    throw new CrfsError('CRFS_USAGE', 'the mountpoint "/": nobody would see a mount over the root of all paths');
+  }
   if (driverAt(place) !== undefined) {
     throw new CrfsError('CRFS_BUSY', `${JSON.stringify(place)} is mounted already: run \`crfs umount\` first`);
   }
