@@ -38,7 +38,7 @@ async function prepare(t: ExecutionContext, settings: Record<string, string> = {
 }
 
 const notStargz =
-  'is no stargz layer, or was cut short: no footer at its end; `crfs stargzify` converts layers and images';
+  'is no stargz layer, or was cut short: no footer at its end; `crfs stargzify` converts layers and images, lazy = "index" mounts those in gzip as they are';
 const notRegular = 'not a regular file; give the path of a stargz or eStargz layer';
 const notOpen = (why: string): string => `cannot open it: ${why}; give the path of a layer file that you may read`;
 const notBase64 = "no base64 of a text; use base64url, which holds no '/' that would end it early";

@@ -26,6 +26,6 @@ export async function recognise(
   }
   throw new CrfsError(
     'CRFS_NOT_STARGZ',
-    `${blob.name}: is no stargz layer, or was cut short: no footer at its end; \`crfs stargzify\` converts layers and images`,
+    `${blob.name}: is no stargz layer, or was cut short: no footer at its end; \`crfs stargzify\` converts layers and images, lazy = "index" mounts those in gzip as they are`,
   );
 }
