@@ -13,8 +13,8 @@ import { paced } from './paced.js';
 import { proxyFor } from './proxies.js';
 import { Agent, ProxyAgent } from './undici.js';
 
-/** Connections to one host, at most. */
-const CONNECTIONS = 16;
+/** Connections to one host, at most: as many as an image of 30 layers asks for at once. */
+const CONNECTIONS = 32;
 const CONNECT_MS = 10_000;
 /** An idle connection is kept for this long unless the server says otherwise. */
 const IDLE_MS = 30_000;
