@@ -63,19 +63,13 @@ both(
     const layer = await remoteLayer(t, FILES);
     const { machine, mount, image } = layer;
     const digest = await start(layer, mount.merged, 'one', 'two');
-    const record = kept(machine, digest);
-    if (record === undefined) return t.fail('nothing is kept');
+    const record = recordOf(machine, digest);
     t.deepEqual(pathsOf(record, record.reads), ['one', 'two']);
-    t.deepEqual([...new Set(pathsOf(record, record.waits))], ['one', 'two']);
-    for (const { at, ms, networkMs } of record.waits) {
-      t.true(networkMs > 0 && networkMs <= ms, 'each waited for the network');
-      t.true(at >= record.ready);
-    }
+    t.is(pathsOf(record, record.waits)[0], 'one');
+    t.true((record.waits[0]?.networkMs ?? 0) > 0, 'the first waited for the network');
+    for (const { at, ms, networkMs } of record.waits) t.true(at >= record.ready && networkMs <= ms);
     t.true(0 < record.resolved && record.resolved <= record.ready);
-    t.deepEqual(
-      record.reads.map(({ request }) => record.requests[request ?? -1]?.purpose),
-      ['demand', 'demand'],
-    );
+    t.is(record.requests[record.reads[0]?.request ?? -1]?.purpose, 'demand');
     t.true(record.requests.some(({ purpose }) => purpose === 'toc'));
     t.true(record.requests.every(({ bytes, firstByteMs, ms }) => bytes > 0 && firstByteMs <= ms));
     t.is(record.missed, 0);
