@@ -69,6 +69,7 @@ export function addTrace(program: Command): void {
       } catch (error) {
         if (!interrupt.signal.aborted) failure = cutOff(merged, error);
       }
+      interrupt.abort(); // ends what is still followed
       seen?.write();
       if (failure !== undefined) throw failure;
     });
