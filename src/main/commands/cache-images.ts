@@ -71,7 +71,7 @@ export function addCacheImages(cache: Command): void {
     const { layers, kept, freed } = removed;
     const shared = kept === 1 ? '; 1 layer is of another image, and stays' : `; ${kept} layers are of others, and stay`;
     return [removed, `removed ${counted(layers, 'layer')}, ${formatBytes(freed)}${kept === 0 ? '' : shared}`];
-  }).option('-f, --force', 'also one that podman is noted to use out of a store: nobody may have it any more');
+  }).option('-f, --force', 'also where a store has noted that podman uses it: for what podman does not have any more');
   add('pin', 'keep what the cache has of an image, whatever else it has to make room for', async (layout, image) => {
     pinImage(layout, image, true);
     const absent = listed(layout, image).layers.some(({ size, cached }) => size !== null && cached.bytes < size);
