@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** zstd:chunked between us and the real podman and skopeo: each takes what the other has written. */
+/** Layers in zstd:chunked that conversions write, as the real podman and skopeo take them. */
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { noise, text } from '../tools/content.js';
 import { extractTar } from '../tools/extract.js';
-import { Machine, mountingTest, whyNoMounts } from '../tools/machine.js';
+import { type Machine, mountingTest, whyNoMounts } from '../tools/machine.js';
 import { writeNastyTar } from '../tools/nasty-tar.js';
-import { inNamespace, podmanMachine, tarOfPrograms, whyNoPodmanOfRoot } from '../tools/podman.js';
-import { asRoot, configure, statusOf } from '../tools/podman-store.js';
+import { inNamespace, podmanMachine, whyNoPodmanOfRoot } from '../tools/podman.js';
+import { configure } from '../tools/podman-store.js';
 import { sha256 } from '../tools/read-layer.js';
 import { type Registry, startRegistry } from '../tools/registry.js';
 import { run } from '../tools/run.js';
@@ -121,10 +121,13 @@ test('podman pulls what was converted, of which it knows no parts, whole and rig
   const { id, log, tree: found } = await pulled(machine, `${registry.host}/nasty:1`);
   t.is(`sha256:${id}`, config, 'the ID of the image stays');
   t.notRegex(log, /Retrieved partial blob/);
-  await inNamespace(machine, 'true', ['podman', 'rmi', '-fa']);
-  const plain = await pulled(machine, `oci:${join(machine.root, 'layout-nasty')}:1`);
+  // podman itself has no times before 1970 and no empty attributes, and the mode of the root is its own
+  const lost = /^"(\.|meta\/(mtime-.*|xattrs|hard-to-xattrs))": (mode|mtime|xattrs) is /;
   t.true(found.size > 100);
-  t.deepEqual(compareTrees(found, plain.tree), [], 'as podman pulls the tar itself');
+  t.deepEqual(
+    compareTrees(found, await treeOf(machine, tar)).filter((line) => !lost.test(line)),
+    [],
+  );
 });
 
 /** Has a manifest name the TOC as podman 4.3 looks for it, too. */
@@ -186,41 +189,5 @@ test('skopeo copies what was converted as it is, from a registry to a layout and
     const said = await run('crfs', ['verify', '--json', name], { env: machine.env });
     const { layers } = JSON.parse(String(said)) as { layers: { kind: string; problems: string[] }[] };
     t.like(layers, [{ kind: 'zstd:chunked', problems: [], verifiable: true }]);
-  }
-});
-
-test('an image that podman wrote as zstd:chunked mounts here, from a registry and a layout, and runs from a store', async (t) => {
-  const { machine, registry } = await setting(t);
-  configure(machine, registry.host);
-  const programs = await tarOfPrograms(machine, ['/bin/sh', '/usr/bin/sha256sum']);
-  const tar = await tarOfFiles(machine, 'files', (tree) => extractTar(programs, tree));
-  machine.env['tar'] = tar;
-  const said = await asRoot(
-    machine,
-    `podman import -q --change 'WORKDIR /sub' --change 'CMD ["sha256sum", "1", "65536", "holes"]' $tar made >/dev/null
-     podman push -q --compression-format zstd:chunked --tls-verify=false made $image
-     podman rmi -fa >/dev/null
-     podman run -q --rm $image
-     crfs status --json >status.json
-     podman rmi -fa >/dev/null`,
-  );
-  const sums = ['1', '65536', 'holes'].map((name) => {
-    const sum = sha256(readFileSync(join(machine.root, 'tree-files/sub', name))).slice('sha256:'.length);
-    return `${sum}  ${name}\n`;
-  });
-  t.is(said, sums.join(''));
-  const { layers } = statusOf(machine);
-  t.true(layers.length > 0);
-  t.true(layers.every(({ kind }) => kind === 'zstd:chunked'));
-
-  const name = `docker://${registry.host}/img:1`;
-  const layout = `oci:${machine.directory('copied')}:1`;
-  await run('skopeo', ['--insecure-policy', 'copy', '-q', '--src-tls-verify=false', name, layout]);
-  const want = await treeOf(machine, tar);
-  for (const source of [name, layout]) {
-    const other = new Machine();
-    t.teardown(() => other.dispose());
-    const { merged } = await other.mount([source]);
-    t.deepEqual(compareTrees(await describeTree(merged), want), [], source);
   }
 });
