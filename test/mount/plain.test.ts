@@ -2,7 +2,7 @@
 
 /** Layers as every builder writes them, unconverted: in gzip, with no TOC. */
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -19,6 +19,7 @@ import { blobOf, pushImage } from '../tools/registry-image.js';
 import { run } from '../tools/run.js';
 import { writeTar } from '../tools/tar-writer.js';
 import { compareTrees, describeTree } from '../tools/tree.js';
+import { layoutOf } from '../tools/zstd-chunked.js';
 
 const mounting = eachDriver();
 const registryMounting = eachDriver(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
@@ -114,6 +115,29 @@ mounting('what is no tar, and what is damaged, is refused in a line', async (t) 
     const error = await t.throwsAsync(machine.mount([layerFile(machine, blob)]));
     t.regex(error.message, why);
   }
+});
+
+mounting('a sound layer that is not the one of its manifest is refused', async (t, driver) => {
+  const machine = makeMachine(t);
+  const tars = machine.directory('tars');
+  const [right, wrong] = ['right', 'wrong'].map((content) => {
+    const tar = join(tars, `${content}.tar`);
+    writeTar(tar, [{ name: 'a', content }]);
+    return gzip(readFileSync(tar));
+  }) as [Buffer, Buffer];
+  const layout = join(machine.directory('layouts'), 'image');
+  layoutOf(layout, [{ mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', bytes: right, diffId: sha256(right) }]);
+  const merged = machine.directory('merged');
+  t.teardown(() => run('umount', ['-q', merged]).catch(() => undefined));
+  const mount = async (): Promise<string> => await machine.crfs('mount', '--driver', driver, `oci:${layout}:1`, merged);
+  await mount();
+  t.is(await readFile(join(merged, 'a'), 'utf8'), 'right');
+  await machine.crfs('umount', merged);
+  const blob = join(layout, 'blobs', sha256(right).replace(':', '/'));
+  rmSync(blob);
+  writeFileSync(blob, wrong);
+  const error = await t.throwsAsync(mount);
+  t.regex(error.message, /it has other bytes than the manifest says: sha256 /);
 });
 
 mounting('a layer without a TOC is refused where that is wanted', async (t) => {
