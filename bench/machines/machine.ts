@@ -104,9 +104,10 @@ export class Machine {
     await this.#end();
   }
 
+  /** A directory that all users of a mount may enter, as an upper directory is its root. */
   #directory(...names: string[]): string {
     const path = join(this.#root, ...names);
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    mkdirSync(path, { recursive: true, mode: 0o755 });
     return path;
   }
 }
