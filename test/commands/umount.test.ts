@@ -119,8 +119,8 @@ for (const driver of DRIVERS) {
     await run('mount', ['--bind', merged, second]);
     t.teardown(() => run('umount', ['-l', second]));
     const dead = async (): Promise<string[]> => {
-      const { dead } = JSON.parse(await machine.crfs('status', '--json')) as { dead: DeadMount[] };
-      return dead.map(({ mountpoint }) => mountpoint).filter((path) => [merged, second].includes(path));
+      const status = JSON.parse(await machine.crfs('status', '--json')) as { dead: DeadMount[] };
+      return status.dead.map(({ mountpoint }) => mountpoint).filter((path) => [merged, second].includes(path));
     };
     t.deepEqual(await dead(), []);
     const host = hostOf(merged);

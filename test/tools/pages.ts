@@ -37,6 +37,7 @@ export const BLOCKS: Readonly<Record<string, Tried>> = {
   'skopeo copy --all --preserve-digests docker://registry.example.com/app:1 docker://cache.example.com:5000/app:1': {
     by: 'test/mount/fleets.test.ts',
   },
+  'npm run bench -- --against earlier.json': { not: 'it measures for minutes' },
   'npm run bench -- --only 2,3': { not: 'it measures for minutes' },
   '{"error":{"code":"CRFS_NOT_FOUND","message":"the mountpoint \\"no\\": there is no such directory"}}': {
     not: NO_COMMANDS,

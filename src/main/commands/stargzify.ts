@@ -59,7 +59,7 @@ and docker-archive:FILE[:NAME]; <src> may be dir:DIR, too.
 
 Examples:
   crfs stargzify docker.io/fedora localhost:5000/myimages/fedora:stargz
-  crfs stargzify --format zstd:chunked docker.io/fedora localhost:5000/fedora:zstd
+  crfs stargzify --format zstd:chunked docker.io/fedora localhost:5000/fedora
   crfs stargzify --all-platforms docker.io/library/alpine:3 oci:layout:alpine
   crfs stargzify layer.tar.gz layer.esgz
   zstd -dc layer.tar.zst | crfs stargzify - layer.esgz`;
