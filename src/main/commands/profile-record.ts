@@ -18,9 +18,9 @@ import { addRunOptions, type RunGiven, runImage } from './run.js';
 import { stop } from './stop.js';
 
 const HELP = `
-Runs a container as \`crfs run\` does, once, with a cache of its own that goes with
-it: so nothing of the image is there, and nothing is known of it. What it reads
-until it ends, or nothing new for 10 seconds, becomes the profile of the image.
+Runs a container as \`crfs run\` does, once, with a cache of its own that goes
+with it: so nothing of the image is there, and nothing is known of it. What it
+reads until it ends, or nothing new for 10 seconds, becomes the image's profile.
 
 Example:
   crfs profile record localhost:5000/img:tag -- python3 -c 'import numpy'`;
