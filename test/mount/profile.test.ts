@@ -107,6 +107,20 @@ both('the next start is fetched as the first one has read, before anybody asks, 
   );
 });
 
+both('beside an order that is right, what was not foreseen comes alone, without what lies around it', async (t) => {
+  const layer = await remoteLayer(t, { ...FILES, last: noise(2 * MIB, 7) }, WATCHED);
+  const { machine, proxy, image, span } = layer;
+  await learn(layer, 'one');
+  const others = new Gate();
+  t.teardown(() => others.open());
+  proxy.fault = onlyThese(others, { from: span('one').from, end: span('two').end }, end(layer));
+  const again = await machine.mount([image]);
+  await until('all of it is there', async () => (await startOf(machine))?.order?.fetching === 'ended');
+  sameBytes(t, await readFile(join(again.merged, 'two')), FILES.two);
+  await until('it is noted', async () => (await startOf(machine))?.order?.unforeseen === 1);
+  t.is(others.arrivals, 0);
+});
+
 both('an order that is wrong holds up no reader; it is given up, and replaced', async (t) => {
   const names = Array.from({ length: 9 }, (_, n) => `other-${n}`);
   const others = Object.fromEntries(names.map((name, n) => [name, noise(200_000, 10 + n)]));

@@ -59,6 +59,8 @@ export class Supply {
   readonly #blobs = new Set<LayerBlob>();
   readonly #traffic = new Traffic();
   readonly #streams = new Streams();
+  /** By layer of which it is known what a start reads: a signal that aborts when that is known no more. */
+  readonly #known = new Map<number, AbortSignal>();
   #closed = { bytes: 0, requests: 0 };
   /** Each told of each request that has waited for the network, in vain or not. */
   readonly onFetched = new Set<(fetched: Fetched) => void>();
@@ -132,7 +134,7 @@ export class Supply {
 
   /**
    * Has what `find` resolves to fetched, in that order, before all that nobody waits for; that waits already while it is being
-   * found. Resolves when it is there, `signal` aborts, or there is no room for more. Rejects with what a source rejects with.
+   * found. Until `signal` aborts, who reads of these layers gets what it asks for, and nothing around it. Resolves when it is there, `signal` aborts, or there is no room for more. Rejects with what a source rejects with.
    */
   async startUp(
     find: () => Promise<readonly { readonly layer: number; readonly offset: number; readonly end: number }[]>,
@@ -141,7 +143,9 @@ export class Supply {
     await this.#traffic.startUp(async () => {
       const expected = (await find()).flatMap(({ layer, offset, end }) => {
         const remote = this.#layers.get(layer)?.remote;
-        return remote === undefined ? [] : [{ remote, offset, end }]; // else it is a file
+        if (remote === undefined) return []; // it is a file
+        this.#known.set(layer, signal);
+        return [{ remote, offset, end }];
       });
       await fetchExpected(expected, () => this.#hasRoom(), signal);
     });
@@ -150,6 +154,7 @@ export class Supply {
   remove(number: number): void {
     this.#layers.get(number)?.background.abort();
     this.#layers.delete(number);
+    this.#known.delete(number);
   }
 
   /** Fetches the chunks that a request waits for, and has it asked again. */
@@ -205,15 +210,19 @@ export class Supply {
     remote.fetcher.ahead(inode, from, end);
   }
 
-  /** A file whose chunks are read one by one comes by these alone; of another one, also what lies around it. */
+  /**
+   * A file whose chunks are read one by one comes by these alone; of another one comes also what lies around it, unless it is known
+   * what the start reads: then that is fetched, and no guess.
+   */
   async #fetch(layer: SuppliedLayer, run: Asked, onProgress: () => void): Promise<void> {
     const { fetcher } = layer.remote;
-    const alone = layer.index.chunkCount(run.inode) > run.count;
+    const isPart = layer.index.chunkCount(run.inode) > run.count;
+    const alone = isPart || this.#known.get(layer.number)?.aborted === false;
     const ranges = rangesOf(layer, run);
     for (let at = 0; at < ranges.length; at += RANGES_AT_ONCE) {
       const some = ranges.slice(at, at + RANGES_AT_ONCE);
       const fetching = some.map(([offset, end]) => fetcher.need(offset, end, { alone, onProgress }));
-      if (alone && at === 0) this.follow(run); // behind what is waited for
+      if (isPart && at === 0) this.follow(run); // behind what is waited for
       await Promise.all(fetching);
     }
   }
