@@ -21,6 +21,10 @@ static int table_fits(const struct crfs_table *table, size_t record, uint64_t *e
   return 1;
 }
 
+static int is_absent(const struct crfs_table *table) {
+  return table->offset == 0 && table->count == 0;
+}
+
 static const char *check_header(const struct crfs_index *h, size_t size) {
   if (size < sizeof *h)
     return "index: shorter than its header";
@@ -41,7 +45,7 @@ static const char *check_header(const struct crfs_index *h, size_t size) {
     return "index: a table leaves the file";
   if (h->codec == CRFS_CODEC_GZIP_POINTS
           ? !table_fits(&h->points, sizeof(struct crfs_point), &end, size) || !table_fits(&h->windows, 1, &end, size)
-          : h->points.count != 0)
+          : !is_absent(&h->points) || !is_absent(&h->windows))
     return "index: the points leave the file, or are none of its codec's";
   if (h->inodes.count == 0 || h->inodes.count > CRFS_INODE_LIMIT)
     return "index: number of inodes out of range";

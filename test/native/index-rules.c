@@ -40,6 +40,9 @@ static void header(void) {
   REFUSED(HEADER->inodes.count++, "a table leaves the file");
   REFUSED(HEADER->dirents.offset += 4, "a table leaves the file");
   REFUSED(HEADER->strings.count = UINT64_MAX, "a table leaves the file");
+  REFUSED(HEADER->codec = 0, "unknown codec");
+  REFUSED(HEADER->points.offset = 8, "the points leave the file, or are none of its codec's");
+  REFUSED(HEADER->windows.count = 1, "the points leave the file, or are none of its codec's");
   REFUSED(HEADER->inodes.count = 0, "number of inodes out of range");
   REFUSED(HEADER->slots.count--, "number of hash slots is no power of two");
   REFUSED(HEADER->probes = 0, "number of probes out of range");
