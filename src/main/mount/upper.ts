@@ -80,8 +80,10 @@ async function checkUnused(directory: string): Promise<void> {
   for (const end = Date.now() + ENDS_WITHIN_MS; ; await sleep(LOOK_EVERY_MS)) {
     const user = processes().find(({ pid, name }) => isServer(name) && writesTo(pid, name, directory));
     if (user === undefined) break;
-    if (!hasMount(user.pid) && Date.now() < end) continue;
-    throw inUse(directory, `the mount at ${JSON.stringify(argumentsOf(user.pid).at(-1))} (pid ${user.pid})`);
+    const goesOn = hasMount(user.pid) || Date.now() >= end;
+    const mountpoint = argumentsOf(user.pid).at(-1);
+    if (!goesOn || mountpoint === undefined) continue; // it is about to end, or has since it was found
+    throw inUse(directory, `the mount at ${JSON.stringify(mountpoint)} (pid ${user.pid})`);
   }
   // what served it may have been killed, or it is an overlay of somebody else
   const overlay = mountsOf().find(({ options }) => KEPT_IN.some((name) => options.includes(`${name}=${directory}`)));
