@@ -2,9 +2,7 @@
 
 import type { Traced, TracedRequest } from '../daemon/tracer.js';
 import { startPage } from '../waterfall/page.js';
-import { MOST_ENTRIES, type StartFile, type StartRecord, type StartUnread } from '../waterfall/record.js';
-
-const MOST_UNREAD = 512;
+import { MOST_ENTRIES, type StartFile, type StartRecord, type StartUnread, unreadOf } from '../waterfall/record.js';
 
 /** What was traced of a mount, to be shown as a page: so much of it as a start may have. */
 export class TracedStart {
@@ -42,7 +40,6 @@ export class TracedStart {
 
   /** All of that. */
   page(): string {
-    const unread = this.#unread();
     const record: StartRecord = {
       image: '',
       began: this.#began.toISOString(),
@@ -55,9 +52,7 @@ export class TracedStart {
       requests: this.#requests.map(({ layer, purpose, bytes, at, firstByteMs, ms }) => {
         return { layer: layer - 1, purpose, bytes, at, firstByteMs, ms };
       }),
-      unread: unread.slice(0, MOST_UNREAD),
-      unreadFiles: unread.length,
-      unreadBytes: unread.reduce((sum, { bytes }) => sum + bytes, 0),
+      ...unreadOf(this.#unread()),
       missed: this.#missed,
     };
     const facts = [

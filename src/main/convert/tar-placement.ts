@@ -2,28 +2,14 @@
 
 /** Where the entries of a tar land, and what a TOC says of them: checked by the very code that mounts check it with. */
 
-import { xattrFault } from '../formats/entry.js';
+import { NO_ID, xattrFault } from '../formats/entry.js';
 import { readEntry } from '../formats/json-toc/entry.js';
 import { nameOfBytes } from '../formats/name-bytes.js';
 import { Placement } from '../index/placement.js';
-import type { TarEntry } from '../tar/entry.js';
+import { ENTRY_TYPE, type TarEntry } from '../tar/entry.js';
 import { memberPath } from '../tar/names.js';
 import type { Remarks } from './remarks.js';
 import { formatTime, isBeyondTime } from './toc-time.js';
-
-/** What a TOC calls the types of entries. */
-const TYPES = {
-  file: 'reg',
-  directory: 'dir',
-  symlink: 'symlink',
-  hardlink: 'hardlink',
-  char: 'char',
-  block: 'block',
-  fifo: 'fifo',
-} as const;
-
-/** What chown takes for "leave it as it is". */
-const NO_ID = 2 ** 32 - 1;
 
 /** An entry where it lands: symlinks on the way to it, and to what it is a hardlink of, are followed. */
 export interface Placed {
@@ -80,7 +66,7 @@ export class TarPlacement {
     if (isBeyondTime(entry.mtime)) this.#remarks.add('has a time beyond the years 0 to 9999, which is cut', name);
     return {
       name,
-      type: TYPES[type],
+      type: ENTRY_TYPE[type],
       size,
       modtime: formatTime(entry.mtime),
       linkName: type === 'hardlink' ? memberPath(link) : link,

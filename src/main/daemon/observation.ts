@@ -3,13 +3,10 @@
 import type { Flown } from '../fetch/flown.js';
 import type { Fetched, Supply } from '../fetch/supply.js';
 import { bytesOf, type FileRun, type StartedLayer } from '../profile/recording.js';
-import { MOST_ENTRIES, type StartRecord, type StartWait } from '../waterfall/record.js';
+import { MOST_ENTRIES, type StartRecord, type StartWait, unreadOf } from '../waterfall/record.js';
 import { Arrivals, type Sent } from './arrivals.js';
 import { NetworkTimes } from './network-times.js';
 import { monotonicMs, type NotedOpening } from './openings.js';
-
-/** Of what came and was not read, the largest files are named. */
-const MOST_UNREAD = 512;
 
 interface File {
   readonly layer: number;
@@ -92,7 +89,7 @@ export class Observation {
     const waits = this.#waits.flatMap(({ at, ms, networkMs, ...of }) => {
       return files.isOne(of) ? { file: files.place(of), at: since(at), ms, networkMs } : [];
     });
-    const unread = arrivals.unread();
+    const { unread, ...left } = unreadOf(arrivals.unread());
     return {
       image,
       began: new Date(Date.now() - (monotonicMs() - this.#asked)).toISOString(),
@@ -104,11 +101,8 @@ export class Observation {
       requests: sent.map(({ layer, offset, end, at, purpose, firstByteMs, ms }) => {
         return { layer: places.get(layer) ?? 0, purpose, bytes: end - offset, at: since(at), firstByteMs, ms };
       }),
-      unread: unread
-        .slice(0, MOST_UNREAD)
-        .map(({ bytes, purpose, ...of }) => ({ file: files.place(of), bytes, purpose })),
-      unreadFiles: unread.length,
-      unreadBytes: unread.reduce((sum, { bytes }) => sum + bytes, 0),
+      unread: unread.map(({ bytes, purpose, ...of }) => ({ file: files.place(of), bytes, purpose })),
+      ...left,
       missed: this.#missed,
       files: files.list(),
     };

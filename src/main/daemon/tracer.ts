@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { errorName } from '../errors/name.js';
-import type { Flown, Purpose } from '../fetch/flown.js';
+import type { Flown } from '../fetch/flown.js';
 import type { Fetched } from '../fetch/supply.js';
 import { bytesOf } from '../profile/recording.js';
+import type { StartRequest } from '../waterfall/record.js';
 import { NOT_FOR_READERS } from './arrivals.js';
 import { membersIn } from './members.js';
 import { NetworkTimes } from './network-times.js';
@@ -35,15 +36,8 @@ export interface Opening {
   readonly error: string | null;
 }
 
-/** A request on the wire for a layer of the mount, told when it has ended. */
-export interface TracedRequest {
-  readonly layer: number;
-  readonly purpose: Purpose;
-  readonly bytes: number;
-  /** Milliseconds since the trace began. */
-  readonly at: number;
-  readonly firstByteMs: number;
-  readonly ms: number;
+/** A request on the wire, told when it has ended: `layer` as of an opening, `at` in milliseconds since the trace began. */
+export interface TracedRequest extends StartRequest {
   /** What it brought of files, bytes of the blob; not of the TOC, and of the rest of a layer. */
   readonly files: readonly (readonly [path: string, bytes: number])[];
 }

@@ -9,7 +9,12 @@ import { nameLength } from './name-bytes.js';
 export const ENTRY_TYPES = ['dir', 'reg', 'symlink', 'hardlink', 'char', 'block', 'fifo', 'chunk'] as const;
 export type EntryType = (typeof ENTRY_TYPES)[number];
 
-const { nameLimit } = addon.layout.constants;
+const { nameLimit, pathLimit } = addon.layout.constants;
+/** What chown takes for "leave it as it is": nobody has this number. */
+export const NO_ID = 2 ** 32 - 1;
+/** The largest numbers that devices have in Linux. */
+export const MAJOR_LIMIT = 2 ** 12 - 1;
+export const MINOR_LIMIT = 2 ** 20 - 1;
 const XATTR_LIMIT = 65536; // XATTR_SIZE_MAX of Linux
 
 export interface Time {
@@ -55,6 +60,11 @@ export interface Entry {
   readonly chunkDigest: string;
   /** The chunk is zeros: no bytes of the blob are needed for it. */
   readonly isZeros: boolean;
+}
+
+/** Whether a symlink can have this target; if not: "is empty, holds a NUL or is over `pathLimit` bytes". */
+export function isSymlinkTarget(link: string): boolean {
+  return link !== '' && !link.includes('\0') && nameLength(link) <= pathLimit;
 }
 
 /** What keeps an extended attribute with a value of `size` bytes off every file system; undefined if nothing does. */

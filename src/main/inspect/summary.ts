@@ -6,6 +6,7 @@ import pLimit from 'p-limit';
 import { digestOf } from '../blob/digest.js';
 import { CrfsError } from '../errors/error.js';
 import { recognise } from '../formats/recognise.js';
+import type { LazyName } from '../plain/lazy-names.js';
 import { plainFormats } from '../plain/plain.js';
 import { type ImageConfig, parseConfig } from '../registry/config.js';
 import { loadSettings } from '../settings/settings.js';
@@ -49,19 +50,20 @@ export async function summarise(image: FoundImage): Promise<ImageSummary> {
   const { resolved, digest = null } = image;
   const [bytes, layers] = await Promise.all([
     image.config(),
-    pLimit(AT_ONCE).map(image.layers, async (layer, place) => await layerSummary(layer, place + 1)),
+    loadSettings({}).then(({ lazy }) =>
+      pLimit(AT_ONCE).map(image.layers, async (layer, place) => await layerSummary(layer, place + 1, lazy)),
+    ),
   ]);
   const config = bytes === undefined ? null : { digest: digestOf(bytes), ...parseConfig(bytes, resolved) };
   return { resolved, digest, config, layers };
 }
 
-async function layerSummary(layer: AnyLayerSource, number: number): Promise<LayerSummary> {
+async function layerSummary(layer: AnyLayerSource, number: number, whenPlain: LazyName): Promise<LayerSummary> {
   const { name, identity, digest = null, tocDigest = null } = layer;
   const blob = await layer.open();
   const facts = { number, name, identity, digest, size: blob.size, tocDigest };
   try {
-    const { lazy } = await loadSettings({});
-    const { kind } = await recognise(blob, layer.tocPosition, plainFormats(lazy, layer.tocDigest));
+    const { kind } = await recognise(blob, layer.tocPosition, plainFormats(whenPlain, layer.tocDigest));
     return { ...facts, lazy: true, format: kind, why: null };
   } catch (error) {
     if (!(error instanceof CrfsError) || !['CRFS_NOT_STARGZ', 'CRFS_BAD_LAYER'].includes(error.code)) throw error;

@@ -4,30 +4,23 @@
 
 import { createHash } from 'node:crypto';
 import { addon } from '../../native/addon.js';
-import { type Entry, type EntryType, type Xattr, xattrFault } from '../formats/entry.js';
+import {
+  type Entry,
+  isSymlinkTarget,
+  MAJOR_LIMIT,
+  MINOR_LIMIT,
+  NO_ID,
+  type Xattr,
+  xattrFault,
+} from '../formats/entry.js';
 import { LayerFault, namingEntry } from '../formats/fault.js';
-import { nameLength, nameOfBytes } from '../formats/name-bytes.js';
+import { nameOfBytes } from '../formats/name-bytes.js';
 import { cleanPath } from '../formats/names.js';
-import type { TarEntry } from '../tar/entry.js';
+import { ENTRY_TYPE, type TarEntry } from '../tar/entry.js';
 import { TarReader } from '../tar/reader.js';
 
 /** Of a file, at most: as eStargz has them, so that equal files of several chunks are one object. */
 const CHUNK_BYTES = 4 << 20;
-/** What chown takes for "leave it as it is": extracting it leaves root's. */
-const NO_ID = 2 ** 32 - 1;
-const MAJOR_LIMIT = 2 ** 12; // of Linux
-const MINOR_LIMIT = 2 ** 20;
-
-const TYPES: Readonly<Record<TarEntry['type'], EntryType>> = {
-  file: 'reg',
-  directory: 'dir',
-  symlink: 'symlink',
-  hardlink: 'hardlink',
-  char: 'char',
-  block: 'block',
-  fifo: 'fifo',
-};
-
 /** Where a piece of a file is: in the file, and in the tar; undefined: nowhere, it is zeros. */
 interface Piece {
   readonly fileOffset: number;
@@ -59,7 +52,7 @@ export async function readTar(
 function described(entry: TarEntry): Entry {
   const name = nameOfBytes(entry.name);
   return namingEntry(name, () => ({
-    type: TYPES[entry.type],
+    type: ENTRY_TYPE[entry.type],
     path: cleanPath(name),
     mode: entry.mode & 0o7777,
     uid: entry.uid === NO_ID ? 0 : entry.uid,
@@ -84,14 +77,14 @@ function linkOf({ type, linkName }: TarEntry): string {
   const link = nameOfBytes(linkName);
   if (type === 'hardlink') return cleanPath(link, 'the name that it links to');
   const { pathLimit } = addon.layout.constants;
-  if (type === 'symlink' && (link === '' || link.includes('\0') || nameLength(link) > pathLimit)) {
+  if (type === 'symlink' && !isSymlinkTarget(link)) {
     throw new LayerFault(`the target of the symlink is empty, holds a NUL or is over ${pathLimit} bytes`);
   }
   return link;
 }
 
 function deviceOf({ devMajor, devMinor }: TarEntry): Pick<Entry, 'devMajor' | 'devMinor'> {
-  const isSound = devMajor >= 0 && devMajor < MAJOR_LIMIT && devMinor >= 0 && devMinor < MINOR_LIMIT;
+  const isSound = devMajor >= 0 && devMajor <= MAJOR_LIMIT && devMinor >= 0 && devMinor <= MINOR_LIMIT;
   if (!isSound) throw new LayerFault(`is the device ${devMajor}, ${devMinor}, which Linux does not have`);
   return { devMajor, devMinor };
 }

@@ -5,10 +5,7 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CacheLayout } from '../disk/cache-layout.js';
-import { keepNewest, readBounded } from '../disk/kept-files.js';
-import { makeDirectories } from '../disk/make-directories.js';
-import { putFile } from '../disk/put-file.js';
-import { CrfsError } from '../errors/error.js';
+import { keepFile, readKept } from './kept-files.js';
 import { formatProfile, MOST_BYTES, type Profile, parseProfile } from './profile.js';
 
 /** Of more images, those whose profiles were written last are kept. */
@@ -27,19 +24,12 @@ export function keptProfiles(layout: CacheLayout): Profile[] {
 }
 
 function readProfile(path: string): Profile | undefined {
-  try {
-    return parseProfile(readBounded(path, MOST_BYTES), 'a profile in the cache');
-  } catch (error) {
-    if (error instanceof CrfsError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+  return readKept(path, MOST_BYTES, (bytes) => parseProfile(bytes, 'a profile in the cache'));
 }
 
 /** Keeps a profile, in place of the one that its image has had. Throws as the file system does. */
 export function keepProfile(layout: CacheLayout, profile: Profile): void {
-  for (const directory of [layout.profiles, layout.tmp]) makeDirectories(directory, 0o700);
-  putFile(layout, layout.profile(profile.image), formatProfile(profile));
-  keepNewest(layout.profiles, MOST_KEPT);
+  keepFile(layout, layout.profile(profile.image), formatProfile(profile), MOST_KEPT);
 }
 
 /** Returns whether there was one. Throws as the file system does. */

@@ -2,7 +2,7 @@
 
 /** What the headers of one entry say together. */
 
-import type { Time } from '../formats/entry.js';
+import type { EntryType, Time } from '../formats/entry.js';
 import { LayerFault, quote } from '../formats/fault.js';
 import { changedHeader, type Header, OCTAL_SIZE_LIMIT, typeFlagOf } from './header.js';
 import { type PaxRecord, type PaxRecords, parseDecimal, parsePaxTime, paxHeader, xattrName } from './pax.js';
@@ -29,6 +29,17 @@ export interface TarEntry {
   /** All PAX records that hold for it. */
   readonly records: PaxRecords;
 }
+
+/** What layers call the types of entries. */
+export const ENTRY_TYPE: Readonly<Record<TarEntry['type'], Exclude<EntryType, 'chunk'>>> = {
+  file: 'reg',
+  directory: 'dir',
+  symlink: 'symlink',
+  hardlink: 'hardlink',
+  char: 'char',
+  block: 'block',
+  fifo: 'fifo',
+};
 
 /** The types that flags stand for. */
 const TYPES: Readonly<Record<string, TarEntry['type']>> = {

@@ -4,10 +4,7 @@
 
 import { rmSync } from 'node:fs';
 import type { CacheLayout } from '../disk/cache-layout.js';
-import { keepNewest, readBounded } from '../disk/kept-files.js';
-import { makeDirectories } from '../disk/make-directories.js';
-import { putFile } from '../disk/put-file.js';
-import { CrfsError } from '../errors/error.js';
+import { keepFile, readKept } from '../profile/kept-files.js';
 import { formatStart, MOST_BYTES, parseStart, type StartRecord } from './record.js';
 
 /** Of more images, those that were started last are kept. */
@@ -15,20 +12,13 @@ const MOST_KEPT = 128;
 
 /** How the image with this manifest started last; undefined: nothing is kept of it that makes sense. Throws as the file system does. */
 export function keptStart(layout: CacheLayout, image: string): StartRecord | undefined {
-  try {
-    const record = parseStart(readBounded(layout.start(image), MOST_BYTES), 'a start in the cache');
-    return record.image === image ? record : undefined;
-  } catch (error) {
-    if (error instanceof CrfsError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+  const record = readKept(layout.start(image), MOST_BYTES, (bytes) => parseStart(bytes, 'a start in the cache'));
+  return record?.image === image ? record : undefined;
 }
 
 /** Keeps how a start went, in place of the one before. Throws as the file system does. */
 export function keepStart(layout: CacheLayout, record: StartRecord): void {
-  for (const directory of [layout.starts, layout.tmp]) makeDirectories(directory, 0o700);
-  putFile(layout, layout.start(record.image), formatStart(record));
-  keepNewest(layout.starts, MOST_KEPT);
+  keepFile(layout, layout.start(record.image), formatStart(record), MOST_KEPT);
 }
 
 /** Throws as the file system does. */

@@ -74,6 +74,17 @@ export interface StartRecord {
   readonly missed: number;
 }
 
+/** The largest of what came and was not read are named. */
+const MOST_UNREAD = 512;
+
+/** What a record says of all that came and was not read, the largest first. */
+export function unreadOf<T extends { readonly bytes: number }>(
+  all: readonly T[],
+): { readonly unread: readonly T[]; readonly unreadFiles: number; readonly unreadBytes: number } {
+  const unreadBytes = all.reduce((sum, { bytes }) => sum + bytes, 0);
+  return { unread: all.slice(0, MOST_UNREAD), unreadFiles: all.length, unreadBytes };
+}
+
 /** Of each list of a record. */
 export const MOST_ENTRIES = 8192;
 /** Of a record, as it is written. */

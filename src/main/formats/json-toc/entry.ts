@@ -7,16 +7,24 @@
 
 import { addon } from '../../../native/addon.js';
 import { hexOf, isDigest } from '../../blob/digest.js';
-import { ENTRY_TYPES, type Entry, type EntryType, type Time, type Xattr, xattrFault } from '../entry.js';
+import {
+  ENTRY_TYPES,
+  type Entry,
+  type EntryType,
+  isSymlinkTarget,
+  MAJOR_LIMIT,
+  MINOR_LIMIT,
+  NO_ID,
+  type Time,
+  type Xattr,
+  xattrFault,
+} from '../entry.js';
 import { LayerFault, namingEntry, quote } from '../fault.js';
-import { nameLength } from '../name-bytes.js';
 import { cleanPath } from '../names.js';
 import { parseRfc3339 } from './time.js';
 
 const { pathLimit } = addon.layout.constants;
-const ID_LIMIT = 2 ** 32 - 2; // -1 means "no id" to chown
-const MAJOR_LIMIT = 2 ** 12 - 1; // of Linux
-const MINOR_LIMIT = 2 ** 20 - 1;
+const ID_LIMIT = NO_ID - 1;
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -104,7 +112,7 @@ function link(fields: Fields, type: EntryType): string {
   if (type === 'hardlink') {
     return cleanPath(value, `linkName ${quote(value)}`);
   }
-  if (type === 'symlink' && (value === '' || value.includes('\0') || nameLength(value) > pathLimit)) {
+  if (type === 'symlink' && !isSymlinkTarget(value)) {
     throw new LayerFault(`linkName is ${quote(value)}, is empty, holds a NUL or is over ${pathLimit} bytes`);
   }
   return value;
