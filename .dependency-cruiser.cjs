@@ -34,7 +34,7 @@ const FOLDERS = [
   // Threads: each folder of src/workers is one pool's, but for what pools share.
   ['workers/decode', 'errors blob formats index workers'],
   ['workers/deflate', 'workers'],
-  ['workers/index', 'errors formats plain sources index cache'],
+  ['workers/index', 'errors blob formats plain sources index cache'],
   ['workers/board', 'errors workers'],
   ['workers/prefetch', 'index'],
   ['workers/serve', 'errors disk index fetch workers workers/decode workers/board workers/prefetch'],

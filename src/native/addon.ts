@@ -194,15 +194,27 @@ export interface Decoder {
   close(): void;
 }
 
-/** The same for a gzip stream that is read from its start, to find the points at which decoding it can begin. */
+/** A point at which decoding can begin, and how many bytes of a step's input and output lie before it. */
+export interface FoundPoint {
+  readonly used: number;
+  readonly made: number;
+  /** Of the last byte used, at which it is: 1 to 7; 0: it is at the byte that follows. */
+  readonly bit: number;
+  /** What was decoded just before: up to 32 KiB. */
+  readonly window: Uint8Array;
+}
+
+/** The state of a gzip stream that is read from its start, to find the points at which decoding it can begin. */
 export interface PointGunzip {
   /**
-   * As decodeNow, but stops at a restart point, too: `bit` is that of the last byte used at which it is, 1 to 7, or 0: it is
-   * at the byte that follows. -1: it has not stopped for one. Throws what is wrong with the stream.
+   * As `decode`, with the points that it came to. One at a time: until its promise is settled, both arrays are in use. Rejects
+   * with what is wrong with the stream.
    */
-  step(input: Uint8Array, output: Uint8Array): [used: number, made: number, whole: boolean, bit: number];
-  /** Copies what was decoded just before the point into `output`, of 32 KiB; returns its bytes. */
-  window(output: Uint8Array): number;
+  step(
+    input: Uint8Array,
+    output: Uint8Array,
+  ): Promise<readonly [used: number, made: number, whole: boolean, points: readonly FoundPoint[]]>;
+  /** A step that is under way ends by itself. */
   close(): void;
 }
 

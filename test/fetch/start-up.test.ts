@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import test from 'ava';
-import type { Remote } from '../../src/main/fetch/layer-blob.js';
+import type { Remote } from '../../src/main/fetch/remote.js';
 import { fetchExpected } from '../../src/main/fetch/start-up.js';
 import { Traffic } from '../../src/main/fetch/traffic.js';
 import { Gate } from '../tools/gate.js';

@@ -59,7 +59,7 @@ async function pass(bytes: Buffer, span = SPAN): Promise<Passed> {
   const points = new Points();
   const hash = createHash('sha256');
   const pieces: Uint8Array[] = [];
-  for await (const piece of unpacked(sourceOf(bytes), { points, span, hash })) pieces.push(piece);
+  for await (const piece of unpacked(sourceOf(bytes), { points, span, hash })) pieces.push(Buffer.from(piece));
   return { content: Buffer.concat(pieces), points };
 }
 

@@ -4,7 +4,7 @@
 
 import { addon } from '../../native/addon.js';
 import { errorName } from '../errors/name.js';
-import type { Remote } from '../fetch/layer-blob.js';
+import type { Remote } from '../fetch/remote.js';
 import type { Supply } from '../fetch/supply.js';
 import { shownConfiguration } from '../sources/configuration.js';
 import type { OpenLayer } from './open-layers.js';

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { once } from 'node:events';
 import { chmodSync, renameSync, utimesSync } from 'node:fs';
+import { MessageChannel } from 'node:worker_threads';
 import pLimit from 'p-limit';
 import { Piscina } from 'piscina';
 import type { IndexOutcome, IndexTask } from '../../workers/index/index-worker.js';
+import { answerAsks } from '../blob/asked-source.js';
 import type { BlobRecord } from '../cache/records.js';
 import type { CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
+import type { ComingBlob } from '../fetch/layer-blob.js';
 import { recognise } from '../formats/recognise.js';
 import { buildNatively } from '../index/build-natively.js';
 import { indexMemory } from '../index/memory.js';
@@ -29,6 +33,8 @@ export class Indexer {
   });
   readonly #limit = pLimit(AT_ONCE);
   readonly #runs = new Set<Promise<unknown>>();
+  /** Ends the passes over blobs that have not come yet. */
+  readonly #closing = new AbortController();
   #drafts = 0;
 
   /** `memory` is the setting index-memory. */
@@ -39,26 +45,31 @@ export class Indexer {
   }
 
   /**
-   * Reads the TOC of a blob, and puts its index into the cache; `generation` tells in which it is published.
-   * Throws CRFS_NOT_STARGZ, CRFS_BAD_LAYER.
+   * Reads the TOC of a blob, and puts its index into the cache; `generation` tells in which it is published. `coming`: the
+   * blob is not here yet. Throws CRFS_NOT_STARGZ, CRFS_BAD_LAYER, and what bringing it in throws.
    */
-  async index(blob: Omit<IndexTask, 'path' | 'memoryLimit'>, generation: () => number): Promise<BlobRecord> {
+  async index(
+    blob: Omit<IndexTask, 'path' | 'memoryLimit' | 'asks'>,
+    generation: () => number,
+    coming?: ComingBlob,
+  ): Promise<BlobRecord> {
     const path = this.#layout.draft(`index-${this.#drafts++}`);
-    const record = await this.#run({ ...blob, path, memoryLimit: this.#memoryLimit });
+    const record = await this.#run({ ...blob, path, memoryLimit: this.#memoryLimit }, coming);
     chmodSync(path, 0o400);
     utimesSync(path, Date.now() / 1000, generation());
     renameSync(path, this.#layout.index(record.key));
     return record;
   }
 
-  /** Waits for what is under way: a thread that is ended while it loads its modules takes the process with it. */
+  /** Waits for what is under way, but for blobs to come: a thread that is ended while it loads its modules takes the process with it. */
   async close(): Promise<void> {
+    this.#closing.abort(new CrfsError('CRFS_INTERNAL', 'the daemon ends'));
     await Promise.allSettled(this.#runs);
     await this.#pool.destroy();
   }
 
-  async #run(task: IndexTask): Promise<BlobRecord> {
-    const run = this.#limit(() => this.#make(task));
+  async #run(task: IndexTask, coming: ComingBlob | undefined): Promise<BlobRecord> {
+    const run = this.#limit(() => this.#make(task, coming));
     this.#runs.add(run);
     try {
       return await run;
@@ -67,13 +78,53 @@ export class Indexer {
     }
   }
 
-  async #make(task: IndexTask): Promise<BlobRecord> {
+  async #make(task: IndexTask, coming: ComingBlob | undefined): Promise<BlobRecord> {
     const { fd, tocFd = fd, name, tocPosition, lazy, tocDigest, identity, path, memoryLimit } = task;
     const layer = await recognise(fileSource(fd, name), tocPosition, plainFormats(lazy, tocDigest));
     const made = await buildNatively({ layer, tocFd, path, memoryLimit, blobIdentity: identity });
     if (made !== undefined) return made;
-    const outcome: IndexOutcome = await this.#pool.run(task);
+    const outcome: IndexOutcome = await (coming ? this.#whileComing(task, coming) : this.#pool.run(task));
     if ('error' in outcome) throw new CrfsError(outcome.error.code, outcome.error.message);
     return outcome.record;
+  }
+
+  /** Throws what bringing the blob in throws: the thread knows only that it has failed. */
+  async #whileComing(task: IndexTask, coming: ComingBlob): Promise<IndexOutcome> {
+    const ended = new AbortController();
+    const signal = AbortSignal.any([ended.signal, this.#closing.signal]);
+    const { port1: port, port2: asks } = new MessageChannel();
+    const failures: unknown[] = [];
+    answerAsks(port, async (offset, end) => {
+      try {
+        await unlessAborted(() => coming.bring(offset, end), signal);
+      } catch (error) {
+        failures.push(error);
+        throw error;
+      }
+    });
+    const stream = coming.stream(signal).catch(() => undefined); // what has not come is asked for again, and fails again
+    try {
+      const outcome: IndexOutcome = await this.#pool.run({ ...task, asks }, { transferList: [asks] });
+      if (failures.length > 0) throw failures[0];
+      return outcome;
+    } finally {
+      ended.abort();
+      port.close();
+      await unlessAborted(() => stream, this.#closing.signal).catch(() => undefined);
+    }
+  }
+}
+
+/** Resolves or rejects as the work does, or rejects with the signal's reason. */
+async function unlessAborted(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const ended = new AbortController();
+  try {
+    const aborted = once(signal, 'abort', { signal: ended.signal }).then(() => {
+      throw signal.reason;
+    });
+    await Promise.race([work(), aborted]);
+  } finally {
+    ended.abort();
   }
 }

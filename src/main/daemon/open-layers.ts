@@ -202,7 +202,7 @@ export class OpenLayers {
   async #read({ name, identity, tocPosition, tocDigest }: ResolvedLayer, blob: LayerBlob): Promise<BlobRecord> {
     const started = performance.now();
     const { lazy } = this.#settings;
-    const toc = await blob.prepareToc(plainFormats(lazy, tocDigest));
+    const { elsewhere: toc, coming } = await blob.prepareToc(plainFormats(lazy, tocDigest));
     try {
       const task = {
         fd: blob.fd,
@@ -213,7 +213,7 @@ export class OpenLayers {
         ...(tocPosition === undefined ? {} : { tocPosition }),
         ...(toc ? { tocFd: toc.fd } : {}),
       };
-      const record = await this.#indexer.index(task, () => this.crew.board.generation);
+      const record = await this.#indexer.index(task, () => this.crew.board.generation, coming);
       writeRecord(this.#layout, identity, record);
       this.#log.info(
         { layer: name, ...record, ms: Math.round(performance.now() - started) },

@@ -9,9 +9,11 @@ import { recognise } from '../formats/recognise.js';
 import { fileSource } from '../sources/file.js';
 import type { LayerSource } from '../sources/open.js';
 import { BlobFile } from './blob-file.js';
-import type { Blocks } from './blocks.js';
+import { BLOCK } from './blocks.js';
 import { type Arrival, Fetcher } from './fetcher.js';
 import { Link } from './link.js';
+import type { Remote } from './remote.js';
+import { fetchExpected, STREAM } from './start-up.js';
 import type { Traffic } from './traffic.js';
 
 /** The blob of a layer, as the workers read it: a file, all of which may not be there yet. */
@@ -20,19 +22,25 @@ export interface LayerBlob {
   readonly size: number;
   /** Where the blob is fetched as it is needed. */
   readonly remote?: Remote;
-  /**
-   * Brings in what reading the TOC needs: where it is, or the end of the blob; all of it, where it has a format of `others`.
-   * Resolves to the blob of a TOC that is kept elsewhere.
-   */
-  prepareToc(others: readonly LayerFormat[]): Promise<LayerBlob | undefined>;
+  /** Brings in what reading the TOC needs: where it is, or the end of the blob. `others`: formats that are tried where it has none. */
+  prepareToc(others: readonly LayerFormat[]): Promise<PreparedToc>;
   close(): Promise<void>;
 }
 
-export interface Remote {
-  readonly file: BlobFile;
-  readonly fetcher: Fetcher;
-  readonly link: Link;
-  readonly blocks: Blocks;
+/** What the TOC of a layer is read from, where that is not the blob as it is here. */
+export interface PreparedToc {
+  /** Another blob. */
+  readonly elsewhere?: LayerBlob | undefined;
+  /** All of the blob, while it comes. */
+  readonly coming?: ComingBlob;
+}
+
+/** A blob that is read from its start to its end before all of it is here. */
+export interface ComingBlob {
+  /** Fetches all of it, in its order, until the signal aborts. */
+  stream(signal: AbortSignal): Promise<void>;
+  /** Resolves when these bytes are in the file. Rejects with what the source rejects with. */
+  bring(offset: number, end: number): Promise<void>;
 }
 
 /** The footer, and most TOCs. */
@@ -44,7 +52,7 @@ export function localBlob(held: HeldFile): LayerBlob {
   return {
     fd,
     size: fstatSync(fd).size,
-    prepareToc: async () => undefined,
+    prepareToc: async () => ({}),
     close: async () => closeSync(fd),
   };
 }
@@ -64,6 +72,14 @@ export async function remoteBlob(
   const { tocPosition } = layer;
   const bring = async (start: number, end: number): Promise<void> =>
     await traffic.demand(async () => await fetcher.prefetch(start, end, 'toc'));
+  const remote = { file, fetcher, link, blocks };
+  const coming: ComingBlob = {
+    stream: async (signal) =>
+      await traffic.demand(
+        async () => await fetchExpected([{ remote, offset: 0, end: size }], () => true, signal, STREAM),
+      ),
+    bring,
+  };
   const stored = fileSource(file.fd, layer.name);
   const arriving: BlobSource = {
     name: layer.name,
@@ -77,13 +93,16 @@ export async function remoteBlob(
   return {
     fd,
     size,
-    remote: { file, fetcher, link, blocks },
+    remote,
     prepareToc: async (others) => {
-      if (tocPosition === undefined) await bring(Math.max(0, size - TAIL), size);
-      const { toc } = await recognise(arriving, tocPosition, others);
-      if (toc === undefined) return await tocBlob(layer, tocOf(path), traffic);
+      const tail = tocPosition === undefined ? bring(Math.max(0, size - TAIL), size) : undefined;
+      const head = others.length > 0 ? bring(0, Math.min(BLOCK, size)) : undefined;
+      await Promise.all([tail, head]);
+      const { toc, isStreamed } = await recognise(arriving, tocPosition, others);
+      if (toc === undefined) return { elsewhere: await tocBlob(layer, tocOf(path), traffic) };
+      if (isStreamed) return { coming };
       await bring(toc.start, toc.end);
-      return undefined;
+      return {};
     },
     close: () => fetcher.close(),
   };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import type { Remote } from './layer-blob.js';
+import type { Purpose } from './flown.js';
+import type { Remote } from './remote.js';
+import type { Link } from './link.js';
 
 /** Bytes of a blob that are about to be asked for. */
 export interface Expected {
@@ -9,9 +11,20 @@ export interface Expected {
   readonly end: number;
 }
 
-/** Requests under way, and units of the link that these bring: whoever needs something else waits behind no more. */
-const MOST_REQUESTS = 6;
-const MOST_UNITS = 2;
+/** How bytes that are expected come in. */
+export interface Pace {
+  readonly purpose: Purpose;
+  /** Of a request, in bytes. */
+  readonly piece: (link: Link) => number;
+  /** Requests under way, and pieces that these bring: whoever needs something else waits behind no more. */
+  readonly requests: number;
+  readonly pieces: number;
+}
+
+/** What a start is about to read, file by file. */
+const START_UP: Pace = { purpose: 'order', piece: ({ unit }) => unit, requests: 6, pieces: 2 };
+/** All of a blob, which is read as it comes. */
+export const STREAM: Pace = { purpose: 'toc', piece: ({ piece }) => piece, requests: 3, pieces: 3 };
 
 /**
  * Brings in what is expected, in its order: several pieces at a time, so that no round trip is waited for, but no more bytes
@@ -22,6 +35,7 @@ export async function fetchExpected(
   expected: Iterable<Expected>,
   hasRoom: () => boolean,
   signal: AbortSignal,
+  { purpose, piece, requests, pieces }: Pace = START_UP,
 ): Promise<void> {
   const flights = new Set<Promise<void>>();
   let underWay = 0;
@@ -29,7 +43,7 @@ export async function fetchExpected(
   const fly = (remote: Remote, from: number, to: number): void => {
     underWay += to - from;
     const flight = remote.fetcher
-      .prefetch(from, to, 'order')
+      .prefetch(from, to, purpose)
       .catch((error: unknown) => {
         failure ??= error;
       })
@@ -39,11 +53,8 @@ export async function fetchExpected(
       });
     flights.add(flight);
   };
-  for (const { remote, from, to } of piecesOf(expected)) {
-    while (
-      flights.size >= MOST_REQUESTS ||
-      (flights.size > 0 && underWay + to - from > MOST_UNITS * remote.link.unit)
-    ) {
+  for (const { remote, from, to } of piecesOf(expected, piece)) {
+    while (flights.size >= requests || (flights.size > 0 && underWay + to - from > pieces * piece(remote.link))) {
       await Promise.race(flights);
     }
     if (signal.aborted || failure !== undefined || !hasRoom()) break;
@@ -54,11 +65,14 @@ export async function fetchExpected(
 }
 
 /** Each as large as the link makes it natural when its turn comes. */
-function* piecesOf(expected: Iterable<Expected>): Generator<{ remote: Remote; from: number; to: number }> {
+function* piecesOf(
+  expected: Iterable<Expected>,
+  piece: Pace['piece'],
+): Generator<{ remote: Remote; from: number; to: number }> {
   for (const { remote, offset, end } of expected) {
     let from = offset;
     while (from < end) {
-      const to = Math.min(end, from + remote.link.unit);
+      const to = Math.min(end, from + piece(remote.link));
       yield { remote, from, to };
       from = to;
     }

@@ -2,7 +2,7 @@
 
 import type { Run } from '../../workers/messages.js';
 import { type PlacedIndex, spanOf } from '../index/span.js';
-import type { Remote } from './layer-blob.js';
+import type { Remote } from './remote.js';
 
 /** A layer whose blob is fetched as it is needed. */
 export interface SuppliedLayer extends PlacedIndex {

@@ -26,6 +26,8 @@ export interface Layer {
   readonly contentEnd: number;
   /** The bytes of the blob that hold the TOC: they are fetched before `entries` is called. undefined: another blob holds it. */
   readonly toc: { readonly start: number; readonly end: number } | undefined;
+  /** All of the blob is read for its entries, from its start to its end: that may begin before all of it is here. */
+  readonly isStreamed?: true;
   /** Where the blob can be decoded from, where its codec needs to be told that: known as far as `entries` has come. */
   readonly points?: Points;
   /** The TOC is a gzip'ed tar of JSON, which the addon can make an index of by itself. */

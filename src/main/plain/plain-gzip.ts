@@ -33,6 +33,7 @@ export function layerIn(blob: BlobSource, span: number): Layer {
     codec: GZIP_POINTS,
     contentEnd: blob.size,
     toc: { start: 0, end: blob.size },
+    isStreamed: true,
     points,
     entries: async (add) => {
       const hash = createHash('sha256');

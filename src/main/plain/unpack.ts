@@ -2,12 +2,13 @@
 
 import type { Hash } from 'node:crypto';
 import { addon } from '../../native/addon.js';
+import { oneAhead } from '../blob/one-ahead.js';
 import type { BlobSource } from '../blob/source.js';
 import { LayerFault } from '../formats/fault.js';
 import type { Points } from '../formats/points.js';
 
 const READ_BYTES = 1 << 20;
-const OUTPUT_BYTES = 256 << 10;
+const OUTPUT_BYTES = 1 << 20;
 
 export interface Unpacking {
   /** Takes the points, each before the bytes behind it are handed on. */
@@ -18,30 +19,38 @@ export interface Unpacking {
   readonly hash: Hash;
 }
 
-/** What a blob in gzip decodes to, in pieces that stay as they are. Throws LayerFault where it is corrupt, or ends too early. */
-export async function* unpacked(blob: BlobSource, { points, span, hash }: Unpacking): AsyncGenerator<Uint8Array> {
+/**
+ * What a blob in gzip decodes to, in pieces that are valid until the next one is asked for: while that is used, the next one is
+ * decoded, in another thread. Throws LayerFault where it is corrupt, or ends too early.
+ */
+export async function* unpacked(blob: BlobSource, unpacking: Unpacking): AsyncGenerator<Uint8Array> {
+  yield* oneAhead(decoded(blob, unpacking));
+}
+
+/** The same, in pieces of which each is valid until the one after the next is asked for. */
+async function* decoded(blob: BlobSource, { points, span, hash }: Unpacking): AsyncGenerator<Uint8Array> {
   const gunzip = new addon.PointGunzip(span);
-  const window = Buffer.allocUnsafeSlow(addon.layout.constants.windowLimit);
-  let room: Uint8Array = Buffer.allocUnsafeSlow(OUTPUT_BYTES);
+  let [room, other] = [Buffer.allocUnsafeSlow(OUTPUT_BYTES), Buffer.allocUnsafeSlow(OUTPUT_BYTES)];
+  let at = 0;
   let outOffset = 0;
   let ended = false;
   try {
-    for (let at = 0; at < blob.size; at += READ_BYTES) {
-      const input = await blob.read(at, Math.min(READ_BYTES, blob.size - at));
+    for await (const input of oneAhead(readThrough(blob))) {
       hash.update(input);
-      for (let done = 0, more = true; done < input.length || more; ) {
-        const [used, made, whole, bit] = step(gunzip, input.subarray(done), room);
+      for (let done = 0, isFull = true; done < input.length || isFull; ) {
+        const [used, made, whole, found] = await step(gunzip, input.subarray(done), room);
+        for (const point of found) {
+          const behind = at + done + point.used;
+          points.add(point, point.bit > 0 ? behind - 1 : behind, outOffset + point.made);
+        }
         done += used;
         outOffset += made;
         ended = whole;
-        if (bit >= 0) {
-          const length = gunzip.window(window);
-          points.add({ bit, window: window.subarray(0, length) }, at + done - (bit > 0 ? 1 : 0), outOffset);
-        }
-        more = bit >= 0 || made === room.length; // there may be more to come out than went in
+        isFull = made === room.length; // there may be more to come out than went in
         if (made > 0) yield room.subarray(0, made);
-        room = made === room.length ? Buffer.allocUnsafeSlow(OUTPUT_BYTES) : room.subarray(made);
+        [room, other] = [other, room];
       }
+      at += input.length;
     }
   } finally {
     gunzip.close();
@@ -49,13 +58,19 @@ export async function* unpacked(blob: BlobSource, { points, span, hash }: Unpack
   if (!ended) throw new LayerFault('its gzip stream ends too early');
 }
 
-function step(
+async function* readThrough(blob: BlobSource): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < blob.size; at += READ_BYTES) {
+    yield await blob.read(at, Math.min(READ_BYTES, blob.size - at));
+  }
+}
+
+async function step(
   gunzip: InstanceType<typeof addon.PointGunzip>,
   input: Uint8Array,
   room: Uint8Array,
 ): ReturnType<typeof gunzip.step> {
   try {
-    return gunzip.step(input, room);
+    return await gunzip.step(input, room);
   } catch (error) {
     throw new LayerFault(`its gzip stream cannot be decoded: ${(error as Error).message}`, { cause: error });
   }

@@ -3,6 +3,8 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, rmSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
+import type { MessagePort } from 'node:worker_threads';
+import { askedSource } from '../../main/blob/asked-source.js';
 import type { BlobRecord } from '../../main/cache/records.js';
 import { CrfsError, type ErrorCode } from '../../main/errors/error.js';
 import { recognise } from '../../main/formats/recognise.js';
@@ -28,6 +30,8 @@ export interface IndexTask {
   readonly tocDigest?: string;
   /** Bytes that making it may take. */
   readonly memoryLimit: number;
+  /** Where to ask for bytes of the blob before they are read, if it is not here yet. */
+  readonly asks?: MessagePort;
 }
 
 /** An error crosses threads as its parts: a clone of it would lose its code. */
@@ -37,9 +41,11 @@ export type IndexOutcome =
 
 /** Writes the index of a blob. */
 export default async function index(task: IndexTask): Promise<IndexOutcome> {
-  const { fd, tocFd, name, tocPosition, lazy, tocDigest, identity, path, memoryLimit } = task;
+  const { fd, tocFd, name, tocPosition, lazy, tocDigest, identity, path, memoryLimit, asks } = task;
   try {
-    const layer = await recognise(fileSource(fd, name), tocPosition, plainFormats(lazy, tocDigest));
+    const stored = fileSource(fd, name);
+    const blob = asks === undefined ? stored : askedSource(stored, asks);
+    const layer = await recognise(blob, tocPosition, plainFormats(lazy, tocDigest));
     const tocBlob = tocFd === undefined ? {} : { tocBlob: fileSource(tocFd, name) };
     const summary = await buildIndex({ layer, ...tocBlob, path, memoryLimit, blobIdentity: identity });
     return { record: { ...summary, indexDigest: await digestOf(path) } };

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Layers that are read while they come. */
+
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import type { BlobRecord } from '../../src/main/cache/records.js';
+import { Indexer } from '../../src/main/daemon/indexer.js';
+import { CacheLayout } from '../../src/main/disk/cache-layout.js';
+import { CrfsError } from '../../src/main/errors/error.js';
+import type { ComingBlob } from '../../src/main/fetch/layer-blob.js';
+import { gzip } from '../tools/compressed-stream.js';
+import { noise, text } from '../tools/content.js';
+import { Gate } from '../tools/gate.js';
+import { until } from '../tools/machine.js';
+import { sha256 } from '../tools/read-layer.js';
+import { writeTar } from '../tools/tar-writer.js';
+
+const HEAD = 64 << 10;
+
+interface Setting {
+  readonly indexer: Indexer;
+  readonly blob: Buffer;
+  /** Puts these bytes of the blob into the file. */
+  readonly store: (offset: number, end: number) => void;
+  readonly index: (coming: ComingBlob) => Promise<BlobRecord>;
+}
+
+/** A layer of some MiB, of which the head alone is here. */
+function setting(t: ExecutionContext): Setting {
+  const directory = mkdtempSync(join(tmpdir(), 'crfs-indexer-'));
+  const layout = new CacheLayout(directory);
+  for (const path of layout.directories) mkdirSync(path, { recursive: true });
+  const tar = join(directory, 'a.tar');
+  writeTar(tar, [
+    { name: 'a', content: noise(3 << 20) },
+    { name: 'b', content: text(1 << 20) },
+  ]);
+  const blob = gzip(readFileSync(tar));
+  const path = join(directory, 'blob');
+  writeFileSync(path, blob.subarray(0, HEAD));
+  truncateSync(path, blob.length);
+  const fd = openSync(path, 'r+');
+  const indexer = new Indexer(layout, 0);
+  t.teardown(async () => {
+    await indexer.close();
+    closeSync(fd);
+    rmSync(directory, { recursive: true });
+  });
+  const task = { fd, name: 'a layer', identity: 'blob', lazy: 'index' } as const;
+  return {
+    indexer,
+    blob,
+    store: (offset, end) => {
+      writeSync(fd, blob, offset, end - offset, offset);
+    },
+    index: (coming) => indexer.index(task, () => 1, coming),
+  };
+}
+
+test('a plain layer is read as it comes, each byte once that is there', async (t) => {
+  const { blob, store, index } = setting(t);
+  const asked: number[] = [];
+  const record = await index({
+    stream: async () => undefined,
+    bring: async (offset, end) => {
+      asked.push(offset);
+      await new Promise(setImmediate);
+      store(offset, end);
+    },
+  });
+  t.is(`sha256:${record.tocDigest}`, sha256(blob));
+  t.is(record.files, 2);
+  t.true(asked.length > 3, 'it did not wait for all of it');
+});
+
+test('what keeps a layer from coming is what its reader is told', async (t) => {
+  const { index } = setting(t);
+  const stopped = new Gate();
+  const reading = index({
+    stream: (signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve(stopped.open()))),
+    bring: async (offset) => {
+      if (offset > 0) throw new CrfsError('CRFS_DENIED', 'the blob cannot be read');
+    },
+  });
+  await t.throwsAsync(reading, { code: 'CRFS_DENIED', message: 'the blob cannot be read' });
+  await stopped.pass();
+});
+
+test('a daemon that ends waits for no layer to come', async (t) => {
+  const { indexer, index } = setting(t);
+  const held = new Gate();
+  const reading = index({ stream: () => held.pass(), bring: () => held.pass() });
+  const failing = t.throwsAsync(reading, { message: 'the daemon ends' });
+  await until('it waits for the blob', () => held.arrivals > 1);
+  await indexer.close();
+  await failing;
+});
