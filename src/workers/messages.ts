@@ -22,6 +22,8 @@ export interface LayerFacts {
   readonly tocOffset: number;
   /** Which blocks of the blob are in its file, where it is fetched as it is needed. */
   readonly blocks?: SharedArrayBuffer;
+  /** All of the blob was in its file already when the layer was made known. */
+  readonly isHere: boolean;
   /** A byte per region of the blob: 1 once its readahead was asked for, shared by the workers. */
   readonly regions: SharedArrayBuffer;
 }

@@ -144,6 +144,7 @@ export class OpenLayers {
         blobFd: blob.fd,
         tocOffset,
         ...(blob.remote ? { blocks: blob.remote.blocks.shared } : {}),
+        isHere: blob.remote?.blocks.covers(0, blob.size) ?? true,
         regions,
       });
       if (blob.remote) this.supply.add({ number, name, index, tocOffset, remote: blob.remote });

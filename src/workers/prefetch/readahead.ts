@@ -9,7 +9,8 @@ const MOST_REGIONS_AHEAD = 16;
 export interface RegionedLayer {
   readonly number: number;
   readonly index: IndexReader;
-  readonly isRemote: boolean;
+  /** What is fetched of it decides what is filled. */
+  readonly isFilledAsItComes: boolean;
   /** 1 once a region's readahead was asked for, shared by the workers. */
   readonly regions: Uint8Array;
 }
@@ -29,7 +30,7 @@ export class Readahead {
 
   /** Asks for what a reader of this chunk will probably want next. */
   follow(layer: RegionedLayer, chunk: number): void {
-    if (this.#span === 0 || layer.isRemote) return; // what is fetched decides what is filled
+    if (this.#span === 0 || layer.isFilledAsItComes) return;
     const { regions } = layer;
     const region = Math.floor(layer.index.chunkOffset(chunk) / this.#span);
     this.#bring(layer, region);

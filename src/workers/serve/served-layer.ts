@@ -17,8 +17,10 @@ export class ServedLayer implements StoredLayer {
   readonly index: IndexReader;
   readonly #mapping: ArrayBuffer;
   readonly #blocks: Blocks | undefined;
+  /** What arrives of it is filled: nobody need guess what to fill. */
+  readonly isFilledAsItComes: boolean;
 
-  constructor({ number, name, indexFd, blobFd, tocOffset, blocks, regions }: LayerFacts) {
+  constructor({ number, name, indexFd, blobFd, tocOffset, blocks, isHere, regions }: LayerFacts) {
     this.number = number;
     this.name = name;
     this.blobFd = blobFd;
@@ -27,6 +29,7 @@ export class ServedLayer implements StoredLayer {
     this.#mapping = addon.map(indexFd, false);
     this.index = new IndexReader(this.#mapping);
     this.#blocks = blocks && new Blocks(blocks);
+    this.isFilledAsItComes = !isHere;
   }
 
   /** Whether the blob is fetched as it is needed. */
