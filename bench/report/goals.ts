@@ -7,6 +7,7 @@ import { far, nearest } from '../plan.js';
 import type { Samples, Wanted } from '../samples.js';
 import { driverGoals } from './driver-goals.js';
 import { atLeast, atMost, difference, type Goal, ratio, scaled, type Value } from './goal.js';
+import { plainGoals } from './plain-goals.js';
 import { startGoals } from './start-goals.js';
 
 /** Holds what was measured against every goal. */
@@ -90,6 +91,7 @@ export function evaluate(samples: Samples): Goal[] {
     atMost('memory of the idle daemon', 120, 'MB', ours({ workload: 6, metric: 'memory when idle' })),
     atMost('growth of the daemon', 0.5, 'MB a round', ours({ workload: 6, metric: 'growth' })),
     ...startGoals(samples),
+    ...plainGoals(samples),
     ...driverGoals(samples),
   ];
 }

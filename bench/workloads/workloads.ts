@@ -7,6 +7,7 @@ import { idle } from './idle.js';
 import { large } from './large.js';
 import { layers } from './layers.js';
 import { parallel } from './parallel.js';
+import { plain } from './plain.js';
 import { podman } from './podman.js';
 import { read } from './read.js';
 import { service } from './service.js';
@@ -30,4 +31,5 @@ export const workloads = {
   9: { title: 'podman run over a link', run: podman },
   10: { title: 'An image of many layers over a link', run: layers },
   11: { title: 'Services over a link', run: service },
+  12: { title: 'Layers that nobody converted', run: plain },
 } as const satisfies Record<number, Workload>;
