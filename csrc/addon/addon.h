@@ -17,7 +17,7 @@ void AddFiles(Napi::Env env, Napi::Object exports);    // files.cc: mappings, lo
 void AddInflate(Napi::Env env, Napi::Object exports);  // inflate.cc: libdeflate, for reading layers
 void AddIndexer(Napi::Env env, Napi::Object exports);  // indexer.cc: indexes of layers
 void AddLayout(Napi::Env env, Napi::Object exports);   // layout.cc: structures that C and TypeScript share
-void AddPoints(Napi::Env env, Napi::Object exports);   // points.cc: restart points of gzip
+void AddPoints(Napi::Env env, Napi::Object exports);   // points.cc: where decoding can begin
 void AddRings(Napi::Env env, Napi::Object exports);    // rings.cc: requests of mounts, taken by workers
 void AddSocket(Napi::Env env, Napi::Object exports);   // socket.cc: the control socket
 void AddWatcher(Napi::Env env, Napi::Object exports);  // watcher.cc: descriptors on the event loop

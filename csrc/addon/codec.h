@@ -26,6 +26,16 @@ public:
   virtual const char *Decode(Step &step) = 0;
   // Whether the stream may end here: between two of the parts that it is made of.
   virtual bool Whole() const = 0;
+
+  // Has Decode stop where decoding can begin as well: at the start of what the stream holds, and then at each place
+  // that is `span` bytes of output, or more, behind the one before.
+  virtual void StopAtPoints(uint64_t span) = 0;
+  // The bit of the last byte used at which the point is that Decode stopped at, 1 .. 7, or 0: it is at the byte that
+  // follows; -1: Decode did not stop for a point.
+  virtual int PointBit() const = 0;
+  // Copies what was decoded before the point that Decode stopped at, as far as is needed to begin there. Returns its
+  // bytes, up to kWindowSize.
+  virtual size_t CopyWindow(uint8_t *out) = 0;
 };
 
 // A point in the midst of a gzip member at which decoding can begin: where a block of deflate does.

@@ -21,17 +21,12 @@ public:
   bool Begin();
   bool BeginAt(const Restart &restart);
 
-  // Has Decode stop at restart points as well: where the first block of the stream begins, and then each that begins
-  // `span` bytes of output, or more, behind the one before.
-  void StopAtPoints(uint64_t span);
-  // The bit of the last byte used at which the block begins that Decode stopped at, 1 .. 7, or 0: it begins with the
-  // byte that follows; -1: Decode did not stop for a point.
-  int PointBit() const;
-  // Copies the window of the point that Decode stopped at. Returns its bytes, up to kWindowSize.
-  size_t CopyWindow(uint8_t *out);
-
   const char *Decode(Step &step) override;
   bool Whole() const override;
+  // Points are where blocks begin, with up to 32 KiB before them.
+  void StopAtPoints(uint64_t span) override;
+  int PointBit() const override;
+  size_t CopyWindow(uint8_t *out) override;
 
 private:
   void Prime(Step &step);

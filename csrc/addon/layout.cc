@@ -139,6 +139,7 @@ Napi::Object Layout(Napi::Env env) {
                                         {"codecGzip", CRFS_CODEC_GZIP},
                                         {"codecZstd", CRFS_CODEC_ZSTD},
                                         {"codecGzipPoints", CRFS_CODEC_GZIP_POINTS},
+                                        {"codecNone", CRFS_CODEC_NONE},
                                         {"windowLimit", CRFS_WINDOW_LIMIT},
                                         {"inodeDigest", CRFS_INODE_DIGEST},
                                         {"inodeWhole", CRFS_INODE_WHOLE},

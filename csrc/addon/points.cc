@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// The points of a gzip stream at which decoding can begin, found in one pass over it, in threads of libuv's pool.
+// The points of a compressed stream at which decoding can begin, found in one pass over it, in threads of libuv's pool.
 
 #include "addon/addon.h"
-#include "addon/gunzip.h"
+#include "addon/codec.h"
 
 #include <array>
 #include <vector>
@@ -22,8 +22,8 @@ struct FoundPoint {
 
 class PointStep : public Napi::AsyncWorker {
 public:
-  PointStep(Napi::Env env, std::shared_ptr<Gunzip> gunzip, Napi::Uint8Array input, Napi::Uint8Array output)
-      : Napi::AsyncWorker(env), deferred_(env), gunzip_(std::move(gunzip)), in_(input.ByteLength()),
+  PointStep(Napi::Env env, std::shared_ptr<Codec> codec, Napi::Uint8Array input, Napi::Uint8Array output)
+      : Napi::AsyncWorker(env), deferred_(env), codec_(std::move(codec)), in_(input.ByteLength()),
         out_(output.ByteLength()), step_{input.Data(), in_, output.Data(), out_} {
     Napi::Array held = Napi::Array::New(env);
     held[0u] = input, held[1u] = output;
@@ -35,13 +35,13 @@ public:
   }
   void Execute() override {
     do {
-      const char *fault = gunzip_->Decode(step_);
+      const char *fault = codec_->Decode(step_);
       if (fault != nullptr)
         return SetError(fault);
-      if (gunzip_->PointBit() >= 0)
-        Note(static_cast<unsigned>(gunzip_->PointBit()));
-    } while (gunzip_->PointBit() >= 0);
-    whole_ = gunzip_->Whole();
+      if (codec_->PointBit() >= 0)
+        Note(static_cast<unsigned>(codec_->PointBit()));
+    } while (codec_->PointBit() >= 0);
+    whole_ = codec_->Whole();
   }
   void OnOK() override {
     Napi::Env env = Env();
@@ -65,7 +65,7 @@ private:
     point.used = in_ - step_.in_left;
     point.made = out_ - step_.out_left;
     point.bit = bit;
-    point.window_size = gunzip_->CopyWindow(point.window.data());
+    point.window_size = codec_->CopyWindow(point.window.data());
   }
 
   static Napi::Object Described(Napi::Env env, const FoundPoint &point) {
@@ -79,34 +79,33 @@ private:
 
   Napi::Promise::Deferred deferred_;
   Napi::ObjectReference held_; // what is in use
-  std::shared_ptr<Gunzip> gunzip_;
+  std::shared_ptr<Codec> codec_;
   size_t in_, out_; // bytes at the start
   Step step_;
   bool whole_ = false;
   std::vector<FoundPoint> points_;
 };
 
-class PointGunzip : public Napi::ObjectWrap<PointGunzip> {
+class PointDecoder : public Napi::ObjectWrap<PointDecoder> {
 public:
   static Napi::Function Define(Napi::Env env) {
-    return DefineClass(
-        env, "PointGunzip",
-        {InstanceMethod("step", &PointGunzip::DoStep), InstanceMethod("close", &PointGunzip::Close)});
+    return DefineClass(env, "PointDecoder",
+                       {InstanceMethod("step", &PointDecoder::DoStep), InstanceMethod("close", &PointDecoder::Close)});
   }
 
-  // PointGunzip(span)
-  explicit PointGunzip(const Napi::CallbackInfo &info)
-      : Napi::ObjectWrap<PointGunzip>(info), gunzip_(std::make_shared<Gunzip>()) {
-    gunzip_->StopAtPoints(static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()));
-    if (!gunzip_->Begin())
+  // PointDecoder(form, span): 'gzip' or 'zstd'
+  explicit PointDecoder(const Napi::CallbackInfo &info) : Napi::ObjectWrap<PointDecoder>(info) {
+    codec_ = info[0].As<Napi::String>().Utf8Value() == "zstd" ? NewUnzstd(false) : NewGunzip();
+    if (codec_ == nullptr)
       Napi::Error::New(info.Env(), "there is no memory").ThrowAsJavaScriptException();
+    else
+      codec_->StopAtPoints(static_cast<uint64_t>(info[1].As<Napi::Number>().Int64Value()));
   }
 
 private:
   // step(input, output) -> promise of [bytes used, bytes made, whether the stream may end here, points]
   Napi::Value DoStep(const Napi::CallbackInfo &info) {
-    auto *step =
-        new PointStep(info.Env(), gunzip_, info[0].As<Napi::Uint8Array>(), info[1].As<Napi::Uint8Array>());
+    auto *step = new PointStep(info.Env(), codec_, info[0].As<Napi::Uint8Array>(), info[1].As<Napi::Uint8Array>());
     Napi::Promise promise = step->Promise();
     step->Queue();
     return promise;
@@ -114,16 +113,16 @@ private:
 
   // A step under way keeps what it uses.
   void Close(const Napi::CallbackInfo &) {
-    gunzip_.reset();
+    codec_.reset();
   }
 
-  std::shared_ptr<Gunzip> gunzip_;
+  std::shared_ptr<Codec> codec_;
 };
 
 } // namespace
 
 void AddPoints(Napi::Env env, Napi::Object exports) {
-  exports.Set("PointGunzip", PointGunzip::Define(env));
+  exports.Set("PointDecoder", PointDecoder::Define(env));
 }
 
 } // namespace crfs

@@ -50,7 +50,9 @@ public:
   const char *Decode(Step &step) override {
     ZSTD_inBuffer in = {step.in, step.in_left, 0};
     ZSTD_outBuffer out = {step.out, step.out_left, 0};
+    const uint64_t made = made_;
     const char *fault = nullptr;
+    at_point_ = false;
     do {
       if (between_ && in.pos == in.size)
         break;
@@ -58,19 +60,44 @@ public:
         fault = "what follows a frame is none";
         break;
       }
+      if (between_ && IsPoint())
+        break;
       size_t result = ZSTD_decompressStream(context_.get(), &out, &in);
       if (ZSTD_isError(result))
         fault = Explain(result, any_window_);
       between_ = result == 0;
+      made_ = made + out.pos;
     } while (fault == nullptr && (between_ || (in.pos < in.size && out.pos < out.size)));
     step = {step.in + in.pos, in.size - in.pos, step.out + out.pos, out.size - out.pos};
     return fault;
   }
 
+  // Points are where frames begin, with nothing before them that is needed.
+  void StopAtPoints(uint64_t span) override {
+    span_ = span;
+  }
+  int PointBit() const override {
+    return at_point_ ? 0 : -1;
+  }
+  size_t CopyWindow(uint8_t *) override {
+    return 0;
+  }
+
 private:
+  // Whether the frame that begins here does so at a point that was not stopped at.
+  bool IsPoint() {
+    at_point_ = span_ > 0 && made_ >= next_point_;
+    if (at_point_)
+      next_point_ = made_ + span_;
+    return at_point_;
+  }
+
   Context context_;
   bool any_window_;
   bool between_ = true; // two frames
+  uint64_t span_ = 0;   // 0: it stops at no points
+  uint64_t made_ = 0, next_point_ = 0;
+  bool at_point_ = false;
 };
 
 } // namespace

@@ -34,7 +34,7 @@ static const char *check_header(const struct crfs_index *h, size_t size) {
     return "index: unknown version";
   if (h->file_size != size)
     return "index: size differs from its header";
-  if (h->codec < CRFS_CODEC_GZIP || h->codec > CRFS_CODEC_GZIP_POINTS)
+  if (h->codec < CRFS_CODEC_GZIP || h->codec > CRFS_CODEC_NONE)
     return "index: unknown codec";
   uint64_t end = sizeof *h;
   if (!table_fits(&h->inodes, sizeof(struct crfs_inode), &end, size) ||

@@ -90,8 +90,9 @@ struct crfs_index {
 
 /* crfs_index.codec */
 #define CRFS_CODEC_GZIP 1u        /* a gzip member holds one chunk, or several */
-#define CRFS_CODEC_ZSTD 2u        /* a chunk is one zstd frame, or several */
+#define CRFS_CODEC_ZSTD 2u        /* a chunk is one zstd frame, or several; or a part of what these hold */
 #define CRFS_CODEC_GZIP_POINTS 3u /* gzip as it comes: a chunk is decoded from a point on, of which its offset is */
+#define CRFS_CODEC_NONE 4u        /* the bytes of a chunk are those of the blob */
 
 /* One file, directory or device. A hardlink is a second crfs_dirent of the same inode, which is no directory: so no way
  * leads in a circle. */
@@ -132,7 +133,7 @@ struct crfs_dirent {
 };
 
 struct crfs_chunk {
-  uint64_t offset; /* of the gzip member, the first zstd frame or the point, in the blob */
+  uint64_t offset; /* of the gzip member, the first zstd frame, the point or the chunk's own bytes, in the blob */
   uint64_t end;    /* the next larger offset in use, or UINT64_MAX: up to the TOC; == offset: zeros, without bytes */
   uint64_t inner;  /* where the content starts in the output of the member, or from the point on */
   uint64_t file_offset; /* where it belongs in the file */

@@ -88,6 +88,7 @@ export interface Layout {
       | 'codecGzip'
       | 'codecZstd'
       | 'codecGzipPoints'
+      | 'codecNone'
       | 'windowLimit'
       | 'inodeDigest'
       | 'inodeWhole'
@@ -204,8 +205,8 @@ export interface FoundPoint {
   readonly window: Uint8Array;
 }
 
-/** The state of a gzip stream that is read from its start, to find the points at which decoding it can begin. */
-export interface PointGunzip {
+/** The state of a stream that is read from its start, to find the points at which decoding it can begin. */
+export interface PointDecoder {
   /**
    * As `decode`, with the points that it came to. One at a time: until its promise is settled, both arrays are in use. Rejects
    * with what is wrong with the stream.
@@ -295,10 +296,11 @@ export interface Addon {
     new (form: StreamForm, anyWindow?: boolean): Decoder;
     new (form: 'restart', bit: number, window: Uint8Array): Decoder;
   };
-  /** Points stand where the first block of deflate begins, and then at least `span` bytes of output apart. */
-  readonly PointGunzip: new (
+  /** Points are where blocks of deflate begin, or zstd frames: the first, and then each at least `span` bytes of output behind the one before. */
+  readonly PointDecoder: new (
+    form: StreamForm,
     span: number,
-  ) => PointGunzip;
+  ) => PointDecoder;
 
   /**
    * Maps a file, shared, until unmap: all of it, or `length` bytes from `offset` on, which is that of a page. Writing to a

@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { ExecutionContext } from 'ava';
-import { gzip } from '../tools/compressed-stream.js';
+import { gzip, zstd } from '../tools/compressed-stream.js';
 import { noise, text } from '../tools/content.js';
 import { extractTar } from '../tools/extract.js';
 import { debian } from '../tools/layers.js';
@@ -40,17 +40,24 @@ function layerFile(machine: Machine, blob: Buffer): string {
   return path;
 }
 
-mounting('a nasty tar in gzip reads as GNU tar extracts it', async (t) => {
+mounting('a nasty tar in gzip, in zstd and as it is reads as GNU tar extracts it', async (t) => {
   const { tar, tree, timeless } = await nastyLayer();
   const bytes = readFileSync(tar);
   const half = Math.floor(bytes.length / 2);
-  for (const blob of [gzip(bytes, '-1'), Buffer.concat([gzip(bytes.subarray(0, half)), gzip(bytes.subarray(half))])]) {
+  const halves = [bytes.subarray(0, half), bytes.subarray(half)];
+  const parts = Array.from({ length: Math.ceil(bytes.length / MIB) }, (_, n) => bytes.subarray(n * MIB, (n + 1) * MIB));
+  for (const [kind, blob] of [
+    ['plain gzip', gzip(bytes, '-1')],
+    ['plain gzip', Buffer.concat(halves.map((part) => gzip(part)))],
+    ['plain zstd', Buffer.concat(parts.map((part) => zstd(part)))],
+    ['plain tar', bytes],
+  ] as const) {
     const machine = makeMachine(t);
     const mount = await machine.mount([layerFile(machine, blob)]);
     const shown = await describeTree(mount.merged, { readers: 16 });
     t.deepEqual(compareTrees(shown, tree, { ignoreMtimeOf: timeless }), namedTwice);
     const { layers = [] } = (await machine.status()) ?? {};
-    t.is(layers[0]?.kind, 'plain gzip');
+    t.is(layers[0]?.kind, kind);
     await mount.unmount();
   }
 });

@@ -10,7 +10,7 @@ import { GZIP_POINTS } from '../../src/main/formats/codec.js';
 import { buildIndex } from '../../src/main/index/build.js';
 import { checkDigest } from '../../src/main/index/check-digest.js';
 import { IndexReader } from '../../src/main/index/reader.js';
-import { layerIn } from '../../src/main/plain/plain-gzip.js';
+import { layerIn } from '../../src/main/plain/compressed.js';
 import { openFileSource } from '../../src/main/sources/file.js';
 import { addon } from '../../src/native/addon.js';
 import { decoderOf } from '../../src/workers/decode/decoders.js';
@@ -45,7 +45,7 @@ async function indexed(name: string, tar: Buffer): Promise<Indexed> {
   writeFileSync(blob, gzip(tar));
   const source = openFileSource(blob);
   const path = join(place, `${name}.index`);
-  const layer = layerIn(source, SPAN);
+  const layer = layerIn(source, 'gzip', SPAN);
   const summary = await buildIndex({ layer, path, memoryLimit: 2 ** 30, blobIdentity: name });
   await source.close();
   if (`sha256:${summary.tocDigest}` !== sha256(readFileSync(blob))) throw new Error('it is named by another digest');

@@ -7,14 +7,14 @@ import { createHash } from 'node:crypto';
 import { constants, gzipSync } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
 import type { BlobSource } from '../../src/main/blob/source.js';
-import { GZIP_POINTS } from '../../src/main/formats/codec.js';
+import { GZIP_POINTS, ZSTD } from '../../src/main/formats/codec.js';
 import { type Point, Points, type Restart } from '../../src/main/formats/points.js';
 import { unpacked } from '../../src/main/plain/unpack.js';
-import { addon } from '../../src/native/addon.js';
+import { addon, type StreamForm } from '../../src/native/addon.js';
 import { decoderOf } from '../../src/workers/decode/decoders.js';
 import { engineNames } from '../../src/workers/engine-names.js';
 import { sameBytes } from '../tools/bytes.js';
-import { gzip, gzipWithAllFields } from '../tools/compressed-stream.js';
+import { gzip, gzipWithAllFields, zstd } from '../tools/compressed-stream.js';
 import { noise, text } from '../tools/content.js';
 
 const SPAN = 16 << 10;
@@ -55,11 +55,17 @@ interface Passed {
   readonly points: Points;
 }
 
-async function pass(bytes: Buffer, span = SPAN): Promise<Passed> {
+async function pass(
+  bytes: Buffer,
+  span = SPAN,
+  form: StreamForm = 'gzip',
+  most = Number.POSITIVE_INFINITY,
+): Promise<Passed> {
   const points = new Points();
   const hash = createHash('sha256');
   const pieces: Uint8Array[] = [];
-  for await (const piece of unpacked(sourceOf(bytes), { points, span, hash })) pieces.push(Buffer.from(piece));
+  for await (const piece of unpacked(sourceOf(bytes), { form, points, span, most, hash }))
+    pieces.push(Buffer.from(piece));
   return { content: Buffer.concat(pieces), points };
 }
 
@@ -70,12 +76,12 @@ function restartAt({ bit, window, windowSize }: Point): Restart {
 }
 
 /** Bytes [offset, offset + length) of what a stream holds, from the last point before them on. */
-function readAt(bytes: Buffer, points: Points, offset: number, length: number): Buffer {
+function readAt(bytes: Buffer, points: Points, offset: number, length: number, by = decoder): Buffer {
   const point = points.before(offset);
   const inner = offset - point.outOffset;
   const end = Math.min(bytes.length, points.endOf(point.offset, inner + length));
   const output = Buffer.alloc(inner + length);
-  const made = decoder.decode(bytes.subarray(point.offset, end), output, restartAt(point));
+  const made = by.decode(bytes.subarray(point.offset, end), output, restartAt(point));
   return output.subarray(inner, made);
 }
 
@@ -112,6 +118,24 @@ function checkSpans(t: ExecutionContext, { list }: Points): void {
     else if (point.outOffset < before.outOffset + SPAN || point.offset <= before.offset) t.fail(`point ${n}`);
   }
 }
+
+test('of zstd, points are where frames begin, and one that is too large is refused', async (t) => {
+  const skippable = Buffer.concat([Buffer.from('5a2a4d1803000000', 'hex'), Buffer.from('abc')]);
+  const parts = Array.from({ length: 40 }, (_, n) => (n % 3 === 0 ? noise(9000, n) : text(n * 700)));
+  const frames = parts.map((part, n) => zstd(part, n % 2 === 0 ? '-1' : '-19'));
+  const bytes = Buffer.concat([skippable, ...frames.slice(0, 9), skippable, ...frames.slice(9)]);
+  const whole = Buffer.concat(parts);
+  const { content, points } = await pass(bytes, SPAN, 'zstd', 60_000);
+  sameBytes(t, content, whole);
+  checkSpans(t, points);
+  t.true(points.list.length > 10);
+  const libzstd = decoderOf(ZSTD.number, 'libdeflate');
+  for (let offset = 0; offset < whole.length; offset += 3001) {
+    t.true(readAt(bytes, points, offset, 100, libzstd).equals(whole.subarray(offset, offset + 100)));
+  }
+  const large = pass(Buffer.concat([zstd(text(10)), zstd(noise(3 << 20))]), SPAN, 'zstd', 2 << 20);
+  await t.throwsAsync(large, { message: /^it holds more than 2 MiB in one zstd frame, .*`crfs stargzify`/ });
+});
 
 test('a stream of blocks has a point in each span, and windows take little', async (t) => {
   const { content, points } = await pass(gzip(text(8 << 20)), 1 << 20);

@@ -90,6 +90,7 @@ export class Indexer {
 
   /** Throws what bringing the blob in throws: the thread knows only that it has failed. */
   async #whileComing(task: IndexTask, coming: ComingBlob): Promise<IndexOutcome> {
+    this.#closing.signal.throwIfAborted();
     const ended = new AbortController();
     const signal = AbortSignal.any([ended.signal, this.#closing.signal]);
     const { port1: port, port2: asks } = new MessageChannel();

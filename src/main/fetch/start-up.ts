@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { Purpose } from './flown.js';
-import type { Remote } from './remote.js';
 import type { Link } from './link.js';
+import type { Remote } from './remote.js';
 
 /** Bytes of a blob that are about to be asked for. */
 export interface Expected {

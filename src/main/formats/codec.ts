@@ -2,11 +2,12 @@
 
 /** How the chunks of a layer are compressed: which decoder in src/workers reads them. Numbers are those of the index. */
 
-import { addon, type StreamForm } from '../../native/addon.js';
+import { addon } from '../../native/addon.js';
+import type { Form } from './decode.js';
 
 export interface Codec {
   readonly number: number;
-  readonly form: StreamForm;
+  readonly form: Form;
   /** What a part that can be decoded by itself is called, for messages. */
   readonly part: string;
   /** Bytes that one byte of the blob yields at most. */
@@ -34,8 +35,10 @@ export const GZIP_POINTS: Codec = {
   part: 'stretch of gzip',
   expansion: GZIP.expansion,
 };
+/** A tar as it is. */
+export const NONE: Codec = { number: addon.layout.constants.codecNone, form: 'none', part: 'tar', expansion: 1 };
 
-const CODECS: readonly Codec[] = [GZIP, ZSTD, GZIP_POINTS];
+const CODECS: readonly Codec[] = [GZIP, ZSTD, GZIP_POINTS, NONE];
 
 /** The codec of a number in an index. Indexes of codecs that there are not are no sound indexes. */
 export function codecOf(number: number): Codec {

@@ -6,6 +6,16 @@ import type { Restart } from './points.js';
 
 const OUTPUT_BYTES = 256 * 1024;
 
+/** What a blob is compressed with, if it is. */
+export type Form = StreamForm | 'none';
+
+/** By the magic number that a blob begins with, of which 4 bytes are enough; a skippable zstd frame has one of its own. */
+export function formOf(head: Uint8Array): Form {
+  const digits = Buffer.from(head.subarray(0, 4)).toString('hex');
+  if (digits.startsWith('1f8b08')) return 'gzip';
+  return /^(28b52ffd|5[0-9a-f]2a4d18)$/.test(digits) ? 'zstd' : 'none';
+}
+
 export interface DecodeOptions {
   /** What to call the stream in messages. */
   readonly what?: string;
@@ -16,14 +26,18 @@ export interface DecodeOptions {
 }
 
 /**
- * What a compressed stream holds, in pieces of up to 256 KiB that stay as they are. Reads the input to its end.
+ * What a stream holds, in pieces of up to 256 KiB that stay as they are, or those that it came in. Reads the input to its end.
  * Throws LayerFault where it is corrupt, or ends too early.
  */
 export async function* decoded(
   input: AsyncIterable<Uint8Array>,
-  form: StreamForm,
+  form: Form,
   { what = `the ${form} stream`, anyWindow = false, restart }: DecodeOptions = {},
 ): AsyncGenerator<Uint8Array> {
+  if (form === 'none') {
+    yield* input;
+    return;
+  }
   const decoder = restart
     ? new addon.Decoder('restart', restart.bit, restart.window)
     : new addon.Decoder(form, anyWindow);

@@ -28,6 +28,8 @@ export interface Layer {
   readonly toc: { readonly start: number; readonly end: number } | undefined;
   /** All of the blob is read for its entries, from its start to its end: that may begin before all of it is here. */
   readonly isStreamed?: true;
+  /** Where in the blob all is that so many decoded bytes from `offset` on take, if that is not where something else begins: up to there, or Infinity, its end. */
+  readonly endOf?: (offset: number, decoded: number) => number;
   /** Where the blob can be decoded from, where its codec needs to be told that: known as far as `entries` has come. */
   readonly points?: Points;
   /** The TOC is a gzip'ed tar of JSON, which the addon can make an index of by itself. */

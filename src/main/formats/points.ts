@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-/** Where decoding a gzip stream can begin: csrc/shared/index.h, crfs_point. Offsets and sizes in bytes. */
+/** Where decoding a stream can begin; of gzip: csrc/shared/index.h, crfs_point. Offsets and sizes in bytes. */
 
 import { addon } from '../../native/addon.js';
 import { LayerFault } from './fault.js';
@@ -61,7 +61,8 @@ export class Points {
     const place = lowest(this.list, (point) => point.offset >= offset);
     const outEnd = (this.list[place]?.outOffset ?? 0) + decoded;
     const behind = this.list[lowest(this.list, (point) => point.outOffset >= outEnd)];
-    return behind === undefined ? Number.POSITIVE_INFINITY : behind.offset + 1; // its byte may hold the last bits before it
+    if (behind === undefined) return Number.POSITIVE_INFINITY;
+    return behind.bit > 0 ? behind.offset + 1 : behind.offset; // its byte may hold the last bits before it
   }
 
   get memory(): number {

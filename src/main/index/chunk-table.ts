@@ -40,7 +40,7 @@ export function orderChunks(
       const offset = contents.chunks.offset.at[chunk] as number;
       const isZeros = contents.chunks.zeros.at[chunk] === 1;
       const decoded = (contents.chunks.inner.at[chunk] as number) + (contents.chunks.size.at[chunk] as number);
-      const behind = layer.points?.endOf(offset, decoded) ?? offsetBehind(offsets, offset);
+      const behind = layer.endOf?.(offset, decoded) ?? offsetBehind(offsets, offset);
       const end = isZeros ? offset : behind;
       const bytes = Math.min(end, layer.contentEnd) - offset;
       if (!isZeros && decoded > bytes * layer.codec.expansion) {

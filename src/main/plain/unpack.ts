@@ -1,50 +1,60 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { Hash } from 'node:crypto';
-import { addon } from '../../native/addon.js';
+import { addon, type PointDecoder, type StreamForm } from '../../native/addon.js';
 import { oneAhead } from '../blob/one-ahead.js';
 import type { BlobSource } from '../blob/source.js';
+import { streaming } from '../blob/streaming.js';
 import { LayerFault } from '../formats/fault.js';
 import type { Points } from '../formats/points.js';
 
-const READ_BYTES = 1 << 20;
 const OUTPUT_BYTES = 1 << 20;
 
 export interface Unpacking {
+  readonly form: StreamForm;
   /** Takes the points, each before the bytes behind it are handed on. */
   readonly points: Points;
   /** Bytes of output between them, at least. */
   readonly span: number;
+  /** And at most. */
+  readonly most: number;
   /** Takes the bytes of the blob. */
   readonly hash: Hash;
 }
 
 /**
- * What a blob in gzip decodes to, in pieces that are valid until the next one is asked for: while that is used, the next one is
- * decoded, in another thread. Throws LayerFault where it is corrupt, or ends too early.
+ * What a compressed blob decodes to, in pieces that are valid until the next one is asked for: while that is used, the next one is
+ * decoded, in another thread. Throws LayerFault where it is corrupt, ends too early, or has too few points.
  */
 export async function* unpacked(blob: BlobSource, unpacking: Unpacking): AsyncGenerator<Uint8Array> {
   yield* oneAhead(decoded(blob, unpacking));
 }
 
 /** The same, in pieces of which each is valid until the one after the next is asked for. */
-async function* decoded(blob: BlobSource, { points, span, hash }: Unpacking): AsyncGenerator<Uint8Array> {
-  const gunzip = new addon.PointGunzip(span);
+async function* decoded(blob: BlobSource, { form, points, span, most, hash }: Unpacking): AsyncGenerator<Uint8Array> {
+  const decoder = new addon.PointDecoder(form, span);
   let [room, other] = [Buffer.allocUnsafeSlow(OUTPUT_BYTES), Buffer.allocUnsafeSlow(OUTPUT_BYTES)];
   let at = 0;
   let outOffset = 0;
+  let lastPoint = 0;
   let ended = false;
+  const reach = (reached: number): void => {
+    if (reached - lastPoint > most) throw new LayerFault(tooFar(form, most));
+  };
   try {
-    for await (const input of oneAhead(readThrough(blob))) {
+    for await (const input of oneAhead(streaming(blob).stream(0, blob.size))) {
       hash.update(input);
       for (let done = 0, isFull = true; done < input.length || isFull; ) {
-        const [used, made, whole, found] = await step(gunzip, input.subarray(done), room);
+        const [used, made, whole, found] = await step(form, decoder, input.subarray(done), room);
         for (const point of found) {
           const behind = at + done + point.used;
-          points.add(point, point.bit > 0 ? behind - 1 : behind, outOffset + point.made);
+          reach(outOffset + point.made);
+          lastPoint = outOffset + point.made;
+          points.add(point, point.bit > 0 ? behind - 1 : behind, lastPoint);
         }
         done += used;
         outOffset += made;
+        reach(outOffset);
         ended = whole;
         isFull = made === room.length; // there may be more to come out than went in
         if (made > 0) yield room.subarray(0, made);
@@ -53,25 +63,24 @@ async function* decoded(blob: BlobSource, { points, span, hash }: Unpacking): As
       at += input.length;
     }
   } finally {
-    gunzip.close();
+    decoder.close();
   }
-  if (!ended) throw new LayerFault('its gzip stream ends too early');
+  if (!ended) throw new LayerFault(`its ${form} stream ends too early`);
 }
 
-async function* readThrough(blob: BlobSource): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < blob.size; at += READ_BYTES) {
-    yield await blob.read(at, Math.min(READ_BYTES, blob.size - at));
-  }
+function tooFar(form: StreamForm, most: number): string {
+  return `it holds more than ${most >> 20} MiB in one ${form} frame, which cannot be read in parts; \`crfs stargzify\` converts it`;
 }
 
 async function step(
-  gunzip: InstanceType<typeof addon.PointGunzip>,
+  form: StreamForm,
+  decoder: PointDecoder,
   input: Uint8Array,
   room: Uint8Array,
-): ReturnType<typeof gunzip.step> {
+): ReturnType<PointDecoder['step']> {
   try {
-    return await gunzip.step(input, room);
+    return await decoder.step(input, room);
   } catch (error) {
-    throw new LayerFault(`its gzip stream cannot be decoded: ${(error as Error).message}`, { cause: error });
+    throw new LayerFault(`its ${form} stream cannot be decoded: ${(error as Error).message}`, { cause: error });
   }
 }

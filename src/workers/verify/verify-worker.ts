@@ -3,10 +3,9 @@
 import { createHash, type Hash } from 'node:crypto';
 import { readSync } from 'node:fs';
 import { CrfsError } from '../../main/errors/error.js';
-import { decoded } from '../../main/formats/decode.js';
+import { decoded, type Form, formOf } from '../../main/formats/decode.js';
 import { checkDigest } from '../../main/index/check-digest.js';
 import { IndexReader } from '../../main/index/reader.js';
-import type { StreamForm } from '../../native/addon.js';
 import { addon } from '../../native/addon.js';
 import { decoderOf } from '../decode/decoders.js';
 import { MemberReader, type StoredLayer } from '../decode/member-reader.js';
@@ -26,7 +25,7 @@ export interface WholeOutcome {
   /** `sha256:…` of what any decoder makes of it; null: it cannot be decoded. */
   readonly diffId: string | null;
   /** What it was taken for. */
-  readonly form: StreamForm;
+  readonly form: Form;
 }
 
 /** Chunks [first, end) of a layer, those of whole files, to check; the descriptors stay the caller's. */
@@ -47,7 +46,9 @@ export interface FileProblem {
 
 /** Hashes a blob, and what it decodes to as one stream. */
 export async function whole({ fd, size }: WholeTask): Promise<WholeOutcome> {
-  const form = formOf(fd);
+  const head = Buffer.alloc(4);
+  readSync(fd, head, 0, head.length, 0);
+  const form = formOf(head);
   const digest = createHash('sha256');
   const plain = createHash('sha256');
   try {
@@ -58,13 +59,6 @@ export async function whole({ fd, size }: WholeTask): Promise<WholeOutcome> {
     for (const piece of fileContent(fd, size)) again.update(piece);
     return { digest: `sha256:${again.digest('hex')}`, diffId: null, form };
   }
-}
-
-/** gzip by the first byte of its magic number; what is of neither form is no sound stream of the other. */
-function formOf(fd: number): StreamForm {
-  const first = Buffer.alloc(1);
-  readSync(fd, first, 0, 1, 0);
-  return first[0] === 0x1f ? 'gzip' : 'zstd';
 }
 
 async function* hashing(fd: number, size: number, hash: Hash): AsyncGenerator<Buffer> {

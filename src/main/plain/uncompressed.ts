@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** A tar as it is: all of it is read once, and what is found is its TOC. */
+
+import { createHash, type Hash } from 'node:crypto';
+import { oneAhead } from '../blob/one-ahead.js';
+import type { BlobSource } from '../blob/source.js';
+import { streaming } from '../blob/streaming.js';
+import { NONE } from '../formats/codec.js';
+import type { Layer, LayerFormat } from '../formats/format.js';
+import { BLOCK_SIZE, isHeader } from '../tar/header.js';
+import { readTar } from './entries.js';
+
+export const PLAIN_TAR = 'plain tar';
+
+export const uncompressed: LayerFormat = {
+  async recognise(blob): Promise<Layer | undefined> {
+    if (blob.size < BLOCK_SIZE) return undefined;
+    const head = await blob.read(0, BLOCK_SIZE);
+    return isHeader(head) || head.every((byte) => byte === 0) ? layerIn(blob) : undefined;
+  },
+};
+
+function layerIn(blob: BlobSource): Layer {
+  return {
+    name: blob.name,
+    kind: PLAIN_TAR,
+    codec: NONE,
+    contentEnd: blob.size,
+    toc: { start: 0, end: blob.size },
+    isStreamed: true,
+    endOf: (offset, size) => offset + size,
+    entries: async (add) => {
+      const hash = createHash('sha256');
+      await readTar(hashed(blob, hash), (offset) => ({ offset, innerOffset: 0 }), add);
+      return hash.digest();
+    },
+  };
+}
+
+async function* hashed(blob: BlobSource, hash: Hash): AsyncGenerator<Uint8Array> {
+  for await (const piece of oneAhead(streaming(blob).stream(0, blob.size))) {
+    hash.update(piece);
+    yield piece;
+  }
+}
