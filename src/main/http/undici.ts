@@ -5,6 +5,7 @@
  * every first start of a container waits for it: this part takes 25 ms.
  */
 
+import './baseline-parser.js';
 import api from 'undici/lib/api/index.js';
 import Dispatcher from 'undici/lib/dispatcher/dispatcher.js';
 
