@@ -18,7 +18,7 @@ const FOLDERS = [
   ['main/schema', 'errors'],
   ['main/formats', 'errors blob'],
   ['main/tar', 'formats'],
-  ['main/plain', 'blob formats tar'],
+  ['main/plain', 'errors blob formats tar'],
   ['main/compression', 'blob formats tar'],
   ['main/http', 'errors blob environment schema'],
   ['main/output', 'errors http'],
@@ -43,7 +43,7 @@ const FOLDERS = [
   ['main/convert', 'errors blob schema formats tar compression output registry images index workers workers/deflate'],
   [
     'main/inspect',
-    'errors blob environment schema formats plain output registry sources images index workers/verify settings',
+    'errors disk blob environment schema formats plain output registry sources images index cache workers/verify settings',
   ],
   ['main/version'],
   [
@@ -56,7 +56,7 @@ const FOLDERS = [
   ['main/doctor', 'errors disk environment output cache settings inspect daemon mount setup'],
   [
     'main/commands',
-    'errors disk blob environment output registry sources images cache profile waterfall workers settings convert inspect version daemon mount run setup doctor',
+    'errors disk blob environment plain output registry sources images cache profile waterfall workers settings convert inspect version daemon mount run setup doctor',
   ],
   ['main/manual'], // of commands that are handed to it, at build time
   ['main', 'errors output version daemon commands'], // cli.ts, where the process begins, and program.ts

@@ -31,6 +31,7 @@ static const char *const crfs_environment_names[] = {
     "CRFS_CERT_DIR",
     "CRFS_POLICY",
     "CRFS_INSECURE_POLICY",
+    "CRFS_LAZY",
     /* of the mount, for `crfs status`: by which driver, and why; the mount namespace that it is in; and what it is of,
      * since a later daemon is asked for that by its digest */
     "CRFS_MOUNT_DRIVER",

@@ -234,8 +234,8 @@ test('prefetch says what keeps an image from being fetched', async (t) => {
   await pushTars([tar], `${registry.host}/large:1`);
   await pushImage(await makeImage(1, 1000), `${registry.host}/plain:1`);
   t.regex(
-    await told(machine, 'prefetch', `${registry.host}/plain:1`),
-    /^1 crfs: docker:\S+: layer sha256:\S+: is no stargz layer.*\n$/,
+    await told(machine, 'prefetch', '--lazy=require', `${registry.host}/plain:1`),
+    /^1 crfs: docker:\S+: layer sha256:\S+: has no TOC.*\n$/,
   );
   t.regex(
     await told(machine, 'prefetch', `${registry.host}/large:1`),

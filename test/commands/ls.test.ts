@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import type { Facts } from '../../src/main/inspect/facts.js';
@@ -103,8 +104,12 @@ test('ls of what is not there says so, and fails', async (t) => {
   t.is(await failed(`${layer}x`), `1 crfs: ${layer}x: cannot be opened: no such file or directory\n`);
   t.is(await failed('--layer', '2', layer), `1 crfs: ${layer} has 1 layer, from 1, the base: there is no layer 2\n`);
   t.is(await failed('-0', '-l', layer), '2 crfs: -0 prints names alone: it goes with neither -l nor --json\n');
+  writeFileSync(join(machine.root, 'no-layer'), 'no layer');
   t.regex(await failed('no-such.esgz'), /^2 crfs: there is no file "no-such.esgz", and it is no image: /);
-  t.regex(await failed('small.tar'), /^1 crfs: .*small\.tar: is no stargz layer, or was cut short: .*crfs stargzify/);
+  t.regex(
+    await failed('./no-layer'),
+    /^1 crfs: .*no-layer: is no layer that can be mounted, or was cut short: .*crfs stargzify/,
+  );
 });
 
 registryTest('ls merges the layers of an image as an overlay does, or shows one as it is', async (t) => {

@@ -2,9 +2,10 @@
 
 /** What tests of the command line share: crfs run as a program, small layers, images in a registry. */
 
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { type ChildProcessByStdio, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import anyTest, { type ExecutionContext } from 'ava';
 import { noise } from '../tools/content.js';
@@ -27,13 +28,22 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs crfs to its end, whatever that is. */
-export async function invoke(machine: Machine, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
-  const child = spawn(crfs, args, {
+/** Starts crfs; what it prints goes through pipes. */
+export function start(
+  machine: Machine,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): ChildProcessByStdio<null, Readable, Readable> {
+  return spawn(crfs, args, {
     cwd: machine.root,
     env: { ...machine.env, TMPDIR: machine.directory('tmp'), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+}
+
+/** Runs crfs to its end, whatever that is. */
+export async function invoke(...how: Parameters<typeof start>): Promise<Outcome> {
+  const child = start(...how);
   const ended = new Promise<number | null>((resolve) => {
     child.once('close', resolve);
   });

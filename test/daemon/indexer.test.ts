@@ -21,6 +21,7 @@ import { Indexer } from '../../src/main/daemon/indexer.js';
 import { CacheLayout } from '../../src/main/disk/cache-layout.js';
 import { CrfsError } from '../../src/main/errors/error.js';
 import type { ComingBlob } from '../../src/main/fetch/layer-blob.js';
+import { FirstRead } from '../../src/main/plain/first-read.js';
 import { gzip } from '../tools/compressed-stream.js';
 import { noise, text } from '../tools/content.js';
 import { Gate } from '../tools/gate.js';
@@ -59,7 +60,7 @@ function setting(t: ExecutionContext): Setting {
     closeSync(fd);
     rmSync(directory, { recursive: true });
   });
-  const task = { fd, name: 'a layer', identity: 'blob', lazy: 'index' } as const;
+  const task = { fd, name: 'a layer', identity: 'blob', lazy: 'index', read: new FirstRead().shared } as const;
   return {
     indexer,
     blob,

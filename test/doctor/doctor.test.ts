@@ -8,6 +8,7 @@ import type { Finding } from '../../src/main/doctor/check.js';
 import { argumentsOf, processes } from '../../src/main/mount/processes.js';
 import { imageOf, invoke, makeMachine, registryTest, SMALL } from '../commands/setting.js';
 import { crfs, type Machine, mountingTest, until } from '../tools/machine.js';
+import { makeImage, pushImage } from '../tools/registry-image.js';
 import { run } from '../tools/run.js';
 import { writeTar } from '../tools/tar-writer.js';
 
@@ -179,6 +180,12 @@ registryTest('an image that is named is looked for in its registry', async (t) =
   t.like(of((await examine(machine, name)).found, 'registry')[0], {
     state: 'ok',
     says: `${name} is there, of 1 layer, lazy`,
+  });
+  const [host = ''] = name.split('/');
+  await pushImage(await makeImage(2, 1000), `${host}/plain:1`);
+  t.like(of((await examine(machine, `${host}/plain:1`)).found, 'registry')[0], {
+    state: 'note',
+    says: `${host}/plain:1 is there, of 2 layers, lazy once read`,
   });
   const missing = await examine(machine, name.replace(/:1$/, ':2'));
   t.is(missing.code, 1);

@@ -82,7 +82,7 @@ const numbered = (size: string): Promise<Buffer> =>
   tocOf(`{"version":1,"entries":[{"name":"f","type":"reg","offset":1,"size":${size}}]}`);
 const notInteger = 'not an integer from 0 to 9007199254740991';
 const notStargz =
-  'is no stargz layer, or was cut short: no footer at its end; `crfs stargzify` converts layers and images, lazy = "index" mounts those in gzip as they are';
+  'is no layer that can be mounted, or was cut short: no footer at its end, no tar at its beginning; `crfs stargzify` converts layers and images';
 
 /** What each breaks, the blob, and what the mount says behind the name of the layer. */
 const refused: readonly (readonly [rule: string, blob: () => Promise<Buffer>, line: string | RegExp])[] = [

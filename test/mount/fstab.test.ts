@@ -102,14 +102,14 @@ mountingTest()('without systemd, crfs mount --persist tells the line of fstab th
 test('options of fstab become those of crfs mount', (t) => {
   t.deepEqual(mountArguments('rw'), []);
   t.deepEqual(mountArguments('defaults,noauto,nofail,_netdev,x-systemd.idle-timeout=1min,comment=mine,user'), []);
-  t.deepEqual(mountArguments('ro,nodev,upper=/a b,work=/c=d,lower=/e,lower=/f,platform=linux/arm64,insecure-policy'), [
+  t.deepEqual(mountArguments('ro,nodev,upper=/a b,work=/c=d,lower=/e,lower=/f,lazy=require,insecure-policy'), [
     '--option=ro',
     '--option=nodev',
     '--upper=/a b',
     '--work=/c=d',
     '--lower=/e',
     '--lower=/f',
-    '--platform=linux/arm64',
+    '--lazy=require',
     '--insecure-policy',
   ]);
   t.deepEqual(mountArguments('context="a:b:c1,c2",volatile'), ['--option="context=a:b:c1,c2"', '--option=volatile']);

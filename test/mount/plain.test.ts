@@ -25,9 +25,8 @@ const mounting = eachDriver();
 const registryMounting = eachDriver(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
 
 const MIB = 1 << 20;
-const INDEX = { CRFS_LAZY: 'index' };
 
-function makeMachine(t: ExecutionContext, settings: Record<string, string> = INDEX): Machine {
+function makeMachine(t: ExecutionContext, settings: Record<string, string> = {}): Machine {
   const machine = new Machine(settings);
   t.teardown(() => machine.dispose());
   return machine;

@@ -28,6 +28,6 @@ export async function findCached(layout: CacheLayout, written: string): Promise<
 
 /** How much of a layer is here: of its `size`, in bytes, where that is known. */
 export function describePresence({ bytes, indexed }: Presence, size: number | null): string {
-  if (bytes === 0) return indexed ? 'its TOC' : '-';
+  if (bytes === 0) return indexed ? 'its index' : '-';
   return size === null || size === 0 ? formatBytes(bytes) : `${Math.floor((bytes / size) * 100)}%`;
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { Command } from 'commander';
-import { presenceOf } from '../cache/presence.js';
-import { CacheLayout } from '../disk/cache-layout.js';
 import { findImage } from '../inspect/image.js';
 import { type ImageSummary, summarise } from '../inspect/summary.js';
 import { Workspace } from '../inspect/workspace.js';
@@ -10,7 +8,6 @@ import { escapeLine, escapeName, toJson } from '../output/terminal.js';
 import { formatBytes, formatTable } from '../output/text.js';
 import { tellingIfSlow } from '../output/waiting.js';
 import { formatPlatform } from '../registry/platform.js';
-import { cacheDirectory } from '../settings/directories.js';
 import { describePresence } from './cached-image.js';
 import { refuseWithoutEffect } from './no-effect.js';
 import { addRegistryOptions, environmentFor, type RegistryGiven } from './registry-options.js';
@@ -22,11 +19,6 @@ interface Given extends RegistryGiven {
 }
 
 type Config = NonNullable<ImageSummary['config']>;
-
-/** The summary of an image, with what the cache has of each layer. */
-type Inspected = Omit<ImageSummary, 'layers'> & {
-  readonly layers: readonly (ImageSummary['layers'][number] & { readonly cached: ReturnType<typeof presenceOf> })[];
-};
 
 /** `crfs inspect` */
 export function addInspect(program: Command): void {
@@ -48,34 +40,41 @@ export function addInspect(program: Command): void {
       try {
         const image = await tellingIfSlow(`looking for ${written}`, findImage(written, workspace, given.platform));
         const summary = await tellingIfSlow(`looking at the layers of ${written}`, summarise(image));
-        const layout = new CacheLayout(cacheDirectory());
-        const layers = summary.layers.map((layer) => ({ ...layer, cached: presenceOf(layout, layer.identity) }));
-        const inspected = { ...summary, layers };
-        process.stdout.write(given.json ? `${toJson(inspected)}\n` : render(inspected));
+        process.stdout.write(given.json ? `${toJson(summary)}\n` : render(summary));
       } finally {
         await workspace.close();
       }
     });
 }
 
-function render({ resolved, digest, config, layers }: Inspected): string {
+function render({ resolved, digest, config, layers }: ImageSummary): string {
   const facts = [
     ['name', escapeLine(resolved.replace(/@sha256:[0-9a-f]{64}$/, ''))],
     ...(digest === null ? [] : [['manifest', digest]]),
     ...(config === null ? [] : configRows(config)),
   ];
-  const rows = layers.map(({ number, name, digest: blob, format, size, cached }) => [
-    String(number),
-    blob === null ? escapeName(name) : blob.slice('sha256:'.length, 'sha256:'.length + 12),
-    format ?? 'not lazy',
-    formatBytes(size),
-    describePresence(cached, size),
+  const rows = layers.map((layer) => [
+    String(layer.number),
+    layer.digest === null ? escapeName(layer.name) : layer.digest.slice('sha256:'.length, 'sha256:'.length + 12),
+    layer.format ?? '-',
+    lazinessOf(layer),
+    formatBytes(layer.size),
+    describePresence(layer.cached, layer.size),
   ]);
-  const table = formatTable([['LAYER', 'DIGEST', 'FORMAT', 'SIZE', 'CACHED'], ...rows]);
-  const advice = layers.some(({ lazy }) => !lazy)
-    ? 'What is not lazy cannot be mounted: `crfs stargzify` converts the image.\n'
-    : '';
-  return `${formatTable(facts)}\n${table}${advice}`;
+  const table = formatTable([['LAYER', 'DIGEST', 'FORMAT', 'LAZY', 'SIZE', 'CACHED'], ...rows]);
+  const advice = Object.entries(ADVICE).filter(([laziness]) => rows.some((row) => row[3] === laziness));
+  return `${formatTable(facts)}\n${table}${advice.map(([, line]) => line).join('')}`;
+}
+
+/** What becomes of layers, and what to do about it. */
+const ADVICE = {
+  'once read': 'What is lazy once read has no TOC: its first mount here reads all of it.\n',
+  no: 'What is not lazy cannot be mounted: `crfs stargzify` converts the image.\n',
+};
+
+function lazinessOf({ lazy, mountable }: ImageSummary['layers'][number]): keyof typeof ADVICE | 'yes' {
+  if (lazy) return 'yes';
+  return mountable ? 'once read' : 'no';
 }
 
 function configRows(config: Config): string[][] {

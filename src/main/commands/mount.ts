@@ -12,6 +12,7 @@ import { Interrupted, Interruption } from '../errors/interrupted.js';
 import { DRIVERS, type Driver } from '../mount/driver.js';
 import { freeMountpoint, mountLayers } from '../mount/mount.js';
 import { unmountLayers } from '../mount/umount.js';
+import { progressOn, silent } from '../output/progress.js';
 import { note, passOn } from '../output/tell.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
 import { counted, formatBytes } from '../output/text.js';
@@ -20,9 +21,11 @@ import type { Lasting } from '../setup/lasting.js';
 import { type Persisted, persist } from '../setup/persist.js';
 import { shownConfiguration } from '../sources/configuration.js';
 import { canonicalFor } from './canonical.js';
+import { addLazyOption, mountingEnvironment } from './lazy-option.js';
 import { refuseWithoutEffect } from './no-effect.js';
 import { type LastingGiven, lastingOf, renderPersisted } from './persist.js';
-import { addRegistryOptions, environmentFor } from './registry-options.js';
+import { tellingReads } from './reads.js';
+import { addRegistryOptions } from './registry-options.js';
 import { collect, configurationHelp, platformOption } from './view-options.js';
 
 interface Given extends LastingGiven {
@@ -60,6 +63,8 @@ container with a layer of its own for changes: \`podman run --rootfs merged:O\`.
 What has mounted is told, and why, where it is not the kernel's overlay. With
 --persist the mount is made again at each start of the machine, or when a user
 logs in, by a unit of systemd; \`crfs umount --forget\` takes it away.
+A layer without a TOC, as most are built, is read as a whole before its first
+mount; how far that has come is shown.
 
 Examples:
   crfs mount fedora merged --upper upper --work work
@@ -89,6 +94,7 @@ export function addMount(program: Command): void {
         .default('auto'),
     )
     .option(...platformOption);
+  addLazyOption(command);
   addRegistryOptions(command)
     .addOption(
       new Option('--persist', 'mount it at each start of the machine again, by a unit of systemd').conflicts(
@@ -107,7 +113,7 @@ async function mount(written: string, merged: string, given: Given, command: Com
   checkOrder(written, merged);
   refuseWithoutEffect(command, written);
   const place = freeMountpoint(merged); // what is wrong with it is told before anybody is asked for the image
-  const environment = environmentFor(given);
+  const environment = mountingEnvironment(given);
   const configuration = await tellingIfSlow(
     `looking for ${written}`,
     canonicalFor(written, given.platform, environment),
@@ -115,6 +121,7 @@ async function mount(written: string, merged: string, given: Given, command: Com
   const lasting = given.persist ? await lastingFor(configuration, written, place, given, environment) : undefined;
   const shown = shownConfiguration(configuration);
   const { signal } = new Interruption();
+  const progress = given.json ? silent : progressOn(process.stderr);
   try {
     const directories = { merged, upper, work, lower };
     const tell = given.verbose ? note : () => undefined;
@@ -129,7 +136,8 @@ async function mount(written: string, merged: string, given: Given, command: Com
       tell,
       passOn,
     };
-    const { ended, isInstead, ...mounted } = await tellingIfSlow(`mounting ${shown}`, mountLayers(request));
+    const mounting = tellingReads(place, progress, mountLayers(request));
+    const { ended, isInstead, ...mounted } = await tellingIfSlow(`mounting ${shown}`, mounting, progress.note);
     const { mountpoint } = mounted;
     const served = await tellingIfSlow('asking the daemon what it serves', servedAt(mountpoint, signal));
     const layers = served?.layers ?? null;

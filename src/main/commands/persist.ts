@@ -7,9 +7,9 @@ import { processEnvironment } from '../environment/environment.js';
 import { escapeLine } from '../output/terminal.js';
 import { checkLasting, type Lasting } from '../setup/lasting.js';
 import { mountsForMachine, type Persisted } from '../setup/persist.js';
-import type { RegistryGiven } from './registry-options.js';
+import type { MountingGiven } from './lazy-option.js';
 
-export interface LastingGiven extends RegistryGiven {
+export interface LastingGiven extends MountingGiven {
   driver: string;
   upper?: string;
   work?: string;
@@ -20,7 +20,7 @@ export interface LastingGiven extends RegistryGiven {
 
 /** What has to come back of a mount that is asked for. Throws CRFS_USAGE for what cannot. */
 export function lastingOf(configuration: string, mountpoint: string, given: LastingGiven): Lasting {
-  const { driver, upper, work, lower = [], option = [], platform } = given;
+  const { driver, upper, work, lower = [], option = [], lazy, platform } = given;
   const { authfile, creds, tlsVerify, certDir, policy, insecurePolicy } = given;
   const all: readonly (readonly [string, string | undefined])[] = [
     ['driver', driver === 'auto' ? undefined : driver],
@@ -28,6 +28,7 @@ export function lastingOf(configuration: string, mountpoint: string, given: Last
     ['work', absolute(work)],
     ...lower.map((path) => ['lower', absolute(path)] as const),
     ...option.map((one) => ['option', one] as const),
+    ['lazy', lazy],
     ['platform', platform],
     ['authfile', absolute(authfile)],
     ['creds', creds],

@@ -8,6 +8,7 @@ import type { Refusal } from '../daemon/api.js';
 import { askStatus, followDaemon } from '../daemon/ask.js';
 import type { Prefetched, ToPrefetch } from '../daemon/prefetch.js';
 import { CacheLayout } from '../disk/cache-layout.js';
+import type { Variables } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
 import { Interruption } from '../errors/interrupted.js';
 import { type Progress, progressOn, type Step, silent } from '../output/progress.js';
@@ -19,11 +20,13 @@ import { cacheDirectory } from '../settings/directories.js';
 import { kindOf, shownConfiguration } from '../sources/configuration.js';
 import { canonicalFor } from './canonical.js';
 import { startDaemon } from './daemon.js';
+import { addLazyOption, type MountingGiven, mountingEnvironment } from './lazy-option.js';
 import { refuseWithoutEffect } from './no-effect.js';
-import { addRegistryOptions, environmentFor, type RegistryGiven } from './registry-options.js';
+import { readsOn } from './reads.js';
+import { addRegistryOptions } from './registry-options.js';
 import { platformOption } from './view-options.js';
 
-interface Given extends RegistryGiven {
+interface Given extends MountingGiven {
   pin?: boolean;
   platform?: string;
   json?: boolean;
@@ -33,7 +36,8 @@ type Layers = Extract<Prefetched, { readonly layers: unknown }>['layers'];
 
 const HELP = `
 Mounts of it then wait for no network. The daemon fetches; it is started if none
-runs. What the cache has already is not fetched again.
+runs. What the cache has already is not fetched again. Of layers without a TOC,
+their indexes are made as well.
 
 Examples:
   crfs prefetch localhost:5000/img:tag
@@ -47,6 +51,7 @@ export function addPrefetch(program: Command): void {
     .argument('<config>', 'an image (docker://fedora, localhost:5000/img:tag), or the URL of a layer')
     .option('--pin', 'keep it, whatever else the cache has to make room for: see `crfs cache unpin`')
     .option(...platformOption);
+  addLazyOption(command);
   addRegistryOptions(command)
     .option('--json', 'print JSON, and no progress')
     .addHelpText('after', HELP)
@@ -56,7 +61,7 @@ export function addPrefetch(program: Command): void {
 async function prefetch(written: string, given: Given, command: Command): Promise<void> {
   refuseWithoutEffect(command, written);
   if (kindOf(written) === 'file') throw new CrfsError('CRFS_USAGE', `${written} is a file: there is nothing to fetch`);
-  const environment = environmentFor(given);
+  const environment = mountingEnvironment(given);
   const configuration = await tellingIfSlow(
     `looking for ${written}`,
     canonicalFor(written, given.platform, environment),
@@ -77,7 +82,7 @@ async function prefetch(written: string, given: Given, command: Command): Promis
 }
 
 /** As a mount introduces itself, that is at no mountpoint. */
-function introductionOf(environment: ReturnType<typeof environmentFor>): string {
+function introductionOf(environment: Variables): string {
   const variables = Object.entries(environment).flatMap(([name, value]) =>
     value === undefined ? [] : [`${name}=${value}`],
   );
@@ -92,6 +97,7 @@ async function fetched(
 ): Promise<{ readonly layers: Layers; readonly stale: string | undefined }> {
   if ((await askStatus()) === undefined) await startDaemon([]);
   const steps: Step[] = [];
+  const showReads = readsOn(progress);
   let layers: Layers = [];
   try {
     const lines = await followDaemon('/prefetch', signal, JSON.stringify(wanted));
@@ -102,6 +108,11 @@ async function fetched(
       const told = JSON.parse(line) as Prefetched;
       if ('error' in told) throw namingImage(told.error, wanted.configuration);
       if ('done' in told) return { layers, stale: told.done.stale };
+      if ('reading' in told) {
+        showReads(told.reading);
+        continue;
+      }
+      showReads([]);
       for (const [place, { name, size, present }] of told.layers.entries()) {
         const step = (steps[place] ??= progress.start(shortenDigests(name), size));
         step.advance(present - (layers[place]?.present ?? 0));

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { realpathSync } from 'node:fs';
 import type { Command } from 'commander';
+import type { Variables } from '../environment/environment.js';
 import { Interruption } from '../errors/interrupted.js';
 import { Workspace } from '../inspect/workspace.js';
+import { progressOn } from '../output/progress.js';
 import { tellingIfSlow } from '../output/waiting.js';
 import { type ImageConfig, parseConfig } from '../registry/config.js';
 import { attend } from '../run/attend.js';
@@ -12,11 +15,13 @@ import { mounterFor } from '../run/mounter.js';
 import { argumentsOf, checkOptions, imageVolumes, type RunRequest } from '../run/request.js';
 import { canonicalIn } from './canonical.js';
 import { imageConfig, keepImageConfig } from './image-config.js';
+import { addLazyOption, type MountingGiven, mountingEnvironment } from './lazy-option.js';
 import { refuseWithoutEffect } from './no-effect.js';
-import { addRegistryOptions, environmentFor, type RegistryGiven } from './registry-options.js';
+import { tellingReads } from './reads.js';
+import { addRegistryOptions } from './registry-options.js';
 import { collect, configurationHelp, platformOption } from './view-options.js';
 
-export interface RunGiven extends RegistryGiven {
+export interface RunGiven extends MountingGiven {
   interactive?: boolean;
   tty?: boolean;
   env?: string[];
@@ -68,7 +73,7 @@ export function addRunOptions(command: Command): Command {
     .option('--rm', 'as it is anyway: what the container changes goes with it')
     .option('-o, --option <option>', 'a further option of `podman run`, as -o --memory=1g; may be given again', collect)
     .option(...platformOption);
-  return addRegistryOptions(command);
+  return addRegistryOptions(addLazyOption(command));
 }
 
 /** Runs a container to its end; the exit code of this process is then the container's. Throws what keeps it from being run. */
@@ -80,7 +85,7 @@ export async function runImage(
 ): Promise<void> {
   refuseWithoutEffect(command, written);
   checkOptions(given.option ?? []);
-  const environment = environmentFor(given);
+  const environment = mountingEnvironment(given);
   const { configuration, bytes } = await tellingIfSlow(`looking for ${written}`, lookUp(written, given, environment));
   const config = parseConfig(bytes ?? Buffer.from('{}'), written); // of what is no image, nothing is known
   const request = requestOf(written, config, words, given);
@@ -92,7 +97,12 @@ export async function runImage(
   const directory = await makeRunDirectory(mounter);
   try {
     const mounting = mounter.mount(directory, { configuration, environment, signal });
-    await tellingIfSlow(`mounting ${written}`, mounting);
+    const progress = progressOn(process.stderr);
+    await tellingIfSlow(
+      `mounting ${written}`,
+      tellingReads(realpathSync(directory.merged), progress, mounting),
+      progress.note,
+    );
     keepImageConfig(configuration, bytes);
     process.exitCode = await attend(engine.command(request, directory), engine, directory);
   } finally {
@@ -104,7 +114,7 @@ export async function runImage(
 async function lookUp(
   written: string,
   { platform }: RunGiven,
-  environment: ReturnType<typeof environmentFor>,
+  environment: Variables,
 ): Promise<{ readonly configuration: string; readonly bytes: Buffer | undefined }> {
   const workspace = new Workspace(environment);
   try {

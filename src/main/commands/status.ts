@@ -9,7 +9,7 @@ import { CrfsError } from '../errors/error.js';
 import { type DeadMount, deadMounts } from '../mount/dead.js';
 import { CACHE_REMOVED, type Host, mountsOfRemovedCache, mountsWithoutDaemon, storesWith } from '../mount/hosts.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
-import { counted, cutTo, foldAt, formatBytes, formatTable } from '../output/text.js';
+import { counted, cutTo, foldAt, formatBytes, formatTable, shortenDigests } from '../output/text.js';
 import { tellingIfSlow } from '../output/waiting.js';
 import { cacheDirectory } from '../settings/directories.js';
 
@@ -154,6 +154,7 @@ function renderMount(mount: Status['mounts'][number], all: Status['layers']): st
       ? []
       : [`reads wait for whole files: it cannot have a FUSE mount of its own (${wholeFiles})`]),
   ];
+  lines.push(...(mount.reading ?? []).map(describeReading));
   lines.push(...(mount.starts ?? []).flatMap(describeStart));
   const rows = layers.map((number, place) => [
     String(place + 1),
@@ -162,6 +163,17 @@ function renderMount(mount: Status['mounts'][number], all: Status['layers']): st
   const table = formatTable([['LAYER', 'NAME', 'FORMAT', 'DOWNLOADED', 'VERIFIED BY'], ...rows]);
   const folded = lines.flatMap((line) => foldAt(line, LINE_COLUMNS));
   return `${escapeName(mountpoint)}\n${[...folded, ...table.trimEnd().split('\n')].map((line) => `  ${line}\n`).join('')}`;
+}
+
+function describeReading({
+  name,
+  size,
+  fetched,
+  read,
+}: NonNullable<Status['mounts'][number]['reading']>[number]): string {
+  const part = (bytes: number): string => `${Math.floor((bytes / Math.max(1, size)) * 100)}%`;
+  const arrived = fetched === null ? '' : `${part(fetched)} fetched, `;
+  return `reading all of ${shortenDigests(escapeLine(name))}, ${formatBytes(size)}: ${arrived}${part(read)} read`;
 }
 
 function describeStart({ recording, files, order }: NonNullable<Status['mounts'][number]['starts']>[number]): string[] {

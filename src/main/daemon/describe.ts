@@ -17,7 +17,7 @@ const HOST = 'fuse-overlayfs';
 type LayerStatus = Status['layers'][number];
 
 export function describeMount(session: Session): Status['mounts'][number] {
-  const { mountpoint, pid, since, configuration, asked, stale, layers, ring, starts } = session;
+  const { mountpoint, pid, since, configuration, asked, stale, layers, reading, ring, starts } = session;
   const [driver, why] = /^(\S+?)(?:: (.*))?$/s.exec(session.driver ?? HOST)?.slice(1) ?? [];
   return {
     mountpoint,
@@ -29,6 +29,7 @@ export function describeMount(session: Session): Status['mounts'][number] {
     configurations: (configuration === undefined ? asked : [configuration]).map(shownConfiguration),
     stale,
     layers: layers.map((layer) => layer.number),
+    reading,
     ring,
     wholeFiles: ring?.lazy === addon.layout.constants.lazyImpossible ? errorName(ring.lazyError) : null,
     starts: starts.map((start) => start.describe()),

@@ -2,6 +2,8 @@
 
 import { resolve } from 'node:path';
 import { addon } from '../../native/addon.js';
+import type { LazyName } from '../plain/lazy-names.js';
+import { parseOption } from '../settings/options.js';
 
 /** What a mount tells of itself: the text of HELLO, as csrc/shared/control.h has it. */
 export interface Introduction {
@@ -13,6 +15,8 @@ export interface Introduction {
   readonly mountNamespace: string | undefined;
   /** What it was told to mount; undefined: the front end was used by itself. */
   readonly configuration: string | undefined;
+  /** What becomes of its layers that have no TOC; undefined: the daemon's setting. */
+  readonly lazy: LazyName | undefined;
   /** The mount's own environment, as far as the daemon goes by it. Paths are absolute. */
   readonly env: Readonly<Record<string, string>>;
 }
@@ -28,7 +32,7 @@ const PATHS: ReadonlySet<string> = new Set([
   'SSL_CERT_FILE',
 ]);
 
-/** Takes it apart. What is no variable of ours is left out. */
+/** Takes it apart. What is no variable of ours is left out. Throws CRFS_USAGE for a setting that is none. */
 export function parseIntroduction(text: string): Introduction {
   const [place = '', directory = '/', ...parts] = text.split('\0');
   const env: Record<string, string> = {};
@@ -40,7 +44,15 @@ export function parseIntroduction(text: string): Introduction {
     CRFS_MOUNT_DRIVER: driver,
     CRFS_MOUNT_NAMESPACE: mountNamespace,
     CRFS_MOUNT_CONFIGURATION: configuration,
+    CRFS_LAZY: lazy,
     ...rest
   } = env;
-  return { mountpoint: place.startsWith('/') ? resolve(place) : '?', driver, mountNamespace, configuration, env: rest };
+  return {
+    mountpoint: place.startsWith('/') ? resolve(place) : '?',
+    driver,
+    mountNamespace,
+    configuration,
+    lazy: lazy === undefined ? undefined : parseOption('lazy', lazy, 'CRFS_LAZY'),
+    env: rest,
+  };
 }

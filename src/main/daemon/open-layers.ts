@@ -13,10 +13,12 @@ import type { LayerBlob } from '../fetch/layer-blob.js';
 import { Supply } from '../fetch/supply.js';
 import { IndexReader } from '../index/reader.js';
 import type { PlacedIndex } from '../index/span.js';
+import type { LazyName } from '../plain/lazy-names.js';
 import { isPlain, plainFormats } from '../plain/plain.js';
 import type { Settings } from '../settings/options.js';
 import { Crew } from './crew.js';
 import type { Indexer } from './indexer.js';
+import { Opening, type Reading } from './reading.js';
 import type { ResolvedLayer } from './resolved.js';
 
 const WRONG_BYTES: ReadonlySet<ErrorCode> = new Set(['CRFS_BAD_LAYER', 'CRFS_NOT_STARGZ', 'CRFS_DIGEST']);
@@ -44,6 +46,13 @@ interface Entered extends OpenLayer {
   readonly regions: SharedArrayBuffer;
 }
 
+/** A layer to be opened. */
+interface Found {
+  readonly resolved: ResolvedLayer;
+  readonly lazy: LazyName;
+  readonly blob: LayerBlob;
+}
+
 /** The layers in use: each is indexed once, however many mounts ask for it at the same time. */
 export class OpenLayers {
   readonly crew: Crew;
@@ -56,6 +65,8 @@ export class OpenLayers {
   readonly #open = new Map<number, Entered>();
   /** Identities of those that are being opened. */
   readonly #opening = new Set<string>();
+  /** Those whose TOC is being looked for, by share key. */
+  readonly #reading = new Map<string, Opening>();
   #next = 1;
 
   constructor(settings: Settings, layout: CacheLayout, indexer: Indexer, log: Logger) {
@@ -98,19 +109,31 @@ export class OpenLayers {
     return [...this.#open.values()];
   }
 
-  /** Takes a layer into use, until `release`. Throws what reading its TOC throws. */
-  async use(resolved: ResolvedLayer): Promise<OpenLayer> {
+  /** How far a layer has come that has no TOC, and is just being read as a whole. */
+  reading(resolved: ResolvedLayer, lazy: LazyName = this.#settings.lazy): Reading | undefined {
+    return this.#reading.get(sharedAs(resolved, lazy).shareKey)?.reading;
+  }
+
+  /**
+   * Takes a layer into use, until `release`; `lazy`: what becomes of it if it has no TOC, and no index is here. Throws what
+   * reading its TOC throws.
+   */
+  async use(layer: ResolvedLayer, lazy: LazyName = this.#settings.lazy): Promise<OpenLayer> {
+    return await this.#use(sharedAs(layer, lazy), lazy);
+  }
+
+  async #use(resolved: ResolvedLayer, lazy: LazyName): Promise<OpenLayer> {
     const { shareKey } = resolved;
     let opening = this.#byShareKey.get(shareKey);
     if (opening === undefined) {
       const { identity } = resolved;
       this.#opening.add(identity);
-      opening = this.#enter(resolved).finally(() => this.#opening.delete(identity));
+      opening = this.#enter(resolved, lazy).finally(() => this.#opening.delete(identity));
       this.#byShareKey.set(shareKey, opening);
       opening.catch(() => this.#byShareKey.delete(shareKey));
     }
     const layer = await opening;
-    if (this.#open.get(layer.number) !== layer) return this.use(resolved); // released meanwhile
+    if (this.#open.get(layer.number) !== layer) return this.#use(resolved, lazy); // released meanwhile
     checkToc(resolved, layer.record); // other manifests may say other things of the same blob
     layer.users++;
     return layer;
@@ -128,12 +151,12 @@ export class OpenLayers {
     await this.supply.close(layer.blob);
   }
 
-  async #enter(resolved: ResolvedLayer): Promise<Entered> {
+  async #enter(resolved: ResolvedLayer, lazy: LazyName): Promise<Entered> {
     this.crew.start();
     const number = this.#next++;
     const blob = await this.supply.open(number, (...to) => resolved.openBlob(...to));
     try {
-      const layer = await this.#describe(number, resolved, blob);
+      const layer = await this.#describe(number, { resolved, lazy, blob });
       this.#open.set(number, layer);
       const { index, indexFd, name, regions } = layer;
       const { tocOffset } = layer.record;
@@ -155,10 +178,11 @@ export class OpenLayers {
     }
   }
 
-  async #describe(number: number, resolved: ResolvedLayer, blob: LayerBlob): Promise<Entered> {
+  async #describe(number: number, found: Found): Promise<Entered> {
+    const { resolved, blob } = found;
     const { name, identity, shareKey, digest } = resolved;
     const known = this.#known(identity);
-    const record = known ? this.#checked(known, resolved) : await this.#readSound(resolved, blob);
+    const record = known ? this.#checked(known, resolved) : await this.#readSound(found);
     const indexFd = openSync(this.#layout.index(record.key), 'r');
     const mapping = addon.map(indexFd, false);
     const index = new IndexReader(mapping);
@@ -186,30 +210,36 @@ export class OpenLayers {
   }
 
   /** Reads the TOC; once more, fetched anew, where what is wrong with it may be the cache's fault, or that of a mirror. */
-  async #readSound(resolved: ResolvedLayer, blob: LayerBlob): Promise<BlobRecord> {
+  async #readSound(found: Found): Promise<BlobRecord> {
+    const { resolved, blob } = found;
     const { blocks, fetcher } = blob.remote ?? {};
     const kept = blocks?.covers(blob.size - 1, blob.size) ?? false;
     try {
-      return this.#checked(await this.#read(resolved, blob), resolved);
+      return this.#checked(await this.#read(found), resolved);
     } catch (error) {
       const wrong = error instanceof CrfsError && WRONG_BYTES.has(error.code);
       const isElsewhere = kept || fetcher?.hasOtherPlace;
       if (!wrong || !isElsewhere || !blocks?.doubt(0, blob.size)) throw error;
       this.#log.warn({ layer: resolved.name }, `fetching its TOC again: ${error.message}`);
-      return this.#checked(await this.#read(resolved, blob), resolved);
+      return this.#checked(await this.#read(found), resolved);
     }
   }
 
-  async #read({ name, identity, tocPosition, tocDigest }: ResolvedLayer, blob: LayerBlob): Promise<BlobRecord> {
+  async #read({ resolved, lazy, blob }: Found): Promise<BlobRecord> {
+    const { name, identity, tocPosition, tocDigest, shareKey } = resolved;
     const started = performance.now();
-    const { lazy } = this.#settings;
-    const { elsewhere: toc, coming } = await blob.prepareToc(plainFormats(lazy, tocDigest));
+    const opening = new Opening(name, blob);
+    this.#reading.set(shareKey, opening);
+    let toc: LayerBlob | undefined;
     try {
+      const { elsewhere, coming } = await blob.prepareToc(plainFormats(lazy, tocDigest, opening.read));
+      toc = elsewhere;
       const task = {
         fd: blob.fd,
         name,
         identity,
         lazy,
+        read: opening.read.shared,
         ...(tocDigest === undefined ? {} : { tocDigest }),
         ...(tocPosition === undefined ? {} : { tocPosition }),
         ...(toc ? { tocFd: toc.fd } : {}),
@@ -222,9 +252,15 @@ export class OpenLayers {
       );
       return record;
     } finally {
+      this.#reading.delete(shareKey);
       await toc?.close();
     }
   }
+}
+
+/** Mounts that want different things of a layer without a TOC do not wait for each other. */
+function sharedAs(layer: ResolvedLayer, lazy: LazyName): ResolvedLayer {
+  return layer.tocDigest === undefined ? { ...layer, shareKey: `${lazy} ${layer.shareKey}` } : layer;
 }
 
 /** The digest in hex by which the manifest names the TOC of a layer: where all of the layer is its TOC, that of the blob. */

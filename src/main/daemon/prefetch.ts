@@ -3,9 +3,10 @@
 /** Fetching all of an image without a mount, for `crfs prefetch`. */
 
 import { CrfsError, type ErrorCode } from '../errors/error.js';
-import type { Clients } from './clients.js';
+import type { ClientLease, Clients } from './clients.js';
 import { parseIntroduction } from './introduction.js';
 import type { OpenLayer, OpenLayers } from './open-layers.js';
+import type { Reading } from './reading.js';
 import type { Resolver } from './resolver.js';
 
 const TELL_EVERY_MS = 200;
@@ -19,6 +20,7 @@ export interface ToPrefetch {
 
 /** What is told while it goes on. The last thing told is `done` or `error`. */
 export type Prefetched =
+  | { readonly reading: readonly Reading[] }
   | { readonly layers: readonly { readonly name: string; readonly size: number; readonly present: number }[] }
   | { readonly done: { readonly resolved: string; readonly stale?: string } }
   | { readonly error: { readonly code: ErrorCode; readonly message: string } };
@@ -36,22 +38,23 @@ export async function prefetch(
   tell: (told: Prefetched) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const lease = clients.lease(parseIntroduction(introduction).env);
+  let lease: ClientLease | undefined;
   const used: OpenLayer[] = [];
   try {
+    const { env, lazy } = parseIntroduction(introduction);
+    lease = clients.lease(env);
     const resolved = await resolver.resolve(configuration, undefined, { lease, trusted: false });
-    const opening = await Promise.allSettled(resolved.layers.map((layer) => layers.use(layer)));
+    const opening = await whileTelling(
+      () => tell({ reading: resolved.layers.flatMap((layer) => layers.reading(layer, lazy) ?? []) }),
+      Promise.allSettled(resolved.layers.map((layer) => layers.use(layer, lazy))),
+    );
     for (const one of opening) if (one.status === 'fulfilled') used.push(one.value);
     for (const one of opening) if (one.status === 'rejected') throw one.reason;
-    const timer = setInterval(() => tell({ layers: used.map(progressOf) }), TELL_EVERY_MS);
-    try {
-      await Promise.all([
-        resolver.keepConfig(resolved.text, lease),
-        ...used.map(({ number }) => layers.supply.complete(number, signal)),
-      ]);
-    } finally {
-      clearInterval(timer);
-    }
+    const completing = used.map(({ number }) => layers.supply.complete(number, signal));
+    await whileTelling(
+      () => tell({ layers: used.map(progressOf) }),
+      Promise.all([resolver.keepConfig(resolved.text, lease), ...completing]),
+    );
     tell({ layers: used.map(progressOf) });
     if (!signal.aborted) tell({ done: { resolved: resolved.text, ...(resolved.stale && { stale: resolved.stale }) } });
   } catch (error) {
@@ -59,7 +62,16 @@ export async function prefetch(
     tell({ error: { code, message: (error as Error).message } });
   } finally {
     await Promise.all(used.map((layer) => layers.release(layer)));
-    await lease.release();
+    await lease?.release();
+  }
+}
+
+async function whileTelling<T>(tell: () => void, work: Promise<T>): Promise<T> {
+  const timer = setInterval(tell, TELL_EVERY_MS);
+  try {
+    return await work;
+  } finally {
+    clearInterval(timer);
   }
 }
 

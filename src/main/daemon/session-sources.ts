@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { CrfsError } from '../errors/error.js';
+import type { LazyName } from '../plain/lazy-names.js';
 import type { OpenLayer, OpenLayers } from './open-layers.js';
+import type { Reading } from './reading.js';
 import type { Resolved, ResolvedLayer, Stored } from './resolved.js';
 
 interface Source {
@@ -10,12 +12,16 @@ interface Source {
   readonly stored: Stored | undefined;
 }
 
+/** A layer that is to be opened, and what becomes of it if it has no TOC; undefined: the daemon's setting says. */
+type Wanted = readonly [layer: ResolvedLayer, lazy: LazyName | undefined];
+
 /** What a mount has asked for, and the layers that it uses for that. */
 export class Sources {
   readonly #open: OpenLayers;
   readonly #sources: Source[] = [];
   /** Layers that nobody has asked for yet. */
   readonly #siblings: Promise<OpenLayer>[] = [];
+  readonly #wanted: Wanted[] = [];
   readonly #used = new Set<OpenLayer>();
   /** Those that were asked for, by source and place in it, as they come in. */
   readonly #listed: OpenLayer[][] = [];
@@ -29,8 +35,16 @@ export class Sources {
     return [...new Set(this.#listed.toReversed().flat())]; // flat() leaves out what has not come in
   }
 
-  /** Begins to open what was found. Returns its number, and how many layers it has. */
-  add({ layers, siblings = [], stored }: Resolved): {
+  /** Those without a TOC that are just being read as a whole. */
+  get reading(): readonly Reading[] {
+    return this.#wanted.flatMap((wanted) => this.#open.reading(...wanted) ?? []);
+  }
+
+  /** Begins to open what was found; `lazy`: what becomes of layers without a TOC, as in `OpenLayers.use`. Returns its number, and how many layers it has. */
+  add(
+    { layers, siblings = [], stored }: Resolved,
+    lazy: LazyName | undefined,
+  ): {
     readonly source: number;
     readonly layers: number;
     /** Rejects with what opening one of them rejects with. */
@@ -38,8 +52,8 @@ export class Sources {
   } {
     const listed: OpenLayer[] = [];
     this.#listed.push(listed);
-    const opening = layers.map(async (layer, place) => (listed[place] = await this.#use(layer)));
-    const others = siblings.map((layer) => this.#use(layer));
+    const opening = layers.map(async (layer, place) => (listed[place] = await this.#use(layer, lazy)));
+    const others = siblings.map((layer) => this.#use(layer, lazy));
     const opened = Promise.all(opening);
     for (const one of [opened, ...opening, ...others]) one.catch(() => undefined); // whoever asks for a layer is told
     this.#siblings.push(...others);
@@ -67,8 +81,9 @@ export class Sources {
     await Promise.all([...this.#used].map((layer) => this.#open.release(layer)));
   }
 
-  async #use(resolved: ResolvedLayer): Promise<OpenLayer> {
-    const layer = await this.#open.use(resolved);
+  async #use(...wanted: Wanted): Promise<OpenLayer> {
+    this.#wanted.push(wanted);
+    const layer = await this.#open.use(...wanted);
     if (this.#used.has(layer)) await this.#open.release(layer);
     this.#used.add(layer);
     return layer;

@@ -6,6 +6,7 @@ import { addon, type Connection, type RingStatus, type Watcher } from '../../nat
 import { HeldFile } from '../blob/held-file.js';
 import type { CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
+import type { LazyName } from '../plain/lazy-names.js';
 import type { ClientLease, Clients } from './clients.js';
 import { parseIntroduction } from './introduction.js';
 import { NO_DESCRIPTORS } from './listener.js';
@@ -20,6 +21,7 @@ import {
 import type { OpenLayer, OpenLayers } from './open-layers.js';
 import { monotonicMs } from './openings.js';
 import { lives } from './processes.js';
+import type { Reading } from './reading.js';
 import { refusalOf } from './refusal.js';
 import type { Resolver } from './resolver.js';
 import { Sources } from './session-sources.js';
@@ -81,6 +83,8 @@ export class Session {
   #pids: number[];
   #ring: number | undefined;
   #lease: ClientLease | undefined;
+  /** What becomes of its layers that have no TOC; undefined: the daemon's setting. */
+  #lazy: LazyName | undefined;
   #counted: RingStatus | null = null;
   #staging: string | undefined;
   #answering = false;
@@ -116,6 +120,11 @@ export class Session {
   /** The layers that it uses, the base first: of several sources, the topmost was asked for first. */
   get layers(): readonly OpenLayer[] {
     return this.#sources.layers;
+  }
+
+  /** Its layers without a TOC that are just being read as a whole. */
+  get reading(): readonly Reading[] {
+    return this.#sources.reading;
   }
 
   /** Of its images. */
@@ -210,11 +219,12 @@ export class Session {
     }
     if (this.#ring !== undefined || files[0] === undefined) throw new CrfsError('CRFS_USAGE', 'a mount has one ring');
     this.#ring = addon.ringAttach(files[0].fd);
-    const { mountpoint, driver, mountNamespace, configuration, env } = parseIntroduction(text);
+    const { mountpoint, driver, mountNamespace, configuration, lazy, env } = parseIntroduction(text);
     this.mountpoint = mountpoint;
     this.driver = driver;
     this.mountNamespace = mountNamespace;
     this.configuration = configuration;
+    this.#lazy = lazy;
     this.#lease = this.#context.clients.lease(env);
     this.#staging = this.#context.layout.staging(this.#ring);
     mkdirSync(this.#staging, { mode: 0o700 });
@@ -231,7 +241,7 @@ export class Session {
     const resolved = await this.#context.resolver.resolve(text, blob, { lease, trusted: again });
     if (resolved.stale !== undefined) this.#stale.push(resolved.stale);
     if (blob) this.#blobs.add(blob);
-    const { source, layers, opened } = this.#sources.add(resolved);
+    const { source, layers, opened } = this.#sources.add(resolved, this.#lazy);
     if (!again && resolved.image !== undefined) this.#learn({ ...resolved.image, asked, opened });
     this.#send({ kind: 'opened', source, layers, text: resolved.text });
   }

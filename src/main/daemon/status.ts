@@ -4,6 +4,7 @@ import type { Opens, RingStatus } from '../../native/addon.js';
 import type { Counter } from '../../workers/board/counters.js';
 import type { EngineName } from '../../workers/engine-names.js';
 import type { Download } from '../fetch/supply.js';
+import type { Reading } from './reading.js';
 import type { CacheUsage } from './upkeep.js';
 
 /** What the daemon tells of itself: `crfs status --json` prints it, and the mounts that it does not know. */
@@ -52,6 +53,8 @@ export interface Status {
     readonly stale?: readonly string[];
     /** Numbers of `layers` below: the base first, as `--layer` counts those of an image. */
     readonly layers: readonly number[];
+    /** Its layers without a TOC that are just being read as a whole. Daemons before there was that leave it out. */
+    readonly reading?: readonly Reading[];
     readonly ring: RingStatus | null;
     /**
      * Why its reads wait for whole files, and not just for what they touch: what making a FUSE mount of its own failed with,

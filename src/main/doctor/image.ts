@@ -28,8 +28,13 @@ export async function checkImage(image: string | undefined): Promise<Finding> {
 
 function describe(image: string, { layers }: ImageSummary): Finding {
   const count = counted(layers.length, 'layer');
-  const plain = layers.filter(({ lazy }) => !lazy).length;
-  if (plain === 0) return ok('registry', `${image} is there, of ${count}, lazy`);
-  const which = plain === layers.length ? 'not lazy' : `of which ${plain} ${plain === 1 ? 'is' : 'are'} not lazy`;
-  return note('registry', `${image} is there, of ${count}, ${which}`, `crfs stargzify ${image} TARGET converts it`);
+  const others = layers.filter(({ lazy }) => !lazy);
+  if (others.length === 0) return ok('registry', `${image} is there, of ${count}, lazy`);
+  const isMountable = others.every(({ mountable }) => mountable);
+  const how = isMountable ? 'lazy once read' : 'not lazy';
+  const which =
+    others.length === layers.length ? how : `of which ${others.length} ${others.length === 1 ? 'is' : 'are'} ${how}`;
+  const advice = `crfs stargzify ${image} TARGET converts it`;
+  const all = isMountable ? `its first mount reads all of what has no TOC; ${advice}` : advice;
+  return note('registry', `${image} is there, of ${count}, ${which}`, all);
 }

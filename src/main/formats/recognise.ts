@@ -26,6 +26,6 @@ export async function recognise(
   }
   throw new CrfsError(
     'CRFS_NOT_STARGZ',
-    `${blob.name}: is no stargz layer, or was cut short: no footer at its end; \`crfs stargzify\` converts layers and images, lazy = "index" mounts those in gzip as they are`,
+    `${blob.name}: is no layer that can be mounted, or was cut short: no footer at its end, no tar at its beginning; \`crfs stargzify\` converts layers and images`,
   );
 }

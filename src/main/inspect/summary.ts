@@ -4,11 +4,14 @@
 
 import pLimit from 'p-limit';
 import { digestOf } from '../blob/digest.js';
+import { type Presence, presenceOf } from '../cache/presence.js';
+import { CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
 import { recognise } from '../formats/recognise.js';
 import type { LazyName } from '../plain/lazy-names.js';
-import { plainFormats } from '../plain/plain.js';
+import { isPlain, plainFormats } from '../plain/plain.js';
 import { type ImageConfig, parseConfig } from '../registry/config.js';
+import { cacheDirectory } from '../settings/directories.js';
 import { loadSettings } from '../settings/settings.js';
 import type { AnyLayerSource, FoundImage } from './found-image.js';
 
@@ -24,14 +27,18 @@ export interface LayerSummary {
   readonly digest: string | null;
   /** Bytes of the blob. */
   readonly size: number;
-  /** Can be mounted: files are fetched as they are read. */
+  /** Files are fetched as they are read: it has a TOC, or its index is in the cache. */
   readonly lazy: boolean;
-  /** `estargz`, `stargz`, `zstd:chunked`; null: of none that can be mounted. */
+  /** Without being lazy: its first mount reads all of it. */
+  readonly mountable: boolean;
+  /** `estargz`, `stargz`, `zstd:chunked`, `plain gzip`; null: of none that can be mounted. */
   readonly format: string | null;
   /** What the manifest says of the TOC. */
   readonly tocDigest: string | null;
   /** Why it cannot be mounted; null: it can. */
   readonly why: string | null;
+  /** What the cache has of it. */
+  readonly cached: Presence;
 }
 
 export interface ImageSummary {
@@ -60,14 +67,15 @@ export async function summarise(image: FoundImage): Promise<ImageSummary> {
 
 async function layerSummary(layer: AnyLayerSource, number: number, whenPlain: LazyName): Promise<LayerSummary> {
   const { name, identity, digest = null, tocDigest = null } = layer;
+  const cached = presenceOf(new CacheLayout(cacheDirectory()), identity);
   const blob = await layer.open();
-  const facts = { number, name, identity, digest, size: blob.size, tocDigest };
+  const facts = { number, name, identity, digest, size: blob.size, tocDigest, cached };
   try {
     const { kind } = await recognise(blob, layer.tocPosition, plainFormats(whenPlain, layer.tocDigest));
-    return { ...facts, lazy: true, format: kind, why: null };
+    return { ...facts, lazy: !isPlain(kind) || cached.indexed, mountable: true, format: kind, why: null };
   } catch (error) {
     if (!(error instanceof CrfsError) || !['CRFS_NOT_STARGZ', 'CRFS_BAD_LAYER'].includes(error.code)) throw error;
-    return { ...facts, lazy: false, format: null, why: error.message };
+    return { ...facts, lazy: false, mountable: false, format: null, why: error.message };
   } finally {
     await blob.close();
   }

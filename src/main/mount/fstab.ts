@@ -5,7 +5,19 @@
 import { splitOptions } from './split-options.js';
 
 /** Those that stand for an option of `crfs mount` with a value. */
-const OWN = ['upper', 'work', 'lower', 'driver', 'platform', 'authfile', 'creds', 'tls-verify', 'cert-dir', 'policy'];
+const OWN = [
+  'upper',
+  'work',
+  'lower',
+  'driver',
+  'lazy',
+  'platform',
+  'authfile',
+  'creds',
+  'tls-verify',
+  'cert-dir',
+  'policy',
+];
 /** Those that are for mount(8), systemd and whoever reads fstab. */
 const OTHERS = /^(defaults|rw|(no)?auto|nofail|_netdev|(no)?users?|group|owner|comment=.*|[xX]-.*)$/;
 

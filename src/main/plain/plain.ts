@@ -2,15 +2,36 @@
 
 /** Layers as every builder writes them, with no TOC: docs/plain-layers.md. */
 
+import { CrfsError } from '../errors/error.js';
 import type { LayerFormat } from '../formats/format.js';
 import { compressed, PLAIN_GZIP, PLAIN_ZSTD } from './compressed.js';
+import { FirstRead } from './first-read.js';
 import type { LazyName } from './lazy-names.js';
 import { PLAIN_TAR, uncompressed } from './uncompressed.js';
 
-/** The formats that a layer may have whose manifest names no TOC, or the digest of one: a tar may begin with any name. */
-export function plainFormats(lazy: LazyName, tocDigest: string | undefined): readonly LayerFormat[] {
-  return lazy === 'index' && tocDigest === undefined ? [uncompressed, compressed] : [];
+/**
+ * The formats that a layer may have whose manifest names no TOC, or the digest of one: a tar may begin with any name. One of them is refused with
+ * CRFS_NOT_STARGZ where that is wanted. `read` is told how far it was read.
+ */
+export function plainFormats(
+  lazy: LazyName,
+  tocDigest: string | undefined,
+  read = new FirstRead(),
+): readonly LayerFormat[] {
+  if (tocDigest !== undefined) return [];
+  return [uncompressed, compressed].map((format) => ({
+    recognise: async (blob) => {
+      const layer = await format.recognise(read.watch(blob));
+      if (layer === undefined) return undefined;
+      if (lazy === 'require') throw new CrfsError('CRFS_NOT_STARGZ', `${blob.name}: ${REFUSED}`);
+      read.begin();
+      return layer;
+    },
+  }));
 }
+
+const REFUSED =
+  'has no TOC, or was cut short: no footer at its end; `crfs stargzify` converts layers and images, --lazy=index reads all of a layer once';
 
 /** Whether layers of a kind are their own TOC: what names their blob names that. */
 export function isPlain(kind: string): boolean {

@@ -86,7 +86,7 @@ function unlessNone(error: unknown): void {
   if (!(error instanceof CrfsError) || error.code !== 'CRFS_NOT_FOUND') throw error;
 }
 
-/** Runs a command in podman's namespace to its end. Throws CRFS_INTERNAL with what it says, CRFS_NOT_FOUND without podman. */
+/** Runs a command in podman's namespace to its end. Throws CRFS_INTERNAL with what it says last, CRFS_NOT_FOUND without podman. */
 async function unshared(command: readonly string[], env: ToMount['environment'] = process.env): Promise<void> {
   const child: ChildProcess = spawn('podman', ['unshare', ...command], { env, stdio: ['ignore', 'ignore', 'pipe'] });
   const said = child.stderr === null ? Promise.resolve('') : text(child.stderr);
@@ -94,5 +94,6 @@ async function unshared(command: readonly string[], env: ToMount['environment'] 
     const why = error.code === 'ENOENT' ? 'podman is not installed: install it, or be root' : error.message;
     throw new CrfsError('CRFS_NOT_FOUND', why, { cause: error });
   })) as [number | null];
-  if (code !== 0) throw new CrfsError('CRFS_INTERNAL', (await said).trim().replace(/^crfs: /, ''));
+  const last = (await said).trim().split('\n').at(-1) ?? '';
+  if (code !== 0) throw new CrfsError('CRFS_INTERNAL', last.replace(/^crfs: /, ''));
 }

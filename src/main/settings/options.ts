@@ -121,9 +121,9 @@ export const options = {
     parse: bytes,
   },
   lazy: {
-    description: 'what becomes of a layer without a TOC: require: it is refused; index: it is read as a whole, once',
+    description: 'what becomes of a layer without a TOC: index: all of it is read, once; require: it is refused',
     value: 'HOW',
-    fallback: 'require',
+    fallback: 'index',
     parse: choice(lazyNames),
   },
   'idle-timeout': {

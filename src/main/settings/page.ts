@@ -13,6 +13,8 @@ mount that starts it), and the flags of \`crfs daemon\`. Bytes may be written as
 `;
 
 const TAIL = `
+\`--lazy\` of a command that mounts, or \`CRFS_LAZY\` in its environment, goes before the daemon's setting, for that mount ([plain-layers.md](plain-layers.md)).
+
 Of both front ends, read from the environment of crfs-lower or fuse-overlayfs:
 
 | environment | default | what it is for |

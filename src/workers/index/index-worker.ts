@@ -9,6 +9,7 @@ import type { BlobRecord } from '../../main/cache/records.js';
 import { CrfsError, type ErrorCode } from '../../main/errors/error.js';
 import { recognise } from '../../main/formats/recognise.js';
 import { buildIndex } from '../../main/index/build.js';
+import { FirstRead } from '../../main/plain/first-read.js';
 import type { LazyName } from '../../main/plain/lazy-names.js';
 import { plainFormats } from '../../main/plain/plain.js';
 import { fileSource } from '../../main/sources/file.js';
@@ -28,6 +29,8 @@ export interface IndexTask {
   /** What becomes of it if it has no TOC, and the digest of the one that the manifest names, if any. */
   readonly lazy: LazyName;
   readonly tocDigest?: string;
+  /** Where it is noted how far it was read, if it has none: `FirstRead`. */
+  readonly read: SharedArrayBuffer;
   /** Bytes that making it may take. */
   readonly memoryLimit: number;
   /** Where to ask for bytes of the blob before they are read, if it is not here yet. */
@@ -41,11 +44,11 @@ export type IndexOutcome =
 
 /** Writes the index of a blob. */
 export default async function index(task: IndexTask): Promise<IndexOutcome> {
-  const { fd, tocFd, name, tocPosition, lazy, tocDigest, identity, path, memoryLimit, asks } = task;
+  const { fd, tocFd, name, tocPosition, lazy, tocDigest, read, identity, path, memoryLimit, asks } = task;
   try {
     const stored = fileSource(fd, name);
     const blob = asks === undefined ? stored : askedSource(stored, asks);
-    const layer = await recognise(blob, tocPosition, plainFormats(lazy, tocDigest));
+    const layer = await recognise(blob, tocPosition, plainFormats(lazy, tocDigest, new FirstRead(read)));
     const tocBlob = tocFd === undefined ? {} : { tocBlob: fileSource(tocFd, name) };
     const summary = await buildIndex({ layer, ...tocBlob, path, memoryLimit, blobIdentity: identity });
     return { record: { ...summary, indexDigest: await digestOf(path) } };

@@ -8,7 +8,7 @@ import { estargzFooter, footer, tailSource } from '../../tools/toc.js';
 const CONTENT = 5000;
 const HEX = (1234).toString(16).padStart(16, '0');
 const NOT_STARGZ =
-  'layer: is no stargz layer, or was cut short: no footer at its end; `crfs stargzify` converts layers and images, lazy = "index" mounts those in gzip as they are';
+  'layer: is no layer that can be mounted, or was cut short: no footer at its end, no tar at its beginning; `crfs stargzify` converts layers and images';
 
 test('reads the footer of a legacy stargz blob', async (t) => {
   const bytes = footer(`${HEX}STARGZ`);
