@@ -14,6 +14,7 @@
         "csrc/addon/crc64.cc",
         "csrc/addon/decoder.cc",
         "csrc/addon/deflate.cc",
+        "csrc/addon/digest.cc",
         "csrc/addon/doorbell.cc",
         "csrc/addon/files.cc",
         "csrc/addon/guard.cc",

@@ -6,6 +6,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   crfs::AddCrc64(env, exports);
   crfs::AddDecoder(env, exports);
   crfs::AddDeflate(env, exports);
+  crfs::AddDigest(env, exports);
   crfs::AddDoorbell(env, exports);
   crfs::AddFiles(env, exports);
   crfs::AddIndexer(env, exports);

@@ -12,6 +12,7 @@ namespace crfs {
 void AddCrc64(Napi::Env env, Napi::Object exports);    // crc64.cc: the sums of tar-split
 void AddDecoder(Napi::Env env, Napi::Object exports);  // decoder.cc: zlib and libzstd, for reading streams
 void AddDeflate(Napi::Env env, Napi::Object exports);  // deflate.cc: libdeflate, for writing layers
+void AddDigest(Napi::Env env, Napi::Object exports);   // digest.cc: sha256
 void AddDoorbell(Napi::Env env, Napi::Object exports); // doorbell.cc: what workers sleep on
 void AddFiles(Napi::Env env, Napi::Object exports);    // files.cc: mappings, locks, syncfs
 void AddInflate(Napi::Env env, Napi::Object exports);  // inflate.cc: libdeflate, for reading layers

@@ -78,10 +78,9 @@ const char *Gunzip::Decode(Step &step) {
       trailer_left_ = kTrailerSize;
     } else if (result == Z_DATA_ERROR && !first_ && !raw_ && stream_.total_in <= sizeof kMagic) {
       place_ = kInGarbage;
-    } else if (result != Z_OK || span_ == 0 ||
-               (stream_.data_type & kAtBlock) == 0) { // Z_BUF_ERROR: nothing was left to do
-      return result == Z_OK || result == Z_BUF_ERROR ? nullptr : stream_.msg != nullptr ? stream_.msg : zError(result);
-    } else if (IsPoint()) {
+    } else if (result != Z_OK && result != Z_BUF_ERROR) { // the latter: nothing was left to do
+      return stream_.msg != nullptr ? stream_.msg : zError(result);
+    } else if (result == Z_BUF_ERROR || IsPoint() || !HasMore()) {
       return nullptr;
     }
   }
@@ -102,9 +101,14 @@ void Gunzip::SkipTrailer(Step &step) {
     place_ = kBehindMember;
 }
 
-// Whether the block is a restart point that begins where inflate has stopped.
+// Whether inflate has stopped only for what may be a point.
+bool Gunzip::HasMore() const {
+  return span_ > 0 && ((stream_.data_type & kAtBlock) != 0 || made_ == next_point_);
+}
+
+// Whether inflate has stopped where a block begins that is a restart point.
 bool Gunzip::IsPoint() {
-  if ((stream_.data_type & kInLastBlock) != 0 || made_ < next_point_)
+  if (span_ == 0 || made_ < next_point_ || (stream_.data_type & (kAtBlock | kInLastBlock)) != kAtBlock)
     return false;
   next_point_ = made_ + span_;
   int unused = stream_.data_type & kUnusedBits;
@@ -113,12 +117,15 @@ bool Gunzip::IsPoint() {
 }
 
 int Gunzip::Inflate(Step &step) {
-  size_t in = std::min<size_t>(step.in_left, UINT_MAX), out = std::min<size_t>(step.out_left, UINT_MAX);
+  // Blocks are short, and stopping at each one takes time: no point can come before `next_point_`.
+  const bool seeks = span_ > 0 && made_ >= next_point_;
+  const uint64_t most = span_ == 0 || seeks ? UINT_MAX : std::min<uint64_t>(next_point_ - made_, UINT_MAX);
+  size_t in = std::min<size_t>(step.in_left, UINT_MAX), out = std::min<size_t>(step.out_left, most);
   stream_.next_in = const_cast<uint8_t *>(step.in);
   stream_.avail_in = static_cast<uInt>(in);
   stream_.next_out = step.out;
   stream_.avail_out = static_cast<uInt>(out);
-  int result = inflate(&stream_, span_ == 0 ? Z_NO_FLUSH : Z_BLOCK);
+  int result = inflate(&stream_, seeks ? Z_BLOCK : Z_NO_FLUSH);
   step.in = stream_.next_in;
   step.in_left -= in - stream_.avail_in;
   step.out = stream_.next_out;

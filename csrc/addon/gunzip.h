@@ -32,6 +32,7 @@ private:
   void Prime(Step &step);
   void SkipTrailer(Step &step);
   int Inflate(Step &step);
+  bool HasMore() const;
   bool IsPoint();
 
   enum {

@@ -195,6 +195,14 @@ export interface Decoder {
   close(): void;
 }
 
+/** The sha256 of one thing after the other. */
+export interface Sha256 {
+  /** Takes the next bytes of what is hashed now. */
+  update(bytes: Uint8Array): void;
+  /** What was hashed, in hexadecimal digits: what comes next is another thing. */
+  digest(): string;
+}
+
 /** A point at which decoding can begin, and how many bytes of a step's input and output lie before it. */
 export interface FoundPoint {
   readonly used: number;
@@ -296,6 +304,7 @@ export interface Addon {
     new (form: StreamForm, anyWindow?: boolean): Decoder;
     new (form: 'restart', bit: number, window: Uint8Array): Decoder;
   };
+  readonly Sha256: new () => Sha256;
   /** Points are where blocks of deflate begin, or zstd frames: the first, and then each at least `span` bytes of output behind the one before. */
   readonly PointDecoder: new (
     form: StreamForm,

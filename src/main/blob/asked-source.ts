@@ -4,6 +4,7 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import { CrfsError } from '../errors/error.js';
+import { readInto } from './read-into.js';
 import type { BlobSource } from './source.js';
 
 /** The bytes [offset, end) are to be brought in. */
@@ -32,14 +33,20 @@ export function askedSource(stored: BlobSource, port: MessagePort): BlobSource {
       waiting.set(number, resolve);
       port.postMessage({ number, offset, end } satisfies Ask);
     });
+  const had = async (offset: number, length: number): Promise<void> => {
+    if (await ask(offset, offset + length)) return;
+    throw new CrfsError('CRFS_UNREACHABLE', `${stored.name}: ${length} bytes at ${offset} cannot be had`);
+  };
   return {
     name: stored.name,
     size: stored.size,
     read: async (offset, length) => {
-      if (!(await ask(offset, offset + length))) {
-        throw new CrfsError('CRFS_UNREACHABLE', `${stored.name}: ${length} bytes at ${offset} cannot be had`);
-      }
+      await had(offset, length);
       return await stored.read(offset, length);
+    },
+    readInto: async (offset, room) => {
+      await had(offset, room.length);
+      await readInto(stored, offset, room);
     },
     close: async () => port.close(),
   };

@@ -11,6 +11,8 @@ export interface BlobSource {
    * Rejects with a CrfsError if the range lies outside the blob, or cannot be had in bounded time.
    */
   read(offset: number, length: number): Promise<Uint8Array>;
+  /** The same into memory of the caller's, as many bytes as that has, where a source does that faster. */
+  readInto?(offset: number, room: Uint8Array): Promise<void>;
   /** Releases what the source holds. Reads under way may fail. */
   close(): Promise<void>;
 }

@@ -2,8 +2,7 @@
 
 /** The entries of a tar, with the digests of their content, made out of what is read of it. */
 
-import { createHash } from 'node:crypto';
-import { addon } from '../../native/addon.js';
+import { addon, type Sha256 } from '../../native/addon.js';
 import {
   type Entry,
   isSymlinkTarget,
@@ -38,11 +37,12 @@ export async function readTar(
   add: (entry: Entry) => void,
 ): Promise<void> {
   const reader = new TarReader(tar, undefined, true);
+  const sha256 = new addon.Sha256();
   try {
     for (let entry = await reader.next(); entry !== undefined; entry = await reader.next()) {
       const facts = described(entry);
       if (entry.type !== 'file' || entry.size === 0) add(facts);
-      else for await (const chunk of chunksOf(facts, reader, locate)) add(chunk);
+      else await addChunks(facts, { reader, locate, sha256, add });
     }
   } finally {
     await reader.close();
@@ -95,32 +95,29 @@ function xattrsOf({ xattrs }: TarEntry): Xattr[] {
   return all.filter(({ name, value }) => xattrFault(name, value.length) === undefined);
 }
 
-/** The entry of a file that has content, its first chunk in it, and those of the others. */
-async function* chunksOf(facts: Entry, reader: TarReader, locate: Locate): AsyncGenerator<Entry> {
-  const pieces = piecesOf(facts.size, reader);
-  const content = reader.stored();
-  let rest = new Uint8Array() as Uint8Array;
-  for (const { fileOffset, size, tarOffset } of pieces) {
+interface Means {
+  readonly reader: TarReader;
+  readonly locate: Locate;
+  readonly sha256: Sha256;
+  readonly add: (entry: Entry) => void;
+}
+
+/** Reads the content of a file, and adds its entry, the first chunk in it, and those of the others. */
+async function addChunks(facts: Entry, { reader, locate, sha256, add }: Means): Promise<void> {
+  for (const { fileOffset, size, tarOffset } of piecesOf(facts.size, reader)) {
     const type = fileOffset === 0 ? 'reg' : 'chunk';
     const chunk = { ...facts, type, chunkOffset: fileOffset, chunkSize: size } as const;
     if (tarOffset === undefined) {
-      yield { ...chunk, isZeros: true };
+      add({ ...chunk, isZeros: true });
       continue;
     }
-    const hash = createHash('sha256');
     for (let left = size; left > 0; ) {
-      if (rest.length === 0) rest = (await content.next()).value ?? notThere();
-      const part = rest.subarray(0, left);
-      hash.update(part);
+      const part = await reader.part(left);
+      sha256.update(part);
       left -= part.length;
-      rest = rest.subarray(part.length);
     }
-    yield { ...chunk, ...locate(tarOffset), chunkDigest: hash.digest('hex') };
+    add({ ...chunk, ...locate(tarOffset), chunkDigest: sha256.digest() });
   }
-}
-
-function notThere(): never {
-  throw new LayerFault('the tar has less content than its headers say');
 }
 
 /** The chunks that a file is cut into: data, and the holes between. */

@@ -3,9 +3,8 @@
 /** A tar as it is: all of it is read once, and what is found is its TOC. */
 
 import { createHash, type Hash } from 'node:crypto';
-import { oneAhead } from '../blob/one-ahead.js';
+import { wholeBlob } from '../blob/read-into.js';
 import type { BlobSource } from '../blob/source.js';
-import { streaming } from '../blob/streaming.js';
 import { NONE } from '../formats/codec.js';
 import type { Layer, LayerFormat } from '../formats/format.js';
 import { BLOCK_SIZE, isHeader } from '../tar/header.js';
@@ -39,7 +38,7 @@ function layerIn(blob: BlobSource): Layer {
 }
 
 async function* hashed(blob: BlobSource, hash: Hash): AsyncGenerator<Uint8Array> {
-  for await (const piece of oneAhead(streaming(blob).stream(0, blob.size))) {
+  for await (const piece of wholeBlob(blob)) {
     hash.update(piece);
     yield piece;
   }

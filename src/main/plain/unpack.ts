@@ -3,8 +3,8 @@
 import type { Hash } from 'node:crypto';
 import { addon, type PointDecoder, type StreamForm } from '../../native/addon.js';
 import { oneAhead } from '../blob/one-ahead.js';
+import { wholeBlob } from '../blob/read-into.js';
 import type { BlobSource } from '../blob/source.js';
-import { streaming } from '../blob/streaming.js';
 import { LayerFault } from '../formats/fault.js';
 import type { Points } from '../formats/points.js';
 
@@ -42,7 +42,7 @@ async function* decoded(blob: BlobSource, { form, points, span, most, hash }: Un
     if (reached - lastPoint > most) throw new LayerFault(tooFar(form, most));
   };
   try {
-    for await (const input of oneAhead(streaming(blob).stream(0, blob.size))) {
+    for await (const input of wholeBlob(blob)) {
       hash.update(input);
       for (let done = 0, isFull = true; done < input.length || isFull; ) {
         const [used, made, whole, found] = await step(form, decoder, input.subarray(done), room);

@@ -23,15 +23,16 @@ class FileSource implements BlobSource {
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {
-    if (!(offset >= 0 && length >= 0 && offset + length <= this.size)) {
-      throw new CrfsError(
-        'CRFS_BAD_LAYER',
-        `${this.name}: asked for ${length} bytes at ${offset} of ${this.size} bytes`,
-      );
-    }
+    this.#check(offset, length);
     const bytes = Buffer.allocUnsafeSlow(length);
-    for (let done = 0; done < length; ) {
-      const { bytesRead } = await this.#readSome(bytes, done, offset + done);
+    await this.readInto(offset, bytes);
+    return bytes;
+  }
+
+  async readInto(offset: number, room: Uint8Array): Promise<void> {
+    this.#check(offset, room.length);
+    for (let done = 0; done < room.length; ) {
+      const { bytesRead } = await this.#readSome(room, done, offset + done);
       if (bytesRead === 0) {
         throw new CrfsError(
           'CRFS_BAD_LAYER',
@@ -40,10 +41,18 @@ class FileSource implements BlobSource {
       }
       done += bytesRead;
     }
-    return bytes;
   }
 
-  async #readSome(bytes: Buffer, done: number, position: number): Promise<{ bytesRead: number }> {
+  #check(offset: number, length: number): void {
+    if (!(offset >= 0 && length >= 0 && offset + length <= this.size)) {
+      throw new CrfsError(
+        'CRFS_BAD_LAYER',
+        `${this.name}: asked for ${length} bytes at ${offset} of ${this.size} bytes`,
+      );
+    }
+  }
+
+  async #readSome(bytes: Uint8Array, done: number, position: number): Promise<{ bytesRead: number }> {
     try {
       return await readAt(this.#fd, bytes, done, bytes.length - done, position);
     } catch (error) {

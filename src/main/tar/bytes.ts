@@ -12,9 +12,8 @@ export class ByteReader {
   }
 
   /** Takes at least 1 and at most `limit` bytes, as they come; undefined at the end of the stream. */
-  async some(limit: number): Promise<Uint8Array | undefined> {
-    if (this.#buffer.length === 0 && !(await this.#fill())) return undefined;
-    return this.#take(Math.min(limit, this.#buffer.length));
+  some(limit: number): Uint8Array | Promise<Uint8Array | undefined> {
+    return this.#buffer.length > 0 ? this.#take(Math.min(limit, this.#buffer.length)) : this.#someMore(limit);
   }
 
   /** Takes `length` bytes, or fewer if the stream ends before. */
@@ -25,6 +24,10 @@ export class ByteReader {
   /** Ends the stream early. */
   async close(): Promise<void> {
     await this.#source.return?.();
+  }
+
+  async #someMore(limit: number): Promise<Uint8Array | undefined> {
+    return (await this.#fill()) ? this.#take(Math.min(limit, this.#buffer.length)) : undefined;
   }
 
   async #gather(length: number): Promise<Uint8Array> {

@@ -51,7 +51,7 @@ const USTAR_MAGIC = 'ustar\0';
 const USTAR_VERSION = '00';
 const GNU_MAGIC = 'ustar  \0';
 
-/** Reads a header; undefined for the block of zeros that ends a tar. Throws LayerFault for anything else. */
+/** Reads a header, whose names are parts of `bytes`; undefined for the block of zeros that ends a tar. Throws LayerFault for anything else. */
 export function parseHeader(bytes: Uint8Array): Header | undefined {
   const block = Buffer.from(bytes.buffer, bytes.byteOffset, BLOCK_SIZE);
   if (block[0] === 0 && block.equals(ZERO_BLOCK)) return undefined;
@@ -59,8 +59,8 @@ export function parseHeader(bytes: Uint8Array): Header | undefined {
   const name = text(block, NAME);
   const magic = magicOf(block);
   const extended = magic.startsWith(USTAR_MAGIC) || magic === GNU_MAGIC;
-  const prefix = magic.startsWith(USTAR_MAGIC) ? text(block, PREFIX) : ZERO_BLOCK.subarray(0, 0);
-  const fullName = prefix.length > 0 ? Buffer.concat([prefix, Buffer.from('/'), name]) : Buffer.from(name);
+  const prefix = magic.startsWith(USTAR_MAGIC) ? text(block, PREFIX) : NOTHING;
+  const fullName = prefix.length > 0 ? Buffer.concat([prefix, Buffer.from('/'), name]) : name;
   return namingEntry(nameOfBytes(fullName), () => ({
     name: fullName,
     mode: parseNumber(block, MODE, 'mode'),
@@ -69,7 +69,7 @@ export function parseHeader(bytes: Uint8Array): Header | undefined {
     size: parseNumber(block, SIZE, 'size'),
     mtime: parseNumber(block, MTIME, 'mtime'),
     typeFlag: typeFlagOf(block),
-    linkName: Buffer.from(text(block, LINK_NAME)),
+    linkName: text(block, LINK_NAME),
     userName: extended ? text(block, USER_NAME).toString() : '',
     groupName: extended ? text(block, GROUP_NAME).toString() : '',
     devMajor: extended ? parseNumber(block, DEV_MAJOR, 'device number') : 0,
@@ -187,8 +187,11 @@ function sum(block: Buffer): number {
   return total;
 }
 
+const NOTHING = Buffer.alloc(0);
+
 /** The bytes of a field up to the first NUL: a view, not a copy. */
 function text(block: Buffer, [at, length]: Field): Buffer {
+  if (block[at] === 0) return NOTHING;
   const field = block.subarray(at, at + length);
   const end = field.indexOf(0);
   return end < 0 ? field : field.subarray(0, end);

@@ -69,7 +69,7 @@ export class TarReader {
     const extensions: Extensions = { raw: [], records: [] };
     let start = this.position;
     for (;;) {
-      const block = await this.#bytes.exactly(BLOCK_SIZE);
+      const block = Buffer.from(await this.#bytes.exactly(BLOCK_SIZE));
       if (block.length === 0 && extensions.raw.length === 0 && this.#isWhole) return undefined;
       if (block.length < BLOCK_SIZE) throw new LayerFault(truncated(start, block.length));
       const header = parseHeader(block);
@@ -79,13 +79,12 @@ export class TarReader {
         this.#tail = this.position - start;
         return undefined;
       }
-      const copy = Buffer.from(block);
       if (header.typeFlag === 'g') {
         this.#globals = merged(this.#globals, parsePax(await this.#extension(header, [])));
       } else if (header.typeFlag === 'V') {
         await this.#extension(header, []); // GNU tar's label of the whole tar
-      } else if (!(await this.#extend(header, copy, extensions))) {
-        return await this.#entry(start, header, copy, extensions);
+      } else if (!(await this.#extend(header, block, extensions))) {
+        return await this.#entry(start, header, block, extensions);
       }
       if (extensions.raw.length === 0) start = this.position;
     }
@@ -94,7 +93,7 @@ export class TarReader {
   /** The content of the last entry, to be read once, before the next. Throws LayerFault. */
   async *content(): AsyncGenerator<Uint8Array> {
     if (this.#sparse) {
-      yield* expand(this.#sparse, (limit) => this.#take(limit));
+      yield* expand(this.#sparse, (limit) => this.part(limit));
       return;
     }
     yield* this.stored();
@@ -102,7 +101,16 @@ export class TarReader {
 
   /** The same as it is stored: of a sparse file without its holes. */
   async *stored(): AsyncGenerator<Uint8Array> {
-    while (this.#stored > 0) yield await this.#take(this.#stored);
+    while (this.#stored > 0) yield await this.part(this.#stored);
+  }
+
+  /** The next part of that, of at least 1 byte and at most `limit`. Throws LayerFault. */
+  async part(limit: number): Promise<Uint8Array> {
+    if (this.#stored === 0) throw new LayerFault(`${this.#name} has less data than its headers say`);
+    const piece = await this.#bytes.some(Math.min(limit, this.#stored));
+    if (!piece) throw new LayerFault(`the tar ends in the middle of ${this.#name}`);
+    this.#stored -= piece.length;
+    return piece;
   }
 
   /** Ends the stream early. */
@@ -164,17 +172,9 @@ export class TarReader {
     }
   }
 
-  /** Up to `limit` bytes of the last entry, as they are stored. */
-  async #take(limit: number): Promise<Uint8Array> {
-    const piece = await this.#bytes.some(limit);
-    if (!piece) throw new LayerFault(`the tar ends in the middle of ${this.#name}`);
-    this.#stored -= piece.length;
-    return piece;
-  }
-
   /** Passes over what was not read of the last entry, and its padding. */
   async #skipContent(): Promise<void> {
-    while (this.#stored > 0) await this.#take(this.#stored);
+    while (this.#stored > 0) await this.part(this.#stored);
     this.#stored = 0;
     await this.#bytes.exactly(this.#padding); // there may be none behind the last entry: what is there is whole
     this.#padding = 0;

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { oneAhead } from './one-ahead.js';
+import type { BlobSource } from './source.js';
+
+const PIECE_BYTES = 1 << 20;
+
+/** Fills `room` with the bytes of a blob from `offset` on. Rejects as `read` does. */
+export async function readInto(blob: BlobSource, offset: number, room: Uint8Array): Promise<void> {
+  if (blob.readInto) await blob.readInto(offset, room);
+  else room.set(await blob.read(offset, room.length));
+}
+
+/**
+ * All bytes of a blob, in pieces of 1 MiB that are valid until the next one is asked for: that is read meanwhile, into memory that
+ * is used again.
+ */
+export function wholeBlob(blob: BlobSource): AsyncGenerator<Uint8Array> {
+  return oneAhead(pieces(blob));
+}
+
+async function* pieces(blob: BlobSource): AsyncGenerator<Uint8Array> {
+  let [room, other] = [Buffer.allocUnsafeSlow(PIECE_BYTES), Buffer.allocUnsafeSlow(PIECE_BYTES)];
+  for (let at = 0; at < blob.size; at += PIECE_BYTES) {
+    const piece = room.subarray(0, Math.min(PIECE_BYTES, blob.size - at));
+    await readInto(blob, at, piece);
+    yield piece;
+    [room, other] = [other, room];
+  }
+}
