@@ -4,6 +4,7 @@
 
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { gzip } from '../tools/compressed-stream.js';
@@ -113,8 +114,8 @@ test('a layer without a TOC is refused where that is wanted, as long as no index
     [false, true, 'plain gzip'],
   ]);
   t.regex(await mount('index'), /^0 /);
-  t.is(readFileSync(join(merged, 'base'), 'utf8'), 'of the base');
-  t.is(readFileSync(join(merged, 'top')).length, 3 * MIB);
+  t.is(await readFile(join(merged, 'base'), 'utf8'), 'of the base');
+  t.is((await readFile(join(merged, 'top'))).length, 3 * MIB);
   t.is((await invoke(machine, ['umount', 'merged'])).code, 0);
   t.deepEqual(await inspected(), [
     [true, true, 'estargz'],

@@ -38,7 +38,7 @@ export function addCat(program: Command): void {
           note(`${path}: the TOC holds no digest of it: the content is not checked`);
         }
         const size = index.size(node.inode);
-        const content = contentOf(node, workspace);
+        const content = orNotHere(path, contentOf(node, workspace));
         let piece = await tellingIfSlow(`fetching ${path}`, content.next());
         const progress =
           process.stdout.isTTY || !process.stderr.isTTY || size < PROGRESS_FROM ? silent : progressOn(process.stderr);
@@ -53,4 +53,14 @@ export function addCat(program: Command): void {
         }
       });
     });
+}
+
+/** Says of what cannot be fetched that it is not in the cache either. */
+async function* orNotHere(path: string, content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* content;
+  } catch (error) {
+    if (!(error instanceof CrfsError) || error.code !== 'CRFS_UNREACHABLE') throw error;
+    throw new CrfsError(error.code, `${path} is not in the cache: ${error.message}`, { cause: error });
+  }
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { Command } from 'commander';
-import { findImage } from '../inspect/image.js';
+import { findImageOrLast } from '../inspect/image.js';
 import { type ImageSummary, summarise } from '../inspect/summary.js';
 import { Workspace } from '../inspect/workspace.js';
+import { note } from '../output/tell.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
 import { formatBytes, formatTable } from '../output/text.js';
 import { tellingIfSlow } from '../output/waiting.js';
@@ -38,8 +39,12 @@ export function addInspect(program: Command): void {
       refuseWithoutEffect(self, written);
       const workspace = new Workspace(environmentFor(given));
       try {
-        const image = await tellingIfSlow(`looking for ${written}`, findImage(written, workspace, given.platform));
+        const image = await tellingIfSlow(
+          `looking for ${written}`,
+          findImageOrLast(written, workspace, given.platform),
+        );
         const summary = await tellingIfSlow(`looking at the layers of ${written}`, summarise(image));
+        if (image.stale !== undefined) note(image.stale);
         process.stdout.write(given.json ? `${toJson(summary)}\n` : render(summary));
       } finally {
         await workspace.close();

@@ -9,13 +9,8 @@ import { CrfsError } from '../errors/error.js';
 import { reasonOf } from '../errors/reason.js';
 import { type LayerBlob, localBlob } from '../fetch/layer-blob.js';
 import type { LayerOnDisk } from '../images/on-disk.js';
+import { fileIdentity } from '../sources/file.js';
 import type { Asking, Resolved, ResolvedLayer } from './resolved.js';
-
-/** Equal as long as nobody has written to the file. */
-export function fileIdentity(fd: number): string {
-  const { dev, ino, size, mtimeNs, ctimeNs } = fstatSync(fd, { bigint: true });
-  return `file ${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
-}
 
 /** The layers of an image in a directory, `oci:DIR[:TAG]` or `dir:DIR`. Throws as reading it does, and if a layer is not there. */
 export async function resolveDirectory(text: string, { lease, trusted }: Asking): Promise<Resolved> {
@@ -26,16 +21,20 @@ export async function resolveDirectory(text: string, { lease, trusted }: Asking)
 
 function layerIn({ name, path, tocDigest, ...at }: LayerOnDisk): ResolvedLayer {
   const file = openRegular(path, name);
-  const identity = fileIdentity(file.fd);
+  const identity = identityOf(file);
   file.release();
   const openBlob = async (): Promise<LayerBlob> => {
     const again = openRegular(path, name);
-    if (fileIdentity(again.fd) === identity) return localBlob(again);
+    if (identityOf(again) === identity) return localBlob(again);
     again.release();
     throw new CrfsError('CRFS_DIGEST', `${name}: ${path} is just being changed`);
   };
   const toc = tocDigest === undefined ? {} : { tocDigest: hexOf(tocDigest) };
   return { ...at, name, identity, shareKey: identity, ...toc, openBlob };
+}
+
+function identityOf({ fd }: HeldFile): string {
+  return fileIdentity(fstatSync(fd, { bigint: true }));
 }
 
 /** Opens the file of a layer; never waits. Throws CRFS_NOT_FOUND, and CRFS_USAGE for what is no regular file. */

@@ -67,8 +67,3 @@ export interface Asking {
   /** The mount was accepted before: no policy is asked. */
   readonly trusted: boolean;
 }
-
-/** What is told where a registry does not answer: `message` says why, `resolved` what the image's name stood for last. */
-export function takenAsSeenLast(message: string, resolved: string): string {
-  return `${message}: taken as it was seen last, ${resolved}`;
-}

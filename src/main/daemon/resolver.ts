@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { fstatSync } from 'node:fs';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { digestIn, hexOf } from '../blob/digest.js';
 import type { HeldFile } from '../blob/held-file.js';
 import { noteImage } from '../cache/images.js';
+import { lastSeen, readKept, takenAsSeenLast } from '../cache/last-seen.js';
 import { References } from '../cache/references.js';
 import type { CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
@@ -14,11 +15,12 @@ import type { Profile } from '../profile/profile.js';
 import type { ManifestOptions, RegistryClient } from '../registry/client.js';
 import type { ManifestStore } from '../registry/types.js';
 import { shownConfiguration } from '../sources/configuration.js';
+import { fileIdentity } from '../sources/file.js';
 import type { RemoteImage, RemoteLayer } from '../sources/open.js';
 import { type LayerPlace, layerPlaceOf, type Place, placeOf } from '../sources/place.js';
 import type { ClientLease } from './clients.js';
-import { fileIdentity, resolveDirectory } from './local-files.js';
-import { type Asking, type Resolved, type ResolvedLayer, takenAsSeenLast } from './resolved.js';
+import { resolveDirectory } from './local-files.js';
+import type { Asking, Resolved, ResolvedLayer } from './resolved.js';
 import { StoredImages } from './stored-images.js';
 
 type RemotePlace = Exclude<Place, { kind: 'file' | 'directory' }>;
@@ -37,7 +39,7 @@ export class Resolver {
     this.#layout = layout;
     this.#log = log;
     this.#manifests = {
-      get: (digest) => readOptional(layout.manifest(digest)),
+      get: async (digest) => readKept(layout, digest),
       put: (digest, bytes) => this.#write(layout.manifest(digest), bytes),
     };
   }
@@ -55,7 +57,7 @@ export class Resolver {
       throw new CrfsError('CRFS_USAGE', 'not a regular file, and so no layer');
     }
     const openBlob = async (): Promise<LayerBlob> => localBlob(file);
-    const identity = fileIdentity(file.fd);
+    const identity = fileIdentity(fstatSync(file.fd, { bigint: true }));
     return { text, layers: [{ name: text, identity, shareKey: identity, openBlob }] };
   }
 
@@ -95,7 +97,7 @@ export class Resolver {
       if (place.kind === 'image') await this.#write(this.#layout.manifest(text), Buffer.from(image.resolved));
       return { image };
     } catch (error) {
-      const known = await this.#lastSeen(text, error);
+      const known = lastSeen(this.#layout, text, error);
       if (known === undefined) throw error;
       const { message } = error as Error;
       this.#log.warn({ configuration: text, resolved: known, error: message }, 'mounted what was seen last');
@@ -164,13 +166,6 @@ export class Resolver {
     }
   }
 
-  /** What an image's name stood for when its registry last answered, if it does not answer now. */
-  async #lastSeen(text: string, error: unknown): Promise<string | undefined> {
-    if (!(error instanceof CrfsError) || error.code !== 'CRFS_UNREACHABLE') return undefined;
-    const known = String((await readOptional(this.#layout.manifest(text))) ?? '');
-    return known.startsWith('docker://') && known !== text ? known : undefined;
-  }
-
   #layer(layer: RemoteLayer, lease: ClientLease): ResolvedLayer {
     const { name, identity, origin, digest, tocDigest, tocPosition } = layer;
     return {
@@ -188,15 +183,6 @@ export class Resolver {
     const draft = this.#layout.draft(`manifest-${this.#drafts++}`);
     await writeFile(draft, bytes, { mode: 0o600 });
     await rename(draft, path);
-  }
-}
-
-async function readOptional(path: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
   }
 }
 

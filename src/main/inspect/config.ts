@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { digestOf } from '../blob/digest.js';
 import { readConfig, resolveImage } from '../registry/image.js';
 import type { Workspace } from './workspace.js';
 
@@ -7,5 +8,8 @@ import type { Workspace } from './workspace.js';
 export async function configOf(resolved: string, workspace: Workspace): Promise<Buffer> {
   const client = await workspace.client();
   const { reference, manifest } = await resolveImage(client, resolved, { store: workspace.manifests, trusted: true });
+  const { digest } = manifest.config;
+  const kept = await workspace.manifests.get(digest);
+  if (kept !== undefined && digestOf(kept) === digest) return Buffer.from(kept);
   return await readConfig(client, reference, manifest);
 }

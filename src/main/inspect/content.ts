@@ -13,6 +13,7 @@ import { compareDigest } from '../index/check-digest.js';
 import type { IndexReader } from '../index/reader.js';
 import { spanOf } from '../index/span.js';
 import type { InspectedLayer } from './layer.js';
+import { CachedObject } from './object.js';
 import type { Part } from './view.js';
 import type { Workspace } from './workspace.js';
 
@@ -24,6 +25,8 @@ const MEMORY_BYTES = 16 << 20;
 interface Unit {
   readonly first: number;
   readonly end: number;
+  /** In the file, in bytes. */
+  readonly offset: number;
   readonly size: number;
   readonly digest: Uint8Array | undefined;
   readonly what: string;
@@ -34,19 +37,36 @@ export function isVerifiable({ layer: { index }, inode }: Part): boolean {
   return unitsOf(index, inode).every(({ first, digest }) => digest !== undefined || index.isZeros(first));
 }
 
-/** The content of a regular file. Throws CRFS_BAD_LAYER, CRFS_DIGEST, CRFS_NO_SPACE, and what the source throws. */
+/** The content of a regular file: out of the cache, or else out of the blob. Throws CRFS_BAD_LAYER, CRFS_DIGEST, CRFS_NO_SPACE, and what the source throws. */
 export async function* contentOf({ layer, inode }: Part, workspace: Workspace): AsyncGenerator<Uint8Array> {
   const { index } = layer;
   const units = unitsOf(index, inode);
   const ofFile = units.length > 1 ? index.fileDigest(inode) : null;
   const whole = ofFile && createHash('sha256');
-  for (const unit of units) {
-    for await (const piece of checked(layer, unit, workspace)) {
-      whole?.update(piece);
-      yield piece;
+  const object = await objectOf({ layer, inode });
+  try {
+    for (const unit of units) {
+      const isHere = object !== undefined && (await holds(object, unit));
+      for await (const piece of isHere ? object.read(unit.offset, unit.size) : checked(layer, unit, workspace)) {
+        whole?.update(piece);
+        yield piece;
+      }
     }
+  } finally {
+    await object?.close();
   }
   if (whole && ofFile) compareDigest(whole.digest(), ofFile, `${layer.name}: the file`);
+}
+
+async function objectOf({ layer: { objects, index }, inode }: Part): Promise<CachedObject | undefined> {
+  return objects === undefined
+    ? undefined
+    : await CachedObject.open(objects, index.objectName(inode), index.size(inode));
+}
+
+/** What is not as it should be is had out of the blob again. */
+async function holds(object: CachedObject, { digest, offset, size }: Unit): Promise<boolean> {
+  return digest === undefined || (await object.holds(digest, offset, size));
 }
 
 function unitsOf(index: IndexReader, inode: number): Unit[] {
@@ -55,11 +75,12 @@ function unitsOf(index: IndexReader, inode: number): Unit[] {
   const chunks = Array.from({ length: count }, (_, i) => first + i);
   const ofFile = index.fileDigest(inode) ?? undefined;
   if (ofFile !== undefined && chunks.some((chunk) => index.chunkDigest(chunk) === null && !index.isZeros(chunk))) {
-    return [{ first, end: first + count, size: index.size(inode), digest: ofFile, what: 'the file' }];
+    return [{ first, end: first + count, offset: 0, size: index.size(inode), digest: ofFile, what: 'the file' }];
   }
   return chunks.map((chunk) => ({
     first: chunk,
     end: chunk + 1,
+    offset: index.chunkFileOffset(chunk),
     size: index.chunkSize(chunk),
     digest: index.chunkDigest(chunk) ?? undefined,
     what: `the chunk at ${index.chunkFileOffset(chunk)}`,

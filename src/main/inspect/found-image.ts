@@ -13,6 +13,8 @@ export interface AnyLayerSource extends Omit<LayerSource, 'open'> {
 export interface FoundImage {
   /** The configuration that leads to the very same layers again. */
   readonly resolved: string;
+  /** Why its name stands for what it stood for last: its registry does not answer. One line. */
+  readonly stale?: string;
   /** Of the manifest, where there is one. */
   readonly digest?: string;
   /** The base layer first. */

@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import pLimit from 'p-limit';
+import { lastSeen, takenAsSeenLast } from '../cache/last-seen.js';
 import { CrfsError } from '../errors/error.js';
 import { warn } from '../output/tell.js';
-import type { RegistryClient } from '../registry/client.js';
+import type { ManifestOptions, RegistryClient } from '../registry/client.js';
 import { diffIdsOf } from '../registry/config.js';
 import { parsePlatform, platformWarning } from '../registry/platform.js';
+import { formatReference } from '../registry/reference.js';
 import { canonicalConfiguration, kindOf, shownConfiguration } from '../sources/configuration.js';
-import { openFileSource } from '../sources/file.js';
+import { identityAt, openFileSource } from '../sources/file.js';
 import { openRemote } from '../sources/open.js';
-import { placeOf } from '../sources/place.js';
+import { type Place, placeOf } from '../sources/place.js';
+import { cachedLayer } from './cached.js';
 import { configOf } from './config.js';
 import type { AnyLayerSource, FoundImage } from './found-image.js';
 import { type InspectedLayer, readLayer } from './layer.js';
+import { ownCache } from './own-cache.js';
 import type { Workspace } from './workspace.js';
+
+type RemotePlace = Exclude<Place, { kind: 'file' | 'directory' }>;
 
 /** Layers that are read at the same time. */
 const AT_ONCE = 16;
@@ -34,6 +40,33 @@ export async function findImage(
   return image;
 }
 
+/**
+ * The same, and where its registry does not answer, what its name stood for last, `stale`: as far as the cache has that, it can be
+ * looked into.
+ */
+export async function findImageOrLast(
+  written: string,
+  workspace: Workspace,
+  platform: string | undefined,
+): Promise<FoundImage> {
+  try {
+    return await findImage(written, workspace, platform);
+  } catch (error) {
+    const known = platform === undefined ? await knownOf(written, workspace, error) : undefined;
+    if (known === undefined) throw error;
+    const stale = takenAsSeenLast((error as CrfsError).message, shownConfiguration(known));
+    return { ...(await findRemote(placeOf(known) as RemotePlace, workspace, { trusted: true })), stale };
+  }
+}
+
+async function knownOf(written: string, workspace: Workspace, error: unknown): Promise<string | undefined> {
+  const cache = ownCache();
+  if (cache === undefined || kindOf(written) !== 'image in a registry') return undefined;
+  const candidates = await (await workspace.client()).candidates(written);
+  const known = candidates.map((one) => lastSeen(cache, formatReference(one), error));
+  return known.find((one) => one !== undefined);
+}
+
 async function lookUp(written: string, workspace: Workspace, platform: string | undefined): Promise<FoundImage> {
   const client = (): Promise<RegistryClient> => workspace.client();
   const place =
@@ -46,15 +79,18 @@ async function lookUp(written: string, workspace: Workspace, platform: string | 
     const { path } = place;
     const layer = {
       name: path,
-      identity: path,
+      identity: identityAt(path),
       path,
       open: async () => openFileSource(path),
       openToc: async () => undefined,
     };
     return { resolved: path, layers: [layer], config: async () => undefined, diffIds: async () => [] };
   }
-  const wanted = platform === undefined ? {} : { platform: parsePlatform(platform) };
-  const image = await openRemote(place, await client(), { store: workspace.manifests, ...wanted });
+  return await findRemote(place, workspace, platform === undefined ? {} : { platform: parsePlatform(platform) });
+}
+
+async function findRemote(place: RemotePlace, workspace: Workspace, options: ManifestOptions): Promise<FoundImage> {
+  const image = await openRemote(place, await workspace.client(), { store: workspace.manifests, ...options });
   const resolved = shownConfiguration(image.resolved);
   const config = async (): Promise<Buffer | undefined> =>
     place.kind === 'image' ? await configOf(resolved, workspace) : undefined;
@@ -66,7 +102,10 @@ async function lookUp(written: string, workspace: Workspace, platform: string | 
   return { ...image, resolved, ...(digest !== undefined && { digest }), config, diffIds };
 }
 
-/** Reads the TOCs of an image's layers, several at a time: of all, or of the one that `only` names. The base comes first. `written` is what the image was called. */
+/**
+ * Reads the TOCs of an image's layers that the cache has no index of, several at a time: of all, or of the one that `only` names. The base comes first.
+ * `written` is what the image was called.
+ */
 export async function openLayers(
   image: FoundImage,
   workspace: Workspace,
@@ -76,7 +115,8 @@ export async function openLayers(
   const wanted = only === undefined ? [...image.layers.keys()] : [chooseLayer(image, only, written)];
   return await pLimit(AT_ONCE).map(wanted, async (place) => {
     const layer = image.layers[place] as AnyLayerSource;
-    return await readLayer(layer, place + 1, await layer.open(), workspace);
+    const known = await cachedLayer(layer, place + 1);
+    return known ?? (await readLayer(layer, place + 1, await layer.open(), workspace));
   });
 }
 

@@ -26,6 +26,8 @@ export interface InspectedLayer {
   /** The index as a file, open for as long as the process lives. */
   readonly indexFd: number;
   readonly blob: BlobSource;
+  /** Where the cache has contents of its files, of a layer whose index is the cache's. */
+  readonly objects?: string;
 }
 
 /**

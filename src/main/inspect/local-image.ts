@@ -10,6 +10,7 @@ import { CONFIG_LIMIT } from '../registry/image.js';
 import { isIndex } from '../registry/manifest.js';
 import { namedToc } from '../registry/named-toc.js';
 import { choosePlatform, machinePlatform, parsePlatform } from '../registry/platform.js';
+import { identityAt } from '../sources/file.js';
 import type { FoundImage } from './found-image.js';
 import type { Workspace } from './workspace.js';
 
@@ -35,7 +36,7 @@ export async function findLocalImage(
     digest: found.digest,
     layers: layers.map((layer) => ({
       name: `layer ${layer.digest}`,
-      identity: layer.digest,
+      identity: source.pathOf === undefined ? layer.digest : identityAt(source.pathOf(layer)),
       digest: layer.digest,
       size: layer.size,
       ...namedToc(layer, source.name),

@@ -5,15 +5,15 @@
 import pLimit from 'p-limit';
 import { digestOf } from '../blob/digest.js';
 import { type Presence, presenceOf } from '../cache/presence.js';
-import { CacheLayout } from '../disk/cache-layout.js';
+import { readRecord } from '../cache/records.js';
 import { CrfsError } from '../errors/error.js';
 import { recognise } from '../formats/recognise.js';
 import type { LazyName } from '../plain/lazy-names.js';
 import { isPlain, plainFormats } from '../plain/plain.js';
 import { type ImageConfig, parseConfig } from '../registry/config.js';
-import { cacheDirectory } from '../settings/directories.js';
 import { loadSettings } from '../settings/settings.js';
 import type { AnyLayerSource, FoundImage } from './found-image.js';
+import { ownCache } from './own-cache.js';
 
 /** Layers that are looked at at the same time. */
 const AT_ONCE = 16;
@@ -46,7 +46,7 @@ export interface ImageSummary {
   readonly resolved: string;
   /** Of the manifest; null of what is no image. */
   readonly digest: string | null;
-  /** null of what is no image. */
+  /** null of what is no image, and where its registry does not answer and the cache has not kept it. */
   readonly config: (ImageConfig & { readonly digest: string }) | null;
   /** The base first. */
   readonly layers: readonly LayerSummary[];
@@ -56,7 +56,10 @@ export interface ImageSummary {
 export async function summarise(image: FoundImage): Promise<ImageSummary> {
   const { resolved, digest = null } = image;
   const [bytes, layers] = await Promise.all([
-    image.config(),
+    image.config().catch((error: unknown) => {
+      if (image.stale === undefined || !(error instanceof CrfsError)) throw error;
+      return undefined;
+    }),
     loadSettings({}).then(({ lazy }) =>
       pLimit(AT_ONCE).map(image.layers, async (layer, place) => await layerSummary(layer, place + 1, lazy)),
     ),
@@ -67,12 +70,15 @@ export async function summarise(image: FoundImage): Promise<ImageSummary> {
 
 async function layerSummary(layer: AnyLayerSource, number: number, whenPlain: LazyName): Promise<LayerSummary> {
   const { name, identity, digest = null, tocDigest = null } = layer;
-  const cached = presenceOf(new CacheLayout(cacheDirectory()), identity);
+  const cache = ownCache();
+  const cached = cache === undefined ? { bytes: 0, indexed: false } : presenceOf(cache, identity);
+  const known = cached.indexed ? cache && readRecord(cache, identity) : undefined;
   const blob = await layer.open();
   const facts = { number, name, identity, digest, size: blob.size, tocDigest, cached };
   try {
+    if (known !== undefined) return { ...facts, lazy: true, mountable: true, format: known.kind, why: null };
     const { kind } = await recognise(blob, layer.tocPosition, plainFormats(whenPlain, layer.tocDigest));
-    return { ...facts, lazy: !isPlain(kind) || cached.indexed, mountable: true, format: kind, why: null };
+    return { ...facts, lazy: !isPlain(kind), mountable: true, format: kind, why: null };
   } catch (error) {
     if (!(error instanceof CrfsError) || !['CRFS_NOT_STARGZ', 'CRFS_BAD_LAYER'].includes(error.code)) throw error;
     return { ...facts, lazy: false, mountable: false, format: null, why: error.message };

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { Variables } from '../environment/environment.js';
+import { note } from '../output/tell.js';
 import { tellingIfSlow } from '../output/waiting.js';
 import { emptyLayer } from '../sources/empty-layer.js';
-import { findImage, openLayers } from './image.js';
+import { findImageOrLast, openLayers } from './image.js';
 import { View } from './view.js';
 import { Workspace } from './workspace.js';
 
@@ -23,11 +24,12 @@ export async function withView<T>(
 ): Promise<T> {
   const workspace = new Workspace(environment);
   try {
-    const image = await tellingIfSlow(`looking for ${written}`, findImage(written, workspace, platform));
+    const image = await tellingIfSlow(`looking for ${written}`, findImageOrLast(written, workspace, platform));
     const { layers: found } = image;
     const shown = found.length === 0 && layer === undefined ? { ...image, layers: [emptyLayer()] } : image;
     const name = layer === undefined ? written : `layer ${layer} of ${written}`;
     const layers = await tellingIfSlow(`reading the TOCs of ${name}`, openLayers(shown, workspace, layer, written));
+    if (image.stale !== undefined) note(image.stale);
     return await work(new View(layers, name, layer !== undefined), workspace);
   } finally {
     await workspace.close();

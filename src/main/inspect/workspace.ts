@@ -6,12 +6,14 @@ import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { namelessFile } from '../blob/nameless-file.js';
 import { spoolDirectory, spoolError } from '../blob/spool.js';
+import { readKept } from '../cache/last-seen.js';
 import type { Variables } from '../environment/environment.js';
 import { Interrupted, type InterruptingSignal, interruptingSignals } from '../errors/interrupted.js';
 import { tellingRetries } from '../output/retries.js';
 import { note, tellError } from '../output/tell.js';
 import type { RegistryClient } from '../registry/client.js';
 import type { ManifestStore } from '../registry/types.js';
+import { ownCache } from './own-cache.js';
 
 interface Closable {
   close(): Promise<void>;
@@ -29,7 +31,7 @@ function makeDirectory(): string {
 /** What one command uses while it looks at layers by itself: a directory that goes away with it, and a client. */
 export class Workspace {
   readonly directory = makeDirectory();
-  /** Manifests seen, so that none is asked for twice. */
+  /** Manifests seen, and those in the cache, so that none is asked for twice; configs that the cache keeps. */
   readonly manifests: ManifestStore;
   readonly #remove = (): void => rmSync(this.directory, { recursive: true, force: true });
   readonly #kept: Closable[] = [];
@@ -40,8 +42,9 @@ export class Workspace {
   constructor(environment: Variables) {
     this.#environment = environment;
     const seen = new Map<string, Uint8Array>();
+    const cache = ownCache();
     this.manifests = {
-      get: async (digest) => seen.get(digest),
+      get: async (digest) => seen.get(digest) ?? (cache && readKept(cache, digest)),
       put: async (digest, bytes) => void seen.set(digest, bytes),
     };
     process.on('exit', this.#remove);

@@ -2,7 +2,7 @@
 
 /** Blobs in local files. */
 
-import { close, closeSync, constants, fstatSync, openSync, read } from 'node:fs';
+import { type BigIntStats, close, closeSync, constants, fstatSync, openSync, read, statSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { BlobSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
@@ -81,6 +81,17 @@ export function fileSource(fd: number, name: string): BlobSource {
     throw new CrfsError('CRFS_USAGE', `${name}: is no regular file, and so no layer`);
   }
   return new FileSource(fd, name, stat.size);
+}
+
+/** Says which bytes a file has, by what stat tells of it: equal as long as nobody has written to it. */
+export function fileIdentity({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return `file ${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
+}
+
+/** The same of a path; the path itself where nothing is there. */
+export function identityAt(path: string): string {
+  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stats === undefined ? path : fileIdentity(stats);
 }
 
 const OPEN_CODES = { ENOENT: 'CRFS_NOT_FOUND', ENOTDIR: 'CRFS_NOT_FOUND', EACCES: 'CRFS_DENIED' } as const;
