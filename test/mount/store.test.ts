@@ -2,7 +2,7 @@
 
 /** `crfs store`, as containers-storage uses it: by a client that does what that does, of podman up to 5.0 and from 5.1 on. */
 
-import { access, chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { Host } from '../../src/main/mount/hosts.js';
@@ -150,6 +150,33 @@ mounting('a layer that is not lazy is none for a store, and nothing is fetched o
   t.true(proxy.seen.some(({ path }) => path.endsWith('/plain/manifests/1')));
   t.false(proxy.seen.some(({ path }) => path.includes('/blobs/')));
 });
+
+mounting(
+  'a layer without a TOC is found once its index is here, and again where that was lost while it is used',
+  async (t) => {
+    const { machine, registry, proxy, store, mountStore } = await storeSetting(t);
+    const plain = await makeImage(1, 1000);
+    await pushImage(plain, `${registry.host}/plain:1`);
+    const [{ digest, size } = { digest: '', size: 0 }] = plain.layers;
+    const config = JSON.parse(plain.config.bytes.toString()) as { rootfs: { diff_ids: string[] } };
+    const path = layerPath(store, digest, `${proxy.host}/plain:1`);
+    await machine.crfs('prefetch', `${proxy.host}/plain:1`);
+    const facts = {
+      'compressed-diff-digest': digest,
+      'compressed-size': size,
+      'diff-digest': config.rootfs.diff_ids[0],
+    };
+    t.like((await lookUpLayer(path))?.info, facts);
+    t.is((await readFile(join(path, 'diff/file-0'))).length, 1000);
+    await noteUse(path);
+    await run('umount', [store]);
+    await machine.crfs('stop');
+    await rm(join(machine.objects, '../index'), { recursive: true });
+    await mkdir(join(machine.objects, '../index'));
+    await mountStore();
+    t.like((await lookUpLayer(path))?.info, facts);
+  },
+);
 
 mounting('whoever asks waits no longer for a registry than is patient, and finds the layer later', async (t) => {
   const { image, proxy, store, reference } = await storeSetting(t, '--patience', '100ms');

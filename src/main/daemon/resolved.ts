@@ -6,6 +6,7 @@ import type { BlobRecord } from '../cache/records.js';
 import type { Arrival } from '../fetch/fetcher.js';
 import type { LayerBlob } from '../fetch/layer-blob.js';
 import type { Traffic } from '../fetch/traffic.js';
+import type { LazyName } from '../plain/lazy-names.js';
 import type { Profile } from '../profile/profile.js';
 import type { ClientLease } from './clients.js';
 
@@ -57,6 +58,8 @@ export interface Resolved {
   readonly layers: readonly ResolvedLayer[];
   /** Others that will be asked for next. */
   readonly siblings?: readonly ResolvedLayer[];
+  /** What becomes of its layers that have no TOC, whatever the mount wants otherwise. */
+  readonly lazy?: LazyName;
   /** Of the only layer, if it is for a store. */
   readonly stored?: Stored;
 }

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { fstatSync } from 'node:fs';
+import { existsSync, fstatSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { digestIn, hexOf } from '../blob/digest.js';
 import type { HeldFile } from '../blob/held-file.js';
 import { noteImage } from '../cache/images.js';
 import { lastSeen, readKept, takenAsSeenLast } from '../cache/last-seen.js';
+import { readRecord } from '../cache/records.js';
 import { References } from '../cache/references.js';
 import type { CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
 import { type LayerBlob, localBlob, remoteBlob } from '../fetch/layer-blob.js';
+import { isPlain } from '../plain/plain.js';
 import type { Profile } from '../profile/profile.js';
 import type { ManifestOptions, RegistryClient } from '../registry/client.js';
 import type { ManifestStore } from '../registry/types.js';
@@ -113,9 +115,12 @@ export class Resolver {
     const { describeLayer, openStoredImage } = await import('./stored-image.js');
     const client = await lease.client();
     const accepted = trusted || used !== undefined;
-    const found = await this.#images.find(`${lease.number} ${accepted} ${name}`, digest, async () => {
+    const isKnown = (layer: RemoteLayer): boolean =>
+      (used !== undefined && layer.digest === digest) || hasPlainIndex(this.#layout, layer);
+    const key = `${lease.number} ${accepted} ${used === undefined ? '' : digest} ${name}`;
+    const found = await this.#images.find(key, digest, async () => {
       const { image } = await this.#opened(name, { kind: 'image', name }, accepted, async (one, options) => {
-        const opened = await openStoredImage((one as { name: string }).name, client, options);
+        const opened = await openStoredImage((one as { name: string }).name, client, options, isKnown);
         const layers = opened.layers.map(({ remote }) => remote);
         if (!accepted && layers.length > 0) this.#note(name, { ...opened, layers });
         return opened;
@@ -123,7 +128,10 @@ export class Resolver {
       return image;
     });
     if (found === undefined) {
-      throw new CrfsError('CRFS_NOT_FOUND', `${name}: has no layer ${digest} whose TOC the manifest names`);
+      throw new CrfsError(
+        'CRFS_NOT_FOUND',
+        `${name}: has no layer ${digest} whose TOC the manifest names, or whose index is here`,
+      );
     }
     const { image, layer } = found;
     const resolved = `${image.resolved}#${digest}`;
@@ -131,6 +139,7 @@ export class Resolver {
     return {
       text: resolved,
       layers: [this.#layer(layer.remote, lease)],
+      lazy: used === undefined ? 'require' : 'index', // what is used has to be there again, also where its index is not
       siblings: others.map(({ remote }) => this.#layer(remote, lease)),
       stored: {
         size: layer.named.size,
@@ -194,4 +203,11 @@ function namedImage(client: RegistryClient, { resolved, reference }: RemoteImage
     return await findProfile(client, reference, digest, signal);
   };
   return { image: { digest, attached } };
+}
+
+/** Whether the cache has the index of a layer that has no TOC, made out of the blob that its manifest names. */
+function hasPlainIndex(layout: CacheLayout, { identity, digest }: RemoteLayer): boolean {
+  const record = readRecord(layout, identity);
+  if (record === undefined || digest === undefined || !isPlain(record.kind)) return false;
+  return record.tocDigest === hexOf(digest) && existsSync(layout.index(record.key));
 }

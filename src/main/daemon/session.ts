@@ -241,7 +241,7 @@ export class Session {
     const resolved = await this.#context.resolver.resolve(text, blob, { lease, trusted: again });
     if (resolved.stale !== undefined) this.#stale.push(resolved.stale);
     if (blob) this.#blobs.add(blob);
-    const { source, layers, opened } = this.#sources.add(resolved, this.#lazy);
+    const { source, layers, opened } = this.#sources.add(resolved, resolved.lazy ?? this.#lazy);
     if (!again && resolved.image !== undefined) this.#learn({ ...resolved.image, asked, opened });
     this.#send({ kind: 'opened', source, layers, text: resolved.text });
   }

@@ -27,28 +27,29 @@ export interface StoredImage {
   readonly manifests: readonly string[];
   /** The digest of its config. */
   readonly config: string;
-  /** Those whose TOC the manifest names; others are none for a store, which is told so without a look at their blobs. */
+  /** Those whose TOC the manifest names, or whose index is here; others are none for a store, which is told so without a look at their blobs. */
   readonly layers: readonly StoredLayer[];
   /** Of blobs and TOCs of all layers. */
   readonly digests: ReadonlySet<string>;
 }
 
-/** Finds an image. Throws what finding it, and reading its config, throws. */
+/** Finds an image; `hasIndex` says of a layer without a TOC whether its index is here. Throws what finding it, and reading its config, throws. */
 export async function openStoredImage(
   name: string,
   client: RegistryClient,
   options: ManifestOptions,
+  hasIndex: (layer: RemoteLayer) => boolean,
 ): Promise<StoredImage> {
   const image = await resolveImage(client, name, options);
   const { manifest, resolved } = image;
-  const isLazy = image.layers.some(({ tocDigest }) => tocDigest !== undefined);
-  const diffIds = isLazy ? diffIdsOf(await configOf(client, image, options), resolved, image.layers.length) : [];
   const remotes = layersOf(image);
+  const isLazy = remotes.map((layer) => layer.tocDigest !== undefined || hasIndex(layer));
+  const diffIds = isLazy.includes(true)
+    ? diffIdsOf(await configOf(client, image, options), resolved, image.layers.length)
+    : [];
   const layers = image.layers.flatMap((named, place) => {
     const [diffId, remote] = [diffIds[place], remotes[place]];
-    return named.tocDigest === undefined || diffId === undefined || remote === undefined
-      ? []
-      : [{ named, diffId, remote }];
+    return !isLazy[place] || diffId === undefined || remote === undefined ? [] : [{ named, diffId, remote }];
   });
   const digests = new Set(image.layers.flatMap(({ digest, tocDigest }) => [digest, tocDigest ?? digest]));
   const config = manifest.config.digest;
