@@ -154,7 +154,8 @@ mounting('a layer that is not lazy is none for a store, and nothing is fetched o
 mounting(
   'a layer without a TOC is found once its index is here, and again where that was lost while it is used',
   async (t) => {
-    const { machine, registry, proxy, store, mountStore } = await storeSetting(t);
+    const setting = await storeSetting(t);
+  const { machine, registry, proxy, store } = setting;
     const plain = await makeImage(1, 1000);
     await pushImage(plain, `${registry.host}/plain:1`);
     const [{ digest, size } = { digest: '', size: 0 }] = plain.layers;
@@ -173,7 +174,7 @@ mounting(
     await machine.crfs('stop');
     await rm(join(machine.objects, '../index'), { recursive: true });
     await mkdir(join(machine.objects, '../index'));
-    await mountStore();
+    await setting.mountStore();
     t.like((await lookUpLayer(path))?.info, facts);
   },
 );

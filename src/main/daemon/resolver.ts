@@ -117,8 +117,8 @@ export class Resolver {
     const accepted = trusted || used !== undefined;
     const isKnown = (layer: RemoteLayer): boolean =>
       (used !== undefined && layer.digest === digest) || hasPlainIndex(this.#layout, layer);
-    const key = `${lease.number} ${accepted} ${used === undefined ? '' : digest} ${name}`;
-    const found = await this.#images.find(key, digest, async () => {
+    const asker = `${lease.number} ${accepted} ${used === undefined ? '' : digest} ${name}`;
+    const found = await this.#images.find(asker, digest, async () => {
       const { image } = await this.#opened(name, { kind: 'image', name }, accepted, async (one, options) => {
         const opened = await openStoredImage((one as { name: string }).name, client, options, isKnown);
         const layers = opened.layers.map(({ remote }) => remote);
