@@ -29,7 +29,8 @@ const FOLDERS = [
   ['main/index', 'errors blob formats'],
   ['main/fetch', 'errors disk blob formats sources index workers'],
   ['main/cache', 'errors disk blob index fetch'],
-  ['main/profile', 'errors disk blob schema http registry images index'],
+  ['main/attached', 'errors blob schema http registry images'],
+  ['main/profile', 'errors disk blob schema registry index attached'],
   ['main/waterfall', 'errors disk blob schema output fetch profile'],
   // Threads: each folder of src/workers is one pool's, but for what pools share.
   ['workers/decode', 'errors blob formats index workers'],
@@ -48,7 +49,7 @@ const FOLDERS = [
   ['main/version'],
   [
     'main/daemon',
-    'errors disk blob formats plain http registry sources images index fetch cache profile waterfall workers workers/board workers/index workers/prefetch workers/serve settings version',
+    'errors disk blob formats plain http registry sources images index fetch cache attached profile waterfall workers workers/board workers/index workers/prefetch workers/serve settings version',
   ],
   ['main/mount', 'errors sources daemon settings'],
   ['main/run', 'errors disk environment output registry settings daemon mount'],
@@ -56,7 +57,7 @@ const FOLDERS = [
   ['main/doctor', 'errors disk environment output cache settings inspect daemon mount setup'],
   [
     'main/commands',
-    'errors disk blob environment plain output registry sources images cache profile waterfall workers settings convert inspect version daemon mount run setup doctor',
+    'errors disk blob environment plain output registry sources images index cache attached profile waterfall workers settings convert inspect version daemon mount run setup doctor',
   ],
   ['main/manual'], // of commands that are handed to it, at build time
   ['main', 'errors output version daemon commands'], // cli.ts, where the process begins, and program.ts

@@ -106,6 +106,7 @@ Napi::Object Layout(Napi::Env env) {
                                    {"dirent", OFFSET(crfs_slot, dirent)}}));
   layout.Set("point", Numbers(env, {{"bytes", BYTES(crfs_point)},
                                     {"offset", OFFSET(crfs_point, offset)},
+                                    {"out", OFFSET(crfs_point, out)},
                                     {"window", OFFSET(crfs_point, window)},
                                     {"windowLength", OFFSET(crfs_point, window_length)},
                                     {"windowSize", OFFSET(crfs_point, window_size)},

@@ -163,6 +163,8 @@ static const char *check_point(const struct crfs_index_view *v, uint64_t number)
   const struct crfs_point *p = &v->points[number];
   if (p->offset > INT64_MAX || (number > 0 && p->offset <= p[-1].offset))
     return "index: points do not follow each other in the blob";
+  if (p->out > INT64_MAX || (number > 0 && p->out <= p[-1].out))
+    return "index: points do not follow each other in what the blob holds";
   if (p->bit > 7)
     return "index: a point is at no bit of its byte";
   if (!range_fits(p->window, p->window_length, v->header->windows.count) || p->window_size > CRFS_WINDOW_LIMIT)

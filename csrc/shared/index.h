@@ -154,6 +154,7 @@ struct crfs_xattr {
  * whoever has what was inflated before: the window. */
 struct crfs_point {
   uint64_t offset;        /* of the byte in the blob that holds its first bit; more than that of the point before */
+  uint64_t out;           /* bytes that all before it inflates to; more than before the point before */
   uint64_t window;        /* place in windows */
   uint32_t window_length; /* bytes there: a gzip member; 0: nothing stands before it */
   uint16_t window_size;   /* bytes that it inflates to: up to CRFS_WINDOW_LIMIT */
@@ -174,7 +175,7 @@ CRFS_STATIC_ASSERT(sizeof(struct crfs_dirent) == 12, "layout");
 CRFS_STATIC_ASSERT(sizeof(struct crfs_chunk) == 48, "layout");
 CRFS_STATIC_ASSERT(sizeof(struct crfs_xattr) == 16, "layout");
 CRFS_STATIC_ASSERT(sizeof(struct crfs_slot) == 8, "layout");
-CRFS_STATIC_ASSERT(sizeof(struct crfs_point) == 24, "layout");
+CRFS_STATIC_ASSERT(sizeof(struct crfs_point) == 32, "layout");
 CRFS_STATIC_ASSERT(offsetof(struct crfs_index, points) == 216, "layout");
 
 /* The hash of a path, both words in one pass over its bytes: `place` picks the slot, `tag` tells paths of one slot

@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
   status: async () => (await import('./commands/status.js')).addStatus,
   trace: async () => (await import('./commands/trace.js')).addTrace,
   profile: async () => (await import('./commands/profile.js')).addProfile,
+  index: async () => (await import('./commands/index-image.js')).addIndex,
   prefetch: async () => (await import('./commands/prefetch.js')).addPrefetch,
   cache: async () => (await import('./commands/cache.js')).addCache,
   stop: async () => (await import('./commands/stop.js')).addStop,

@@ -55,7 +55,7 @@ export interface Layout {
   readonly chunk: Offsets<'offset' | 'end' | 'inner' | 'fileOffset' | 'size' | 'digest' | 'inode'>;
   readonly xattr: Offsets<'name' | 'value' | 'valueLength' | 'nameLength'>;
   readonly slot: Offsets<'tag' | 'dirent'>;
-  readonly point: Offsets<'offset' | 'window' | 'windowLength' | 'windowSize' | 'bit'>;
+  readonly point: Offsets<'offset' | 'out' | 'window' | 'windowLength' | 'windowSize' | 'bit'>;
   readonly message: Offsets<
     | 'type'
     | 'textLength'

@@ -12,7 +12,7 @@ import { digestIn } from '../blob/digest.js';
 import { blocksOf, type CacheLayout, tocOf } from '../disk/cache-layout.js';
 import { putFile } from '../disk/put-file.js';
 import { CrfsError } from '../errors/error.js';
-import { readRecord } from './records.js';
+import { indexedIdentity, readRecord } from './records.js';
 
 const noteSchema = v.object({
   name: v.string(),
@@ -92,20 +92,31 @@ export function pinImage(layout: CacheLayout, { name }: ImageNote, pinned: boole
   else rmSync(path, { force: true });
 }
 
+/** The records of its layers that are known by indexes which are attached to it. */
+export function indexedRecords(layout: CacheLayout, { layers, resolved }: ImageNote): string[] {
+  return layers.map(({ identity }) => layout.record(indexedIdentity(identity, resolved)));
+}
+
 /** The files of the cache that are a layer's alone; contents of its files are not among them. */
 export function filesOfLayer(layout: CacheLayout, identity: string): string[] {
   const blob = layout.blob(identity);
   const toc = tocOf(blob);
+  return [blob, blocksOf(blob), toc, blocksOf(toc), ...recordOf(layout, identity)];
+}
+
+/** A record, and the index that it speaks of. */
+function recordOf(layout: CacheLayout, identity: string): string[] {
   const record = readRecord(layout, identity);
-  const index = record === undefined ? [] : [layout.index(record.key)];
-  return [layout.record(identity), blob, blocksOf(blob), toc, blocksOf(toc), ...index];
+  return [layout.record(identity), ...(record === undefined ? [] : [layout.index(record.key)])];
 }
 
 /** The files that say what an image is: enough to mount it, and to run it if its config was kept, without its registry, if its layers are there. */
-export function filesOfImage(layout: CacheLayout, { name, resolved, config }: ImageNote): string[] {
+export function filesOfImage(layout: CacheLayout, image: ImageNote): string[] {
+  const { name, resolved, config, layers } = image;
   const note = layout.image(name);
+  const records = layers.flatMap(({ identity }) => recordOf(layout, indexedIdentity(identity, resolved)));
   const digests = [digestIn(resolved), config ?? undefined].filter((one) => one !== undefined);
-  return [note, `${note}${PIN}`, layout.manifest(name), ...digests.map((one) => layout.manifest(one))];
+  return [note, `${note}${PIN}`, layout.manifest(name), ...digests.map((one) => layout.manifest(one)), ...records];
 }
 
 /** The files that stay for images: of those that are pinned all, and what is known of those of which `mounted` has a layer. */

@@ -23,6 +23,11 @@ export interface BlobRecord {
   readonly indexDigest: string;
 }
 
+/** The identity of a blob as an index has it that is attached to an image, of this name by digest: whoever may write there says what it is. */
+export function indexedIdentity(identity: string, image: string): string {
+  return `${identity}, by an index of ${image}`;
+}
+
 /** The record of a blob, or undefined if it was never seen. `identity` says which bytes a blob has. */
 export function readRecord(layout: CacheLayout, identity: string): BlobRecord | undefined {
   try {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { type CacheLayout, objectPath } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
 import { IndexReader } from '../index/reader.js';
-import { cachedImages, filesOfImage, filesOfLayer, type ImageNote } from './images.js';
+import { cachedImages, filesOfImage, filesOfLayer, type ImageNote, indexedRecords } from './images.js';
 import { parseRecord } from './records.js';
 import { filesOf, isUseOf, type References } from './references.js';
 
@@ -56,7 +56,7 @@ export async function removeImage(
   }
   const before = indexesOf(layout);
   const files = [...filesOfImage(layout, image), ...going.flatMap((identity) => filesOfLayer(layout, identity))];
-  const records = new Set(going.map((identity) => layout.record(identity)));
+  const records = new Set([...going.map((identity) => layout.record(identity)), ...indexedRecords(layout, image)]);
   const indexes = [...before].filter(([record]) => !records.has(record)).map(([, index]) => index);
   const ofOthers = [
     ...others.flatMap((other) => filesOfImage(layout, other)),

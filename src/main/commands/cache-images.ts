@@ -5,7 +5,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { type CachedImage, cachedImages, pinImage } from '../cache/images.js';
+import { type CachedImage, cachedImages, indexedRecords, pinImage } from '../cache/images.js';
 import { type Presence, presenceOf } from '../cache/presence.js';
 import { References } from '../cache/references.js';
 import { type Removed, removeImage } from '../cache/remove.js';
@@ -105,7 +105,12 @@ function listed(layout: CacheLayout, { used, layers, ...image }: CachedImage): L
 
 /** How many layers the cache has that no note speaks of: those of files, or of images whose name stands for another one now. */
 function layersOfNoImage(layout: CacheLayout, images: readonly ListedImage[]): number {
-  const noted = new Set(images.flatMap(({ layers }) => layers.map(({ identity }) => layout.record(identity))));
+  const noted = new Set(
+    images.flatMap((image) => [
+      ...image.layers.map(({ identity }) => layout.record(identity)),
+      ...indexedRecords(layout, image),
+    ]),
+  );
   const directory = layout.directory('records');
   return recordsIn(directory).filter((path) => !noted.has(path)).length;
 }

@@ -4,12 +4,12 @@
 
 import { NO_ID, xattrFault } from '../formats/entry.js';
 import { readEntry } from '../formats/json-toc/entry.js';
+import { formatTime, isBeyondTime } from '../formats/json-toc/format-time.js';
 import { nameOfBytes } from '../formats/name-bytes.js';
 import { Placement } from '../index/placement.js';
 import { ENTRY_TYPE, type TarEntry } from '../tar/entry.js';
 import { memberPath } from '../tar/names.js';
 import type { Remarks } from './remarks.js';
-import { formatTime, isBeyondTime } from './toc-time.js';
 
 /** An entry where it lands: symlinks on the way to it, and to what it is a hardlink of, are followed. */
 export interface Placed {

@@ -3,9 +3,11 @@
 /** Mounts and layers of the daemon as its status shows them. */
 
 import { addon } from '../../native/addon.js';
+import type { BlobRecord } from '../cache/records.js';
 import { errorName } from '../errors/name.js';
 import type { Remote } from '../fetch/remote.js';
 import type { Supply } from '../fetch/supply.js';
+import { INDEXED_GZIP } from '../formats/portable/read.js';
 import { shownConfiguration } from '../sources/configuration.js';
 import type { OpenLayer } from './open-layers.js';
 import { linkOf, startOf } from './processes.js';
@@ -47,14 +49,15 @@ export function describeLayer(layer: OpenLayer, supply: Supply): LayerStatus {
     inodes: record.inodes,
     files: record.files,
     contentSize: record.contentSize,
-    verified: verifiedBy(record.unverified, pinned),
+    verified: verifiedBy(record, pinned),
     fetched: blob.remote ? { ...describeRemote(blob.remote), download: supply.download(number) } : null,
     mounts: users,
   };
 }
 
-function verifiedBy(unverified: boolean, pinned: boolean): string {
+function verifiedBy({ kind, unverified }: BlobRecord, pinned: boolean): string {
   if (unverified) return 'nothing: some files have no digest';
+  if (kind === INDEXED_GZIP) return 'the digests of an index in its registry';
   return pinned ? 'the digests of its manifest' : 'the digests of its TOC';
 }
 

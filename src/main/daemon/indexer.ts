@@ -5,7 +5,7 @@ import { chmodSync, renameSync, utimesSync } from 'node:fs';
 import { MessageChannel } from 'node:worker_threads';
 import pLimit from 'p-limit';
 import { Piscina } from 'piscina';
-import type { IndexOutcome, IndexTask } from '../../workers/index/index-worker.js';
+import type { IndexOutcome, IndexTask, PortableTask } from '../../workers/index/index-worker.js';
 import { answerAsks } from '../blob/asked-source.js';
 import type { BlobRecord } from '../cache/records.js';
 import type { CacheLayout } from '../disk/cache-layout.js';
@@ -20,6 +20,9 @@ import { trimAfterThreads } from './ended-threads.js';
 
 /** Indexes that are made at the same time: each may take much memory. */
 const AT_ONCE = 2;
+
+/** What is to be done, but for where, and within which limits. */
+type Unplaced<Task> = Omit<Task, 'path' | 'memoryLimit' | 'asks'>;
 
 /** Makes indexes of layers: natively, or in a thread that ends when there is nothing more to do. */
 export class Indexer {
@@ -48,13 +51,22 @@ export class Indexer {
    * Reads the TOC of a blob, and puts its index into the cache; `generation` tells in which it is published. `coming`: the
    * blob is not here yet. Throws CRFS_NOT_STARGZ, CRFS_BAD_LAYER, and what bringing it in throws.
    */
-  async index(
-    blob: Omit<IndexTask, 'path' | 'memoryLimit' | 'asks'>,
+  async index(blob: Unplaced<IndexTask>, generation: () => number, coming?: ComingBlob): Promise<BlobRecord> {
+    return await this.#publish(blob, (task) => this.#make(task, coming), generation);
+  }
+
+  /** The same by an index that another machine has made. */
+  async indexPortable(blob: Unplaced<PortableTask>, generation: () => number): Promise<BlobRecord> {
+    return await this.#publish(blob, async (task) => recordIn(await this.#inThread(task)), generation);
+  }
+
+  async #publish<Task extends IndexTask | PortableTask>(
+    blob: Unplaced<Task>,
+    make: (task: Task) => Promise<BlobRecord>,
     generation: () => number,
-    coming?: ComingBlob,
   ): Promise<BlobRecord> {
     const path = this.#layout.draft(`index-${this.#drafts++}`);
-    const record = await this.#run({ ...blob, path, memoryLimit: this.#memoryLimit }, coming);
+    const record = await this.#run(() => make({ ...blob, path, memoryLimit: this.#memoryLimit } as Task));
     chmodSync(path, 0o400);
     utimesSync(path, Date.now() / 1000, generation());
     renameSync(path, this.#layout.index(record.key));
@@ -68,8 +80,8 @@ export class Indexer {
     await this.#pool.destroy();
   }
 
-  async #run(task: IndexTask, coming: ComingBlob | undefined): Promise<BlobRecord> {
-    const run = this.#limit(() => this.#make(task, coming));
+  async #run(make: () => Promise<BlobRecord>): Promise<BlobRecord> {
+    const run = this.#limit(make);
     this.#runs.add(run);
     try {
       return await run;
@@ -83,9 +95,11 @@ export class Indexer {
     const layer = await recognise(fileSource(fd, name), tocPosition, plainFormats(lazy, tocDigest));
     const made = await buildNatively({ layer, tocFd, path, memoryLimit, blobIdentity: identity });
     if (made !== undefined) return made;
-    const outcome: IndexOutcome = await (coming ? this.#whileComing(task, coming) : this.#pool.run(task));
-    if ('error' in outcome) throw new CrfsError(outcome.error.code, outcome.error.message);
-    return outcome.record;
+    return recordIn(await (coming ? this.#whileComing(task, coming) : this.#inThread(task)));
+  }
+
+  async #inThread(task: IndexTask | PortableTask): Promise<IndexOutcome> {
+    return (await this.#pool.run(task)) as IndexOutcome;
   }
 
   /** Throws what bringing the blob in throws: the thread knows only that it has failed. */
@@ -114,6 +128,11 @@ export class Indexer {
       await unlessAborted(() => stream, this.#closing.signal).catch(() => undefined);
     }
   }
+}
+
+function recordIn(outcome: IndexOutcome): BlobRecord {
+  if ('error' in outcome) throw new CrfsError(outcome.error.code, outcome.error.message);
+  return outcome.record;
 }
 
 /** Resolves or rejects as the work does, or rejects with the signal's reason. */

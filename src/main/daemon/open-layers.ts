@@ -16,10 +16,11 @@ import type { PlacedIndex } from '../index/span.js';
 import type { LazyName } from '../plain/lazy-names.js';
 import { isPlain, plainFormats } from '../plain/plain.js';
 import type { Settings } from '../settings/options.js';
+import { type FetchedIndex, fetchIndex } from './attached-index.js';
 import { Crew } from './crew.js';
 import type { Indexer } from './indexer.js';
 import { Opening, type Reading } from './reading.js';
-import type { ResolvedLayer } from './resolved.js';
+import type { IndexedLayer, ResolvedLayer } from './resolved.js';
 
 const WRONG_BYTES: ReadonlySet<ErrorCode> = new Set(['CRFS_BAD_LAYER', 'CRFS_NOT_STARGZ', 'CRFS_DIGEST']);
 
@@ -29,6 +30,8 @@ export interface OpenLayer {
   readonly number: number;
   readonly name: string;
   readonly identity: string;
+  /** What its record is kept by: its identity, or `IndexedLayer.identity`. */
+  readonly recordedAs: string;
   readonly record: BlobRecord;
   /** Of its blob, where a manifest names it. */
   readonly digest?: string;
@@ -86,12 +89,13 @@ export class OpenLayers {
   /** Files of the cache that layers in use need. */
   pinned(): ReadonlySet<string> {
     const indexes = this.list().map(({ record: { key } }) => this.#layout.index(key));
+    const records = this.list().map(({ recordedAs }) => this.#layout.record(recordedAs));
     const identities = [...this.list().map(({ identity }) => identity), ...this.#opening];
     const files = identities.flatMap((identity) => {
       const blob = this.#layout.blob(identity);
       return [this.#layout.record(identity), blob, blocksOf(blob)];
     });
-    return new Set([...indexes, ...files]);
+    return new Set([...indexes, ...records, ...files]);
   }
 
   /** The index of a layer, by a number that a mount gave: undefined where it means nothing. */
@@ -111,7 +115,7 @@ export class OpenLayers {
 
   /** How far a layer has come that has no TOC, and is just being read as a whole. */
   reading(resolved: ResolvedLayer, lazy: LazyName = this.#settings.lazy): Reading | undefined {
-    return this.#reading.get(sharedAs(resolved, lazy).shareKey)?.reading;
+    return this.#reading.get(this.#shared(resolved, lazy).shareKey)?.reading;
   }
 
   /**
@@ -119,7 +123,18 @@ export class OpenLayers {
    * reading its TOC throws.
    */
   async use(layer: ResolvedLayer, lazy: LazyName = this.#settings.lazy): Promise<OpenLayer> {
-    return await this.#use(sharedAs(layer, lazy), lazy);
+    return await this.#use(this.#shared(layer, lazy), lazy);
+  }
+
+  /** A layer without a TOC is shared by mounts that want the same of it: neither waits for another, or takes an index that it does not want. */
+  #shared(layer: ResolvedLayer, lazy: LazyName): ResolvedLayer {
+    const { indexed, ...others } = layer;
+    if (layer.tocDigest !== undefined) return others;
+    const shareKey = `${lazy} ${layer.shareKey}`;
+    const isTaken = indexed !== undefined && this.#settings.indexes === 'on';
+    return isTaken
+      ? { ...layer, shareKey: `${shareKey} ${indexed.identity} ${layer.seen ?? ''}` }
+      : { ...others, shareKey };
   }
 
   async #use(resolved: ResolvedLayer, lazy: LazyName): Promise<OpenLayer> {
@@ -181,16 +196,29 @@ export class OpenLayers {
   async #describe(number: number, found: Found): Promise<Entered> {
     const { resolved, blob } = found;
     const { name, identity, shareKey, digest } = resolved;
-    const known = this.#known(identity);
-    const record = known ? this.#checked(known, resolved) : await this.#readSound(found);
+    const { recordedAs, record } = await this.#recordOf(found);
     const indexFd = openSync(this.#layout.index(record.key), 'r');
     const mapping = addon.map(indexFd, false);
     const index = new IndexReader(mapping);
     const pinned = namedToc(resolved, record) !== undefined;
     const regions = new SharedArrayBuffer(regionsOf(blob.size, this.#settings.readahead));
     const named = digest === undefined ? {} : { digest };
-    const facts = { number, name, identity, shareKey, ...named, record, pinned, users: 0 };
+    const facts = { number, name, identity, recordedAs, shareKey, ...named, record, pinned, users: 0 };
     return { ...facts, indexFd, blob, index, mapping, regions };
+  }
+
+  /** What is known of a layer from before, or by an index that is attached to its image, or else by its TOC. */
+  async #recordOf(found: Found): Promise<Pick<OpenLayer, 'recordedAs' | 'record'>> {
+    const { identity, indexed, seen } = found.resolved;
+    const known = [identity, ...(indexed ? [indexed.identity] : [])].flatMap((recordedAs) => {
+      const record = this.#known(recordedAs);
+      return record === undefined ? [] : [{ recordedAs, record }];
+    });
+    const one = known.find(({ record }) => record.tocDigest === seen) ?? known[0];
+    if (one !== undefined) return { ...one, record: this.#checked(one.record, found.resolved) };
+    const record = indexed && (await this.#readAttached(found, indexed));
+    if (indexed !== undefined && record !== undefined) return { recordedAs: indexed.identity, record };
+    return { recordedAs: identity, record: await this.#readSound(found) };
   }
 
   #known(identity: string): BlobRecord | undefined {
@@ -206,6 +234,27 @@ export class OpenLayers {
     } catch (error) {
       rmSync(this.#layout.record(resolved.identity), { force: true });
       throw error;
+    }
+  }
+
+  /** By an index that is attached to its image, if there is one, and it is sound; else undefined: it is done without. */
+  async #readAttached({ resolved, blob }: Found, indexed: IndexedLayer): Promise<BlobRecord | undefined> {
+    const { name, identity } = resolved;
+    let index: FetchedIndex | undefined;
+    try {
+      index = await fetchIndex(indexed, blob, this.#layout.tmp);
+      if (index === undefined) return undefined;
+      const task = { fd: blob.fd, name, identity, indexFd: index.fd };
+      const record = await this.#indexer.indexPortable(task, () => this.crew.board.generation);
+      writeRecord(this.#layout, indexed.identity, record);
+      this.#log.info({ layer: name, ...record }, 'took the index that is attached to its image');
+      return record;
+    } catch (error) {
+      if (!(error instanceof CrfsError)) throw error;
+      this.#log.warn({ layer: name }, `takes no index that is attached to its image: ${error.message}`);
+      return undefined;
+    } finally {
+      await index?.close();
     }
   }
 
@@ -256,11 +305,6 @@ export class OpenLayers {
       await toc?.close();
     }
   }
-}
-
-/** Mounts that want different things of a layer without a TOC do not wait for each other. */
-function sharedAs(layer: ResolvedLayer, lazy: LazyName): ResolvedLayer {
-  return layer.tocDigest === undefined ? { ...layer, shareKey: `${lazy} ${layer.shareKey}` } : layer;
 }
 
 /** The digest in hex by which the manifest names the TOC of a layer: where all of the layer is its TOC, that of the blob. */

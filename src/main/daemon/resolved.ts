@@ -2,6 +2,7 @@
 
 /** What the configurations of mounts lead to. */
 
+import type { AttachedIndex } from '../attached/indexes.js';
 import type { BlobRecord } from '../cache/records.js';
 import type { Arrival } from '../fetch/fetcher.js';
 import type { LayerBlob } from '../fetch/layer-blob.js';
@@ -24,8 +25,22 @@ export interface ResolvedLayer {
   readonly tocDigest?: string;
   /** Where its TOC is, where the manifest says so. */
   readonly tocPosition?: string;
+  /** Where its image is named so that an index may be taken which is attached to that. */
+  readonly indexed?: IndexedLayer;
+  /** The digest of the TOC that a mount has seen of it, with an earlier daemon; hex. */
+  readonly seen?: string;
   /** `arrived` is told what comes over the network. */
   openBlob(traffic: Traffic, arrived: Arrival): Promise<LayerBlob>;
+}
+
+/** A layer by an index that is attached to its image. */
+export interface IndexedLayer {
+  /** What its record is kept by. */
+  readonly identity: string;
+  /** Has the image's registry asked what is attached. */
+  begin(): void;
+  /** Resolves to undefined where there is no index of the layer. Rejects with what is wrong with the registry or what is attached, and with the signal's reason. */
+  find(signal: AbortSignal): Promise<AttachedIndex | undefined>;
 }
 
 /** What a store is told of a layer, beside what mounts are. */

@@ -13,8 +13,7 @@ import type { CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
 import { type LayerBlob, localBlob, remoteBlob } from '../fetch/layer-blob.js';
 import { isPlain } from '../plain/plain.js';
-import type { Profile } from '../profile/profile.js';
-import type { ManifestOptions, RegistryClient } from '../registry/client.js';
+import type { ManifestOptions } from '../registry/client.js';
 import type { ManifestStore } from '../registry/types.js';
 import { shownConfiguration } from '../sources/configuration.js';
 import { fileIdentity } from '../sources/file.js';
@@ -73,16 +72,22 @@ export class Resolver {
   async #remote(text: string, wanted: RemotePlace, { lease, trusted }: Asking): Promise<Resolved> {
     const { emptyLayer } = await import('../sources/empty-layer.js');
     const { openRemote } = await import('../sources/open.js');
+    const { attachedTo } = await import('./attached-to.js');
     const client = await lease.client();
     const { image, stale } = await this.#opened(text, wanted, trusted, (place, options) =>
       openRemote(place, client, options),
     );
     if (!trusted) this.#note(text, image);
     const layers = image.layers.length === 0 ? [emptyLayer()] : image.layers; // a mount has to show something
+    const named = attachedTo(client, image);
+    const isByName = trusted || digestIn(text) === undefined; // a digest stands for what it is of, and for nothing attached to that
     return {
       text: image.resolved,
-      layers: layers.map((layer) => this.#layer(layer, lease)),
-      ...namedImage(client, image),
+      layers: layers.map((layer) => ({
+        ...this.#layer(layer, lease),
+        ...(isByName && named ? { indexed: named.indexOf(layer) } : {}),
+      })),
+      ...(named && { image: named.image }),
       ...(stale === undefined ? {} : { stale }),
     };
   }
@@ -193,16 +198,6 @@ export class Resolver {
     await writeFile(draft, bytes, { mode: 0o600 });
     await rename(draft, path);
   }
-}
-
-function namedImage(client: RegistryClient, { resolved, reference }: RemoteImage): Pick<Resolved, 'image'> {
-  const digest = digestIn(resolved);
-  if (reference === undefined || digest === undefined) return {};
-  const attached = async (signal: AbortSignal): Promise<Profile | undefined> => {
-    const { findProfile } = await import('../profile/attached.js');
-    return await findProfile(client, reference, digest, signal);
-  };
-  return { image: { digest, attached } };
 }
 
 /** Whether the cache has the index of a layer that has no TOC, made out of the blob that its manifest names. */

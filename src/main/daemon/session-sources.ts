@@ -7,6 +7,7 @@ import type { Reading } from './reading.js';
 import type { Resolved, ResolvedLayer, Stored } from './resolved.js';
 
 interface Source {
+  readonly wanted: readonly Wanted[];
   /** All of them being opened from the moment that the source is known. */
   readonly layers: readonly Promise<OpenLayer>[];
   readonly stored: Stored | undefined;
@@ -52,20 +53,26 @@ export class Sources {
   } {
     const listed: OpenLayer[] = [];
     this.#listed.push(listed);
-    const opening = layers.map(async (layer, place) => (listed[place] = await this.#use(layer, lazy)));
+    const wanted = layers.map((layer): Wanted => [layer, lazy]);
+    const opening = wanted.map(async (one, place) => (listed[place] = await this.#use(...one)));
     const others = siblings.map((layer) => this.#use(layer, lazy));
     const opened = Promise.all(opening);
     for (const one of [opened, ...opening, ...others]) one.catch(() => undefined); // whoever asks for a layer is told
     this.#siblings.push(...others);
-    this.#sources.push({ layers: opening, stored });
+    this.#sources.push({ wanted, layers: opening, stored });
     return { source: this.#sources.length - 1, layers: layers.length, opened };
   }
 
-  /** Throws what opening the layer throws, CRFS_USAGE where there is none. */
-  async layer(source: number, place: number): Promise<OpenLayer> {
+  /** `seen`: the digest in hex of the TOC that the mount has seen of it before. Throws what opening the layer throws, CRFS_USAGE where there is none. */
+  async layer(source: number, place: number, seen?: string): Promise<OpenLayer> {
     const layer = await this.#sources[source]?.layers[place];
     if (layer === undefined) throw new CrfsError('CRFS_USAGE', `the mount has no layer ${place} of source ${source}`);
-    return layer;
+    const [resolved, lazy] = this.#sources[source]?.wanted[place] ?? [];
+    if (seen === undefined || layer.record.tocDigest === seen || resolved?.indexed === undefined) return layer;
+    const other = await this.#use({ ...resolved, seen }, lazy);
+    this.#listed[source]?.splice(place, 1, other);
+    if (this.#used.delete(layer)) await this.#open.release(layer);
+    return other;
   }
 
   /** Throws CRFS_USAGE for what is no layer of a store. */

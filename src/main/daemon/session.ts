@@ -252,9 +252,10 @@ export class Session {
   }
 
   async #layer({ source, place, digest }: Asked<'layer'>): Promise<void> {
-    const layer = await this.#sources.layer(source, place);
+    const seen = digest.some((byte) => byte !== 0) ? Buffer.from(digest).toString('hex') : undefined;
+    const layer = await this.#sources.layer(source, place, seen);
     const tocDigest = Buffer.from(layer.record.tocDigest, 'hex');
-    if (digest.some((byte) => byte !== 0) && !tocDigest.equals(digest)) {
+    if (seen !== undefined && layer.record.tocDigest !== seen) {
       throw new CrfsError('CRFS_DIGEST', `${layer.name}: the layer is not the one that was mounted: it has changed`);
     }
     this.#send({ kind: 'layerIndex', number: layer.number, digest: tocDigest }, [layer.indexFd]);

@@ -35,6 +35,8 @@ export class Points {
   readonly list: Point[] = [];
   /** Bytes of all windows, compressed. */
   windowBytes = 0;
+  /** Bytes of memory that they may take. */
+  limit = Number.POSITIVE_INFINITY;
   readonly #room = Buffer.allocUnsafeSlow(addon.deflateBound(windowLimit));
 
   /** Adds the next one, unless it is in the same byte of the blob as the one before: that is as good. */
@@ -43,17 +45,28 @@ export class Points {
     if (last !== undefined && last.offset >= offset) return;
     const length = window.length === 0 ? 0 : addon.deflate(window, this.#room, WINDOW_LEVEL);
     const packed = Uint8Array.prototype.slice.call(this.#room, 0, length);
-    this.list.push({ offset, bit, outOffset, windowSize: window.length, window: packed });
-    this.windowBytes += length;
+    this.take({ offset, bit, outOffset, windowSize: window.length }, packed);
+  }
+
+  /** Adds one as it is kept, with its window as a gzip member. Throws LayerFault where that takes more memory than it may. */
+  take({ offset, bit, outOffset, windowSize }: Omit<Point, 'window'>, window: Uint8Array): void {
+    this.list.push({ offset, bit, outOffset, windowSize, window });
+    this.windowBytes += window.length;
+    if (this.memory > this.limit)
+      throw new LayerFault('its restart points take more memory than it may: see index-memory');
   }
 
   /** The last point at or before a byte of what the blob decodes to. Throws LayerFault if there is none. */
   before(outOffset: number): Point {
-    let at = this.list.length - 1;
-    while (at >= 0 && (this.list[at] as Point).outOffset > outOffset) at--;
-    const point = this.list[at];
+    const point = this.list[lowest(this.list, (one) => one.outOffset > outOffset) - 1];
     if (point === undefined) throw new LayerFault(`nothing can be decoded from before byte ${outOffset} on`);
     return point;
+  }
+
+  /** Where a byte of what the blob decodes to is to be decoded from: the offset of a point, and how much is decoded before it from there on. */
+  locate(outOffset: number): { readonly offset: number; readonly innerOffset: number } {
+    const point = this.before(outOffset);
+    return { offset: point.offset, innerOffset: outOffset - point.outOffset };
   }
 
   /** Where in the blob all is that the `decoded` bytes from the point at `offset` on take: up to there, or Infinity, its end. */

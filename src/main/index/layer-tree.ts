@@ -33,6 +33,7 @@ export class LayerTree {
     this.#layer = layer;
     this.contents = new Contents(this.tree.nodes, layer.contentEnd, blobIdentity);
     this.#memoryLimit = memoryLimit;
+    if (layer.points) layer.points.limit = memoryLimit / GROWTH;
   }
 
   /** Takes the next entry of the TOC. Throws LayerFault if it does not fit to those before it. */

@@ -8,7 +8,7 @@
 import { addon } from '../../native/addon.js';
 import { CrfsError } from '../errors/error.js';
 import { nameOfBytes } from '../formats/name-bytes.js';
-import type { Restart } from '../formats/points.js';
+import type { Point, Restart } from '../formats/points.js';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './modes.js';
 import { NameTable } from './name-table.js';
 
@@ -224,6 +224,19 @@ export class IndexReader {
       }
     }
     return low;
+  }
+  /** Where the blob can be decoded from, in its order. */
+  *points(): Generator<Point> {
+    for (let place = this.#points, left = this.#pointCount; left > 0; place += POINT.bytes, left--) {
+      const at = this.#windows + this.#u64(place + POINT.window);
+      yield {
+        offset: this.#u64(place + POINT.offset),
+        bit: this.#view.getUint8(place + POINT.bit),
+        outOffset: this.#u64(place + POINT.out),
+        windowSize: this.#view.getUint16(place + POINT.windowSize, true),
+        window: this.#bytes.subarray(at, at + this.#u32(place + POINT.windowLength)),
+      };
+    }
   }
   /** How to begin to decode at the offset of a chunk; undefined where a member begins. Throws CRFS_BAD_LAYER for a window that is broken. */
   restart(offset: number): Restart | undefined {

@@ -210,8 +210,9 @@ function writePoints(output: Output, tables: Tables, { points }: IndexParts): vo
   if (points === undefined) return;
   let place = 0;
   output.records(tables.points.offset, POINT.bytes, tables.points.count, (view, at, i) => {
-    const { offset, bit, windowSize, window } = points.list[i] as Point;
+    const { offset, outOffset, bit, windowSize, window } = points.list[i] as Point;
     setU64(view, at + POINT.offset, offset);
+    setU64(view, at + POINT.out, outOffset);
     setU64(view, at + POINT.window, place);
     view.setUint32(at + POINT.windowLength, window.length, true);
     view.setUint16(at + POINT.windowSize, windowSize, true);

@@ -43,14 +43,7 @@ export function layerIn(blob: BlobSource, form: StreamForm, span: number): Layer
     ...(isGzip ? { points } : {}),
     entries: async (add) => {
       const hash = createHash('sha256');
-      await readTar(
-        unpacked(blob, { form, points, span, most, hash }),
-        (tarOffset) => {
-          const { offset, outOffset } = points.before(tarOffset);
-          return { offset, innerOffset: tarOffset - outOffset };
-        },
-        add,
-      );
+      await readTar(unpacked(blob, { form, points, span, most, hash }), (tarOffset) => points.locate(tarOffset), add);
       return hash.digest();
     },
   };

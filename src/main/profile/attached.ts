@@ -2,19 +2,19 @@
 
 /** Profiles that are attached to images in registries, where anybody may have put them who may write there. */
 
+import { type Artifact, type Attached, type Kind, newestAttached } from '../attached/attached.js';
+import { attach } from '../attached/publish.js';
 import { readBlob } from '../blob/digest.js';
 import { CrfsError } from '../errors/error.js';
-import { once } from '../http/retry.js';
-import { openBlob } from '../registry/blob-source.js';
 import type { RegistryClient } from '../registry/client.js';
-import { formatReference } from '../registry/reference.js';
-import { listReferrers, type Manner, referrersOf, taggedReferrers } from '../registry/referrers.js';
-import type { Descriptor, ImageIndex, Reference } from '../registry/types.js';
-import { MOST_BYTES, type Profile, parseProfile } from './profile.js';
+import type { ImageManifest, Reference } from '../registry/types.js';
+import { formatProfile, MOST_BYTES, type Profile, parseProfile } from './profile.js';
 
-export const TYPE = 'application/vnd.crfs.profile.v1+json';
-/** Says when the start was recorded, in the manifest and in lists of what is attached. */
-export const RECORDED = 'io.github.crfs-plugin.profile.recorded';
+const PROFILES: Kind = {
+  what: 'profile',
+  type: 'application/vnd.crfs.profile.v1+json',
+  made: 'io.github.crfs-plugin.profile.recorded',
+};
 
 /** The profile that was recorded last of those attached to an image; undefined: there is none. Rejects with CRFS_BAD_LAYER for what is no profile of it. */
 export async function pullProfile(
@@ -22,60 +22,35 @@ export async function pullProfile(
   reference: Reference,
   image: string,
 ): Promise<Profile | undefined> {
-  const { index } = await referrersOf(client, reference, image);
-  const newest = newestOf(index);
-  return newest && (await fetchProfile(client, reference, newest, image, {}));
+  const found = await newestAttached(client, reference, image, PROFILES);
+  return found && (await read(found, image));
 }
 
-/**
- * The same for who has no time: both places where it may be named are asked at once, the first that names one counts, of mirrors
- * and the registry only the first is asked, and nothing is tried again. Rejects also with the signal's reason.
- */
+/** The same for who has no time: `Attached`. */
 export async function findProfile(
-  client: RegistryClient,
-  reference: Reference,
+  attached: Attached,
   image: string,
   signal: AbortSignal,
 ): Promise<Profile | undefined> {
-  const manner = { signal, hurried: true };
-  const places = [listReferrers(client, reference, image, manner), taggedReferrers(client, reference, image, manner)];
-  const named = places.map(async (place) => {
-    const newest = newestOf(await place);
-    if (newest === undefined) throw new CrfsError('CRFS_NOT_FOUND', 'no profile is attached');
-    return newest;
-  });
-  const newest = await Promise.any(named).catch((error: AggregateError) => {
-    throw error.errors[0];
-  });
-  return await fetchProfile(client, reference, newest, image, manner);
+  const found = await attached.newest(PROFILES, signal);
+  return found && (await read(found, image, signal));
 }
 
-async function fetchProfile(
+/** Attaches a profile to the image that it is of. Rejects with what the registry refuses. */
+export async function pushProfile(
   client: RegistryClient,
-  { registry, repository }: Reference,
-  { digest }: Descriptor,
-  image: string,
-  manner: Manner,
-): Promise<Profile> {
-  const reference = { registry, repository, digest };
-  const name = `the profile ${formatReference(reference)}`;
-  const { layers } = await client.getManifest(reference, manner);
-  const layer = layers.find(({ mediaType }) => mediaType === TYPE);
-  if (layer === undefined) throw new CrfsError('CRFS_BAD_LAYER', `${name} has no ${TYPE}`);
-  const blob = await openBlob(client, reference, layer, manner.hurried ? once : client.policy);
-  const profile = parseProfile(await readBlob(blob, layer, MOST_BYTES, manner.signal), name);
+  reference: Reference,
+  image: ImageManifest,
+  profile: Profile,
+): Promise<void> {
+  const parts = [{ bytes: formatProfile(profile) }];
+  await attach(client, reference, image, { kind: PROFILES, made: profile.recorded, parts });
+}
+
+async function read({ name, manifest, open }: Artifact, image: string, signal?: AbortSignal): Promise<Profile> {
+  const layer = manifest.layers.find(({ mediaType }) => mediaType === PROFILES.type);
+  if (layer === undefined) throw new CrfsError('CRFS_BAD_LAYER', `${name} has no ${PROFILES.type}`);
+  const profile = parseProfile(await readBlob(await open(layer), layer, MOST_BYTES, signal), name);
   if (profile.image !== image) throw new CrfsError('CRFS_BAD_LAYER', `${name} is of another image`);
   return profile;
-}
-
-function newestOf(index: ImageIndex | undefined): Descriptor | undefined {
-  const [newest] = (index?.manifests ?? [])
-    .filter((one) => recordedOf(one) !== '')
-    .sort((a, b) => (recordedOf(a) < recordedOf(b) ? 1 : -1));
-  return newest;
-}
-
-/** Empty for what is no profile. */
-function recordedOf({ annotations }: Descriptor): string {
-  return annotations[RECORDED] ?? '';
 }

@@ -107,6 +107,12 @@ export const options = {
     fallback: 'on',
     parse: choice(['on', 'record', 'off']),
   },
+  indexes: {
+    description: 'whether indexes are taken that are attached to images of a name, of layers without a TOC: on, off',
+    value: 'WHETHER',
+    fallback: 'on',
+    parse: choice(['on', 'off']),
+  },
   'max-size': {
     description: 'bytes that the cache may take; 0: a tenth of its file system',
     value: 'BYTES',

@@ -7,8 +7,9 @@ import type { MessagePort } from 'node:worker_threads';
 import { askedSource } from '../../main/blob/asked-source.js';
 import type { BlobRecord } from '../../main/cache/records.js';
 import { CrfsError, type ErrorCode } from '../../main/errors/error.js';
+import { indexedLayer } from '../../main/formats/portable/read.js';
 import { recognise } from '../../main/formats/recognise.js';
-import { buildIndex } from '../../main/index/build.js';
+import { buildIndex, type IndexRequest } from '../../main/index/build.js';
 import { FirstRead } from '../../main/plain/first-read.js';
 import type { LazyName } from '../../main/plain/lazy-names.js';
 import { plainFormats } from '../../main/plain/plain.js';
@@ -37,26 +38,42 @@ export interface IndexTask {
   readonly asks?: MessagePort;
 }
 
+/** A blob to index by what another machine has found in it. */
+export interface PortableTask extends Pick<IndexTask, 'fd' | 'name' | 'identity' | 'path' | 'memoryLimit'> {
+  /** Open on the index that was made there; stays the caller's. */
+  readonly indexFd: number;
+}
+
 /** An error crosses threads as its parts: a clone of it would lose its code. */
 export type IndexOutcome =
   | { readonly record: BlobRecord }
   | { readonly error: { readonly code: ErrorCode; readonly message: string } };
 
 /** Writes the index of a blob. */
-export default async function index(task: IndexTask): Promise<IndexOutcome> {
-  const { fd, tocFd, name, tocPosition, lazy, tocDigest, read, identity, path, memoryLimit, asks } = task;
+export default async function index(task: IndexTask | PortableTask): Promise<IndexOutcome> {
+  const { name, identity, path, memoryLimit } = task;
   try {
-    const stored = fileSource(fd, name);
-    const blob = asks === undefined ? stored : askedSource(stored, asks);
-    const layer = await recognise(blob, tocPosition, plainFormats(lazy, tocDigest, new FirstRead(read)));
-    const tocBlob = tocFd === undefined ? {} : { tocBlob: fileSource(tocFd, name) };
-    const summary = await buildIndex({ layer, ...tocBlob, path, memoryLimit, blobIdentity: identity });
+    const from = 'indexFd' in task ? byPortable(task) : await byToc(task);
+    const summary = await buildIndex({ ...from, path, memoryLimit, blobIdentity: identity });
     return { record: { ...summary, indexDigest: await digestOf(path) } };
   } catch (error) {
     rmSync(path, { force: true });
     if (error instanceof CrfsError) return { error: { code: error.code, message: error.message } };
     return { error: { code: 'CRFS_INTERNAL', message: `${name}: ${(error as Error).message}` } };
   }
+}
+
+type From = Pick<IndexRequest, 'layer' | 'tocBlob'>;
+
+async function byToc({ fd, tocFd, name, tocPosition, lazy, tocDigest, read, asks }: IndexTask): Promise<From> {
+  const stored = fileSource(fd, name);
+  const blob = asks === undefined ? stored : askedSource(stored, asks);
+  const layer = await recognise(blob, tocPosition, plainFormats(lazy, tocDigest, new FirstRead(read)));
+  return { layer, ...(tocFd === undefined ? {} : { tocBlob: fileSource(tocFd, name) }) };
+}
+
+function byPortable({ fd, indexFd, name }: PortableTask): From {
+  return { layer: indexedLayer(fileSource(fd, name)), tocBlob: fileSource(indexFd, name) };
 }
 
 async function digestOf(path: string): Promise<string> {

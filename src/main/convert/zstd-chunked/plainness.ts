@@ -7,11 +7,11 @@
  */
 
 import { isUtf8 } from 'node:buffer';
+import { isBeyondTime } from '../../formats/json-toc/format-time.js';
 import type { TarEntry } from '../../tar/entry.js';
 import { type Header, typeFlagOf } from '../../tar/header.js';
 import { parsePaxTime } from '../../tar/pax.js';
 import type { Placed } from '../tar-placement.js';
-import { isBeyondTime } from '../toc-time.js';
 
 /** The flags by which Go tells each type. */
 const FLAGS: Readonly<Record<TarEntry['type'], string>> = {

@@ -7,6 +7,7 @@
 
 import { createHash } from 'node:crypto';
 import { zeros } from '../../blob/zeros.js';
+import { formatTime } from '../../formats/json-toc/format-time.js';
 import { nameOfBytes } from '../../formats/name-bytes.js';
 import type { TarEntry } from '../../tar/entry.js';
 import { type Header, parseHeader } from '../../tar/header.js';
@@ -14,7 +15,6 @@ import { parsePaxTime } from '../../tar/pax.js';
 import type { Chunk } from '../members.js';
 import type { Placed } from '../tar-placement.js';
 import type { Fields, FileContent, TocDialect } from '../toc.js';
-import { formatTime } from '../toc-time.js';
 
 /** Told of each entry, where it lands, and its header. */
 export type See = (entry: TarEntry, placed: Placed, header: Header) => void;

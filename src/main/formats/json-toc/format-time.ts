@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import type { Time } from '../formats/entry.js';
+import type { Time } from '../entry.js';
 
 const EARLIEST = Date.parse('0000-01-01T00:00:00Z') / 1000;
 const LATEST = Date.parse('9999-12-31T23:59:59Z') / 1000;
