@@ -77,7 +77,7 @@ export class Attached {
 
   /** Asks what is attached, for who may want it. */
   begin(): void {
-    this.#listed();
+    void this.#listed();
   }
 
   #listed(): readonly Promise<ImageIndex | undefined>[] {
