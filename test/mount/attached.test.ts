@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { BLOCK } from '../../src/main/fetch/blocks.js';
 import { pushProfile } from '../../src/main/profile/attached.js';
 import type { Profile } from '../../src/main/profile/profile.js';
 import { RegistryClient } from '../../src/main/registry/client.js';
@@ -17,7 +18,7 @@ import { Gate } from '../tools/gate.js';
 import { eachDriver, type Machine, until, whyNoMounts } from '../tools/machine.js';
 import { missing } from '../tools/registry.js';
 import { blobOf } from '../tools/registry-image.js';
-import { MIB, type RemoteLayer, remoteLayer } from '../tools/remote-layer.js';
+import { MIB, onlyThese, type RemoteLayer, remoteLayer } from '../tools/remote-layer.js';
 import { learn, shown, startOf, WATCHED } from '../tools/started.js';
 
 const both = eachDriver(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
@@ -91,15 +92,22 @@ for (const way of ['an index with a tag names it', 'the registry lists it'] as c
   });
 }
 
-both('what is attached is used, too, where it comes later than the layers', async (t) => {
+both('what is attached is used, too, where it comes later than the layers; until then reads come alone', async (t) => {
   const attached = await attachedTo(t);
-  const { machine, proxy, image, profile } = attached;
-  const gate = new Gate();
-  t.teardown(() => gate.open());
-  proxy.fault = ({ path }) => (path.endsWith(attached.tag) ? { kind: 'hold', gate } : undefined);
+  const { machine, proxy, image, profile, blob } = attached;
+  const [gate, others] = [new Gate(), new Gate()];
+  t.teardown(() => {
+    gate.open();
+    others.open();
+  });
+  const guessed = onlyThese(others, attached.span('one'), { from: blob.length - MIB - BLOCK, end: blob.length });
+  proxy.fault = (seen) => (seen.path.endsWith(attached.tag) ? { kind: 'hold', gate } : guessed(seen));
   const mount = await machine.mount([image]);
   await until('it is asked for', () => gate.arrivals === 1);
   t.is((await startOf(machine))?.order, null);
+  sameBytes(t, await readFile(join(mount.merged, 'one')), FILES.one);
+  t.is(others.arrivals, 0);
+  others.open();
   gate.open();
   await until('it is there', () => isKept(machine, profile));
   await until('all of it is there', async () => (await startOf(machine))?.order?.fetching === 'ended');

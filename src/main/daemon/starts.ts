@@ -81,7 +81,7 @@ export class Starts {
     try {
       await this.#layers.supply.startUp(find, start.signal);
       if (start.order === undefined) {
-        const found = await looking; // behind which nothing waits
+        const found = await this.#undecided(layers, start, looking); // behind which nothing waits
         await this.#layers.supply.startUp(async () => byProfile(found), start.signal);
       }
       start.fetched();
@@ -89,6 +89,25 @@ export class Starts {
       const why = (error as Error).message;
       if (!start.signal.aborted) this.#log.warn({ image: start.image }, `fetching ahead of a start ended: ${why}`);
       start.stopFetching();
+    }
+  }
+
+  /** Until it is known whether there is a profile, what is read comes alone: if there is one, it says what comes beside that. */
+  async #undecided(
+    layers: readonly StartedLayer[],
+    { signal }: Start,
+    looking: Promise<Profile | undefined>,
+  ): Promise<Profile | undefined> {
+    const decided = new AbortController();
+    const until = AbortSignal.any([signal, decided.signal]);
+    this.#layers.supply.readAlone(
+      layers.map(({ number }) => number),
+      until,
+    );
+    try {
+      return await looking;
+    } finally {
+      decided.abort();
     }
   }
 

@@ -38,8 +38,9 @@ export class BlobFile {
     this.blocks = Blocks.of(size);
     this.fd = openSync(path, OPEN, 0o600);
     this.#mapFd = openSync(blocksOf(path), OPEN, 0o600);
-    if (fstatSync(this.fd).size === size) this.#remember();
-    else ftruncateSync(this.#mapFd, 0); // the map of another file
+    const isMapOfIt = fstatSync(this.fd).size === size && fstatSync(this.#mapFd).size === this.blocks.count;
+    if (isMapOfIt) this.#remember();
+    else ftruncateSync(this.#mapFd, 0); // of another file, or of blocks of another size
     ftruncateSync(this.#mapFd, this.blocks.count);
     ftruncateSync(this.fd, size);
     inUse.set(path, this);

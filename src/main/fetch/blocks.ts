@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 /** Bytes in a block: what is fetched of a blob is fetched in whole blocks. */
-export const BLOCK = 64 << 10;
+export const BLOCK = 32 << 10;
 
 // what the byte of a block says; 0: it is absent
 const PRESENT = 1;

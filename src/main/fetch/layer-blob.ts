@@ -43,8 +43,10 @@ export interface ComingBlob {
   bring(offset: number, end: number): Promise<void>;
 }
 
-/** The footer, and most TOCs. */
-const TAIL = 1 << 20;
+/** The end of a blob, so large a part of it within these limits, has the footer and mostly all of the TOC: those of Debian's packages take 1/270. */
+const TAIL_PART = 128;
+const LEAST_TAIL = 64 << 10;
+const MOST_TAIL = 512 << 10;
 
 /** A layer in a file that the mount has opened. */
 export function localBlob(held: HeldFile): LayerBlob {
@@ -95,7 +97,7 @@ export async function remoteBlob(
     size,
     remote,
     prepareToc: async (others) => {
-      const tail = tocPosition === undefined ? bring(Math.max(0, size - TAIL), size) : undefined;
+      const tail = tocPosition === undefined ? bring(Math.max(0, size - tailBytes(size)), size) : undefined;
       const head = others.length > 0 ? bring(0, Math.min(BLOCK, size)) : undefined;
       await Promise.all([tail, head]);
       const { toc, isStreamed } = await recognise(arriving, tocPosition, others);
@@ -106,6 +108,10 @@ export async function remoteBlob(
     },
     close: () => fetcher.close(),
   };
+}
+
+function tailBytes(size: number): number {
+  return Math.min(MOST_TAIL, Math.max(LEAST_TAIL, Math.ceil(size / TAIL_PART)));
 }
 
 async function tocBlob(layer: LayerSource, path: string, traffic: Traffic): Promise<LayerBlob | undefined> {

@@ -59,8 +59,8 @@ export class Supply {
   readonly #blobs = new Set<LayerBlob>();
   readonly #traffic = new Traffic();
   readonly #streams = new Streams();
-  /** By layer of which it is known what a start reads: a signal that aborts when that is known no more. */
-  readonly #known = new Map<number, AbortSignal>();
+  /** By layer of which nothing is to be fetched by a guess: a signal that aborts when guesses are welcome again. */
+  readonly #alone = new Map<number, AbortSignal>();
   #closed = { bytes: 0, requests: 0 };
   /** Each told of each request that has waited for the network, in vain or not. */
   readonly onFetched = new Set<(fetched: Fetched) => void>();
@@ -144,17 +144,22 @@ export class Supply {
       const expected = (await find()).flatMap(({ layer, offset, end }) => {
         const remote = this.#layers.get(layer)?.remote;
         if (remote === undefined) return []; // it is a file
-        this.#known.set(layer, signal);
+        this.readAlone([layer], signal);
         return [{ remote, offset, end }];
       });
       await fetchExpected(expected, () => this.#hasRoom(), signal);
     });
   }
 
+  /** Until `signal` aborts, who reads of these layers gets what it asks for, and nothing around it. */
+  readAlone(layers: Iterable<number>, signal: AbortSignal): void {
+    for (const layer of layers) if (this.#layers.has(layer)) this.#alone.set(layer, signal);
+  }
+
   remove(number: number): void {
     this.#layers.get(number)?.background.abort();
     this.#layers.delete(number);
-    this.#known.delete(number);
+    this.#alone.delete(number);
   }
 
   /** Fetches the chunks that a request waits for, and has it asked again. */
@@ -212,12 +217,12 @@ export class Supply {
 
   /**
    * A file whose chunks are read one by one comes by these alone; of another one comes also what lies around it, unless it is known
-   * what the start reads: then that is fetched, and no guess.
+   * what the start reads, or about to be: then that is fetched, and no guess.
    */
   async #fetch(layer: SuppliedLayer, run: Asked, onProgress: () => void): Promise<void> {
     const { fetcher } = layer.remote;
     const isPart = layer.index.chunkCount(run.inode) > run.count;
-    const alone = isPart || this.#known.get(layer.number)?.aborted === false;
+    const alone = isPart || this.#alone.get(layer.number)?.aborted === false;
     const ranges = rangesOf(layer, run);
     for (let at = 0; at < ranges.length; at += RANGES_AT_ONCE) {
       const some = ranges.slice(at, at + RANGES_AT_ONCE);
