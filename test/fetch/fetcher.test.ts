@@ -264,6 +264,10 @@ test('a map of blocks that stands beside another blob counts for nothing', (t) =
   }
 });
 
+function from(first: number, count: number): number[] {
+  return Array.from({ length: count }, (_, n) => first + n);
+}
+
 test('what lies on both sides comes along, and more of it where demands come near each other', async (t) => {
   const { open } = setUp(t);
   const { fetcher, file, link, source } = open();
@@ -274,7 +278,6 @@ test('what lies on both sides comes along, and more of it where demands come nea
     while (source.streams > 0) await new Promise((resolve) => setImmediate(resolve));
     return [...Array(BLOCKS).keys()].filter((b) => file.blocks.has(b) && !before.includes(b));
   };
-  const from = (first: number, count: number): number[] => Array.from({ length: count }, (_, n) => first + n);
   t.deepEqual(await brought(4), from(1, 8));
   t.deepEqual(await brought(BLOCKS - 1), from(BLOCKS - 8, 8));
   t.deepEqual(await brought(20), from(13, 16));

@@ -155,7 +155,7 @@ mounting(
   'a layer without a TOC is found once its index is here, and again where that was lost while it is used',
   async (t) => {
     const setting = await storeSetting(t);
-  const { machine, registry, proxy, store } = setting;
+    const { machine, registry, proxy, store } = setting;
     const plain = await makeImage(1, 1000);
     await pushImage(plain, `${registry.host}/plain:1`);
     const [{ digest, size } = { digest: '', size: 0 }] = plain.layers;
