@@ -39,11 +39,11 @@ interface Portable {
 }
 
 const HELP = `
-A layer without a TOC is read as a whole, once, by the daemon, which is started if
-none runs: mounts of it here then read no more than is opened. With --push every
-other machine finds what came out of that, some 1% of the image, at its registry,
-and need not do the same. The image, its digest and its signatures stay as they
-are. It takes the right to write there.
+A layer without a TOC is read as a whole, once, by the daemon, which is started
+if none runs: mounts of it here then read no more than is opened. With --push
+every other machine finds what came out of that, some 1% of the image, at its
+registry, and need not do the same. The image, its digest and its signatures
+stay as they are. It takes the right to write there.
 
 Examples:
   crfs index localhost:5000/img:tag

@@ -137,7 +137,9 @@ async function mount(written: string, merged: string, given: Given, command: Com
       passOn,
     };
     const mounting = tellingReads(place, progress, mountLayers(request));
-    const { ended, isInstead, ...mounted } = await tellingIfSlow(`mounting ${shown}`, mounting, progress.note);
+    const { ended, isInstead, ...mounted } = await tellingIfSlow(`mounting ${shown}`, mounting, (line) =>
+      progress.note(`crfs: ${line}`),
+    );
     const { mountpoint } = mounted;
     const served = await tellingIfSlow('asking the daemon what it serves', servedAt(mountpoint, signal));
     const layers = served?.layers ?? null;

@@ -101,7 +101,7 @@ export async function runImage(
     await tellingIfSlow(
       `mounting ${written}`,
       tellingReads(realpathSync(directory.merged), progress, mounting),
-      progress.note,
+      (line) => progress.note(`crfs: ${line}`),
     );
     keepImageConfig(configuration, bytes);
     process.exitCode = await attend(engine.command(request, directory), engine, directory);

@@ -62,7 +62,7 @@ export async function findImageOrLast(
 async function knownOf(written: string, workspace: Workspace, error: unknown): Promise<string | undefined> {
   const cache = ownCache();
   if (cache === undefined || kindOf(written) !== 'image in a registry') return undefined;
-  const candidates = await (await workspace.client()).candidates(written);
+  const candidates = await (await workspace.client()).candidates(written).catch(() => []); // what names no registry
   const known = candidates.map((one) => lastSeen(cache, formatReference(one), error));
   return known.find((one) => one !== undefined);
 }

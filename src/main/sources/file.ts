@@ -88,10 +88,13 @@ export function fileIdentity({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats):
   return `file ${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
 }
 
-/** The same of a path; the path itself where nothing is there. */
+/** The same of a path; the path itself where nothing can be found there, as whoever opens it will be told. */
 export function identityAt(path: string): string {
-  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return stats === undefined ? path : fileIdentity(stats);
+  try {
+    return fileIdentity(statSync(path, { bigint: true }));
+  } catch {
+    return path;
+  }
 }
 
 const OPEN_CODES = { ENOENT: 'CRFS_NOT_FOUND', ENOTDIR: 'CRFS_NOT_FOUND', EACCES: 'CRFS_DENIED' } as const;
