@@ -2,8 +2,8 @@
 
 // sha256 of many things one after the other: of node:crypto, each would be an object of its own, to be collected.
 
-#include "indexer/digest.h"
 #include "addon/addon.h"
+#include "addon/hex.h"
 
 namespace crfs {
 
@@ -31,13 +31,7 @@ private:
     if (!sha256_.Final(digest))
       Napi::Error::New(info.Env(), "there is no memory").ThrowAsJavaScriptException();
     sha256_.Restart();
-    static const char digits[] = "0123456789abcdef";
-    char hex[2 * sizeof digest];
-    for (size_t i = 0; i < sizeof digest; i++) {
-      hex[2 * i] = digits[digest[i] >> 4];
-      hex[2 * i + 1] = digits[digest[i] & 0xf];
-    }
-    return Napi::String::New(info.Env(), hex, sizeof hex);
+    return Hex(info.Env(), digest);
   }
 
   Sha256 sha256_;

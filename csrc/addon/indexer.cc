@@ -4,20 +4,11 @@
 
 #include "indexer/indexer.h"
 #include "addon/addon.h"
+#include "addon/hex.h"
 
 namespace crfs {
 
 namespace {
-
-Napi::String Hex(Napi::Env env, const Digest &digest) {
-  static const char digits[] = "0123456789abcdef";
-  std::string hex;
-  for (uint8_t byte : digest) {
-    hex.push_back(digits[byte >> 4]);
-    hex.push_back(digits[byte & 0xf]);
-  }
-  return Napi::String::New(env, hex);
-}
 
 class IndexWorker : public Napi::AsyncWorker {
 public:

@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import type { ExecutionContext } from 'ava';
-import { pushIndexes } from '../../src/main/attached/indexes.js';
+import { pushIndexes } from '../../src/main/attached/push-indexes.js';
 import { decodeHeader, encodeHeader, HEADER_BYTES } from '../../src/main/formats/portable/layout.js';
 import { INDEXED_GZIP } from '../../src/main/formats/portable/read.js';
 import { RegistryClient } from '../../src/main/registry/client.js';

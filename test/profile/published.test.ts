@@ -5,9 +5,9 @@
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import test, { type ExecutionContext } from 'ava';
 import { CacheLayout } from '../../src/main/disk/cache-layout.js';
-import { pushProfile } from '../../src/main/profile/attached.js';
 import { keepProfile, keptProfile, removeProfile } from '../../src/main/profile/kept.js';
 import type { Profile } from '../../src/main/profile/profile.js';
+import { pushProfile } from '../../src/main/profile/published.js';
 import { RegistryClient } from '../../src/main/registry/client.js';
 import { resolveImage } from '../../src/main/registry/image.js';
 import { endServer, listen } from '../tools/local-server.js';

@@ -4,6 +4,7 @@
 
 import type { StreamSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
+import { unlessAborted } from '../errors/unless-aborted.js';
 import { once } from '../http/retry.js';
 import { openBlob } from '../registry/blob-source.js';
 import type { RegistryClient } from '../registry/client.js';
@@ -64,13 +65,7 @@ export class Attached {
 
   /** Resolves to undefined where there is none. Rejects with what is wrong with the registry, or the artifact, and with the signal's reason. */
   async newest(kind: Kind, signal: AbortSignal): Promise<Artifact | undefined> {
-    const named = this.#listed().map(async (place) => newestOf(await place, kind) ?? noneOf(kind));
-    const first = Promise.any(named).catch((error: AggregateError) => {
-      const failed = error.errors.find((one) => !isNone(one));
-      if (failed !== undefined) throw failed;
-      return undefined;
-    });
-    const newest = await unlessAborted(first, signal);
+    const newest = await unlessAborted(() => this.#named(kind), signal);
     const manner = { signal, hurried: true };
     return newest && (await fetchArtifact(this.#client, this.#reference, this.#image, newest, kind, manner));
   }
@@ -78,6 +73,15 @@ export class Attached {
   /** Asks what is attached, for who may want it. */
   begin(): void {
     void this.#listed();
+  }
+
+  async #named(kind: Kind): Promise<Descriptor | undefined> {
+    const named = this.#listed().map(async (place) => newestOf(await place, kind) ?? noneOf(kind));
+    return await Promise.any(named).catch((error: AggregateError) => {
+      const failed = error.errors.find((one) => !isNone(one));
+      if (failed !== undefined) throw failed;
+      return undefined;
+    });
   }
 
   #listed(): readonly Promise<ImageIndex | undefined>[] {
@@ -89,14 +93,6 @@ export class Attached {
     }
     return this.#places;
   }
-}
-
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-  });
-  return await Promise.race([work, aborted]);
 }
 
 function noneOf({ what }: Kind): never {

@@ -4,10 +4,7 @@
 
 import type { BlobNamed } from '../blob/digest.js';
 import type { StreamSource } from '../blob/source.js';
-import type { RegistryClient } from '../registry/client.js';
-import type { ImageManifest, Reference } from '../registry/types.js';
 import type { Artifact, Attached, Kind } from './attached.js';
-import { attach } from './publish.js';
 
 export const INDEXES: Kind = {
   what: 'index',
@@ -15,7 +12,7 @@ export const INDEXES: Kind = {
   made: 'io.github.crfs-plugin.index.made',
 };
 /** On each blob of the artifact: the digest of the layer that it is the index of. */
-const LAYER = 'io.github.crfs-plugin.index.layer';
+export const LAYER = 'io.github.crfs-plugin.index.layer';
 
 /** The index of a layer, in its portable form. */
 export interface AttachedIndex extends BlobNamed {
@@ -43,17 +40,6 @@ export class AttachedIndexes {
     this.#found ??= this.#attached.newest(INDEXES, signal);
     return indexIn(await this.#found, layer);
   }
-}
-
-/** Attaches indexes of layers to an image, by the digests of their blobs. Resolves to the artifact's digest. Rejects with what the registry refuses. */
-export async function pushIndexes(
-  client: RegistryClient,
-  reference: Reference,
-  image: ImageManifest,
-  indexes: readonly { readonly layer: string; readonly bytes: Buffer }[],
-): Promise<string> {
-  const parts = indexes.map(({ layer, bytes }) => ({ bytes, annotations: { [LAYER]: layer } }));
-  return await attach(client, reference, image, { kind: INDEXES, made: new Date().toISOString(), parts });
 }
 
 function indexIn(artifact: Artifact | undefined, layer: string): AttachedIndex | undefined {

@@ -3,7 +3,7 @@
 import { closeSync, openSync } from 'node:fs';
 import type { Command } from 'commander';
 import { addon } from '../../native/addon.js';
-import { pushIndexes } from '../attached/indexes.js';
+import { pushIndexes } from '../attached/push-indexes.js';
 import type { IndexedHere } from '../daemon/prefetch.js';
 import { CacheLayout } from '../disk/cache-layout.js';
 import type { Variables } from '../environment/environment.js';

@@ -67,7 +67,8 @@ function render({ resolved, digest, config, layers }: ImageSummary): string {
     describePresence(layer.cached, layer.size),
   ]);
   const table = formatTable([['LAYER', 'DIGEST', 'FORMAT', 'LAZY', 'SIZE', 'CACHED'], ...rows]);
-  const advice = Object.entries(ADVICE).filter(([laziness]) => rows.some((row) => row[3] === laziness));
+  const found = new Set<string>(layers.map(lazinessOf));
+  const advice = Object.entries(ADVICE).filter(([laziness]) => found.has(laziness));
   return `${formatTable(facts)}\n${table}${advice.map(([, line]) => line).join('')}`;
 }
 

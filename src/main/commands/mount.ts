@@ -136,10 +136,7 @@ async function mount(written: string, merged: string, given: Given, command: Com
       tell,
       passOn,
     };
-    const mounting = tellingReads(place, progress, mountLayers(request));
-    const { ended, isInstead, ...mounted } = await tellingIfSlow(`mounting ${shown}`, mounting, (line) =>
-      progress.note(`crfs: ${line}`),
-    );
+    const { ended, isInstead, ...mounted } = await tellingReads(shown, place, progress, mountLayers(request));
     const { mountpoint } = mounted;
     const served = await tellingIfSlow('asking the daemon what it serves', servedAt(mountpoint, signal));
     const layers = served?.layers ?? null;

@@ -7,6 +7,7 @@ import { askStatus } from '../daemon/ask.js';
 import type { Reading } from '../daemon/reading.js';
 import type { Progress, Step } from '../output/progress.js';
 import { shortenDigests } from '../output/text.js';
+import { tellingIfSlow } from '../output/waiting.js';
 
 /** What is over sooner is not told of. */
 const SAY_AFTER_MS = 1000;
@@ -31,12 +32,17 @@ export function readsOn(progress: Progress): (reading: readonly Reading[]) => vo
   };
 }
 
-/** Waits for `work`, which mounts at an absolute path, and shows what is read for that; takes the progress away at its end. */
-export async function tellingReads<T>(mountpoint: string, progress: Progress, work: Promise<T>): Promise<T> {
+/** Waits for `work`, which mounts `what` at an absolute path, says so, and shows what is read for that; takes the progress away at its end. */
+export async function tellingReads<T>(
+  what: string,
+  mountpoint: string,
+  progress: Progress,
+  work: Promise<T>,
+): Promise<T> {
   const over = new AbortController();
   void look(mountpoint, readsOn(progress), over.signal);
   try {
-    return await work;
+    return await tellingIfSlow(`mounting ${what}`, work, (line) => progress.note(`crfs: ${line}`));
   } finally {
     over.abort();
     progress.close();

@@ -97,12 +97,7 @@ export async function runImage(
   const directory = await makeRunDirectory(mounter);
   try {
     const mounting = mounter.mount(directory, { configuration, environment, signal });
-    const progress = progressOn(process.stderr);
-    await tellingIfSlow(
-      `mounting ${written}`,
-      tellingReads(realpathSync(directory.merged), progress, mounting),
-      (line) => progress.note(`crfs: ${line}`),
-    );
+    await tellingReads(written, realpathSync(directory.merged), progressOn(process.stderr), mounting);
     keepImageConfig(configuration, bytes);
     process.exitCode = await attend(engine.command(request, directory), engine, directory);
   } finally {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { once } from 'node:events';
 import { chmodSync, renameSync, utimesSync } from 'node:fs';
 import { MessageChannel } from 'node:worker_threads';
 import pLimit from 'p-limit';
@@ -10,6 +9,7 @@ import { answerAsks } from '../blob/asked-source.js';
 import type { BlobRecord } from '../cache/records.js';
 import type { CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
+import { unlessAborted } from '../errors/unless-aborted.js';
 import type { ComingBlob } from '../fetch/layer-blob.js';
 import { recognise } from '../formats/recognise.js';
 import { buildNatively } from '../index/build-natively.js';
@@ -133,18 +133,4 @@ export class Indexer {
 function recordIn(outcome: IndexOutcome): BlobRecord {
   if ('error' in outcome) throw new CrfsError(outcome.error.code, outcome.error.message);
   return outcome.record;
-}
-
-/** Resolves or rejects as the work does, or rejects with the signal's reason. */
-async function unlessAborted(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  const ended = new AbortController();
-  try {
-    const aborted = once(signal, 'abort', { signal: ended.signal }).then(() => {
-      throw signal.reason;
-    });
-    await Promise.race([work(), aborted]);
-  } finally {
-    ended.abort();
-  }
 }

@@ -18,13 +18,11 @@ import type { ManifestStore } from '../registry/types.js';
 import { shownConfiguration } from '../sources/configuration.js';
 import { fileIdentity } from '../sources/file.js';
 import type { RemoteImage, RemoteLayer } from '../sources/open.js';
-import { type LayerPlace, layerPlaceOf, type Place, placeOf } from '../sources/place.js';
+import { type LayerPlace, layerPlaceOf, placeOf, type RemotePlace } from '../sources/place.js';
 import type { ClientLease } from './clients.js';
 import { resolveDirectory } from './local-files.js';
 import type { Asking, Resolved, ResolvedLayer } from './resolved.js';
 import { StoredImages } from './stored-images.js';
-
-type RemotePlace = Exclude<Place, { kind: 'file' | 'directory' }>;
 
 /** Finds the layers that mounts ask for. */
 export class Resolver {
@@ -72,11 +70,11 @@ export class Resolver {
   async #remote(text: string, wanted: RemotePlace, { lease, trusted }: Asking): Promise<Resolved> {
     const { emptyLayer } = await import('../sources/empty-layer.js');
     const { openRemote } = await import('../sources/open.js');
-    const { attachedTo } = await import('./attached-to.js');
     const client = await lease.client();
-    const { image, stale } = await this.#opened(text, wanted, trusted, (place, options) =>
-      openRemote(place, client, options),
-    );
+    const [{ image, stale }, { attachedTo }] = await Promise.all([
+      this.#opened(text, wanted, trusted, (place, options) => openRemote(place, client, options)),
+      import('./attached-to.js'), // while the registry answers
+    ]);
     if (!trusted) this.#note(text, image);
     const layers = image.layers.length === 0 ? [emptyLayer()] : image.layers; // a mount has to show something
     const named = attachedTo(client, image);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { unlessAborted } from '../errors/unless-aborted.js';
 import type { BlobFile } from './blob-file.js';
 import { BLOCK } from './blocks.js';
 import type { Fetcher } from './fetcher.js';
@@ -57,8 +57,12 @@ async function downloadRange(work: BackgroundWork, end: number, quietly: boolean
     }
     if (!work.hasRoom()) break;
     const [from, to] = [at, Math.min(end, at + link.unit)];
-    const coming = traffic.inTurn(() => downloadPiece(work, from, to, quietly));
-    const piece = unlessAborted(coming, signal).finally(() => pieces.delete(piece));
+    const coming = (): Promise<void> => traffic.inTurn(() => downloadPiece(work, from, to, quietly));
+    const piece = unlessAborted(coming, signal)
+      .catch((error: unknown) => {
+        if (error !== signal.reason) throw error; // what is under way ends with the fetcher, unless others use that
+      })
+      .finally(() => pieces.delete(piece));
     pieces.add(piece);
     at = to;
     if (pieces.size >= most) await Promise.race(pieces);
@@ -74,14 +78,4 @@ async function downloadPiece(work: BackgroundWork, at: number, end: number, quie
   const began = performance.now();
   if (!signal.aborted) await fetcher.prefetch(at, end, 'background');
   if (rate > 0) await sleep(Math.max(0, ((end - at) / rate) * 1000 - (performance.now() - began)));
-}
-
-/** Resolves with the work, or when the signal aborts: what is under way ends with the fetcher, unless others use that. */
-async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  const ended = new AbortController();
-  try {
-    await Promise.race([work, once(signal, 'abort', { signal: ended.signal })]);
-  } finally {
-    ended.abort();
-  }
 }

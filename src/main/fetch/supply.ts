@@ -141,11 +141,11 @@ export class Supply {
     signal: AbortSignal,
   ): Promise<void> {
     await this.#traffic.startUp(async () => {
-      const expected = (await find()).flatMap(({ layer, offset, end }) => {
+      const ranges = await find();
+      this.readAlone(new Set(ranges.map(({ layer }) => layer)), signal);
+      const expected = ranges.flatMap(({ layer, offset, end }) => {
         const remote = this.#layers.get(layer)?.remote;
-        if (remote === undefined) return []; // it is a file
-        this.readAlone([layer], signal);
-        return [{ remote, offset, end }];
+        return remote === undefined ? [] : [{ remote, offset, end }]; // it is a file
       });
       await fetchExpected(expected, () => this.#hasRoom(), signal);
     });

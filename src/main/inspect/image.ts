@@ -11,15 +11,13 @@ import { formatReference } from '../registry/reference.js';
 import { canonicalConfiguration, kindOf, shownConfiguration } from '../sources/configuration.js';
 import { identityAt, openFileSource } from '../sources/file.js';
 import { openRemote } from '../sources/open.js';
-import { type Place, placeOf } from '../sources/place.js';
+import { placeOf, type RemotePlace } from '../sources/place.js';
 import { cachedLayer } from './cached.js';
 import { configOf } from './config.js';
 import type { AnyLayerSource, FoundImage } from './found-image.js';
 import { type InspectedLayer, readLayer } from './layer.js';
 import { ownCache } from './own-cache.js';
 import type { Workspace } from './workspace.js';
-
-type RemotePlace = Exclude<Place, { kind: 'file' | 'directory' }>;
 
 /** Layers that are read at the same time. */
 const AT_ONCE = 16;

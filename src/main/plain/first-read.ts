@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { readInto } from '../blob/read-into.js';
 import type { BlobSource } from '../blob/source.js';
 
 /** How far a layer was read that has no TOC, and is read as a whole for that. In memory that threads share. */
@@ -29,13 +30,18 @@ export class FirstRead {
 
   /** The blob, of which is noted how far it was read. */
   watch(blob: BlobSource): BlobSource {
+    const reached = (end: number): void => void Atomics.store(this.#state, 1, BigInt(end));
     return {
       name: blob.name,
       size: blob.size,
       read: async (offset, length) => {
         const bytes = await blob.read(offset, length);
-        Atomics.store(this.#state, 1, BigInt(offset + length));
+        reached(offset + length);
         return bytes;
+      },
+      readInto: async (offset, room) => {
+        await readInto(blob, offset, room);
+        reached(offset + room.length);
       },
       close: async () => await blob.close(),
     };

@@ -3,14 +3,13 @@
 /** Profiles that are attached to images in registries, where anybody may have put them who may write there. */
 
 import { type Artifact, type Attached, type Kind, newestAttached } from '../attached/attached.js';
-import { attach } from '../attached/publish.js';
 import { readBlob } from '../blob/digest.js';
 import { CrfsError } from '../errors/error.js';
 import type { RegistryClient } from '../registry/client.js';
-import type { ImageManifest, Reference } from '../registry/types.js';
-import { formatProfile, MOST_BYTES, type Profile, parseProfile } from './profile.js';
+import type { Reference } from '../registry/types.js';
+import { MOST_BYTES, type Profile, parseProfile } from './profile.js';
 
-const PROFILES: Kind = {
+export const PROFILES: Kind = {
   what: 'profile',
   type: 'application/vnd.crfs.profile.v1+json',
   made: 'io.github.crfs-plugin.profile.recorded',
@@ -34,17 +33,6 @@ export async function findProfile(
 ): Promise<Profile | undefined> {
   const found = await attached.newest(PROFILES, signal);
   return found && (await read(found, image, signal));
-}
-
-/** Attaches a profile to the image that it is of. Rejects with what the registry refuses. */
-export async function pushProfile(
-  client: RegistryClient,
-  reference: Reference,
-  image: ImageManifest,
-  profile: Profile,
-): Promise<void> {
-  const parts = [{ bytes: formatProfile(profile) }];
-  await attach(client, reference, image, { kind: PROFILES, made: profile.recorded, parts });
 }
 
 async function read({ name, manifest, open }: Artifact, image: string, signal?: AbortSignal): Promise<Profile> {

@@ -7,7 +7,7 @@ import { type ResolvedImage, resolveImage } from '../registry/image.js';
 import type { NamedToc } from '../registry/named-toc.js';
 import type { Reference } from '../registry/types.js';
 import { openHttpSource } from './http.js';
-import type { Place } from './place.js';
+import type { RemotePlace } from './place.js';
 
 /** A layer that can be opened. */
 export interface LayerSource extends NamedToc {
@@ -44,7 +44,7 @@ export interface RemoteImage {
 
 /** Finds the layers behind a URL or an image's name. Throws a CrfsError that says what is wrong with them. */
 export async function openRemote(
-  place: Exclude<Place, { kind: 'file' | 'directory' }>,
+  place: RemotePlace,
   client: RegistryClient,
   options: ManifestOptions = {},
 ): Promise<RemoteImage> {

@@ -11,6 +11,9 @@ export type Place =
   | { readonly kind: 'image'; readonly name: string }
   | { readonly kind: 'directory'; readonly text: string };
 
+/** One that is not on this machine. */
+export type RemotePlace = Exclude<Place, { kind: 'file' | 'directory' }>;
+
 /** One layer of an image: what stores ask for, and no person. */
 export interface LayerPlace {
   /** Of the image. */
