@@ -16,7 +16,7 @@ import type { Bench } from '../bench.js';
 import { shuffled } from '../data/random.js';
 import { Link } from '../link/link.js';
 import { serveImages } from '../link/registry.js';
-import { type Contender, product, productByKernel } from '../machines/contenders.js';
+import { product, productByKernel } from '../machines/contenders.js';
 import { cat } from '../page-cache.js';
 import { far } from '../plan.js';
 import { quantile } from '../samples.js';
@@ -31,7 +31,6 @@ const READ_BYTES = 4 << 10;
 const READS = 300;
 /** Once before they count: the first time, JavaScript is slow. */
 const BUILDS = 4;
-const LAZY = { CRFS_LAZY: 'index' };
 
 export async function plain(bench: Bench): Promise<void> {
   const path = await bench.data.gzipped();
@@ -101,7 +100,7 @@ async function readHereAndThere(bench: Bench, path: string): Promise<void> {
   const chosen = shuffled(files.length, 1)
     .slice(0, READS)
     .map((n) => files[n] as string);
-  const alone = { ...productByKernel, settings: { ...LAZY, CRFS_READAHEAD: '0' } };
+  const alone = { ...productByKernel, settings: { CRFS_READAHEAD: '0' } };
   await bench.inTurn([alone], bench.plan.few, async (machine) => {
     const { merged, unmount } = await machine.mount({ tree, layer: `file://${path}` });
     const bytes = Buffer.alloc(READ_BYTES);
@@ -136,15 +135,11 @@ async function start(bench: Bench, path: string): Promise<void> {
   }
   for (const program of bench.plan.programs) {
     const question = { workload: WORKLOAD, what: `${program}, first start` } as const;
-    await bench.inTurn([product, productByKernel].map(plainBy), bench.plan.few, async (machine) => {
+    await bench.inTurn([product, productByKernel], bench.plan.few, async (machine) => {
       await cat(images.root);
       await timeStart(bench, machine, remote, 'gzip', question, running(program));
     });
   }
   await close();
   await images.stop();
-}
-
-function plainBy(contender: Contender): Contender {
-  return { ...contender, settings: LAZY };
 }
