@@ -35,8 +35,8 @@ const FOLDERS = [
   // Threads: each folder of src/workers is one pool's, but for what pools share.
   ['workers/decode', 'errors blob formats index workers'],
   ['workers/deflate', 'workers'],
-  ['workers/index', 'errors blob formats plain sources index cache'],
   ['workers/board', 'errors workers'],
+  ['workers/index', 'errors blob disk formats plain sources index cache workers/board'],
   ['workers/prefetch', 'index'],
   ['workers/serve', 'errors disk index fetch workers workers/decode workers/board workers/prefetch'],
   ['workers/verify', 'errors formats index workers/decode workers/serve'],

@@ -92,10 +92,10 @@ function inflate(path: string): void {
   closeSync(fd);
 }
 
-/** 4 KB of files all over a layer that lies on this machine, none of which was read before. */
+/** 4 KB of files all over a layer that lies on this machine, none of which was read before, nor kept when the layer was. */
 async function readHereAndThere(bench: Bench, path: string): Promise<void> {
   const { tree } = await bench.data.debian();
-  const found = String(await run('find', [tree, '-type', 'f', '-size', '+4k', '-printf', '%P\\0']));
+  const found = String(await run('find', [tree, '-type', 'f', '-size', '+64k', '-printf', '%P\\0']));
   const files = found.split('\0').filter(Boolean).toSorted();
   const chosen = shuffled(files.length, 1)
     .slice(0, READS)

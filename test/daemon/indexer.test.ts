@@ -22,6 +22,7 @@ import { CacheLayout } from '../../src/main/disk/cache-layout.js';
 import { CrfsError } from '../../src/main/errors/error.js';
 import type { ComingBlob } from '../../src/main/fetch/layer-blob.js';
 import { FirstRead } from '../../src/main/plain/first-read.js';
+import { Board } from '../../src/workers/board/board.js';
 import { gzip } from '../tools/compressed-stream.js';
 import { noise, text } from '../tools/content.js';
 import { Gate } from '../tools/gate.js';
@@ -60,6 +61,7 @@ function setting(t: ExecutionContext): Setting {
     closeSync(fd);
     rmSync(directory, { recursive: true });
   });
+  const keeping = { board: new Board(1).buffer, workers: 1, limit: 0 };
   const task = { fd, name: 'a layer', identity: 'blob', lazy: 'index', read: new FirstRead().shared } as const;
   return {
     indexer,
@@ -67,7 +69,7 @@ function setting(t: ExecutionContext): Setting {
     store: (offset, end) => {
       writeSync(fd, blob, offset, end - offset, offset);
     },
-    index: (coming) => indexer.index(task, () => 1, coming),
+    index: (coming) => indexer.index(task, () => 1, { keeping, coming }),
   };
 }
 

@@ -2,7 +2,7 @@
 
 /** Layers as every builder writes them, unconverted: in gzip, with no TOC. */
 
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -39,6 +39,12 @@ function layerFile(machine: Machine, blob: Buffer): string {
   return path;
 }
 
+/** The contents of files that are in the cache. */
+function objectsOf(machine: Machine): string[] {
+  const names = readdirSync(machine.objects, { recursive: true, encoding: 'utf8' });
+  return names.filter((name) => name.includes('/')).map((name) => join(machine.objects, name));
+}
+
 mounting('a nasty tar in gzip, in zstd and as it is reads as GNU tar extracts it', async (t) => {
   const { tar, tree, timeless } = await nastyLayer();
   const bytes = readFileSync(tar);
@@ -49,6 +55,7 @@ mounting('a nasty tar in gzip, in zstd and as it is reads as GNU tar extracts it
     ['plain gzip', gzip(bytes, '-1')],
     ['plain gzip', Buffer.concat(halves.map((part) => gzip(part)))],
     ['plain zstd', Buffer.concat(parts.map((part) => zstd(part)))],
+    ['plain zstd', zstd(bytes, '-19')],
     ['plain tar', bytes],
   ] as const) {
     const machine = makeMachine(t);
@@ -71,6 +78,20 @@ mounting('a Debian root file system in gzip reads as GNU tar extracts it', async
   const { merged } = await machine.mount([layer]);
   const shown = await describeTree(merged, { readers: 16 });
   t.deepEqual(compareTrees(shown, await describeTree(expected)), []);
+});
+
+mounting('a layer of one frame of zstd is in the cache once it was read, and can be decoded again', async (t) => {
+  const machine = makeMachine(t, { CRFS_READAHEAD: '0' });
+  const tar = join(machine.directory('tars'), 'a.tar');
+  const contents = Array.from({ length: 12 }, (_, n) => noise((n + 1) * 200_000, n));
+  const large = noise(9 * MIB);
+  writeTar(tar, [...contents.map((content, n) => ({ name: String(n), content })), { name: 'large', content: large }]);
+  const { merged } = await machine.mount([layerFile(machine, zstd(readFileSync(tar)))]);
+  t.is(objectsOf(machine).length, contents.length + 1);
+  t.true(large.equals(await readFile(join(merged, 'large'))));
+  t.is((await machine.status())?.counters.inflatedBytes, 0, 'nothing was decoded for it');
+  for (const path of objectsOf(machine)) rmSync(path);
+  for (const n of [11, 3, 4, 0, 7]) t.true(contents[n]?.equals(await readFile(join(merged, String(n)))), `file ${n}`);
 });
 
 registryMounting(

@@ -12,10 +12,10 @@ import { checkDigest } from '../../src/main/index/check-digest.js';
 import { IndexReader } from '../../src/main/index/reader.js';
 import { layerIn } from '../../src/main/plain/compressed.js';
 import { openFileSource } from '../../src/main/sources/file.js';
-import { addon } from '../../src/native/addon.js';
+import { addon, type StreamForm } from '../../src/native/addon.js';
 import { decoderOf } from '../../src/workers/decode/decoders.js';
 import { MemberReader, type StoredLayer } from '../../src/workers/decode/member-reader.js';
-import { gzip } from '../tools/compressed-stream.js';
+import { gzip, zstd } from '../tools/compressed-stream.js';
 import { noise, text } from '../tools/content.js';
 import { sha256 } from '../tools/read-layer.js';
 import { run } from '../tools/run.js';
@@ -40,12 +40,12 @@ interface Indexed {
   readonly index: Buffer;
 }
 
-async function indexed(name: string, tar: Buffer): Promise<Indexed> {
-  const blob = join(place, `${name}.tar.gz`);
-  writeFileSync(blob, gzip(tar));
+async function indexed(name: string, tar: Buffer, form: StreamForm = 'gzip'): Promise<Indexed> {
+  const blob = join(place, `${name}.${form}`);
+  writeFileSync(blob, form === 'gzip' ? gzip(tar) : zstd(tar));
   const source = openFileSource(blob);
   const path = join(place, `${name}.index`);
-  const layer = layerIn(source, 'gzip', SPAN);
+  const layer = layerIn(source, form, SPAN);
   const summary = await buildIndex({ layer, path, memoryLimit: 2 ** 30, blobIdentity: name });
   await source.close();
   if (`sha256:${summary.tocDigest}` !== sha256(readFileSync(blob))) throw new Error('it is named by another digest');
@@ -71,16 +71,16 @@ function stored(blob: string, bytes: Buffer): StoredLayer {
   };
 }
 
+function membersReader(onRead: (bytes: number) => void = () => undefined): MemberReader {
+  return new MemberReader((codec) => decoderOf(codec, 'libdeflate'), onRead);
+}
+
 /** The content of a chunk, checked, as a worker has it. */
-function contentOf(layer: StoredLayer, chunk: number): Buffer {
+function contentOf(layer: StoredLayer, chunk: number, members = membersReader()): Buffer {
   const { index } = layer;
-  const members = new MemberReader(
-    (codec) => decoderOf(codec, 'libdeflate'),
-    () => undefined,
-  );
   const bytes = members.fits(layer, chunk)
     ? members.content(layer, chunk)
-    : Buffer.concat([...members.pieces(layer, chunk)].map((piece) => Buffer.from(piece)));
+    : Buffer.concat(Array.from(members.pieces(layer, chunk), (piece) => Buffer.from(piece)));
   const inode = index.chunkInode(chunk);
   checkDigest(bytes, index.chunkDigest(chunk) ?? index.fileDigest(inode) ?? Buffer.alloc(0), 'the chunk');
   return Buffer.from(bytes);
@@ -98,6 +98,30 @@ test('every chunk is decoded from a point before it, and is what its digest says
     const chunks = Array.from({ length: layer.index.chunkCount(inode) }, (_, n) => contentOf(layer, first + n));
     t.true(Buffer.concat(chunks).equals(content), name);
   }
+});
+
+test('chunks of a single frame of zstd are read in any order, and in that of the tar without decoding it anew', async (t) => {
+  const contents = Array.from({ length: 60 }, (_, n) => (n % 3 === 2 ? text(900_000 + n) : noise(300_000, n)));
+  const tar = join(place, 'frame.tar');
+  writeTar(
+    tar,
+    contents.map((content, n) => ({ name: String(n), content })),
+  );
+  const { blob, index } = await indexed('frame', readFileSync(tar), 'zstd');
+  const layer = stored(blob, index);
+  let read = 0;
+  const members = membersReader((bytes) => {
+    read += bytes;
+  });
+  const check = (n: number): void => {
+    const chunk = layer.index.chunkFirst(layer.index.find(String(n)));
+    t.true(contentOf(layer, chunk, members).equals(contents[n] as Buffer), `file ${n}`);
+  };
+  for (const n of contents.keys()) check(n);
+  t.true(read < 2 * readFileSync(blob).length, `${read} bytes were read`);
+  for (const n of [59, 58, 58, 20, 3, 59, 0, 57]) check(n);
+  members.forget();
+  check(59);
 });
 
 test('holes of sparse files take no bytes, in any of the forms that GNU tar writes', async (t) => {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import type { Hash } from 'node:crypto';
 import { oneAhead } from './one-ahead.js';
 import type { BlobSource } from './source.js';
 
@@ -13,17 +14,18 @@ export async function readInto(blob: BlobSource, offset: number, room: Uint8Arra
 
 /**
  * All bytes of a blob, in pieces of 1 MiB that are valid until the next one is asked for: that is read meanwhile, into memory that
- * is used again.
+ * is used again, and goes into `hash`.
  */
-export function wholeBlob(blob: BlobSource): AsyncGenerator<Uint8Array> {
-  return oneAhead(pieces(blob));
+export function wholeBlob(blob: BlobSource, hash: Hash): AsyncGenerator<Uint8Array> {
+  return oneAhead(pieces(blob, hash));
 }
 
-async function* pieces(blob: BlobSource): AsyncGenerator<Uint8Array> {
+async function* pieces(blob: BlobSource, hash: Hash): AsyncGenerator<Uint8Array> {
   let [room, other] = [Buffer.allocUnsafeSlow(PIECE_BYTES), Buffer.allocUnsafeSlow(PIECE_BYTES)];
   for (let at = 0; at < blob.size; at += PIECE_BYTES) {
     const piece = room.subarray(0, Math.min(PIECE_BYTES, blob.size - at));
     await readInto(blob, at, piece);
+    hash.update(piece);
     yield piece;
     [room, other] = [other, room];
   }

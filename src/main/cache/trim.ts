@@ -26,7 +26,12 @@ export function sizeLimit(layout: CacheLayout, maxSize: number): number {
 
 /** Bytes that blobs in use may take before nothing more is fetched in the background. */
 export function blobLimit(limit: number): number {
-  return limit * (1 - CONTENTS_PART);
+  return limit - contentsLimit(limit);
+}
+
+/** Bytes that contents of files may take in any case. */
+export function contentsLimit(limit: number): number {
+  return limit * CONTENTS_PART;
 }
 
 /** What may go whatever mounts there are: whoever uses it keeps it, or has it made again. */
@@ -74,7 +79,7 @@ export async function trim(
     }
   }
   removable.sort((a, b) => a.used - b.used);
-  const most = Math.max(limit, needed + limit * CONTENTS_PART);
+  const most = Math.max(limit, needed + contentsLimit(limit));
   let removed = 0;
   let freed = 0;
   for (const { kind, path, bytes } of removable) {

@@ -5,6 +5,7 @@ import { MessageChannel } from 'node:worker_threads';
 import pLimit from 'p-limit';
 import { Piscina } from 'piscina';
 import type { IndexOutcome, IndexTask, PortableTask } from '../../workers/index/index-worker.js';
+import type { Keeping } from '../../workers/index/passed-files.js';
 import { answerAsks } from '../blob/asked-source.js';
 import type { BlobRecord } from '../cache/records.js';
 import type { CacheLayout } from '../disk/cache-layout.js';
@@ -22,7 +23,18 @@ import { trimAfterThreads } from './ended-threads.js';
 const AT_ONCE = 2;
 
 /** What is to be done, but for where, and within which limits. */
-type Unplaced<Task> = Omit<Task, 'path' | 'memoryLimit' | 'asks'>;
+type Unplaced<Task> = Omit<Task, keyof Place | 'keeping' | 'asks'>;
+
+/** Where an index is made, and with how much memory. */
+type Place = Pick<IndexTask, 'path' | 'memoryLimit'>;
+
+/** How a layer is read that may have no TOC. */
+export interface Pass {
+  /** What it holds is kept, as far as that passes. */
+  readonly keeping: Omit<Keeping, 'objects' | 'draft'>;
+  /** The blob is not here yet. */
+  readonly coming?: ComingBlob | undefined;
+}
 
 /** Makes indexes of layers: natively, or in a thread that ends when there is nothing more to do. */
 export class Indexer {
@@ -48,25 +60,23 @@ export class Indexer {
   }
 
   /**
-   * Reads the TOC of a blob, and puts its index into the cache; `generation` tells in which it is published. `coming`: the
-   * blob is not here yet. Throws CRFS_NOT_STARGZ, CRFS_BAD_LAYER, and what bringing it in throws.
+   * Reads the TOC of a blob, and puts its index into the cache; `generation` tells in which it is published.
+   * Throws CRFS_NOT_STARGZ, CRFS_BAD_LAYER, and what bringing the blob in throws.
    */
-  async index(blob: Unplaced<IndexTask>, generation: () => number, coming?: ComingBlob): Promise<BlobRecord> {
-    return await this.#publish(blob, (task) => this.#make(task, coming), generation);
+  async index(blob: Unplaced<IndexTask>, generation: () => number, pass: Pass): Promise<BlobRecord> {
+    const draft = this.#layout.draft(`passed-${this.#drafts}`);
+    const keeping = { ...pass.keeping, objects: this.#layout.objects, draft };
+    return await this.#publish((place) => this.#make({ ...blob, ...place, keeping }, pass.coming), generation);
   }
 
   /** The same by an index that another machine has made. */
   async indexPortable(blob: Unplaced<PortableTask>, generation: () => number): Promise<BlobRecord> {
-    return await this.#publish(blob, async (task) => recordIn(await this.#inThread(task)), generation);
+    return await this.#publish(async (place) => recordIn(await this.#inThread({ ...blob, ...place })), generation);
   }
 
-  async #publish<Task extends IndexTask | PortableTask>(
-    blob: Unplaced<Task>,
-    make: (task: Task) => Promise<BlobRecord>,
-    generation: () => number,
-  ): Promise<BlobRecord> {
+  async #publish(make: (place: Place) => Promise<BlobRecord>, generation: () => number): Promise<BlobRecord> {
     const path = this.#layout.draft(`index-${this.#drafts++}`);
-    const record = await this.#run(() => make({ ...blob, path, memoryLimit: this.#memoryLimit } as Task));
+    const record = await this.#run(() => make({ path, memoryLimit: this.#memoryLimit }));
     chmodSync(path, 0o400);
     utimesSync(path, Date.now() / 1000, generation());
     renameSync(path, this.#layout.index(record.key));

@@ -6,7 +6,7 @@ import { addon } from '../../native/addon.js';
 import { regionsOf } from '../../workers/prefetch/readahead.js';
 import { hexOf } from '../blob/digest.js';
 import { type BlobRecord, readRecord, writeRecord } from '../cache/records.js';
-import { blobLimit, sizeLimit } from '../cache/trim.js';
+import { blobLimit, contentsLimit, sizeLimit } from '../cache/trim.js';
 import { blocksOf, type CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError, type ErrorCode } from '../errors/error.js';
 import type { LayerBlob } from '../fetch/layer-blob.js';
@@ -80,10 +80,15 @@ export class OpenLayers {
     this.supply = new Supply({
       all: settings.background === 'on',
       rate: settings['background-rate'],
-      limit: () => blobLimit(sizeLimit(layout, settings['max-size'])),
+      limit: () => blobLimit(this.#limit),
       warn: (facts, message) => log.warn(facts, message),
     });
     this.crew = new Crew(settings, layout, log, this.supply);
+  }
+
+  /** Bytes that the cache may take. */
+  get #limit(): number {
+    return sizeLimit(this.#layout, this.#settings['max-size']);
   }
 
   /** Files of the cache that layers in use need. */
@@ -293,7 +298,10 @@ export class OpenLayers {
         ...(tocPosition === undefined ? {} : { tocPosition }),
         ...(toc ? { tocFd: toc.fd } : {}),
       };
-      const record = await this.#indexer.index(task, () => this.crew.board.generation, coming);
+      const { board } = this.crew;
+      const limit = contentsLimit(this.#limit);
+      const keeping = { board: board.buffer, workers: this.#settings.workers, limit };
+      const record = await this.#indexer.index(task, () => board.generation, { keeping, coming });
       writeRecord(this.#layout, identity, record);
       this.#log.info(
         { layer: name, ...record, ms: Math.round(performance.now() - started) },

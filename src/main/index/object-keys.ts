@@ -5,9 +5,7 @@ import { EMPTY_HEX } from '../blob/digest.js';
 import { LayerFault, quote } from '../formats/fault.js';
 import type { ChunkColumns } from './chunk-columns.js';
 import { CHECKED_WHOLE, KEY_IS_DIGEST, KEY_WORDS, type Nodes, SUMMED } from './nodes.js';
-
-/** Stands for zeros in place of their digest. No content has it. */
-const ZEROS = Buffer.alloc(32);
+import { digestOfChunks, type NamedChunk } from './object-name.js';
 
 /** What the TOC tells of a regular file. */
 export interface RegularFile {
@@ -79,14 +77,15 @@ export class ObjectKeys {
   }
 
   #digestOfChunks(first: number, end: number): string {
-    const hash = createHash('sha256').update('crfs-chunks\0');
-    const size = Buffer.alloc(8);
+    return digestOfChunks(this.#chunksFrom(first, end));
+  }
+
+  *#chunksFrom(first: number, end: number): Generator<NamedChunk> {
+    const { size, zeros } = this.#chunks;
     for (let chunk = first; chunk < end; chunk++) {
-      size.writeBigUInt64LE(BigInt(this.#chunks.size.at[chunk] as number));
-      const isZeros = this.#chunks.zeros.at[chunk] === 1;
-      hash.update(size).update(isZeros ? ZEROS : this.#chunks.digestOf(chunk));
+      const digest = zeros.at[chunk] === 1 ? undefined : this.#chunks.digestOf(chunk);
+      yield { size: size.at[chunk] as number, digest };
     }
-    return hash.digest('hex');
   }
 
   #setDigest(file: RegularFile, digest: string): void {

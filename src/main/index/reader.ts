@@ -11,6 +11,7 @@ import { nameOfBytes } from '../formats/name-bytes.js';
 import type { Point, Restart } from '../formats/points.js';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './modes.js';
 import { NameTable } from './name-table.js';
+import { objectName } from './object-name.js';
 
 const { index: HEADER, inode: INODE, chunk: CHUNK, xattr: XATTR, point: POINT, table: TABLE } = addon.layout;
 const { indexUnverified, inodeDigest, inodeWhole, inodeSummed } = addon.layout.constants;
@@ -171,10 +172,9 @@ export class IndexReader {
   #inodeFlags(n: number): number {
     return this.#u32(this.#inode(n) + INODE.flags);
   }
-  /** The name of a regular file's object: two namespaces, so that no content can pass for what is not named by its own. */
+  /** The name of a regular file's object. */
   objectName(n: number): string {
-    const isDigest = (this.#inodeFlags(n) & inodeDigest) !== 0;
-    return isDigest ? this.key(n) : `${this.key(n)}-named`;
+    return objectName(this.key(n), (this.#inodeFlags(n) & inodeDigest) !== 0);
   }
   /** A regular file's first chunk. */
   chunkFirst(n: number): number {

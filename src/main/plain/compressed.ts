@@ -9,6 +9,7 @@ import { GZIP_POINTS, ZSTD } from '../formats/codec.js';
 import { formOf } from '../formats/decode.js';
 import type { Layer, LayerFormat } from '../formats/format.js';
 import { Points } from '../formats/points.js';
+import { type ContentSink, NO_SINK } from './content-sink.js';
 import { readTar } from './entries.js';
 import { unpacked } from './unpack.js';
 
@@ -17,21 +18,25 @@ export const PLAIN_ZSTD = 'plain zstd';
 
 /** Bytes of output between points: half of it, on average, is decoded to get to a byte. */
 const SPAN = 4 << 20;
-/** Bytes that one zstd frame may hold: what is read of it is decoded from its start. */
-const MOST_OF_FRAME = 8 << 20;
+/** Files of gzip of up to so many bytes are kept as they pass: to decode one later takes longer than to read it. */
+const KEPT_FILE = 64 << 10;
 
-export const compressed: LayerFormat = {
-  async recognise(blob): Promise<Layer | undefined> {
-    const form = formOf(await blob.read(0, Math.min(4, blob.size)));
-    return form === 'none' ? undefined : layerIn(blob, form, SPAN);
-  },
-};
+/** A format whose layers hand what files hold to `sink` as they are read. */
+export function compressed(sink: ContentSink): LayerFormat {
+  return {
+    async recognise(blob): Promise<Layer | undefined> {
+      const form = formOf(await blob.read(0, Math.min(4, blob.size)));
+      return form === 'none' ? undefined : layerIn(blob, form, SPAN, sink);
+    },
+  };
+}
 
 /** The layer in a blob, with points so many bytes of output apart. */
-export function layerIn(blob: BlobSource, form: StreamForm, span: number): Layer {
+export function layerIn(blob: BlobSource, form: StreamForm, span: number, sink = NO_SINK): Layer {
   const points = new Points();
   const isGzip = form === 'gzip';
-  const most = isGzip ? Number.POSITIVE_INFINITY : MOST_OF_FRAME;
+  // a frame of zstd is decoded from its start, and most layers are a single one
+  const kept = isGzip ? upTo(KEPT_FILE, sink) : sink;
   return {
     name: blob.name,
     kind: isGzip ? PLAIN_GZIP : PLAIN_ZSTD,
@@ -43,8 +48,18 @@ export function layerIn(blob: BlobSource, form: StreamForm, span: number): Layer
     ...(isGzip ? { points } : {}),
     entries: async (add) => {
       const hash = createHash('sha256');
-      await readTar(unpacked(blob, { form, points, span, most, hash }), (tarOffset) => points.locate(tarOffset), add);
+      const tar = unpacked(blob, { form, points, span, hash });
+      await readTar(tar, (tarOffset) => points.locate(tarOffset), { add, sink: kept });
       return hash.digest();
     },
+  };
+}
+
+/** Hands on files of up to so many bytes. */
+function upTo(most: number, sink: ContentSink): ContentSink {
+  return {
+    begin: (size) => size <= most && sink.begin(size),
+    write: (bytes, fileOffset) => sink.write(bytes, fileOffset),
+    end: (parts) => sink.end(parts),
   };
 }

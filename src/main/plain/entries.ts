@@ -17,6 +17,7 @@ import { nameOfBytes } from '../formats/name-bytes.js';
 import { cleanPath } from '../formats/names.js';
 import { ENTRY_TYPE, type TarEntry } from '../tar/entry.js';
 import { TarReader } from '../tar/reader.js';
+import type { ContentSink, Part } from './content-sink.js';
 
 /** Of a file, at most: as eStargz has them, so that equal files of several chunks are one object. */
 const CHUNK_BYTES = 4 << 20;
@@ -30,19 +31,23 @@ interface Piece {
 /** Where bytes of the tar are to be decoded from: an offset in the blob, and how much is decoded before them from there on. */
 export type Locate = (tarOffset: number) => { readonly offset: number; readonly innerOffset: number };
 
-/** Reads a tar, and hands on its entries, each file's chunks behind it. Throws LayerFault where it is none, or what no mount can show. */
-export async function readTar(
-  tar: AsyncIterable<Uint8Array>,
-  locate: Locate,
-  add: (entry: Entry) => void,
-): Promise<void> {
+/** What takes in what is found in a tar. */
+export interface Takers {
+  /** Entries, each file's chunks behind it. */
+  readonly add: (entry: Entry) => void;
+  /** What files hold. */
+  readonly sink: ContentSink;
+}
+
+/** Reads a tar. Throws LayerFault where it is none, or what no mount can show. */
+export async function readTar(tar: AsyncIterable<Uint8Array>, locate: Locate, { add, sink }: Takers): Promise<void> {
   const reader = new TarReader(tar, undefined, true);
   const sha256 = new addon.Sha256();
   try {
     for (let entry = await reader.next(); entry !== undefined; entry = await reader.next()) {
       const facts = described(entry);
       if (entry.type !== 'file' || entry.size === 0) add(facts);
-      else await addChunks(facts, { reader, locate, sha256, add });
+      else await addChunks(facts, { reader, locate, sha256, add, sink });
     }
   } finally {
     await reader.close();
@@ -95,29 +100,35 @@ function xattrsOf({ xattrs }: TarEntry): Xattr[] {
   return all.filter(({ name, value }) => xattrFault(name, value.length) === undefined);
 }
 
-interface Means {
+interface Means extends Takers {
   readonly reader: TarReader;
   readonly locate: Locate;
   readonly sha256: Sha256;
-  readonly add: (entry: Entry) => void;
 }
 
 /** Reads the content of a file, and adds its entry, the first chunk in it, and those of the others. */
-async function addChunks(facts: Entry, { reader, locate, sha256, add }: Means): Promise<void> {
+async function addChunks(facts: Entry, { reader, locate, sha256, add, sink }: Means): Promise<void> {
+  const isWanted = sink.begin(facts.size);
+  const parts: Part[] = [];
   for (const { fileOffset, size, tarOffset } of piecesOf(facts.size, reader)) {
     const type = fileOffset === 0 ? 'reg' : 'chunk';
     const chunk = { ...facts, type, chunkOffset: fileOffset, chunkSize: size } as const;
     if (tarOffset === undefined) {
       add({ ...chunk, isZeros: true });
+      parts.push({ size, digest: undefined });
       continue;
     }
-    for (let left = size; left > 0; ) {
-      const part = await reader.part(left);
-      sha256.update(part);
-      left -= part.length;
+    for (let done = 0; done < size; ) {
+      const bytes = await reader.part(size - done);
+      sha256.update(bytes);
+      if (isWanted) sink.write(bytes, fileOffset + done);
+      done += bytes.length;
     }
-    add({ ...chunk, ...locate(tarOffset), chunkDigest: sha256.digest() });
+    const digest = sha256.digest();
+    add({ ...chunk, ...locate(tarOffset), chunkDigest: digest });
+    parts.push({ size, digest });
   }
+  if (isWanted) sink.end(parts);
 }
 
 /** The chunks that a file is cut into: data, and the holes between. */

@@ -5,21 +5,23 @@
 import { CrfsError } from '../errors/error.js';
 import type { LayerFormat } from '../formats/format.js';
 import { compressed, PLAIN_GZIP, PLAIN_ZSTD } from './compressed.js';
+import { NO_SINK } from './content-sink.js';
 import { FirstRead } from './first-read.js';
 import type { LazyName } from './lazy-names.js';
 import { PLAIN_TAR, uncompressed } from './uncompressed.js';
 
 /**
  * The formats that a layer may have whose manifest names no TOC, or the digest of one: a tar may begin with any name. One of them is refused with
- * CRFS_NOT_STARGZ where that is wanted. `read` is told how far it was read.
+ * CRFS_NOT_STARGZ where that is wanted. `read` is told how far it was read, and `sink` what files hold.
  */
 export function plainFormats(
   lazy: LazyName,
   tocDigest: string | undefined,
   read = new FirstRead(),
+  sink = NO_SINK,
 ): readonly LayerFormat[] {
   if (tocDigest !== undefined) return [];
-  return [uncompressed, compressed].map((format) => ({
+  return [uncompressed, compressed(sink)].map((format) => ({
     recognise: async (blob) => {
       const layer = await format.recognise(read.watch(blob));
       if (layer === undefined) return undefined;

@@ -2,12 +2,13 @@
 
 /** A tar as it is: all of it is read once, and what is found is its TOC. */
 
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { wholeBlob } from '../blob/read-into.js';
 import type { BlobSource } from '../blob/source.js';
 import { NONE } from '../formats/codec.js';
 import type { Layer, LayerFormat } from '../formats/format.js';
 import { BLOCK_SIZE, isHeader } from '../tar/header.js';
+import { NO_SINK } from './content-sink.js';
 import { readTar } from './entries.js';
 
 export const PLAIN_TAR = 'plain tar';
@@ -31,15 +32,8 @@ function layerIn(blob: BlobSource): Layer {
     endOf: (offset, size) => offset + size,
     entries: async (add) => {
       const hash = createHash('sha256');
-      await readTar(hashed(blob, hash), (offset) => ({ offset, innerOffset: 0 }), add);
+      await readTar(wholeBlob(blob, hash), (offset) => ({ offset, innerOffset: 0 }), { add, sink: NO_SINK });
       return hash.digest();
     },
   };
-}
-
-async function* hashed(blob: BlobSource, hash: Hash): AsyncGenerator<Uint8Array> {
-  for await (const piece of wholeBlob(blob)) {
-    hash.update(piece);
-    yield piece;
-  }
 }

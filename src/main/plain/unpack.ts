@@ -16,45 +16,35 @@ export interface Unpacking {
   readonly points: Points;
   /** Bytes of output between them, at least. */
   readonly span: number;
-  /** And at most. */
-  readonly most: number;
   /** Takes the bytes of the blob. */
   readonly hash: Hash;
 }
 
 /**
  * What a compressed blob decodes to, in pieces that are valid until the next one is asked for: while that is used, the next one is
- * decoded, in another thread. Throws LayerFault where it is corrupt, ends too early, or has too few points.
+ * decoded, in another thread. Throws LayerFault where it is corrupt, or ends too early.
  */
 export async function* unpacked(blob: BlobSource, unpacking: Unpacking): AsyncGenerator<Uint8Array> {
   yield* oneAhead(decoded(blob, unpacking));
 }
 
 /** The same, in pieces of which each is valid until the one after the next is asked for. */
-async function* decoded(blob: BlobSource, { form, points, span, most, hash }: Unpacking): AsyncGenerator<Uint8Array> {
+async function* decoded(blob: BlobSource, { form, points, span, hash }: Unpacking): AsyncGenerator<Uint8Array> {
   const decoder = new addon.PointDecoder(form, span);
   let [room, other] = [Buffer.allocUnsafeSlow(OUTPUT_BYTES), Buffer.allocUnsafeSlow(OUTPUT_BYTES)];
   let at = 0;
   let outOffset = 0;
-  let lastPoint = 0;
   let ended = false;
-  const reach = (reached: number): void => {
-    if (reached - lastPoint > most) throw new LayerFault(tooFar(form, most));
-  };
   try {
-    for await (const input of wholeBlob(blob)) {
-      hash.update(input);
+    for await (const input of wholeBlob(blob, hash)) {
       for (let done = 0, isFull = true; done < input.length || isFull; ) {
         const [used, made, whole, found] = await step(form, decoder, input.subarray(done), room);
         for (const point of found) {
           const behind = at + done + point.used;
-          reach(outOffset + point.made);
-          lastPoint = outOffset + point.made;
-          points.add(point, point.bit > 0 ? behind - 1 : behind, lastPoint);
+          points.add(point, point.bit > 0 ? behind - 1 : behind, outOffset + point.made);
         }
         done += used;
         outOffset += made;
-        reach(outOffset);
         ended = whole;
         isFull = made === room.length; // there may be more to come out than went in
         if (made > 0) yield room.subarray(0, made);
@@ -66,10 +56,6 @@ async function* decoded(blob: BlobSource, { form, points, span, most, hash }: Un
     decoder.close();
   }
   if (!ended) throw new LayerFault(`its ${form} stream ends too early`);
-}
-
-function tooFar(form: StreamForm, most: number): string {
-  return `it holds more than ${most >> 20} MiB in one ${form} frame, which cannot be read in parts; \`crfs stargzify\` converts it`;
 }
 
 async function step(

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { readSync } from 'node:fs';
-import { Window } from '../../main/blob/window.js';
 import { zeros } from '../../main/blob/zeros.js';
 import { CrfsError } from '../../main/errors/error.js';
 import { codecOf } from '../../main/formats/codec.js';
 import { type PlacedIndex, spanOf } from '../../main/index/span.js';
 import { blobCut, type Decoder } from './decoder.js';
+import { MemberStream } from './member-stream.js';
 
 /**
  * Members of up to this many bytes, compressed or not, are decoded in one go; larger ones piece by piece. Buffers have
@@ -16,6 +16,8 @@ export const WHOLE_LIMIT = 8 << 20;
 /** Chunks of up to this many bytes, compressed or not, are decoded in one go where no buffer is needed for it. */
 const MAP_LIMIT = 256 << 20;
 const PIECE = 1 << 20;
+/** Of input, of which what is not needed at the end of a chunk is read again. */
+const INPUT_PIECE = 128 << 10;
 /** A member goes on behind a file's content, with padding and the headers of what follows: room for the usual. */
 export const SLACK = 64 << 10;
 
@@ -26,9 +28,19 @@ export interface StoredLayer extends PlacedIndex {
   isFinal(first: number, count: number): boolean;
 }
 
+/** A member that is decoded piece by piece. */
+interface LargeMember {
+  readonly layer: StoredLayer;
+  /** Its offset in the blob. */
+  readonly member: number;
+  readonly isFinal: boolean;
+  readonly stream: MemberStream;
+}
+
 /**
  * Reads and decodes the members of layers into buffers of its own, which it uses again: what it returns is valid
- * until its next call. The last member stays, so that files which share one decode it once.
+ * until its next call. The last member stays, so that files which share one decode it once; so does the place that was reached in
+ * the last one that is too large to stay, for files behind it.
  */
 export class MemberReader {
   readonly #decoderOf: (codec: number) => Decoder;
@@ -39,6 +51,7 @@ export class MemberReader {
   #member = -1;
   #length = 0;
   #isFinal = false;
+  #large: LargeMember | undefined;
 
   /** `onRead` is told the bytes that were read of blobs. */
   constructor(decoderOf: (codec: number) => Decoder, onRead: (bytes: number) => void) {
@@ -104,32 +117,46 @@ export class MemberReader {
       yield* zeros(index.chunkSize(chunk));
       return;
     }
-    const offset = index.chunkOffset(chunk);
+    const start = index.chunkInner(chunk);
+    const wanted = { start, end: start + index.chunkSize(chunk) };
+    const large = this.#largeUpTo(layer, chunk);
     const end = memberEnd(layer, chunk);
-    const window = new Window(index.chunkInner(chunk), index.chunkSize(chunk));
     this.#layer = undefined;
-    const room = this.#output.subarray(0, PIECE);
-    const decoding = this.#decoder(layer).begin(index.restart(offset));
+    this.#large = undefined;
     try {
-      for (let at = offset; window.left > 0; at += PIECE) {
-        if (at >= end) throw tooShort(layer, offset);
-        let input: Uint8Array = this.#read(layer, at, Math.min(PIECE, end - at));
-        for (let isFull = true; window.left > 0 && (isFull || input.length > 0); ) {
-          const [used, made] = decoding.step(input, room);
-          input = input.subarray(used);
-          isFull = made === room.length; // more may come out than went in
-          const content = window.cut(room.subarray(0, made));
-          if (content.length > 0) yield content;
-        }
-      }
+      yield* large.stream.content(wanted, this.#output.subarray(0, PIECE), (offset) => {
+        if (offset >= end) throw tooShort(layer, large.member);
+        return this.#read(layer, offset, Math.min(INPUT_PIECE, end - offset));
+      });
+      this.#large = large;
     } finally {
-      decoding.close();
+      if (this.#large === undefined) large.stream.close();
     }
+  }
+
+  /** The member of a chunk, decoded up to that, or less far. */
+  #largeUpTo(layer: StoredLayer, chunk: number): LargeMember {
+    const { index } = layer;
+    const member = index.chunkOffset(chunk);
+    const isFinal = layer.isFinal(chunk, 1);
+    const last = this.#large;
+    const isSame = last?.layer === layer && last.member === member && last.isFinal === isFinal;
+    if (isSame && last.stream.position <= index.chunkInner(chunk)) return last;
+    this.rest();
+    const stream = new MemberStream(this.#decoder(layer).begin(index.restart(member)), member);
+    return { layer, member, isFinal, stream };
+  }
+
+  /** Lets go of memory that takes time to fill again. */
+  rest(): void {
+    this.#large?.stream.close();
+    this.#large = undefined;
   }
 
   /** Forgets the last member: its bytes are wrong. */
   forget(): void {
     this.#layer = undefined;
+    this.rest();
   }
 
   #decoder({ index }: StoredLayer): Decoder {

@@ -10,10 +10,12 @@ import { CrfsError, type ErrorCode } from '../../main/errors/error.js';
 import { indexedLayer } from '../../main/formats/portable/read.js';
 import { recognise } from '../../main/formats/recognise.js';
 import { buildIndex, type IndexRequest } from '../../main/index/build.js';
+import type { ContentSink } from '../../main/plain/content-sink.js';
 import { FirstRead } from '../../main/plain/first-read.js';
 import type { LazyName } from '../../main/plain/lazy-names.js';
 import { plainFormats } from '../../main/plain/plain.js';
 import { fileSource } from '../../main/sources/file.js';
+import { type Keeping, PassedFiles } from './passed-files.js';
 
 /** A blob to index. */
 export interface IndexTask {
@@ -32,6 +34,8 @@ export interface IndexTask {
   readonly tocDigest?: string;
   /** Where it is noted how far it was read, if it has none: `FirstRead`. */
   readonly read: SharedArrayBuffer;
+  /** Where to keep what it holds, as far as that passes. */
+  readonly keeping: Keeping;
   /** Bytes that making it may take. */
   readonly memoryLimit: number;
   /** Where to ask for bytes of the blob before they are read, if it is not here yet. */
@@ -52,23 +56,27 @@ export type IndexOutcome =
 /** Writes the index of a blob. */
 export default async function index(task: IndexTask | PortableTask): Promise<IndexOutcome> {
   const { name, identity, path, memoryLimit } = task;
+  const passed = 'keeping' in task ? new PassedFiles(task.keeping) : undefined;
   try {
-    const from = 'indexFd' in task ? byPortable(task) : await byToc(task);
+    const from = 'indexFd' in task ? byPortable(task) : await byToc(task, passed);
     const summary = await buildIndex({ ...from, path, memoryLimit, blobIdentity: identity });
     return { record: { ...summary, indexDigest: await digestOf(path) } };
   } catch (error) {
     rmSync(path, { force: true });
     if (error instanceof CrfsError) return { error: { code: error.code, message: error.message } };
     return { error: { code: 'CRFS_INTERNAL', message: `${name}: ${(error as Error).message}` } };
+  } finally {
+    passed?.close();
   }
 }
 
 type From = Pick<IndexRequest, 'layer' | 'tocBlob'>;
 
-async function byToc({ fd, tocFd, name, tocPosition, lazy, tocDigest, read, asks }: IndexTask): Promise<From> {
+async function byToc(task: IndexTask, sink: ContentSink | undefined): Promise<From> {
+  const { fd, tocFd, name, tocPosition, lazy, tocDigest, read, asks } = task;
   const stored = fileSource(fd, name);
   const blob = asks === undefined ? stored : askedSource(stored, asks);
-  const layer = await recognise(blob, tocPosition, plainFormats(lazy, tocDigest, new FirstRead(read)));
+  const layer = await recognise(blob, tocPosition, plainFormats(lazy, tocDigest, new FirstRead(read), sink));
   return { layer, ...(tocFd === undefined ? {} : { tocBlob: fileSource(tocFd, name) }) };
 }
 

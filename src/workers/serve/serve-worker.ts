@@ -122,7 +122,9 @@ export default async function serve(task: WorkerTask): Promise<void> {
       if (filler.hasFailed()) await turn(); // what an error leaves behind in Node goes with a turn of the event loop
       if (serveNextMount() || help()) continue; // a file for each worker, before several at one
       if (serveAhead()) continue;
-      if (task.worker > 0 && idleLooks++ >= IDLE_LOOKS) {
+      idleLooks++;
+      if (idleLooks === 2) members.rest();
+      if (task.worker > 0 && idleLooks > IDLE_LOOKS) {
         addon.doorbellRing(1); // in case it was this worker that the last ring has woken
         break;
       }

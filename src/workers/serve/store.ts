@@ -9,18 +9,16 @@ import {
   ftruncateSync,
   futimesSync,
   linkSync,
-  mkdirSync,
   openSync,
   renameSync,
   rmSync,
   statSync,
   writeSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
 import { jobDraft, jobDrafts, objectPath } from '../../main/disk/cache-layout.js';
+import { createAnew, inDirectory } from '../../main/disk/in-directory.js';
 import { Draft, draftLength } from './draft.js';
 
-const CREATE = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const READ_ONLY = 0o400;
 const WRITABLE = 0o600;
 
@@ -129,7 +127,7 @@ export class Store {
   #publish(path: string, fd: number, name: string, generation: number): void {
     const object = this.#object(name);
     futimesSync(fd, Date.now() / 1000, generation);
-    within(object, () => renameSync(path, object));
+    inDirectory(object, () => renameSync(path, object));
   }
 
   #makeDraft(path: string, length: number): void {
@@ -137,7 +135,7 @@ export class Store {
     const fd = createAnew(fresh, WRITABLE);
     try {
       ftruncateSync(fd, length);
-      within(path, () => linkSync(fresh, path));
+      inDirectory(path, () => linkSync(fresh, path));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error; // another worker was faster
     } finally {
@@ -159,19 +157,6 @@ export class Store {
   }
 }
 
-/** Creates a file, in place of what a worker has left that died over it. */
-function createAnew(path: string, mode: number): number {
-  return within(path, () => {
-    try {
-      return openSync(path, CREATE, mode);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-    rmSync(path);
-    return openSync(path, CREATE, mode);
-  });
-}
-
 function openIfThere(path: string): number | undefined {
   try {
     return openSync(path, constants.O_RDWR | constants.O_NOFOLLOW);
@@ -179,19 +164,4 @@ function openIfThere(path: string): number | undefined {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
-}
-
-/** Does what needs the directory of a path, which is made if it is not there. */
-function within<T>(path: string, act: () => T): T {
-  try {
-    return act();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
-  try {
-    mkdirSync(dirname(path), { mode: 0o700 });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error; // another worker was faster
-  }
-  return act();
 }

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import { closeSync, ftruncateSync, futimesSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { objectPath } from '../../main/disk/cache-layout.js';
+import { createAnew, inDirectory } from '../../main/disk/in-directory.js';
+import { digestOfChunks, objectName } from '../../main/index/object-name.js';
+import type { ContentSink, Part } from '../../main/plain/content-sink.js';
+import { Board } from '../board/board.js';
+
+const READ_ONLY = 0o400;
+
+/** Where what passes is kept. */
+export interface Keeping {
+  /** The board of the workers that serve, and how many there may be. */
+  readonly board: SharedArrayBuffer;
+  readonly workers: number;
+  /** The cache's directory of objects. */
+  readonly objects: string;
+  /** Where a file may be written before it has its name. */
+  readonly draft: string;
+  /** Bytes that may be kept, of all files together. */
+  readonly limit: number;
+}
+
+/**
+ * Makes objects of files as a pass over a layer comes by them. That saves decoding them once more, and is all that it is for: where
+ * the disk takes no more, or the cache is not to have more, what follows is not kept.
+ */
+export class PassedFiles implements ContentSink {
+  readonly #board: Board;
+  readonly #objects: string;
+  readonly #draft: string;
+  #left: number;
+  #fd = -1;
+  #size = 0;
+
+  constructor({ board, workers, objects, draft, limit }: Keeping) {
+    this.#board = new Board(workers, board);
+    this.#objects = objects;
+    this.#draft = draft;
+    this.#left = limit;
+  }
+
+  begin(size: number): boolean {
+    if (size > this.#left) return false;
+    this.#size = size;
+    this.#unlessItFails(() => {
+      this.#fd = createAnew(this.#draft, READ_ONLY);
+      ftruncateSync(this.#fd, size);
+    });
+    return this.#fd >= 0;
+  }
+
+  write(bytes: Uint8Array, fileOffset: number): void {
+    this.#unlessItFails(() => {
+      for (let done = 0; this.#fd >= 0 && done < bytes.length; ) {
+        done += writeSync(this.#fd, bytes, done, bytes.length - done, fileOffset + done);
+      }
+    });
+  }
+
+  end(parts: readonly Part[]): void {
+    this.#unlessItFails(() => {
+      if (this.#fd >= 0) this.#publish(nameOf(parts));
+    });
+    this.close();
+  }
+
+  /** Throws away what has not come as a whole. */
+  close(): void {
+    if (this.#fd < 0) return;
+    closeSync(this.#fd);
+    this.#fd = -1;
+    rmSync(this.#draft, { force: true });
+  }
+
+  /**
+   * All of its content is written before the generation is looked up, and so is on the disk once that generation is. If its name comes
+   * later than that, it is the draft's that is lost.
+   */
+  #publish(name: string): void {
+    const path = objectPath(this.#objects, name);
+    if (statSync(path, { throwIfNoEntry: false })?.size === this.#size) return;
+    futimesSync(this.#fd, Date.now() / 1000, this.#board.generation);
+    inDirectory(path, () => renameSync(this.#draft, path));
+    this.#left -= this.#size;
+    this.#board.counters.add('objects', 1);
+    this.#board.counters.add('objectBytes', this.#size);
+  }
+
+  #unlessItFails(act: () => void): void {
+    try {
+      act();
+    } catch {
+      this.close();
+      this.#left = 0;
+    }
+  }
+}
+
+/** The name of the object of a file of such parts: src/main/index/object-keys.ts. */
+function nameOf(parts: readonly Part[]): string {
+  const [only] = parts;
+  if (parts.length === 1 && only?.digest !== undefined) return objectName(only.digest, true);
+  return objectName(digestOfChunks(parts.map(({ size, digest }) => ({ size, digest: bytesOf(digest) }))), false);
+}
+
+function bytesOf(digest: string | undefined): Buffer | undefined {
+  return digest === undefined ? undefined : Buffer.from(digest, 'hex');
+}
