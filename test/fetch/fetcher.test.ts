@@ -15,6 +15,7 @@ import { Fetcher } from '../../src/main/fetch/fetcher.js';
 import { Link } from '../../src/main/fetch/link.js';
 import { Traffic } from '../../src/main/fetch/traffic.js';
 import { sameBytes } from '../tools/bytes.js';
+import { Gate } from '../tools/gate.js';
 import { until } from '../tools/machine.js';
 
 const BLOCKS = 80;
@@ -209,6 +210,20 @@ test('a background download whose layer goes while it waits for quiet fetches no
   await demand;
 });
 
+test('a background download waits, with the landmark range too, until starts have what they are about to read', async (t) => {
+  const { open } = setUp(t);
+  const { fetcher, file, link, source, traffic } = open();
+  const gate = new Gate();
+  const starting = traffic.startUp(() => gate.pass());
+  const work = { fetcher, file, link, traffic, prefetchEnd: BLOCK, all: false, rate: 0, hasRoom: () => true };
+  const downloading = download({ ...work, signal: new AbortController().signal });
+  await new Promise((resolve) => setImmediate(resolve));
+  t.deepEqual(source.asked, []);
+  gate.open();
+  await Promise.all([starting, downloading]);
+  t.deepEqual(source.asked, [[0, BLOCK]]);
+});
+
 test('bytes that are fetched again and are as wrong as before are not asked for a third time', (t) => {
   const blocks = Blocks.of(3 * BLOCK);
   for (const block of [0, 1, 2]) blocks.add(block);
@@ -272,15 +287,16 @@ test('what lies on both sides comes along, and more of it where demands come nea
   const { open } = setUp(t);
   const { fetcher, file, link, source } = open();
   for (let i = 0; i < 8; i++) link.measured(8 * BLOCK, 8, 8); // a unit of eight blocks
-  const brought = async (block: number): Promise<number[]> => {
+  const brought = async (block: number, alone = false): Promise<number[]> => {
     const before = [...Array(BLOCKS).keys()].filter((b) => file.blocks.has(b));
-    await fetcher.need(block * BLOCK, block * BLOCK + 1);
+    await fetcher.need(block * BLOCK, block * BLOCK + 1, { alone });
     while (source.streams > 0) await new Promise((resolve) => setImmediate(resolve));
     return [...Array(BLOCKS).keys()].filter((b) => file.blocks.has(b) && !before.includes(b));
   };
   t.deepEqual(await brought(4), from(1, 8));
   t.deepEqual(await brought(BLOCKS - 1), from(BLOCKS - 8, 8));
   t.deepEqual(await brought(20), from(13, 16));
+  t.deepEqual(await brought(50, true), [50]);
 });
 
 test('what can wait does not begin before it is quiet, and goes two at a time', async (t) => {

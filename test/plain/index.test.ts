@@ -7,10 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { GZIP_POINTS } from '../../src/main/formats/codec.js';
+import { recognise } from '../../src/main/formats/recognise.js';
 import { buildIndex } from '../../src/main/index/build.js';
 import { checkDigest } from '../../src/main/index/check-digest.js';
 import { IndexReader } from '../../src/main/index/reader.js';
 import { layerIn } from '../../src/main/plain/compressed.js';
+import { plainFormats } from '../../src/main/plain/plain.js';
 import { openFileSource } from '../../src/main/sources/file.js';
 import { addon, type StreamForm } from '../../src/native/addon.js';
 import { decoderOf } from '../../src/workers/decode/decoders.js';
@@ -19,7 +21,7 @@ import { gzip, zstd } from '../tools/compressed-stream.js';
 import { noise, text } from '../tools/content.js';
 import { sha256 } from '../tools/read-layer.js';
 import { run } from '../tools/run.js';
-import { writeTar } from '../tools/tar-writer.js';
+import { type TarEntry, writeTar } from '../tools/tar-writer.js';
 
 const SPAN = 64 << 10;
 const { index: HEADER, table: TABLE, point: POINT, chunk: CHUNK } = addon.layout;
@@ -52,14 +54,13 @@ async function indexed(name: string, tar: Buffer, form: StreamForm = 'gzip'): Pr
   return { blob, index: readFileSync(path) };
 }
 
-const made = (async (): Promise<Indexed> => {
-  const tar = join(place, 'files.tar');
-  writeTar(
-    tar,
-    Object.entries(files).map(([name, content]) => ({ name, content })),
-  );
-  return await indexed('files', readFileSync(tar));
-})();
+function tarOf(entries: Iterable<TarEntry>): Buffer {
+  const path = join(place, 'a.tar');
+  writeTar(path, entries);
+  return readFileSync(path);
+}
+
+const made = indexed('files', tarOf(Object.entries(files).map(([name, content]) => ({ name, content }))));
 
 function stored(blob: string, bytes: Buffer): StoredLayer {
   const aligned = new Uint8Array(bytes);
@@ -102,12 +103,8 @@ test('every chunk is decoded from a point before it, and is what its digest says
 
 test('chunks of a single frame of zstd are read in any order, and in that of the tar without decoding it anew', async (t) => {
   const contents = Array.from({ length: 60 }, (_, n) => (n % 3 === 2 ? text(900_000 + n) : noise(300_000, n)));
-  const tar = join(place, 'frame.tar');
-  writeTar(
-    tar,
-    contents.map((content, n) => ({ name: String(n), content })),
-  );
-  const { blob, index } = await indexed('frame', readFileSync(tar), 'zstd');
+  const tar = tarOf(contents.map((content, n) => ({ name: String(n), content })));
+  const { blob, index } = await indexed('frame', tar, 'zstd');
   const layer = stored(blob, index);
   let read = 0;
   const members = membersReader((bytes) => {
@@ -165,6 +162,37 @@ test('holes of sparse files take no bytes, in any of the forms that GNU tar writ
     t.true(layer.index.isZeros(layer.index.chunkFirst(zeros)));
     t.false(layer.index.unverified);
   }
+});
+
+test('a layer whose manifest names a TOC is none of these, whatever it holds', async (t) => {
+  const source = openFileSource((await made).blob);
+  t.teardown(() => source.close());
+  t.is((await recognise(source, undefined, plainFormats('index', undefined))).kind, 'plain gzip');
+  await t.throwsAsync(recognise(source, undefined, plainFormats('index', sha256(Buffer.alloc(0)))), {
+    code: 'CRFS_NOT_STARGZ',
+  });
+});
+
+test('what no mount can show is refused by what it is, and what no file system keeps is left out', async (t) => {
+  const wrong: readonly (readonly [TarEntry, RegExp])[] = [
+    [{ name: 'a', type: '3', devmajor: 4096, devminor: 1 }, /"a".* is the device 4096, 1, which Linux does not have/],
+    [{ name: 'a', type: '4', devmajor: 1, devminor: 1 << 20 }, /"a".* is the device 1, 1048576/],
+    [{ name: 'a', type: '2', linkname: '' }, /"a".* the target of the symlink is empty/],
+    [{ name: 'a', type: '1', linkname: '../b' }, /"a".* holds a '..' part/],
+    [{ name: '../a' }, /holds a '..' part/],
+  ];
+  for (const [entry, message] of wrong) {
+    await t.throwsAsync(indexed('wrong', tarOf([entry])), { code: 'CRFS_BAD_LAYER', message });
+  }
+  const xattrs = { 'user.a': 'b', [`user.${'x'.repeat(300)}`]: 'c' };
+  const { index } = await indexed('odd', tarOf([{ name: 'a', uid: 2 ** 32 - 1, gid: 5, mode: 0o104755, xattrs }]));
+  const reader = new IndexReader(new Uint8Array(index));
+  const inode = reader.find('a');
+  t.deepEqual([reader.uid(inode), reader.gid(inode), reader.mode(inode) & 0o7777], [0, 5, 0o4755]);
+  t.deepEqual(
+    reader.xattrs(inode).map(({ name }) => name),
+    ['user.a'],
+  );
 });
 
 /** The index with a number of a record of a table changed. */

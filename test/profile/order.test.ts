@@ -17,14 +17,16 @@ const IMAGE = sha256('image');
 
 type Indexed = Parameters<typeof indexOf>[0];
 
-/** A layer with the files `0`, `1` …, at these places of its blob from BEGIN on, and `large` of three chunks behind them, of 1 MiB each. */
+/** A layer with the programs `0`, `1` …, at these places of its blob from BEGIN on, and `large` of three chunks behind them. */
 async function layer(t: Indexed, number: number, offsets: readonly number[]): Promise<StartedLayer> {
   const at = (offsets.at(-1) ?? 0) + STEP + BEGIN;
   const chunked = { type: 'reg', name: 'large', size: 30, chunkSize: 10, digest: sha256('large') };
-  const { index } = await indexOf(t, [
+  const tocOffset = at + 3 * STEP;
+  const entries = [
     ...offsets.map((offset, n) => ({
       name: `${n}`,
       type: 'reg',
+      mode: 0o755,
       size: 9,
       offset: offset + BEGIN,
       digest: sha256(`${n}`),
@@ -33,8 +35,9 @@ async function layer(t: Indexed, number: number, offsets: readonly number[]): Pr
     { name: 'large', type: 'chunk', offset: at + STEP, chunkOffset: 10, chunkSize: 10, chunkDigest: sha256('2') },
     { name: 'large', type: 'chunk', offset: at + 2 * STEP, chunkOffset: 20, chunkSize: 10, chunkDigest: sha256('3') },
     { name: 'link', type: 'symlink', linkName: 'large' },
-  ]);
-  return { number, digest: sha256(`layer ${number}`), index, tocOffset: at + 3 * STEP };
+  ];
+  const { index } = await indexOf(t, entries, tocOffset);
+  return { number, digest: sha256(`layer ${number}`), index, tocOffset };
 }
 
 function profile(
@@ -119,6 +122,18 @@ test('what the layers do not have is left out, whatever it is', async (t) => {
   t.is(order.files, 1);
 });
 
+test('of a profile that wants more than half a GiB, the beginning counts', async (t) => {
+  const one = await layer(
+    t,
+    7,
+    [0, 300, 600].map((at) => at * KIB * KIB),
+  );
+  const wanted = [0, 1, 2].map((n): [number, string] => [0, `${n}`]);
+  const { ranges, files } = new StartOrder(profile([one], wanted), [one]);
+  t.deepEqual(shown(ranges), [[7, 0, 300 * KIB]]);
+  t.is(files, 1);
+});
+
 test('an order is wrong once more was read that is not in it than is, and not before some was', async (t) => {
   const one = await layer(
     t,
@@ -176,6 +191,7 @@ test('each chunk is recorded once, by when it was asked for, whatever numbers a 
     ],
   );
   t.is(recording.files, 2);
+  t.is(recording.profile()?.program, '/0', 'the first that can be executed');
 });
 
 test('of a large file of which nothing was asked for, the beginning is taken to be read', async (t) => {

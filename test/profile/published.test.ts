@@ -4,12 +4,13 @@
 
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import test, { type ExecutionContext } from 'ava';
+import { pushIndexes } from '../../src/main/attached/push-indexes.js';
 import { CacheLayout } from '../../src/main/disk/cache-layout.js';
 import { keepProfile, keptProfile, removeProfile } from '../../src/main/profile/kept.js';
 import type { Profile } from '../../src/main/profile/profile.js';
 import { pushProfile } from '../../src/main/profile/published.js';
 import { RegistryClient } from '../../src/main/registry/client.js';
-import { resolveImage } from '../../src/main/registry/image.js';
+import { type ResolvedImage, resolveImage } from '../../src/main/registry/image.js';
 import { endServer, listen } from '../tools/local-server.js';
 import { Machine } from '../tools/machine.js';
 import { missing, startRegistry } from '../tools/registry.js';
@@ -47,11 +48,24 @@ async function fetchedJson(url: string): Promise<{ manifests: { digest: string }
   return (await (await fetch(url, { headers: { accept: types.join(',') } })).json()) as never;
 }
 
+interface Found extends Pick<ResolvedImage, 'reference' | 'manifest'> {
+  readonly client: RegistryClient;
+}
+
+/** The image, for who attaches what no command does. */
+async function find(t: ExecutionContext, machine: Machine, host: string): Promise<Found> {
+  const client = new RegistryClient({ spool: machine.root });
+  t.teardown(() => client.close());
+  return { client, ...(await resolveImage(client, `docker://${host}/img:1`)) };
+}
+
 registryTest('what was learned on one machine is taken over on another, and the image stays as it is', async (t) => {
   const { machine, layout, url, host, profile } = await world(t);
   const { image } = profile;
   await t.throwsAsync(machine.crfs('profile', 'pull', `${host}/img:1`), { message: /no profile is attached/ });
   const before = await fetchedJson(`${url}/v2/img/manifests/1`);
+  const { client, reference, manifest } = await find(t, machine, host);
+  const other = await pushIndexes(client, reference, manifest, [{ layer: image, bytes: Buffer.from('an index') }]);
   await machine.crfs('profile', 'push', `${host}/img:1`);
   const newer = { ...profile, recorded: '2026-02-02T03:04:05.678Z', program: '/newer' };
   keepProfile(layout, newer);
@@ -61,8 +75,9 @@ registryTest('what was learned on one machine is taken over on another, and the 
   t.regex(await machine.crfs('profile', 'pull', `${host}/img:1`), /took over a profile of 1 read\n$/);
   t.deepEqual(keptProfile(layout, image), newer);
   const index = await fetchedJson(`${url}/v2/img/manifests/${image.replace(':', '-')}`);
-  t.is(index.manifests.length, 1);
-  const attached = await fetchedJson(`${url}/v2/img/manifests/${index.manifests[0]?.digest}`);
+  t.is(index.manifests.length, 2);
+  t.is(index.manifests[0]?.digest, other, 'what is of another kind stays');
+  const attached = await fetchedJson(`${url}/v2/img/manifests/${index.manifests[1]?.digest}`);
   t.like(attached, { artifactType: 'application/vnd.crfs.profile.v1+json', subject: { digest: image } });
 });
 
@@ -77,15 +92,23 @@ registryTest('a registry that lists what is attached by itself is asked for that
   const answer = await fetch(`${url}/v2/img/manifests/${profile.image.replace(':', '-')}`);
   t.is(answer.status, 404);
   removeProfile(layout, profile.image);
+  const { client, reference, manifest } = await find(t, machine, host);
+  const newest = { ...profile, recorded: '2026-03-02T03:04:05.678Z' };
+  for (const one of [newest, { ...profile, recorded: '2026-02-02T03:04:05.678Z' }]) {
+    await pushProfile(client, reference, manifest, one);
+  }
   await machine.crfs('profile', 'pull', `${host}/img:1`);
-  t.deepEqual(keptProfile(layout, profile.image), profile);
+  t.deepEqual(keptProfile(layout, profile.image), newest);
+  const other = { ...manifest, digest: `sha256:${'0'.repeat(64)}` };
+  await pushProfile(client, reference, other, { ...profile, recorded: '2026-04-02T03:04:05.678Z' });
+  await t.throwsAsync(machine.crfs('profile', 'pull', `${host}/img:1`), {
+    message: /the profile .* is of another image/,
+  });
 });
 
 registryTest('what is attached and is no profile of the image is refused in one line, and not kept', async (t) => {
   const { machine, layout, host, profile } = await world(t);
-  const client = new RegistryClient({ spool: machine.root });
-  t.teardown(() => client.close());
-  const { reference, manifest } = await resolveImage(client, `docker://${host}/img:1`);
+  const { client, reference, manifest } = await find(t, machine, host);
   const bad: [Profile, RegExp][] = [
     [{ ...profile, image: `sha256:${'0'.repeat(64)}` }, /the profile .* is of another image\n?$/],
     [{ ...profile, layers: ['x'] }, /layers\.0 must be sha256: and 64 hex digits, not "x"/],

@@ -38,15 +38,17 @@ for (const [why, change, message] of bad) {
 
 test('of a start that is more than fits, what is about its first files is written, and is sound', (t) => {
   const files = Array.from({ length: 8192 }, (_, n) => ({ layer: 0, path: `${n} ${'x'.repeat(1000)}` }));
-  const reads = files.map((_, file) => ({ file, bytes: 1, at: file, request: null }));
+  const requests = Array.from({ length: 8193 }, () => START.requests[0] as StartRecord['requests'][number]);
+  const reads = files.map((_, file) => ({ file, bytes: 1, at: file, request: 8192 - file }));
   const waits = files.map((_, file) => ({ file, at: file, ms: 1, networkMs: 1 }));
-  const large: StartRecord = { ...START, files, reads, waits };
+  const large: StartRecord = { ...START, files, reads, waits, requests };
   const text = formatStart(large);
   t.true(text.length <= MOST_BYTES);
   const kept = parseStart(text, 'it');
   t.true(kept.files.length > 1000);
   t.deepEqual(kept.files, files.slice(0, kept.files.length));
   t.is(kept.reads.length, kept.files.length);
+  t.deepEqual([kept.reads[0]?.request, kept.reads[1]?.request], [null, 8191], 'the last request is not kept');
 });
 
 test('the last start of an image is kept, of so many images; what is damaged, or of another image, counts as none', (t) => {

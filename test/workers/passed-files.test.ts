@@ -16,6 +16,7 @@ import { Board } from '../../src/workers/board/board.js';
 import { type Keeping, PassedFiles } from '../../src/workers/index/passed-files.js';
 import { gzip, zstd } from '../tools/compressed-stream.js';
 import { noise, text } from '../tools/content.js';
+import { mountingTest } from '../tools/machine.js';
 import { run } from '../tools/run.js';
 import { writeTar } from '../tools/tar-writer.js';
 
@@ -41,9 +42,15 @@ interface Pass {
   readonly kept: () => string[];
 }
 
-function pass(t: ExecutionContext, limit = 2 ** 30): Pass {
-  const root = mkdtempSync(join(tmpdir(), 'crfs-passed-'));
-  t.teardown(() => rmSync(root, { recursive: true }));
+function scratch(t: ExecutionContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'crfs-passed-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  return directory;
+}
+
+/** What is kept comes below `root`. */
+function pass(t: ExecutionContext, limit = 2 ** 30, root = scratch(t)): Pass {
+  const other = scratch(t);
   for (const name of ['objects', 'tmp']) mkdirSync(join(root, name));
   const board = new Board(1);
   board.startGeneration(GENERATION);
@@ -54,11 +61,11 @@ function pass(t: ExecutionContext, limit = 2 ** 30): Pass {
     keeping,
     board,
     over: async (tar, form) => {
-      const blob = join(root, 'blob');
+      const blob = join(other, 'blob');
       writeFileSync(blob, form === 'gzip' ? gzip(tar) : zstd(tar));
       const source = openFileSource(blob);
       const passed = new PassedFiles(keeping);
-      const path = join(root, `index-${count++}`);
+      const path = join(other, `index-${count++}`);
       try {
         const layer = layerIn(source, form, 1 << 20, passed);
         await buildIndex({ layer, path, memoryLimit: 2 ** 30, blobIdentity: 'blob' });
@@ -75,8 +82,7 @@ function pass(t: ExecutionContext, limit = 2 ** 30): Pass {
 }
 
 async function tarOf(t: ExecutionContext, entries = contents): Promise<Buffer> {
-  const path = join(mkdtempSync(join(tmpdir(), 'crfs-passed-')), 'a.tar');
-  t.teardown(() => rmSync(join(path, '..'), { recursive: true }));
+  const path = join(scratch(t), 'a.tar');
   writeTar(
     path,
     Object.entries(entries).map(([name, content]) => ({ name, content })),
@@ -109,8 +115,7 @@ test('of a layer in gzip, files of up to 64 KiB do', async (t) => {
 
 test('a sparse file is kept with its holes', async (t) => {
   const { over, object } = pass(t);
-  const directory = mkdtempSync(join(tmpdir(), 'crfs-passed-'));
-  t.teardown(() => rmSync(directory, { recursive: true }));
+  const directory = scratch(t);
   await run('sh', [
     '-c',
     'cd "$1" && printf head >s && truncate -s 9M s && printf tail >>s && truncate -s 5M z && tar -cSf a.tar s z',
@@ -150,6 +155,22 @@ test('a pass goes on where nothing can be kept', async (t) => {
   rmSync(keeping.objects, { recursive: true });
   const index = await over(await tarOf(t), 'zstd');
   t.is(index.size(index.find('of several chunks')), 9 << 20);
+});
+
+mountingTest()('of a file that fills the disk, no part is kept, and nothing behind it', async (t) => {
+  const disk = scratch(t);
+  await run('mount', ['-t', 'tmpfs', '-o', 'size=1M', 'none', disk]);
+  try {
+    const { over, object, kept } = pass(t, 2 ** 30, disk);
+    const index = await over(await tarOf(t), 'zstd');
+    t.is(kept().length, 3);
+    t.throws(() => statSync(object(index, 'of several chunks')), { code: 'ENOENT' });
+    const behind = { first: noise(2 << 20), second: text(10) };
+    await over(await tarOf(t, behind), 'zstd');
+    t.is(kept().length, 3);
+  } finally {
+    await run('umount', [disk]);
+  }
 });
 
 test('of a layer that ends too early, no part of a file is kept', async (t) => {
