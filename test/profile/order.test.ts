@@ -17,11 +17,12 @@ const IMAGE = sha256('image');
 
 type Indexed = Parameters<typeof indexOf>[0];
 
-/** A layer with the programs `0`, `1` …, at these places of its blob from BEGIN on, and `large` of three chunks behind them. */
+/** A layer with the programs `0`, `1` …, at these places of its blob from BEGIN on, and `large` of three chunks and `whole` of two behind them. */
 async function layer(t: Indexed, number: number, offsets: readonly number[]): Promise<StartedLayer> {
   const at = (offsets.at(-1) ?? 0) + STEP + BEGIN;
+  const whole = { type: 'reg', name: 'whole', size: 20, chunkSize: 10, digest: sha256('whole') };
   const chunked = { type: 'reg', name: 'large', size: 30, chunkSize: 10, digest: sha256('large') };
-  const tocOffset = at + 3 * STEP;
+  const tocOffset = at + 5 * STEP;
   const entries = [
     ...offsets.map((offset, n) => ({
       name: `${n}`,
@@ -34,6 +35,8 @@ async function layer(t: Indexed, number: number, offsets: readonly number[]): Pr
     { ...chunked, offset: at, chunkDigest: sha256('1') },
     { name: 'large', type: 'chunk', offset: at + STEP, chunkOffset: 10, chunkSize: 10, chunkDigest: sha256('2') },
     { name: 'large', type: 'chunk', offset: at + 2 * STEP, chunkOffset: 20, chunkSize: 10, chunkDigest: sha256('3') },
+    { ...whole, offset: at + 3 * STEP },
+    { name: 'whole', type: 'chunk', offset: at + 4 * STEP, chunkOffset: 10, chunkSize: 10 },
     { name: 'link', type: 'symlink', linkName: 'large' },
   ];
   const { index } = await indexOf(t, entries, tocOffset);
@@ -192,6 +195,14 @@ test('each chunk is recorded once, by when it was asked for, whatever numbers a 
   );
   t.is(recording.files, 2);
   t.is(recording.profile()?.program, '/0', 'the first that can be executed');
+});
+
+test('a file without digests of its chunks is read as a whole, and fetched so, whatever a profile says', async (t) => {
+  const one = await layer(t, 7, [0]);
+  const recording = new Recording(IMAGE, [one]);
+  recording.opened(7, one.index.find('whole'), 1);
+  t.like(recording.profile()?.order[0], { path: 'whole', first: 0, count: 2, bytes: 2 * STEP });
+  t.deepEqual(shown(new StartOrder(profile([one], [[0, 'whole', 1]]), [one]).ranges), [[7, 400, 600]]);
 });
 
 test('of a large file of which nothing was asked for, the beginning is taken to be read', async (t) => {

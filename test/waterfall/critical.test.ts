@@ -24,6 +24,12 @@ test('a wait that begins where another ends, to a thousandth, is behind it', (t)
   t.deepEqual(criticalPath({ ready: 0, reads: [], waits: [one, other] }).waits, [one, other]);
 });
 
+test('what was waited for before all layers could be read counts once', (t) => {
+  const waits = [{ file: 0, at: 20, ms: 60, networkMs: 50 }];
+  const path = criticalPath({ ready: 50, reads: [], waits });
+  t.like(path, { end: 80, opening: 20, network: 50, inflate: 10, programs: 0 });
+});
+
 test('of a start without waits, all of the time is that of programs, and of opening the layers', (t) => {
   const reads = [{ file: 0, bytes: 1, at: 50, request: null }];
   t.like(criticalPath({ ready: 20, reads, waits: [] }), { end: 50, opening: 20, network: 0, inflate: 0, programs: 30 });
