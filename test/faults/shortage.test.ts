@@ -76,8 +76,8 @@ mounting('a daemon that ends while the disk is slow waits for it no longer once 
   rmSync(join(cache, 'control.sock'));
   await until('it waits for the disk', () => existsSync(`${slow}.held`));
   rmSync(cache, { recursive: true });
-  t.deepEqual(await readAll(mount.merged, known, 4), RIGHT);
-  await gone(daemon);
+  const [read] = await Promise.all([readAll(mount.merged, known, 4), gone(daemon)]);
+  t.deepEqual(read, RIGHT);
 });
 
 mounting('a daemon that a mount has started waits for the lock, alone, and then serves', async (t) => {
