@@ -44,7 +44,7 @@ const FOLDERS = [
   ['main/convert', 'errors blob schema formats tar compression output registry images index workers workers/deflate'],
   [
     'main/inspect',
-    'errors disk blob environment schema formats plain output registry sources images index cache workers/verify settings',
+    'errors disk blob environment schema formats plain output registry sources images index cache attached workers/verify settings',
   ],
   ['main/version'],
   [

@@ -44,7 +44,7 @@ registryTest('inspect shows config, digests and layers, which are lazy and which
   const digest = `sha256:${createHash('sha256').update(manifest).digest('hex')}`;
   const [base, middle, top] = image.layers;
   t.deepEqual((await invoke(machine, ['inspect', name])).stdout.split('\n'), [
-    `name         docker://${registry.host}/img`,
+    `name         docker://${registry.host}/img:1`,
     `manifest     ${digest}`,
     `config       ${image.config.digest}`,
     'platform     linux/amd64',
@@ -100,9 +100,20 @@ registryTest('inspect shows layers that are no image, and images on disk', async
     `oci:${machine.root}/oci:1`,
   ]);
   const told = JSON.parse((await invoke(machine, ['inspect', '--json', 'oci:oci:1'])).stdout);
-  t.like(told, { resolved: 'oci:oci:1' });
+  t.like(told, { name: 'oci:oci:1', resolved: 'oci:oci:1', archive: false });
   t.regex(told.digest, /^sha256:/);
   t.is(told.layers[0].lazy, true);
+  await run('skopeo', [
+    '--insecure-policy',
+    'copy',
+    '-q',
+    `oci:${machine.root}/oci:1`,
+    `docker-archive:${machine.root}/tar`,
+  ]);
+  t.regex(
+    (await invoke(machine, ['inspect', 'docker-archive:tar'])).stdout,
+    /\nWhat is in an archive is not mounted: .*\n$/,
+  );
 });
 
 registryTest('inspect refuses a config that is broken, with what is wrong', async (t) => {

@@ -80,6 +80,25 @@ test('whoever waits for a layer to be read as a whole is told so, once where the
   t.is((await invoke(machine, ['umount', 'merged'])).code, 0);
 });
 
+test('whoever looks into a layer without a TOC is told that all of it is read', async (t) => {
+  const machine = makeMachine(t);
+  const image = await mixedImage(t, machine);
+  const gate = holdMiddle(image);
+  t.teardown(() => gate.open());
+  const child = start(machine, ['ls', image.name]);
+  let said = '';
+  child.stderr.on('data', (bytes) => {
+    said += String(bytes);
+  });
+  await until('a line tells it', () => said.endsWith('\n'));
+  t.regex(
+    said,
+    new RegExp(`^crfs: layer ${image.plain.digest.slice(0, 'sha256:'.length + 12)}, 3\\.\\d MiB, has no TOC: .*\n$`),
+  );
+  gate.open();
+  t.is((await once(child, 'close'))[0], 0);
+});
+
 test('at a terminal, a bar shows how far a layer was read that is prefetched', async (t) => {
   const machine = makeMachine(t);
   const image = await mixedImage(t, machine);

@@ -377,7 +377,10 @@ test('lowerdir prints nothing for a file that is not there, or no file', async (
     t.is(outcome.code, 1);
   }
   const { stderr } = await invoke(machine, ['lowerdir', './lower', lower]);
-  t.is(stderr, `crfs: ${lower}: is no regular file, and so no layer\n`);
+  t.is(
+    stderr,
+    `crfs: ${lower}: is no regular file, and so no layer: write oci:DIR or dir:DIR for an image in a directory\n`,
+  );
 });
 
 remote('a mounted image holds what crfs ls lists', async (t) => {

@@ -65,13 +65,13 @@ const WAITS: Readonly<Record<string, Wait>> = {
   'ls for TOCs': {
     args: (name) => ['ls', name],
     held: layer,
-    told: (name) => `crfs: still reading the TOCs of ${name}`,
+    told: (name) => `crfs: still opening the layers of ${name}`,
   },
   'stat for a manifest': { args: (name) => ['stat', name, '/noise'], held: manifest, told: looking },
   'stat for the TOC of one layer': {
     args: (name) => ['stat', '--layer', '1', name, '/noise'],
     held: layer,
-    told: (name) => `crfs: still reading the TOCs of layer 1 of ${name}`,
+    told: (name) => `crfs: still opening the layers of layer 1 of ${name}`,
   },
   'cat for a manifest': { args: (name) => ['cat', name, '/noise'], held: manifest, told: looking },
   'cat for content': {

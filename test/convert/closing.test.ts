@@ -107,7 +107,13 @@ test.serial('a layer that cannot be fetched to be verified leaves no file open',
       close: async () => undefined,
     }),
   };
-  const image = { resolved: 'image', layers: [layer], config: async () => undefined, diffIds: async () => [] };
+  const image = {
+    name: 'image',
+    resolved: 'image',
+    layers: [layer],
+    config: async () => undefined,
+    diffIds: async () => [],
+  };
   const problems: string[] = [];
   await verifyImage(image, workspace, silent, (report) => problems.push(...report.problems));
   t.deepEqual(problems, ['gone']);

@@ -134,6 +134,32 @@ mounting('an index that one machine has attached has another one fetch no more t
   t.deepEqual(await verifiedBy(without), [BY_MANIFEST]);
 });
 
+mounting('who looks into an image takes the index that is attached to it where a mount does', async (t) => {
+  const { proxy, image, digest, blob, machine } = await world(t);
+  await machine().crfs('index', '--push', image);
+  proxy.reset();
+  const other = machine();
+  const pinned = `${image.slice(0, -2)}@${digest}`;
+  const inspected = async (name: string): Promise<unknown> => {
+    const { layers } = JSON.parse(await other.crfs('inspect', '--json', name)) as { layers: unknown[] };
+    return layers[0];
+  };
+  t.regex(
+    await other.crfs('inspect', image),
+    new RegExp(`^name +${image}\n[^]*\n1 .* plain gzip +by index +[^]*an index in its`),
+  );
+  t.like(await inspected(image), { lazy: true, byIndex: true, format: INDEXED_GZIP, cached: { indexed: false } });
+  t.like(await inspected(pinned), { lazy: false, byIndex: false });
+  sameBytes(t, Buffer.from(await other.crfs('cat', image, '/last')), FILES.last);
+  t.true(proxy.sent < blob.length / 2, `${proxy.sent} bytes`);
+  t.regex(await other.crfs('verify', '--json', image), /"kind":\s*"plain gzip"/);
+  await other.mount([image]);
+  t.like(await inspected(image), { lazy: true, byIndex: true, cached: { indexed: true } });
+  t.like(await inspected(pinned), { lazy: false });
+  proxy.fault = (seen) => (isListing(seen) ? { kind: 'status', status: 500 } : undefined);
+  t.like(await inspected(image), { lazy: true, byIndex: true }, 'by what the mount has kept');
+});
+
 mounting('a mount by an attached index goes on with the next daemon, whatever was found out meanwhile', async (t) => {
   const { image, machine } = await world(t);
   await machine().crfs('index', '--push', image);

@@ -255,7 +255,7 @@ mounting(
     const stays = `crfs: ${store} is a store, and stays: \`crfs umount ${store}\` takes it away\n`;
     t.regex(
       await machine.crfs('status'),
-      new RegExp(`^Stores that nothing was asked of yet:\nMOUNTPOINT +PID\n${store} +\\d+$`, 'm'),
+      new RegExp(`^Stores of which nothing is used:\nMOUNTPOINT +PID\n${store} +\\d+$`, 'm'),
     );
     const { unusedStores } = JSON.parse(await machine.crfs('status', '--json')) as { unusedStores: Host[] };
     t.deepEqual(
@@ -264,7 +264,7 @@ mounting(
     );
     t.is(await toldAlone(setting, 'umount', '--all'), stays);
     const paths = await pull(setting);
-    t.false((await machine.crfs('status')).includes('nothing was asked of yet'));
+    t.false((await machine.crfs('status')).includes('of which nothing is used'));
     t.is(await toldAlone(setting, 'umount', '--all'), stays);
     await machine.crfs('stop');
     t.is(await toldAlone(setting, 'umount', '--all'), stays);
@@ -274,6 +274,9 @@ mounting(
     t.is(await toldAlone(setting, 'umount', '--all'), 'Nothing is mounted.\n');
     await setting.mountStore();
     for (const path of paths) await noteRelease(path);
+    await until('nothing of it is used', async () =>
+      (await machine.crfs('status')).includes(`\nStores of which nothing is used:\nMOUNTPOINT`),
+    );
     t.is(
       String(await run('sh', ['-c', 'exec "$@" 2>&1', 'sh', crfs, 'umount', store], { env: machine.env })),
       `${store}: unmounted\n`,

@@ -77,7 +77,7 @@ test('says when there is no such file', (t) => {
 test('refuses a directory', (t) => {
   t.throws(() => openFileSource(tmpdir()), {
     code: 'CRFS_USAGE',
-    message: `${tmpdir()}: is no regular file, and so no layer`,
+    message: `${tmpdir()}: is no regular file, and so no layer: write oci:DIR or dir:DIR for an image in a directory`,
   });
 });
 

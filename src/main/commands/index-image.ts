@@ -97,7 +97,10 @@ function describe(indexed: readonly IndexedHere[], portable: readonly Portable[]
   if (plain === 0) return `all of ${counted(indexed.length, 'layer')} have a TOC: there is nothing to index`;
   const others = plain === indexed.length ? '' : `, ${indexed.length - plain} with a TOC`;
   const bytes = portable.reduce((sum, one) => sum + one.bytes.length, 0);
-  const where = !isPushed ? '' : `; ${portable.length} attached to it, ${formatBytes(bytes)}`;
+  const digests = new Set(indexed.filter(({ isPlain }) => isPlain).map(({ digest }) => digest));
+  const left = digests.size - portable.length;
+  const why = left === 0 ? '' : `, and ${left} not: only those of layers in gzip can be`;
+  const where = !isPushed ? '' : `; ${portable.length} attached to it, ${formatBytes(bytes)}${why}`;
   return `${counted(plain, 'layer')} without a TOC indexed${others}${where}`;
 }
 

@@ -52,34 +52,38 @@ export function addInspect(program: Command): void {
     });
 }
 
-function render({ resolved, digest, config, layers }: ImageSummary): string {
+function render({ name, archive, digest, config, layers }: ImageSummary): string {
   const facts = [
-    ['name', escapeLine(resolved.replace(/@sha256:[0-9a-f]{64}$/, ''))],
+    ['name', escapeLine(name.replace(/@sha256:[0-9a-f]{64}$/, ''))],
     ...(digest === null ? [] : [['manifest', digest]]),
     ...(config === null ? [] : configRows(config)),
   ];
   const rows = layers.map((layer) => [
     String(layer.number),
     layer.digest === null ? escapeName(layer.name) : layer.digest.slice('sha256:'.length, 'sha256:'.length + 12),
-    layer.format ?? '-',
+    layer.format?.replace(/,.*/, '') ?? '-',
     lazinessOf(layer),
     formatBytes(layer.size),
     describePresence(layer.cached, layer.size),
   ]);
   const table = formatTable([['LAYER', 'DIGEST', 'FORMAT', 'LAZY', 'SIZE', 'CACHED'], ...rows]);
   const found = new Set<string>(layers.map(lazinessOf));
-  const advice = Object.entries(ADVICE).filter(([laziness]) => found.has(laziness));
-  return `${formatTable(facts)}\n${table}${advice.map(([, line]) => line).join('')}`;
+  const advice = archive ? [] : Object.entries(ADVICE).filter(([laziness]) => found.has(laziness));
+  const lines = archive ? [ARCHIVE] : advice.map(([, line]) => line);
+  return `${formatTable(facts)}\n${table}${lines.join('')}`;
 }
+
+const ARCHIVE = 'What is in an archive is not mounted: `skopeo copy` unpacks it into oci:DIR.\n';
 
 /** What becomes of layers, and what to do about it. */
 const ADVICE = {
+  'by index': 'What is lazy by index has no TOC: an index in its registry says where its files are.\n',
   'once read': 'What is lazy once read has no TOC: its first mount here reads all of it.\n',
   no: 'What is not lazy cannot be mounted: `crfs stargzify` converts the image.\n',
 };
 
-function lazinessOf({ lazy, mountable }: ImageSummary['layers'][number]): keyof typeof ADVICE | 'yes' {
-  if (lazy) return 'yes';
+function lazinessOf({ lazy, byIndex, mountable }: ImageSummary['layers'][number]): keyof typeof ADVICE | 'yes' {
+  if (lazy) return byIndex ? 'by index' : 'yes';
   return mountable ? 'once read' : 'no';
 }
 

@@ -123,9 +123,9 @@ function render({ image, recorded, program, layers, order }: Profile): string {
   const head = [
     image,
     `  recorded ${escapeLine(when)}${program === null ? '' : `, with ${escapeName(program)}`}`,
-    `  ${counted(files, 'file')}, ${formatBytes(bytes)}, from ${of} of ${counted(layers.length, 'layer')}`,
+    `  ${counted(files, 'file')}, for each by itself ${formatBytes(bytes)} together, from ${of} of ${counted(layers.length, 'layer')}`,
   ];
-  const table = formatTable([['AFTER', 'LAYER', 'SIZE', 'FILE'], ...order.map(row)]);
+  const table = formatTable([['AFTER', 'LAYER', 'FETCHES', 'FILE'], ...order.map(row)]);
   return `${head.join('\n')}\n${table}`;
 }
 

@@ -7,7 +7,14 @@ import { linkOf } from '../daemon/processes.js';
 import { type Status, serversOf } from '../daemon/status.js';
 import { CrfsError } from '../errors/error.js';
 import { type DeadMount, deadMounts } from '../mount/dead.js';
-import { CACHE_REMOVED, type Host, mountsOfRemovedCache, mountsWithoutDaemon, storesWith } from '../mount/hosts.js';
+import {
+  CACHE_REMOVED,
+  type Host,
+  isStore,
+  mountsOfRemovedCache,
+  mountsWithoutDaemon,
+  storesWith,
+} from '../mount/hosts.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
 import { counted, cutTo, foldAt, formatBytes, formatTable, shortenDigests } from '../output/text.js';
 import { tellingIfSlow } from '../output/waiting.js';
@@ -73,7 +80,7 @@ function incomplete(name: string, fetched: NonNullable<Status['layers'][number][
 interface Others {
   readonly withoutDaemon: readonly Host[];
   readonly dead: readonly DeadMount[];
-  /** Stores that nothing was asked of. */
+  /** Stores of which podman uses nothing, as far as the daemon knows. */
   readonly unusedStores: readonly Host[];
   /** Mounts, also ones that it knows, that lack names since their cache was removed. */
   readonly cacheRemoved: readonly Host[];
@@ -82,7 +89,8 @@ interface Others {
 function othersThan(status: Status | undefined): Others {
   const known = status === undefined ? [] : serversOf(status);
   const cache = cacheDirectory();
-  const withoutDaemon = mountsWithoutDaemon(cache, known);
+  const unknown = mountsWithoutDaemon(cache, known);
+  const withoutDaemon = status === undefined ? unknown : unknown.filter(({ pid }) => !isStore(pid));
   const used = [...known, ...withoutDaemon.map(({ pid }) => pid)];
   const unusedStores = storesWith(cache).filter(({ pid }) => !used.includes(pid));
   return { withoutDaemon, dead: deadMounts(), unusedStores, cacheRemoved: mountsOfRemovedCache(cache) };
@@ -100,7 +108,7 @@ function renderOthers({ withoutDaemon, dead, unusedStores, cacheRemoved }: Other
   return (
     section('Dead, as what served them was killed: run `crfs umount`, and mount again:', ['DRIVER'], deadRows) +
     section('Mounted, and without a daemon since theirs ended:', ['PID'], rowsOf(withoutDaemon)) +
-    section('Stores that nothing was asked of yet:', ['PID'], rowsOf(unusedStores)) +
+    section('Stores of which nothing is used:', ['PID'], rowsOf(unusedStores)) +
     section(`Names are missing: ${CACHE_REMOVED}:`, ['PID'], rowsOf(cacheRemoved))
   );
 }
@@ -205,7 +213,7 @@ function layerRow(layer: Status['layers'][number] | undefined): string[] {
   const short = escapeLine(name).replace(/^layer sha256:([0-9a-f]{12}).*$/, '$1');
   return [
     cutTo(short, NAME_COLUMNS),
-    kind,
+    kind.replace(/, by an index in its registry$/, ''),
     fetched === null ? '-' : describeDownload(fetched),
     verified.replace(/^the digests of |: .*$/g, ''),
   ];

@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import type { FileHandle } from 'node:fs/promises';
+import { fetchAttachedIndex } from '../attached/fetch-index.js';
 import type { AttachedIndex } from '../attached/indexes.js';
-import { verified } from '../blob/digest.js';
-import { namelessFile } from '../blob/nameless-file.js';
 import { CrfsError } from '../errors/error.js';
-import { isNoSpace } from '../errors/no-space.js';
 import type { LayerBlob } from '../fetch/layer-blob.js';
 import type { IndexedLayer } from './resolved.js';
 
 /** Milliseconds: a mount waits for the pass over its layer rather than longer for a registry to say what is attached. */
 const FIND_WITHIN_MS = 10_000;
-/** An index of so many bytes may be of any blob. */
-const FREE_BYTES = 16 << 20;
 
 /** A file without a name. */
 export interface FetchedIndex {
@@ -34,22 +29,7 @@ export async function fetchIndex(
   if (await hasToc(blob)) return undefined;
   const found = await findInTime(indexed);
   if (found === undefined) return undefined;
-  if (found.size > FREE_BYTES + blob.size) {
-    throw new CrfsError('CRFS_BAD_LAYER', `${found.name}: ${found.size} bytes for a layer of ${blob.size}`);
-  }
-  const file = await namelessFile(directory);
-  try {
-    const source = await found.open();
-    try {
-      for await (const piece of verified(source, found)) await append(file, piece);
-    } finally {
-      await source.close();
-    }
-    return file;
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
+  return await fetchAttachedIndex(found, blob.size, directory);
 }
 
 async function findInTime(indexed: IndexedLayer): Promise<AttachedIndex | undefined> {
@@ -59,13 +39,6 @@ async function findInTime(indexed: IndexedLayer): Promise<AttachedIndex | undefi
     if (error instanceof CrfsError) throw error;
     throw new CrfsError('CRFS_UNREACHABLE', 'its registry takes too long to say what is', { cause: error });
   }
-}
-
-async function append(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  await file.appendFile(bytes).catch((error: unknown) => {
-    if (isNoSpace(error)) throw new CrfsError('CRFS_NO_SPACE', 'no space left for it', { cause: error });
-    throw error;
-  });
 }
 
 async function hasToc(blob: LayerBlob): Promise<boolean> {

@@ -3,10 +3,11 @@
 /** What the cache has of layers: looked at where it lies, without a daemon. Nothing is written. */
 
 import { createHash } from 'node:crypto';
-import { closeSync, createReadStream, openSync } from 'node:fs';
+import { closeSync, createReadStream, existsSync, openSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { addon } from '../../native/addon.js';
 import { type BlobRecord, readRecord } from '../cache/records.js';
+import type { CacheLayout } from '../disk/cache-layout.js';
 import { IndexReader } from '../index/reader.js';
 import { isPlain } from '../plain/plain.js';
 import type { AnyLayerSource } from './found-image.js';
@@ -16,7 +17,7 @@ import { ownCache } from './own-cache.js';
 /** The layer, as a mount has read its TOC; undefined: the cache has no index of it, or not the one that its manifest names. */
 export async function cachedLayer(layer: AnyLayerSource, number: number): Promise<InspectedLayer | undefined> {
   const cache = ownCache();
-  const record = cache && readRecord(cache, layer.identity);
+  const record = cache && keptRecord(cache, layer);
   if (cache === undefined || record === undefined || !isNamed(layer, record)) return undefined;
   const indexFd = await openIndex(cache.index(record.key), record);
   if (indexFd === undefined) return undefined;
@@ -24,6 +25,15 @@ export async function cachedLayer(layer: AnyLayerSource, number: number): Promis
   const index = new IndexReader(addon.map(indexFd, false));
   const facts = { number, name: layer.name, digest: layer.digest, kind, tocOffset, index, indexFd };
   return { ...facts, objects: cache.objects, blob: await layer.open() };
+}
+
+/** What is known of a layer whose index the cache has: as it was read here, or by one that is attached to its image. */
+export function keptRecord(cache: CacheLayout, { identity, indexed }: AnyLayerSource): BlobRecord | undefined {
+  for (const one of [identity, ...(indexed === undefined ? [] : [indexed.identity])]) {
+    const record = readRecord(cache, one);
+    if (record !== undefined && existsSync(cache.index(record.key))) return record;
+  }
+  return undefined;
 }
 
 /** Whether it is the TOC, or the blob that is its own TOC, which the manifest names, if it names one. */

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import pLimit from 'p-limit';
+import { digestIn } from '../blob/digest.js';
 import { lastSeen, takenAsSeenLast } from '../cache/last-seen.js';
 import { CrfsError } from '../errors/error.js';
-import { warn } from '../output/tell.js';
+import { note, warn } from '../output/tell.js';
 import type { ManifestOptions, RegistryClient } from '../registry/client.js';
 import { diffIdsOf } from '../registry/config.js';
 import { parsePlatform, platformWarning } from '../registry/platform.js';
@@ -15,6 +16,7 @@ import { placeOf, type RemotePlace } from '../sources/place.js';
 import { cachedLayer } from './cached.js';
 import { configOf } from './config.js';
 import type { AnyLayerSource, FoundImage } from './found-image.js';
+import { withIndexes } from './indexed.js';
 import { type InspectedLayer, readLayer } from './layer.js';
 import { ownCache } from './own-cache.js';
 import type { Workspace } from './workspace.js';
@@ -52,17 +54,25 @@ export async function findImageOrLast(
   } catch (error) {
     const known = platform === undefined ? await knownOf(written, workspace, error) : undefined;
     if (known === undefined) throw error;
-    const stale = takenAsSeenLast((error as CrfsError).message, shownConfiguration(known));
-    return { ...(await findRemote(placeOf(known) as RemotePlace, workspace, { trusted: true })), stale };
+    const { name, resolved } = known;
+    const stale = takenAsSeenLast((error as CrfsError).message, shownConfiguration(resolved));
+    return { ...(await findRemote(placeOf(resolved) as RemotePlace, workspace, { trusted: true }, name)), stale };
   }
 }
 
-async function knownOf(written: string, workspace: Workspace, error: unknown): Promise<string | undefined> {
+async function knownOf(
+  written: string,
+  workspace: Workspace,
+  error: unknown,
+): Promise<{ readonly name: string; readonly resolved: string } | undefined> {
   const cache = ownCache();
   if (cache === undefined || kindOf(written) !== 'image in a registry') return undefined;
   const candidates = await (await workspace.client()).candidates(written).catch(() => []); // what names no registry
-  const known = candidates.map((one) => lastSeen(cache, formatReference(one), error));
-  return known.find((one) => one !== undefined);
+  for (const name of candidates.map(formatReference)) {
+    const resolved = lastSeen(cache, name, error);
+    if (resolved !== undefined) return { name, resolved };
+  }
+  return undefined;
 }
 
 async function lookUp(written: string, workspace: Workspace, platform: string | undefined): Promise<FoundImage> {
@@ -82,13 +92,21 @@ async function lookUp(written: string, workspace: Workspace, platform: string | 
       open: async () => openFileSource(path),
       openToc: async () => undefined,
     };
-    return { resolved: path, layers: [layer], config: async () => undefined, diffIds: async () => [] };
+    return { name: path, resolved: path, layers: [layer], config: async () => undefined, diffIds: async () => [] };
   }
-  return await findRemote(place, workspace, platform === undefined ? {} : { platform: parsePlatform(platform) });
+  const options = platform === undefined ? {} : { platform: parsePlatform(platform) };
+  return await findRemote(place, workspace, options, place.kind === 'image' ? place.name : place.url);
 }
 
-async function findRemote(place: RemotePlace, workspace: Workspace, options: ManifestOptions): Promise<FoundImage> {
-  const image = await openRemote(place, await workspace.client(), { store: workspace.manifests, ...options });
+/** `asked`: the configuration that led to `place`, by name where that is by digest. */
+async function findRemote(
+  place: RemotePlace,
+  workspace: Workspace,
+  options: ManifestOptions,
+  asked: string,
+): Promise<FoundImage> {
+  const client = await workspace.client();
+  const image = await openRemote(place, client, { store: workspace.manifests, ...options });
   const resolved = shownConfiguration(image.resolved);
   const config = async (): Promise<Buffer | undefined> =>
     place.kind === 'image' ? await configOf(resolved, workspace) : undefined;
@@ -97,7 +115,9 @@ async function findRemote(place: RemotePlace, workspace: Workspace, options: Man
     return bytes === undefined ? [] : diffIdsOf(bytes, resolved, image.layers.length);
   };
   const digest = place.kind === 'image' ? resolved.slice(resolved.indexOf('@') + 1) : undefined;
-  return { ...image, resolved, ...(digest !== undefined && { digest }), config, diffIds };
+  const layers = digestIn(asked) === undefined ? await withIndexes(image, client) : image.layers;
+  const name = shownConfiguration(asked);
+  return { name, resolved, layers, ...(digest !== undefined && { digest }), config, diffIds };
 }
 
 /**
@@ -114,7 +134,7 @@ export async function openLayers(
   return await pLimit(AT_ONCE).map(wanted, async (place) => {
     const layer = image.layers[place] as AnyLayerSource;
     const known = await cachedLayer(layer, place + 1);
-    return known ?? (await readLayer(layer, place + 1, await layer.open(), workspace));
+    return known ?? (await readLayer(layer, place + 1, await layer.open(), workspace, note));
   });
 }
 

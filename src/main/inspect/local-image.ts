@@ -32,7 +32,9 @@ export async function findLocalImage(
   const readImageConfig = async (): Promise<Buffer> =>
     await readBlob(await source.openBlob(config), config, CONFIG_LIMIT);
   return {
+    name: written,
     resolved: written,
+    ...(source.pathOf === undefined ? { isArchive: true } : {}),
     digest: found.digest,
     layers: layers.map((layer) => ({
       name: `layer ${layer.digest}`,

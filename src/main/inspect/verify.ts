@@ -133,8 +133,9 @@ class LayerCheck {
   /** Holds the TOC against the manifest, and every file against the TOC. */
   async #members({ fd }: FileHandle): Promise<InspectedLayer> {
     const { workspace, progress, pool } = this.#means;
-    const { name } = this.#layer;
-    const layer = await readLayer(this.#layer, this.#number, fileSource(fd, name), workspace);
+    const { indexed: _, ...proven } = this.#layer; // an index in its registry proves nothing
+    const { name } = proven;
+    const layer = await readLayer(proven, this.#number, fileSource(fd, name), workspace, () => undefined);
     const { index, indexFd, tocOffset } = layer;
     const step = progress.start(`${shortenDigests(name)}: checking`, index.contentSize);
     const found = await pLimit(pool.maxThreads * 2).map(partsOf(index), async ({ first, end, bytes }) => {

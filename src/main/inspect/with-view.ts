@@ -28,7 +28,7 @@ export async function withView<T>(
     const { layers: found } = image;
     const shown = found.length === 0 && layer === undefined ? { ...image, layers: [emptyLayer()] } : image;
     const name = layer === undefined ? written : `layer ${layer} of ${written}`;
-    const layers = await tellingIfSlow(`reading the TOCs of ${name}`, openLayers(shown, workspace, layer, written));
+    const layers = await tellingIfSlow(`opening the layers of ${name}`, openLayers(shown, workspace, layer, written));
     if (image.stale !== undefined) note(image.stale);
     return await work(new View(layers, name, layer !== undefined), workspace);
   } finally {

@@ -56,7 +56,7 @@ export function isStore(pid: number): boolean {
   return argumentsOf(pid).includes('--store');
 }
 
-/** This user's stores with a cache directory, in whatever namespace, also those that nothing was asked of yet. */
+/** This user's stores with a cache directory, in whatever namespace, also those of which nothing is used. */
 export function storesWith(cache: string): Host[] {
   const servers = processes().filter(({ pid, name }) => name === LOWER && isOurs(pid) && isStore(pid) && hasMount(pid));
   const hosts = servers.filter(({ pid }) => cacheDirectoryOf(environmentOf(pid)) === cache).map(hostOf);

@@ -70,7 +70,7 @@ function bars(stream: NodeJS.WriteStream): Progress {
     stream,
     format: ({ barsize = 0 }, { progress, maxWidth }, { what, state }) =>
       barLine(what, state, Math.round(progress * barsize), barsize, maxWidth),
-    barsize: 30,
+    barsize: 16,
     hideCursor: false,
     linewrap: true,
     forceRedraw: true,

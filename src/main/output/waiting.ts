@@ -9,8 +9,12 @@ const SAY_AFTER_MS = 1000;
  * `unmounting merged`, and the line that `say` is given is `still unmounting merged`.
  */
 export async function tellingIfSlow<T>(doing: string, work: Promise<T>, say = note): Promise<T> {
-  if (!process.stderr.isTTY) return await work;
-  const timer = setTimeout(() => say(`still ${doing}`), SAY_AFTER_MS);
+  return process.stderr.isTTY ? await sayingIfSlow(() => say(`still ${doing}`), work) : await work;
+}
+
+/** Waits for `work`, and says something if that takes longer than a second, whoever reads it. */
+export async function sayingIfSlow<T>(say: () => void, work: Promise<T>): Promise<T> {
+  const timer = setTimeout(say, SAY_AFTER_MS);
   try {
     return await work;
   } finally {

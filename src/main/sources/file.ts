@@ -78,7 +78,8 @@ class FileSource implements BlobSource {
 export function fileSource(fd: number, name: string): BlobSource {
   const stat = fstatSync(fd);
   if (!stat.isFile()) {
-    throw new CrfsError('CRFS_USAGE', `${name}: is no regular file, and so no layer`);
+    const advice = stat.isDirectory() ? ': write oci:DIR or dir:DIR for an image in a directory' : '';
+    throw new CrfsError('CRFS_USAGE', `${name}: is no regular file, and so no layer${advice}`);
   }
   return new FileSource(fd, name, stat.size);
 }

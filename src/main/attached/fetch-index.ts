@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+import type { FileHandle } from 'node:fs/promises';
+import { verified } from '../blob/digest.js';
+import { namelessFile } from '../blob/nameless-file.js';
+import { CrfsError } from '../errors/error.js';
+import { isNoSpace } from '../errors/no-space.js';
+import type { AttachedIndex } from './indexes.js';
+
+/** An index of so many bytes may be of any blob. */
+const FREE_BYTES = 16 << 20;
+
+/**
+ * The index of a blob of `blobSize` bytes, in a file without a name in `directory`, which the caller closes. Rejects with what keeps it from being
+ * fetched, and for one that is larger than any of such a blob.
+ */
+export async function fetchAttachedIndex(
+  found: AttachedIndex,
+  blobSize: number,
+  directory: string,
+): Promise<FileHandle> {
+  if (found.size > FREE_BYTES + blobSize) {
+    throw new CrfsError('CRFS_BAD_LAYER', `${found.name}: ${found.size} bytes for a layer of ${blobSize}`);
+  }
+  const file = await namelessFile(directory);
+  try {
+    const source = await found.open();
+    try {
+      for await (const piece of verified(source, found)) await append(file, piece);
+    } finally {
+      await source.close();
+    }
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+async function append(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  await file.appendFile(bytes).catch((error: unknown) => {
+    if (isNoSpace(error)) throw new CrfsError('CRFS_NO_SPACE', 'no space left for it', { cause: error });
+    throw error;
+  });
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/** Indexes that are attached to an image in its registry, for who looks into it: taken where a mount takes them, docs/plain-layers.md. */
+
+import { Attached } from '../attached/attached.js';
+import { AttachedIndexes } from '../attached/indexes.js';
+import { digestIn } from '../blob/digest.js';
+import { indexedIdentity } from '../cache/records.js';
+import { CrfsError } from '../errors/error.js';
+import type { RegistryClient } from '../registry/client.js';
+import { loadSettings } from '../settings/settings.js';
+import type { RemoteImage } from '../sources/open.js';
+import type { AnyLayerSource } from './found-image.js';
+
+/** Milliseconds: what a registry has not said by then is done without. */
+const FIND_WITHIN_MS = 10_000;
+
+/** The layers of an image that was asked for by a name, each with where its index may be; the registry is asked at most once, and not yet. */
+export async function withIndexes(
+  { resolved, reference, layers }: RemoteImage,
+  client: RegistryClient,
+): Promise<readonly AnyLayerSource[]> {
+  const image = digestIn(resolved);
+  if (reference === undefined || image === undefined || (await loadSettings({})).indexes === 'off') return layers;
+  const indexes = new AttachedIndexes(new Attached(client, reference, image));
+  return layers.map((layer) => ({
+    ...layer,
+    indexed: {
+      identity: indexedIdentity(layer.identity, resolved),
+      find: async () => {
+        try {
+          return await indexes.of(layer.digest ?? '', AbortSignal.timeout(FIND_WITHIN_MS));
+        } catch (error) {
+          if (error instanceof CrfsError || (error as Error).name === 'TimeoutError') return undefined;
+          throw error;
+        }
+      },
+    },
+  }));
+}
