@@ -61,7 +61,7 @@ function setting(t: ExecutionContext): Setting {
     closeSync(fd);
     rmSync(directory, { recursive: true });
   });
-  const keeping = { board: new Board(1).buffer, workers: 1, limit: 0 };
+  const keeping = { board: new Board(1).buffer, workers: 1, limit: { bytes: 0, files: 0 } };
   const task = { fd, name: 'a layer', identity: 'blob', lazy: 'index', read: new FirstRead().shared } as const;
   return {
     indexer,

@@ -6,6 +6,7 @@ import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { engineNames } from '../../src/workers/engine-names.js';
+import { zstd } from '../tools/compressed-stream.js';
 import { noise } from '../tools/content.js';
 import { makeLayer } from '../tools/layers.js';
 import { Machine, mountingTest, until } from '../tools/machine.js';
@@ -112,6 +113,31 @@ mounting(
     t.true((await readFile(join(mount.merged, 'large'))).equals(content));
   },
 );
+
+for (const [what, options] of [
+  ['bytes', 'size=16M'],
+  ['inodes', 'nr_inodes=200'],
+] as const) {
+  mounting(
+    `what is kept of a layer as it is read leaves ${what} of a small disk for its index, and for others`,
+    async (t) => {
+      const { machine } = await small(t, options, { CRFS_MAX_SIZE: '1T', CRFS_READAHEAD: '0' });
+      const layers = machine.directory('layers');
+      const tar = join(layers, 'a.tar');
+      const contents = Array.from({ length: 250 }, (_, n) => noise(70_000, n));
+      writeTar(
+        tar,
+        contents.map((content, n) => ({ name: String(n), content })),
+      );
+      const layer = join(layers, 'a.tar.zst');
+      writeFileSync(layer, zstd(readFileSync(tar)));
+      const { merged } = await machine.mount([layer]);
+      const kept = objectsOf(machine).length;
+      t.true(kept > 10 && kept < 125, `${kept} of them are kept`);
+      t.true(contents.at(-1)?.equals(await readFile(join(merged, '249'))));
+    },
+  );
+}
 
 mounting(
   'with a read-only cache a mount is refused in one line, and mounts again once it can be written',

@@ -49,13 +49,23 @@ function scratch(t: ExecutionContext): string {
 }
 
 /** What is kept comes below `root`. */
-function pass(t: ExecutionContext, limit = 2 ** 30, root = scratch(t)): Pass {
+function pass(
+  t: ExecutionContext,
+  { bytes = 2 ** 30, files = 1000 }: Partial<Keeping['limit']> = {},
+  root = scratch(t),
+): Pass {
   const other = scratch(t);
   for (const name of ['objects', 'tmp']) mkdirSync(join(root, name));
   const board = new Board(1);
   board.startGeneration(GENERATION);
   const objects = join(root, 'objects');
-  const keeping = { board: board.buffer, workers: 1, objects, draft: join(root, 'tmp/passed'), limit };
+  const keeping = {
+    board: board.buffer,
+    workers: 1,
+    objects,
+    draft: join(root, 'tmp/passed'),
+    limit: { bytes, files },
+  };
   let count = 0;
   return {
     keeping,
@@ -142,12 +152,16 @@ test('an object that is there stays', async (t) => {
 });
 
 test('no more is kept than may be', async (t) => {
-  const limit = 100 << 10;
-  const { over, kept, board } = pass(t, limit);
-  const many = Object.fromEntries(Array.from({ length: 10 }, (_, n) => [String(n), noise(30 << 10, n)]));
-  await over(await tarOf(t, many), 'zstd');
-  t.is(kept().length, 3);
-  t.true(board.counters.all().objectBytes <= limit);
+  for (const [limit, size] of [
+    [{ bytes: 100 << 10 }, 30 << 10],
+    [{ bytes: 12 << 10 }, 8], // which takes 4 KiB of a disk
+    [{ files: 3 }, 8],
+  ] as const) {
+    const { over, kept } = pass(t, limit);
+    const many = Object.fromEntries(Array.from({ length: 10 }, (_, n) => [String(n), noise(size, n)]));
+    await over(await tarOf(t, many), 'zstd');
+    t.is(kept().length, 3);
+  }
 });
 
 test('a pass goes on where nothing can be kept', async (t) => {
@@ -161,7 +175,7 @@ mountingTest()('of a file that fills the disk, no part is kept, and nothing behi
   const disk = scratch(t);
   await run('mount', ['-t', 'tmpfs', '-o', 'size=1M', 'none', disk]);
   try {
-    const { over, object, kept } = pass(t, 2 ** 30, disk);
+    const { over, object, kept } = pass(t, {}, disk);
     const index = await over(await tarOf(t), 'zstd');
     t.is(kept().length, 3);
     t.throws(() => statSync(object(index, 'of several chunks')), { code: 'ENOENT' });

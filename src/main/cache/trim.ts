@@ -4,6 +4,7 @@ import { statfsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { CacheLayout, Kind } from '../disk/cache-layout.js';
+import { freeSpace } from '../disk/free-space.js';
 import { nearestDirectory } from '../disk/nearest-directory.js';
 import { filesToKeep } from './images.js';
 import { type CacheFile, cacheFiles } from './list.js';
@@ -32,6 +33,15 @@ export function blobLimit(limit: number): number {
 /** Bytes that contents of files may take in any case. */
 export function contentsLimit(limit: number): number {
   return limit * CONTENTS_PART;
+}
+
+/**
+ * What may be kept of a layer as a pass comes by, in a cache that may take `limit` bytes: a part of what the disk takes besides what is `coming` of the
+ * layer's blob, since indexes and other layers are to find room there, too.
+ */
+export function keptLimit(layout: CacheLayout, limit: number, coming: number): { bytes: number; files: number } {
+  const { bytes, files } = freeSpace(layout.root);
+  return { bytes: Math.min(contentsLimit(limit), (bytes - coming) * CONTENTS_PART), files: files * CONTENTS_PART };
 }
 
 /** What may go whatever mounts there are: whoever uses it keeps it, or has it made again. */

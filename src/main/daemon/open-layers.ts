@@ -6,7 +6,7 @@ import { addon } from '../../native/addon.js';
 import { regionsOf } from '../../workers/prefetch/readahead.js';
 import { hexOf } from '../blob/digest.js';
 import { type BlobRecord, readRecord, writeRecord } from '../cache/records.js';
-import { blobLimit, contentsLimit, sizeLimit } from '../cache/trim.js';
+import { blobLimit, keptLimit, sizeLimit } from '../cache/trim.js';
 import { blocksOf, type CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError, type ErrorCode } from '../errors/error.js';
 import type { LayerBlob } from '../fetch/layer-blob.js';
@@ -299,7 +299,7 @@ export class OpenLayers {
         ...(toc ? { tocFd: toc.fd } : {}),
       };
       const { board } = this.crew;
-      const limit = contentsLimit(this.#limit);
+      const limit = keptLimit(this.#layout, this.#limit, coming ? blob.size : 0);
       const keeping = { board: board.buffer, workers: this.#settings.workers, limit };
       const record = await this.#indexer.index(task, () => board.generation, { keeping, coming });
       writeRecord(this.#layout, identity, record);

@@ -2,12 +2,13 @@
 
 /** Whether there is room for what is fetched, and somebody to fetch it. */
 
-import { accessSync, constants, statfsSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { usageOf } from '../cache/list.js';
 import { sizeLimit } from '../cache/trim.js';
 import { askDaemon } from '../daemon/ask.js';
 import type { Status } from '../daemon/status.js';
 import { CacheLayout, kinds } from '../disk/cache-layout.js';
+import { freeSpace } from '../disk/free-space.js';
 import { nearestDirectory } from '../disk/nearest-directory.js';
 import { CrfsError } from '../errors/error.js';
 import { reasonOf } from '../errors/reason.js';
@@ -28,8 +29,7 @@ export async function checkCache(): Promise<Finding[]> {
     const place = nearestDirectory(layout.root);
     const why = whyUnusable(place);
     if (why !== undefined) return bad('cache', `${place}: ${why}`, 'set XDG_CACHE_HOME to a directory of yours');
-    const { bavail, bsize } = statfsSync(place);
-    const free = bavail * bsize;
+    const { bytes: free } = freeSpace(place);
     const says = `${formatBytes(taken)} of ${formatBytes(limit)}, with ${formatBytes(free)} free on its disk`;
     if (free >= LITTLE) return ok('cache', says);
     return note('cache', says, 'make room, or set max-size and run crfs cache gc');

@@ -8,6 +8,9 @@ import type { ContentSink, Part } from '../../main/plain/content-sink.js';
 import { Board } from '../board/board.js';
 
 const READ_ONLY = 0o400;
+/** On most file systems no file takes less. */
+const LEAST_BYTES = 4 << 10;
+const NOTHING = { bytes: 0, files: 0 };
 
 /** Where what passes is kept. */
 export interface Keeping {
@@ -18,8 +21,8 @@ export interface Keeping {
   readonly objects: string;
   /** Where a file may be written before it has its name. */
   readonly draft: string;
-  /** Bytes that may be kept, of all files together. */
-  readonly limit: number;
+  /** What may be kept, of all files together. */
+  readonly limit: { readonly bytes: number; readonly files: number };
 }
 
 /**
@@ -30,7 +33,7 @@ export class PassedFiles implements ContentSink {
   readonly #board: Board;
   readonly #objects: string;
   readonly #draft: string;
-  #left: number;
+  #left: Keeping['limit'];
   #fd = -1;
   #size = 0;
 
@@ -42,7 +45,7 @@ export class PassedFiles implements ContentSink {
   }
 
   begin(size: number): boolean {
-    if (size > this.#left) return false;
+    if (size > this.#left.bytes || this.#left.files < 1) return false;
     this.#size = size;
     this.#unlessItFails(() => {
       this.#fd = createAnew(this.#draft, READ_ONLY);
@@ -83,7 +86,7 @@ export class PassedFiles implements ContentSink {
     if (statSync(path, { throwIfNoEntry: false })?.size === this.#size) return;
     futimesSync(this.#fd, Date.now() / 1000, this.#board.generation);
     inDirectory(path, () => renameSync(this.#draft, path));
-    this.#left -= this.#size;
+    this.#left = { bytes: this.#left.bytes - Math.max(this.#size, LEAST_BYTES), files: this.#left.files - 1 };
     this.#board.counters.add('objects', 1);
     this.#board.counters.add('objectBytes', this.#size);
   }
@@ -93,7 +96,7 @@ export class PassedFiles implements ContentSink {
       act();
     } catch {
       this.close();
-      this.#left = 0;
+      this.#left = NOTHING;
     }
   }
 }
