@@ -21,7 +21,8 @@ static int open_blob(const char *path, struct crfs_failure *failure) {
   if (fstat(blob, &st) == 0 && S_ISREG(st.st_mode))
     return blob;
   close(blob);
-  return crfs_fail(failure, EINVAL, "not a regular file; give the path of a stargz or eStargz layer");
+  return crfs_fail(failure, EINVAL,
+                   "not a regular file; give the path of a layer, or oci:DIR or dir:DIR for an image in a directory");
 }
 
 struct crfs_source *crfs_source_make(struct crfs_session *session, const char *asked, struct crfs_failure *failure) {

@@ -38,7 +38,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Add>>> = {
  */
 export async function createProgram(name = ''): Promise<Command> {
   const program = new Command('crfs')
-    .description('Start containers without pulling them: stargz, eStargz and zstd:chunked layers as lower directories.')
+    .description('Start containers without pulling their images: layers are mounted, and fetched as they are read.')
     .enablePositionalOptions() // a command has no --version, and what is behind the image of `run` is for that
     .option('-V, --version', 'the same as `crfs version`')
     .exitOverride()

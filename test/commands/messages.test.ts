@@ -96,7 +96,7 @@ const TOLD: readonly (readonly [command: string, code: number, told: string])[] 
   [
     'mount oci-archive:x dir',
     2,
-    'oci-archive:x: can be looked into, but not mounted, as its layers are no files: unpack it: `skopeo copy` makes oci:DIR of it',
+    'oci-archive:x: can be looked into, but not mounted, as its layers are no files: unpack it: `skopeo copy oci-archive:x oci:DIR`',
   ],
   [
     'mount --platform linux/arm64 oci:x dir',

@@ -39,7 +39,7 @@ async function prepare(t: ExecutionContext, settings: Record<string, string> = {
 const notStargz =
   'is no layer that can be mounted, or was cut short: no footer at its end, no tar at its beginning; `crfs stargzify` converts layers and images';
 const notTar = 'not a tar: it is only 5 bytes long';
-const notRegular = 'not a regular file; give the path of a stargz or eStargz layer';
+const notRegular = 'not a regular file; give the path of a layer, or oci:DIR or dir:DIR for an image in a directory';
 const notOpen = (why: string): string => `cannot open it: ${why}; give the path of a layer file that you may read`;
 const notBase64 = "no base64 of a text; use base64url, which holds no '/' that would end it early";
 const notKnown =

@@ -99,8 +99,10 @@ function describe(indexed: readonly IndexedHere[], portable: readonly Portable[]
   const bytes = portable.reduce((sum, one) => sum + one.bytes.length, 0);
   const digests = new Set(indexed.filter(({ isPlain }) => isPlain).map(({ digest }) => digest));
   const left = digests.size - portable.length;
-  const why = left === 0 ? '' : `, and ${left} not: only those of layers in gzip can be`;
-  const where = !isPushed ? '' : `; ${portable.length} attached to it, ${formatBytes(bytes)}${why}`;
+  const sent =
+    portable.length === 0 ? 'none attached to it' : `${portable.length} attached to it, ${formatBytes(bytes)}`;
+  const why = left === 0 ? '' : ': only those of layers in gzip can be';
+  const where = !isPushed ? '' : `; ${sent}${why}`;
   return `${counted(plain, 'layer')} without a TOC indexed${others}${where}`;
 }
 

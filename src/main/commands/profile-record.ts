@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
-import { note } from '../output/tell.js';
+import { note, warn } from '../output/tell.js';
 import { counted } from '../output/text.js';
 import { keepProfile, keptProfiles } from '../profile/kept.js';
 import type { Profile } from '../profile/profile.js';
@@ -65,6 +65,8 @@ async function inCacheOfItsOwn(run: () => Promise<void>): Promise<Recorded | und
     return profile && { profile, start: keptStart(layout, profile.image) };
   } finally {
     await stop();
-    await mounterFor().removeCache(base);
+    await mounterFor()
+      .removeCache(base)
+      .catch((error: Error) => warn(`${base} stays, remove it: ${error.message}`)); // what was recorded is kept all the same
   }
 }

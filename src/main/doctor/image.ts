@@ -29,7 +29,11 @@ export async function checkImage(image: string | undefined): Promise<Finding> {
 function describe(image: string, { layers }: ImageSummary): Finding {
   const count = counted(layers.length, 'layer');
   const others = layers.filter(({ lazy }) => !lazy);
-  if (others.length === 0) return ok('registry', `${image} is there, of ${count}, lazy`);
+  if (others.length === 0) {
+    if (!layers.some(({ byIndex }) => byIndex)) return ok('registry', `${image} is there, of ${count}, lazy`);
+    const advice = `a store for podman does not take that: crfs index ${image} makes one that it does, up to podman 5.0`;
+    return note('registry', `${image} is there, of ${count}, lazy by an index in its registry`, advice);
+  }
   const isMountable = others.every(({ mountable }) => mountable);
   const how = isMountable ? 'lazy once read' : 'not lazy';
   const which =

@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CrfsError } from '../errors/error.js';
 import { mountLayers } from '../mount/mount.js';
 import { unmountLayers } from '../mount/umount.js';
@@ -41,7 +42,7 @@ export interface Mounter {
 }
 
 /** Who served a mount may still be putting stubs into its cache: then it is removed once more, so often and so soon. */
-const REMOVED_AFTER = 50;
+const REMOVED_AFTER = 300;
 const AGAIN_MS = 100;
 
 /** For root, also of a user namespace. */
@@ -55,9 +56,20 @@ const ownMounter: Mounter = {
     rmSync(path, { recursive: true, force: true });
   },
   async removeCache(path) {
-    rmSync(path, { recursive: true, force: true, maxRetries: REMOVED_AFTER, retryDelay: AGAIN_MS });
+    for (let left = REMOVED_AFTER; !isRemoved(path, left === 0); left--) await sleep(AGAIN_MS);
   },
 };
+
+/** Returns whether a directory has gone; false, unless it `must`: something was put into it meanwhile. `rmSync` tries again itself, but what has come then stays. */
+function isRemoved(path: string, must: boolean): boolean {
+  try {
+    rmSync(path, { recursive: true, force: true });
+    return true;
+  } catch (error) {
+    if (must || !['ENOTEMPTY', 'EBUSY'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    return false;
+  }
+}
 
 const SELF = [process.execPath, ...process.execArgv, process.argv[1] ?? ''];
 

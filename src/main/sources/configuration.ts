@@ -40,7 +40,7 @@ export async function canonicalConfiguration(
 function canonicalOnDisk(written: string, platform: Platform | undefined): string {
   const [, transport, directory, tag = ''] = /^(oci|dir):([^:]+)(:.+)?$/.exec(written) ?? [];
   if (transport === undefined || directory === undefined) {
-    const advice = 'unpack it: `skopeo copy` makes oci:DIR of it';
+    const advice = `unpack it: \`skopeo copy ${written} oci:DIR\``;
     throw new CrfsError(
       'CRFS_USAGE',
       `${written}: can be looked into, but not mounted, as its layers are no files: ${advice}`,
