@@ -163,6 +163,13 @@ for (const driver of DRIVERS) {
     const why = `it is in use by sleep (pid ${user.pid}): end that, or run \`crfs umount --lazy\``;
     t.is(stderr, `crfs: ${where}: ${why}\n`);
     t.is((await invoke(machine, ['umount', '--lazy', 'merged'])).code, 0);
+    const again = await invoke(machine, ['umount', '--lazy', 'merged']);
+    t.regex(
+      again.stderr,
+      /merged" is no mount of layers: it was taken away from the namespace of pid \d+, which goes on/,
+    );
+    t.is((await invoke(machine, ['umount', '--all'])).code, 0);
+    t.notThrows(() => hostOf(merged), 'who uses it is still served');
   });
 
   test(`a mount in a namespace that cannot be entered can be ended by --lazy, by ${driver}`, async (t) => {

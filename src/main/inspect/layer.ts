@@ -67,7 +67,7 @@ export async function readLayer(
   const attached = await readAttached(layer, blob, workspace, make);
   if (attached !== undefined) return { ...facts, ...attached };
   if (settings.lazy !== 'index') await as(settings.lazy); // which refuses it
-  const why = 'has no TOC: all of it is read, each time until a mount has made its index';
+  const why = 'has no TOC, and its index is not here: all of it is read each time';
   const line = `${shortenDigests(layer.name)}, ${formatBytes(blob.size)}, ${why}`;
   const made = await sayingIfSlow(() => say(line), make({ layer: found }));
   return { ...facts, ...named(made, layer.digest, `${layer.name}: the blob`) };
