@@ -15,6 +15,8 @@ import { removeStubs } from './stubs.js';
 const DEFAULT_PART = 10;
 /** Contents of files may take this part of the limit, however much of it mounts need for other things. */
 const CONTENTS_PART = 1 / 4;
+/** Of one layer: making more of them takes longer than most programs would wait for them to be decoded. */
+const KEPT_FILES = 50_000;
 /** What a mount may be about to use: it was found a moment ago, and is not open yet. */
 const FRESH_MS = 60_000;
 
@@ -41,7 +43,10 @@ export function contentsLimit(limit: number): number {
  */
 export function keptLimit(layout: CacheLayout, limit: number, coming: number): { bytes: number; files: number } {
   const { bytes, files } = freeSpace(layout.root);
-  return { bytes: Math.min(contentsLimit(limit), (bytes - coming) * CONTENTS_PART), files: files * CONTENTS_PART };
+  return {
+    bytes: Math.min(contentsLimit(limit), (bytes - coming) * CONTENTS_PART),
+    files: Math.min(files * CONTENTS_PART, KEPT_FILES),
+  };
 }
 
 /** What may go whatever mounts there are: whoever uses it keeps it, or has it made again. */

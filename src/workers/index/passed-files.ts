@@ -86,6 +86,8 @@ export class PassedFiles implements ContentSink {
     if (statSync(path, { throwIfNoEntry: false })?.size === this.#size) return;
     futimesSync(this.#fd, Date.now() / 1000, this.#board.generation);
     inDirectory(path, () => renameSync(this.#draft, path));
+    closeSync(this.#fd);
+    this.#fd = -1;
     this.#left = { bytes: this.#left.bytes - Math.max(this.#size, LEAST_BYTES), files: this.#left.files - 1 };
     this.#board.counters.add('objects', 1);
     this.#board.counters.add('objectBytes', this.#size);
