@@ -64,9 +64,13 @@ export function removeDirectory(path: string): Step[] {
           rmdirSync(path);
         } catch (error) {
           if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
-          throw new CrfsError('CRFS_USAGE', `${path} is still mounted: end \`crfs store\`, and do this again`, {
-            cause: error,
-          });
+          throw new CrfsError(
+            'CRFS_USAGE',
+            `${path} is still mounted: run \`crfs umount ${path}\`, and do this again`,
+            {
+              cause: error,
+            },
+          );
         }
       },
     },
