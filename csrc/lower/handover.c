@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 union fd_space {
@@ -22,6 +23,7 @@ int crfs_handover_give(int socket, int root) {
   rights->cmsg_type = SCM_RIGHTS;
   rights->cmsg_len = CMSG_LEN(sizeof root);
   memcpy(CMSG_DATA(rights), &root, sizeof root);
+  prctl(PR_SET_PDEATHSIG, 0); /* whoever takes it ends once it has */
   return sendmsg(socket, &packet, MSG_NOSIGNAL) == 1 ? 0 : -1;
 }
 

@@ -5,7 +5,7 @@
 #ifndef CRFS_LOWER_HANDOVER_H
 #define CRFS_LOWER_HANDOVER_H
 
-/* Sends the descriptor ROOT, which stays the caller's. Returns 0, or -1. */
+/* Sends the descriptor ROOT, which stays the caller's, and lets this process outlive its parent. Returns 0, or -1. */
 int crfs_handover_give(int socket, int root);
 
 /* Waits until whoever got it has closed the other end: it is attached by then, or never will be. */

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -115,9 +116,13 @@ static int fail(const char *merged, const char *what) {
   return CRFS_NO_OVERLAY;
 }
 
-/* In the child: serves, away from the terminal that this was started from. */
-static void serve(const struct crfs_service *service, int socket) {
+/* In the child of PARENT, with which it ends until it has given the mount to it: serves, away from the terminal that
+ * this was started from. */
+static void serve(const struct crfs_service *service, int socket, pid_t parent) {
   sigset_t none;
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid() != parent)
+    _exit(CRFS_NO_LAYERS);
   sigemptyset(&none);
   setsid();
   sigprocmask(SIG_SETMASK, &none, NULL);
@@ -163,13 +168,13 @@ int main(int argc, char **argv) {
   sigemptyset(&signals);
   sigaddset(&signals, SIGCHLD);
   sigprocmask(SIG_BLOCK, &signals, NULL);
-  pid_t child = fork();
+  pid_t self = getpid(), child = fork();
   if (child < 0)
     return fail(merged, "cannot make a process");
   if (child == 0) {
     close(at);
     close(pair[0]);
-    serve(&service, pair[1]);
+    serve(&service, pair[1], self);
   }
   close(pair[1]);
   int root = crfs_handover_take(pair[0]);

@@ -4,7 +4,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import test from 'ava';
@@ -39,6 +39,17 @@ function start(machine: Machine, args: readonly string[]): Run {
 
 function left(machine: Machine): string[] {
   return [...readdirSync(machine.directory('here')), ...readdirSync(machine.directory('tmp'))];
+}
+
+/** Whether a process was started with a mountpoint among its arguments. */
+function isServed(merged: string): boolean {
+  return readdirSync('/proc').some((pid) => {
+    try {
+      return /^[0-9]+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(merged);
+    } catch {
+      return false; // it has ended
+    }
+  });
 }
 
 for (const [signal, status] of SIGNALS) {
@@ -77,6 +88,7 @@ for (const [signal, status] of SIGNALS) {
     t.like(await end, { code: status });
     t.is(statSync(machine.directory('merged')).dev, before);
     t.deepEqual(left(machine), []);
+    await until('nobody asks for its layers any more', () => !isServed(machine.directory('merged')));
   });
 }
 
