@@ -37,7 +37,7 @@ interface Setting {
   readonly blob: Buffer;
   /** Puts these bytes of the blob into the file. */
   readonly store: (offset: number, end: number) => void;
-  readonly index: (coming: ComingBlob) => Promise<BlobRecord>;
+  readonly index: (coming?: ComingBlob) => Promise<BlobRecord>;
 }
 
 /** A layer of some MiB, of which the head alone is here. */
@@ -108,6 +108,19 @@ test('a daemon that ends waits for no layer to come', async (t) => {
   const reading = index({ stream: () => held.pass(), bring: () => held.pass() });
   const failing = t.throwsAsync(reading, { message: 'the daemon ends' });
   await until('it waits for the blob', () => held.arrivals > 1);
+  await indexer.close();
+  await failing;
+});
+
+test('what is here waits for no layers that do not come', async (t) => {
+  const { blob, store, index, indexer } = setting(t);
+  const held = new Gate();
+  const reading = [1, 2, 3].map(() => index({ stream: () => held.pass(), bring: () => held.pass() }));
+  const failing = Promise.allSettled(reading);
+  await until('two are waited for', () => held.arrivals >= 4);
+  store(0, blob.length);
+  const { files } = await index();
+  t.is(files, 2);
   await indexer.close();
   await failing;
 });

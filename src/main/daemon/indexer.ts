@@ -19,7 +19,7 @@ import { plainFormats } from '../plain/plain.js';
 import { fileSource } from '../sources/file.js';
 import { trimAfterThreads } from './ended-threads.js';
 
-/** Indexes that are made at the same time: each may take much memory. */
+/** Indexes that are made at the same time, of layers that are here, and of those that are coming: each may take much memory. */
 const AT_ONCE = 2;
 
 /** What is to be done, but for where, and within which limits. */
@@ -43,10 +43,12 @@ export class Indexer {
   readonly #pool = new Piscina({
     filename: new URL('../../workers/index/index-worker.js', import.meta.url).href,
     minThreads: 0,
-    maxThreads: AT_ONCE,
+    maxThreads: 2 * AT_ONCE,
     idleTimeout: 5000,
   });
-  readonly #limit = pLimit(AT_ONCE);
+  readonly #here = pLimit(AT_ONCE);
+  /** Registries may take for ever, and nothing that is here is to wait for them. */
+  readonly #coming = pLimit(AT_ONCE);
   readonly #runs = new Set<Promise<unknown>>();
   /** Ends the passes over blobs that have not come yet. */
   readonly #closing = new AbortController();
@@ -66,7 +68,8 @@ export class Indexer {
   async index(blob: Unplaced<IndexTask>, generation: () => number, pass: Pass): Promise<BlobRecord> {
     const draft = this.#layout.draft(`passed-${this.#drafts}`);
     const keeping = { ...pass.keeping, objects: this.#layout.objects, draft };
-    return await this.#publish((place) => this.#make({ ...blob, ...place, keeping }, pass.coming), generation);
+    const make = (place: Place): Promise<BlobRecord> => this.#make({ ...blob, ...place, keeping }, pass.coming);
+    return await this.#publish(make, generation, pass.coming ? this.#coming : this.#here);
   }
 
   /** The same by an index that another machine has made. */
@@ -74,9 +77,13 @@ export class Indexer {
     return await this.#publish(async (place) => recordIn(await this.#inThread({ ...blob, ...place })), generation);
   }
 
-  async #publish(make: (place: Place) => Promise<BlobRecord>, generation: () => number): Promise<BlobRecord> {
+  async #publish(
+    make: (place: Place) => Promise<BlobRecord>,
+    generation: () => number,
+    limit = this.#here,
+  ): Promise<BlobRecord> {
     const path = this.#layout.draft(`index-${this.#drafts++}`);
-    const record = await this.#run(() => make({ path, memoryLimit: this.#memoryLimit }));
+    const record = await this.#run(limit(() => make({ path, memoryLimit: this.#memoryLimit })));
     chmodSync(path, 0o400);
     utimesSync(path, Date.now() / 1000, generation());
     renameSync(path, this.#layout.index(record.key));
@@ -90,8 +97,7 @@ export class Indexer {
     await this.#pool.destroy();
   }
 
-  async #run(make: () => Promise<BlobRecord>): Promise<BlobRecord> {
-    const run = this.#limit(make);
+  async #run(run: Promise<BlobRecord>): Promise<BlobRecord> {
     this.#runs.add(run);
     try {
       return await run;
