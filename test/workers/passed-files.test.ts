@@ -48,6 +48,12 @@ function scratch(t: ExecutionContext): string {
   return directory;
 }
 
+/** Files in the directories of a directory. */
+function filesIn(directory: string): string[] {
+  const paths = readdirSync(directory, { recursive: true, encoding: 'utf8' }).map((name) => join(directory, name));
+  return paths.filter((path) => statSync(path).isFile());
+}
+
 /** What is kept comes below `root`. */
 function pass(
   t: ExecutionContext,
@@ -63,7 +69,8 @@ function pass(
     board: board.buffer,
     workers: 1,
     objects,
-    draft: join(root, 'tmp/passed'),
+    tmp: join(root, 'tmp'),
+    pass: 1,
     limit: { bytes, files },
   };
   let count = 0;
@@ -83,11 +90,11 @@ function pass(
         passed.close();
         await source.close();
       }
-      t.deepEqual(readdirSync(join(root, 'tmp')), []);
+      t.deepEqual(filesIn(join(root, 'tmp')), []);
       return new IndexReader(new Uint8Array(readFileSync(path)));
     },
     object: (index, name) => objectPath(objects, index.objectName(index.find(name))),
-    kept: () => readdirSync(objects, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes('/')),
+    kept: () => filesIn(objects),
   };
 }
 

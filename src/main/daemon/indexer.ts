@@ -31,7 +31,7 @@ type Place = Pick<IndexTask, 'path' | 'memoryLimit'>;
 /** How a layer is read that may have no TOC. */
 export interface Pass {
   /** What it holds is kept, as far as that passes. */
-  readonly keeping: Omit<Keeping, 'objects' | 'draft'>;
+  readonly keeping: Omit<Keeping, 'objects' | 'tmp' | 'pass'>;
   /** The blob is not here yet. */
   readonly coming?: ComingBlob | undefined;
 }
@@ -66,8 +66,8 @@ export class Indexer {
    * Throws CRFS_NOT_STARGZ, CRFS_BAD_LAYER, and what bringing the blob in throws.
    */
   async index(blob: Unplaced<IndexTask>, generation: () => number, pass: Pass): Promise<BlobRecord> {
-    const draft = this.#layout.draft(`passed-${this.#drafts}`);
-    const keeping = { ...pass.keeping, objects: this.#layout.objects, draft };
+    const { objects, tmp } = this.#layout;
+    const keeping = { ...pass.keeping, objects, tmp, pass: this.#drafts };
     const make = (place: Place): Promise<BlobRecord> => this.#make({ ...blob, ...place, keeping }, pass.coming);
     return await this.#publish(make, generation, pass.coming ? this.#coming : this.#here);
   }

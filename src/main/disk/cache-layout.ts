@@ -147,18 +147,30 @@ export function objectPath(objects: string, name: string): string {
   return `${objects}/${name.slice(0, 2)}/${name}`;
 }
 
+const DIGITS = '0123456789abcdef';
+
 /**
- * What a job has filled of the object `name`, in one of 16 directories, which the file system spreads over the disk: ext4
+ * Where a file is filled that becomes an object, in one of 16 directories, which the file system spreads over the disk: ext4
  * takes inodes from near the directory, and looks long for one where many have been freed a moment ago. Each daemon has
  * its own, in other places than the one before.
  */
+function spreadDraft(tmp: string, digit: string, file: string): string {
+  return `${tmp}/${process.pid}-${digit}/${file}`;
+}
+
+/** What a job has filled of the object `name`. */
 export function jobDraft(tmp: string, name: string, job: number): string {
-  return `${tmp}/${process.pid}-${name.slice(0, 1)}/job-${job}`;
+  return spreadDraft(tmp, name.slice(0, 1), `job-${job}`);
 }
 
 /** The same, of any object. */
 export function jobDrafts(tmp: string, job: number): string[] {
-  return Array.from('0123456789abcdef', (digit) => jobDraft(tmp, digit, job));
+  return Array.from(DIGITS, (digit) => jobDraft(tmp, digit, job));
+}
+
+/** What has come of the nth file that a pass keeps: src/workers/index/passed-files.ts. */
+export function passDraft(tmp: string, pass: number, n: number): string {
+  return spreadDraft(tmp, DIGITS.charAt(n % DIGITS.length), `pass-${pass}`);
 }
 
 /** Says which blocks of a blob's file are there. */

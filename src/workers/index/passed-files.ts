@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { closeSync, ftruncateSync, futimesSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
-import { objectPath } from '../../main/disk/cache-layout.js';
+import { objectPath, passDraft } from '../../main/disk/cache-layout.js';
 import { createAnew, inDirectory } from '../../main/disk/in-directory.js';
 import { digestOfChunks, objectName } from '../../main/index/object-name.js';
 import type { ContentSink, Part } from '../../main/plain/content-sink.js';
@@ -19,8 +19,9 @@ export interface Keeping {
   readonly workers: number;
   /** The cache's directory of objects. */
   readonly objects: string;
-  /** Where a file may be written before it has its name. */
-  readonly draft: string;
+  /** Where files are written before they have their names, and the number of this pass among all of the daemon. */
+  readonly tmp: string;
+  readonly pass: number;
   /** What may be kept, of all files together. */
   readonly limit: { readonly bytes: number; readonly files: number };
 }
@@ -32,24 +33,28 @@ export interface Keeping {
 export class PassedFiles implements ContentSink {
   readonly #board: Board;
   readonly #objects: string;
-  readonly #draft: string;
+  readonly #tmp: string;
+  readonly #pass: number;
+  #count = 0;
+  #draft = '';
   #left: Keeping['limit'];
   #fd = -1;
   #size = 0;
 
-  constructor({ board, workers, objects, draft, limit }: Keeping) {
+  constructor({ board, workers, objects, tmp, pass, limit }: Keeping) {
     this.#board = new Board(workers, board);
     this.#objects = objects;
-    this.#draft = draft;
+    this.#tmp = tmp;
+    this.#pass = pass;
     this.#left = limit;
   }
 
   begin(size: number): boolean {
     if (size > this.#left.bytes || this.#left.files < 1) return false;
     this.#size = size;
+    this.#draft = passDraft(this.#tmp, this.#pass, this.#count++);
     this.#unlessItFails(() => {
       this.#fd = createAnew(this.#draft, READ_ONLY);
-      ftruncateSync(this.#fd, size);
     });
     return this.#fd >= 0;
   }
@@ -64,7 +69,9 @@ export class PassedFiles implements ContentSink {
 
   end(parts: readonly Part[]): void {
     this.#unlessItFails(() => {
-      if (this.#fd >= 0) this.#publish(nameOf(parts));
+      if (this.#fd < 0) return;
+      if (parts.at(-1)?.digest === undefined) ftruncateSync(this.#fd, this.#size); // it ends in a hole
+      this.#publish(nameOf(parts));
     });
     this.close();
   }
@@ -72,9 +79,13 @@ export class PassedFiles implements ContentSink {
   /** Throws away what has not come as a whole. */
   close(): void {
     if (this.#fd < 0) return;
+    rmSync(this.#draft, { force: true });
+    this.#closeDraft();
+  }
+
+  #closeDraft(): void {
     closeSync(this.#fd);
     this.#fd = -1;
-    rmSync(this.#draft, { force: true });
   }
 
   /**
@@ -86,8 +97,7 @@ export class PassedFiles implements ContentSink {
     if (statSync(path, { throwIfNoEntry: false })?.size === this.#size) return;
     futimesSync(this.#fd, Date.now() / 1000, this.#board.generation);
     inDirectory(path, () => renameSync(this.#draft, path));
-    closeSync(this.#fd);
-    this.#fd = -1;
+    this.#closeDraft();
     this.#left = { bytes: this.#left.bytes - Math.max(this.#size, LEAST_BYTES), files: this.#left.files - 1 };
     this.#board.counters.add('objects', 1);
     this.#board.counters.add('objectBytes', this.#size);
