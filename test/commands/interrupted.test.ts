@@ -89,6 +89,10 @@ for (const [signal, status] of SIGNALS) {
     t.is(statSync(machine.directory('merged')).dev, before);
     t.deepEqual(left(machine), []);
     await until('nobody asks for its layers any more', () => !isServed(machine.directory('merged')));
+    proxy.fault = () => undefined; // but for the answer that is held
+    await machine.crfs('mount', name, machine.directory('merged'));
+    t.deepEqual(readdirSync(machine.directory('merged')), ['noise']);
+    await machine.crfs('umount', machine.directory('merged'));
   });
 }
 

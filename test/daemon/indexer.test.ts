@@ -37,7 +37,7 @@ interface Setting {
   readonly blob: Buffer;
   /** Puts these bytes of the blob into the file. */
   readonly store: (offset: number, end: number) => void;
-  readonly index: (coming?: ComingBlob) => Promise<BlobRecord>;
+  readonly index: (coming?: ComingBlob, signal?: AbortSignal) => Promise<BlobRecord>;
 }
 
 /** A layer of some MiB, of which the head alone is here. */
@@ -69,7 +69,7 @@ function setting(t: ExecutionContext): Setting {
     store: (offset, end) => {
       writeSync(fd, blob, offset, end - offset, offset);
     },
-    index: (coming) => indexer.index(task, () => 1, { keeping, coming }),
+    index: (coming, signal = new AbortController().signal) => indexer.index(task, () => 1, { keeping, coming, signal }),
   };
 }
 
@@ -100,6 +100,18 @@ test('what keeps a layer from coming is what its reader is told', async (t) => {
   });
   await t.throwsAsync(reading, { code: 'CRFS_DENIED', message: 'the blob cannot be read' });
   await stopped.pass();
+});
+
+test('a layer that nobody waits for any more is not waited for', async (t) => {
+  const { index } = setting(t);
+  const held = new Gate();
+  const nobody = new AbortController();
+  const reading = index({ stream: () => held.pass(), bring: () => held.pass() }, nobody.signal);
+  const failing = t.throwsAsync(reading, { message: 'nobody waits' });
+  await until('it waits for the blob', () => held.arrivals > 1);
+  nobody.abort(new Error('nobody waits'));
+  held.open(); // what streams ends in its own time
+  await failing;
 });
 
 test('a daemon that ends waits for no layer to come', async (t) => {

@@ -34,6 +34,8 @@ export interface Pass {
   readonly keeping: Omit<Keeping, 'objects' | 'tmp' | 'pass'>;
   /** The blob is not here yet. */
   readonly coming?: ComingBlob | undefined;
+  /** Ends a pass over a blob that is coming. */
+  readonly signal: AbortSignal;
 }
 
 /** Makes indexes of layers: natively, or in a thread that ends when there is nothing more to do. */
@@ -63,12 +65,12 @@ export class Indexer {
 
   /**
    * Reads the TOC of a blob, and puts its index into the cache; `generation` tells in which it is published.
-   * Throws CRFS_NOT_STARGZ, CRFS_BAD_LAYER, and what bringing the blob in throws.
+   * Throws CRFS_NOT_STARGZ, CRFS_BAD_LAYER, what bringing the blob in throws, and the signal's reason.
    */
   async index(blob: Unplaced<IndexTask>, generation: () => number, pass: Pass): Promise<BlobRecord> {
     const { objects, tmp } = this.#layout;
     const keeping = { ...pass.keeping, objects, tmp, pass: this.#drafts };
-    const make = (place: Place): Promise<BlobRecord> => this.#make({ ...blob, ...place, keeping }, pass.coming);
+    const make = (place: Place): Promise<BlobRecord> => this.#make({ ...blob, ...place, keeping }, pass);
     return await this.#publish(make, generation, pass.coming ? this.#coming : this.#here);
   }
 
@@ -106,12 +108,12 @@ export class Indexer {
     }
   }
 
-  async #make(task: IndexTask, coming: ComingBlob | undefined): Promise<BlobRecord> {
+  async #make(task: IndexTask, { coming, signal }: Pick<Pass, 'coming' | 'signal'>): Promise<BlobRecord> {
     const { fd, tocFd = fd, name, tocPosition, lazy, tocDigest, identity, path, memoryLimit } = task;
     const layer = await recognise(fileSource(fd, name), tocPosition, plainFormats(lazy, tocDigest));
     const made = await buildNatively({ layer, tocFd, path, memoryLimit, blobIdentity: identity });
     if (made !== undefined) return made;
-    return recordIn(await (coming ? this.#whileComing(task, coming) : this.#inThread(task)));
+    return recordIn(await (coming ? this.#whileComing(task, coming, signal) : this.#inThread(task)));
   }
 
   async #inThread(task: IndexTask | PortableTask): Promise<IndexOutcome> {
@@ -119,10 +121,10 @@ export class Indexer {
   }
 
   /** Throws what bringing the blob in throws: the thread knows only that it has failed. */
-  async #whileComing(task: IndexTask, coming: ComingBlob): Promise<IndexOutcome> {
-    this.#closing.signal.throwIfAborted();
+  async #whileComing(task: IndexTask, coming: ComingBlob, wanted: AbortSignal): Promise<IndexOutcome> {
     const ended = new AbortController();
-    const signal = AbortSignal.any([ended.signal, this.#closing.signal]);
+    const signal = AbortSignal.any([ended.signal, wanted, this.#closing.signal]);
+    signal.throwIfAborted();
     const { port1: port, port2: asks } = new MessageChannel();
     const failures: unknown[] = [];
     answerAsks(port, async (offset, end) => {

@@ -21,6 +21,7 @@ import { Crew } from './crew.js';
 import type { Indexer } from './indexer.js';
 import { Opening, type Reading } from './reading.js';
 import type { IndexedLayer, ResolvedLayer } from './resolved.js';
+import { SharedOpening } from './shared-opening.js';
 
 const WRONG_BYTES: ReadonlySet<ErrorCode> = new Set(['CRFS_BAD_LAYER', 'CRFS_NOT_STARGZ', 'CRFS_DIGEST']);
 
@@ -54,6 +55,8 @@ interface Found {
   readonly resolved: ResolvedLayer;
   readonly lazy: LazyName;
   readonly blob: LayerBlob;
+  /** Aborts when nobody waits for it any more. */
+  readonly signal: AbortSignal;
 }
 
 /** The layers in use: each is indexed once, however many mounts ask for it at the same time. */
@@ -64,7 +67,7 @@ export class OpenLayers {
   readonly #layout: CacheLayout;
   readonly #indexer: Indexer;
   readonly #log: Logger;
-  readonly #byShareKey = new Map<string, Promise<Entered>>();
+  readonly #byShareKey = new Map<string, SharedOpening<Entered>>();
   readonly #open = new Map<number, Entered>();
   /** Identities of those that are being opened. */
   readonly #opening = new Set<string>();
@@ -125,10 +128,11 @@ export class OpenLayers {
 
   /**
    * Takes a layer into use, until `release`; `lazy`: what becomes of it if it has no TOC, and no index is here. Throws what
-   * reading its TOC throws.
+   * reading its TOC throws, and the signal's reason.
    */
-  async use(layer: ResolvedLayer, lazy: LazyName = this.#settings.lazy): Promise<OpenLayer> {
-    return await this.#use(this.#shared(layer, lazy), lazy);
+  async use(layer: ResolvedLayer, lazy: LazyName | undefined, signal: AbortSignal): Promise<OpenLayer> {
+    const how = lazy ?? this.#settings.lazy;
+    return await this.#use(this.#shared(layer, how), how, signal);
   }
 
   /** A layer without a TOC is shared by mounts that want the same of it: neither waits for another, or takes an index that it does not want. */
@@ -142,27 +146,38 @@ export class OpenLayers {
       : { ...others, shareKey };
   }
 
-  async #use(resolved: ResolvedLayer, lazy: LazyName): Promise<OpenLayer> {
-    const { shareKey } = resolved;
-    let opening = this.#byShareKey.get(shareKey);
-    if (opening === undefined) {
-      const { identity } = resolved;
-      this.#opening.add(identity);
-      opening = this.#enter(resolved, lazy).finally(() => this.#opening.delete(identity));
-      this.#byShareKey.set(shareKey, opening);
-      opening.catch(() => this.#byShareKey.delete(shareKey));
-    }
-    const layer = await opening;
-    if (this.#open.get(layer.number) !== layer) return this.#use(resolved, lazy); // released meanwhile
+  async #use(resolved: ResolvedLayer, lazy: LazyName, signal: AbortSignal): Promise<OpenLayer> {
+    const shared = this.#byShareKey.get(resolved.shareKey);
+    const opening = shared === undefined || shared.isGivenUp ? this.#begin(resolved, lazy) : shared;
+    const layer = await opening.wait(signal);
+    if (this.#open.get(layer.number) !== layer) return this.#use(resolved, lazy, signal); // released meanwhile
     checkToc(resolved, layer.record); // other manifests may say other things of the same blob
     layer.users++;
     return layer;
   }
 
+  #begin(resolved: ResolvedLayer, lazy: LazyName): SharedOpening<Entered> {
+    const { identity, shareKey } = resolved;
+    const open = async (signal: AbortSignal): Promise<Entered> => {
+      this.#opening.add(identity);
+      try {
+        return await this.#enter(resolved, lazy, signal);
+      } catch (error) {
+        if (this.#byShareKey.get(shareKey) === opening) this.#byShareKey.delete(shareKey);
+        throw error;
+      } finally {
+        this.#opening.delete(identity);
+      }
+    };
+    const opening = new SharedOpening(open, (layer) => void this.release(layer));
+    this.#byShareKey.set(shareKey, opening);
+    return opening;
+  }
+
   async release({ number }: OpenLayer): Promise<void> {
     const layer = this.#open.get(number);
     if (layer === undefined || --layer.users > 0) return;
-    this.#byShareKey.delete(layer.shareKey);
+    if (this.#byShareKey.get(layer.shareKey)?.opened === layer) this.#byShareKey.delete(layer.shareKey);
     this.#open.delete(number);
     this.supply.remove(number);
     await this.crew.drop(number);
@@ -171,12 +186,12 @@ export class OpenLayers {
     await this.supply.close(layer.blob);
   }
 
-  async #enter(resolved: ResolvedLayer, lazy: LazyName): Promise<Entered> {
+  async #enter(resolved: ResolvedLayer, lazy: LazyName, signal: AbortSignal): Promise<Entered> {
     this.crew.start();
     const number = this.#next++;
     const blob = await this.supply.open(number, (...to) => resolved.openBlob(...to));
     try {
-      const layer = await this.#describe(number, { resolved, lazy, blob });
+      const layer = await this.#describe(number, { resolved, lazy, blob, signal });
       this.#open.set(number, layer);
       const { index, indexFd, name, regions } = layer;
       const { tocOffset } = layer.record;
@@ -279,7 +294,7 @@ export class OpenLayers {
     }
   }
 
-  async #read({ resolved, lazy, blob }: Found): Promise<BlobRecord> {
+  async #read({ resolved, lazy, blob, signal }: Found): Promise<BlobRecord> {
     const { name, identity, tocPosition, tocDigest, shareKey } = resolved;
     const started = performance.now();
     const opening = new Opening(name, blob);
@@ -301,7 +316,7 @@ export class OpenLayers {
       const { board } = this.crew;
       const limit = keptLimit(this.#layout, this.#limit, coming ? blob.size : 0);
       const keeping = { board: board.buffer, workers: this.#settings.workers, limit };
-      const record = await this.#indexer.index(task, () => board.generation, { keeping, coming });
+      const record = await this.#indexer.index(task, () => board.generation, { keeping, coming, signal });
       writeRecord(this.#layout, identity, record);
       this.#log.info(
         { layer: name, ...record, ms: Math.round(performance.now() - started) },

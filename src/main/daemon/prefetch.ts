@@ -71,7 +71,7 @@ export async function prefetch(
     const wanted = indexes ? resolved.layers.map(byItself) : resolved.layers;
     const opening = await whileTelling(
       () => tell({ reading: wanted.flatMap((layer) => layers.reading(layer, lazy) ?? []) }),
-      Promise.allSettled(wanted.map((layer) => layers.use(layer, lazy))),
+      Promise.allSettled(wanted.map((layer) => layers.use(layer, lazy, signal))),
     );
     for (const one of opening) if (one.status === 'fulfilled') used.push(one.value);
     for (const one of opening) if (one.status === 'rejected') throw one.reason;

@@ -24,6 +24,7 @@ export class Sources {
   readonly #siblings: Promise<OpenLayer>[] = [];
   readonly #wanted: Wanted[] = [];
   readonly #used = new Set<OpenLayer>();
+  readonly #over = new AbortController();
   /** Those that were asked for, by source and place in it, as they come in. */
   readonly #listed: OpenLayer[][] = [];
 
@@ -82,6 +83,11 @@ export class Sources {
     return stored;
   }
 
+  /** Waits for no layers any more. To be called before `release`. */
+  giveUp(): void {
+    this.#over.abort(new CrfsError('CRFS_INTERNAL', 'the mount has gone'));
+  }
+
   /** Lets go of all layers. */
   async release(): Promise<void> {
     await Promise.allSettled([...this.#sources.flatMap(({ layers }) => layers), ...this.#siblings]);
@@ -90,7 +96,7 @@ export class Sources {
 
   async #use(...wanted: Wanted): Promise<OpenLayer> {
     this.#wanted.push(wanted);
-    const layer = await this.#open.use(...wanted);
+    const layer = await this.#open.use(...wanted, this.#over.signal);
     if (this.#used.has(layer)) await this.#open.release(layer);
     this.#used.add(layer);
     return layer;

@@ -150,6 +150,7 @@ export class Session {
     this.#counted = this.ring;
     for (const start of this.#starts) start.end();
     if (this.#ring !== undefined) addon.ringDetach(this.#ring);
+    this.#sources.giveUp();
     if (!this.#answering) void this.#release();
   }
 
@@ -268,6 +269,7 @@ export class Session {
   }
 
   #refuse(error: unknown): void {
+    if (this.#hungUp) return;
     const what = { mountpoint: this.mountpoint, host: this.pid };
     this.#context.log.warn(what, `refused a mount: ${(error as Error).message}`);
     this.#send(refusalOf(error, this.#asked));
