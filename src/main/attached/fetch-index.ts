@@ -7,8 +7,22 @@ import { CrfsError } from '../errors/error.js';
 import { isNoSpace } from '../errors/no-space.js';
 import type { AttachedIndex } from './indexes.js';
 
+/** Milliseconds: what a registry has not said by then of what is attached is done without. */
+const FIND_WITHIN_MS = 10_000;
 /** An index of so many bytes may be of any blob. */
 const FREE_BYTES = 16 << 20;
+
+/** Looks for an index, for no longer than is sensible. Rejects with CRFS_UNREACHABLE then, and as `find` does. */
+export async function findInTime(
+  find: (signal: AbortSignal) => Promise<AttachedIndex | undefined>,
+): Promise<AttachedIndex | undefined> {
+  try {
+    return await find(AbortSignal.timeout(FIND_WITHIN_MS));
+  } catch (error) {
+    if (error instanceof CrfsError) throw error;
+    throw new CrfsError('CRFS_UNREACHABLE', 'its registry takes too long to say what is', { cause: error });
+  }
+}
 
 /**
  * The index of a blob of `blobSize` bytes, in a file without a name in `directory`, which the caller closes. Rejects with what keeps it from being

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { blocksOf, type CacheLayout } from '../disk/cache-layout.js';
 import { BLOCK } from '../fetch/blocks.js';
-import { readRecord } from './records.js';
+import { readIndexedRecord } from './records.js';
 
 /** What the cache has of a layer. */
 export interface Presence {
@@ -17,10 +17,9 @@ export interface Presence {
 export function presenceOf(layout: CacheLayout, identity: string): Presence {
   const blob = layout.blob(identity);
   const size = statSync(blob, { throwIfNoEntry: false })?.size ?? 0;
-  const record = readRecord(layout, identity);
   return {
     bytes: Math.min(size, presentBlocks(blocksOf(blob)) * BLOCK),
-    indexed: record !== undefined && existsSync(layout.index(record.key)),
+    indexed: readIndexedRecord(layout, identity) !== undefined,
   };
 }
 

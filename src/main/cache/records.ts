@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { CacheLayout } from '../disk/cache-layout.js';
 import { putFile } from '../disk/put-file.js';
 
@@ -36,6 +36,12 @@ export function readRecord(layout: CacheLayout, identity: string): BlobRecord | 
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+/** The record of a blob whose index the cache has; else undefined. */
+export function readIndexedRecord(layout: CacheLayout, identity: string): BlobRecord | undefined {
+  const record = readRecord(layout, identity);
+  return record && existsSync(layout.index(record.key)) ? record : undefined;
 }
 
 /** A record as it is written, or undefined if that is none. */

@@ -33,7 +33,7 @@ export function blobLimit(limit: number): number {
 }
 
 /** Bytes that contents of files may take in any case. */
-export function contentsLimit(limit: number): number {
+function contentsLimit(limit: number): number {
   return limit * CONTENTS_PART;
 }
 

@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { fetchAttachedIndex } from '../attached/fetch-index.js';
-import type { AttachedIndex } from '../attached/indexes.js';
+import { fetchAttachedIndex, findInTime } from '../attached/fetch-index.js';
 import { CrfsError } from '../errors/error.js';
 import type { LayerBlob } from '../fetch/layer-blob.js';
 import type { IndexedLayer } from './resolved.js';
-
-/** Milliseconds: a mount waits for the pass over its layer rather than longer for a registry to say what is attached. */
-const FIND_WITHIN_MS = 10_000;
 
 /** A file without a name. */
 export interface FetchedIndex {
@@ -27,18 +23,9 @@ export async function fetchIndex(
 ): Promise<FetchedIndex | undefined> {
   indexed.begin();
   if (await hasToc(blob)) return undefined;
-  const found = await findInTime(indexed);
+  const found = await findInTime((signal) => indexed.find(signal));
   if (found === undefined) return undefined;
   return await fetchAttachedIndex(found, blob.size, directory);
-}
-
-async function findInTime(indexed: IndexedLayer): Promise<AttachedIndex | undefined> {
-  try {
-    return await indexed.find(AbortSignal.timeout(FIND_WITHIN_MS));
-  } catch (error) {
-    if (error instanceof CrfsError) throw error;
-    throw new CrfsError('CRFS_UNREACHABLE', 'its registry takes too long to say what is', { cause: error });
-  }
 }
 
 async function hasToc(blob: LayerBlob): Promise<boolean> {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { closeSync, existsSync, openSync, rmSync } from 'node:fs';
+import { closeSync, openSync, rmSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { addon } from '../../native/addon.js';
 import { regionsOf } from '../../workers/prefetch/readahead.js';
 import { hexOf } from '../blob/digest.js';
-import { type BlobRecord, readRecord, writeRecord } from '../cache/records.js';
+import { type BlobRecord, readIndexedRecord, writeRecord } from '../cache/records.js';
 import { blobLimit, keptLimit, sizeLimit } from '../cache/trim.js';
 import { blocksOf, type CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError, type ErrorCode } from '../errors/error.js';
@@ -231,7 +231,7 @@ export class OpenLayers {
   async #recordOf(found: Found): Promise<Pick<OpenLayer, 'recordedAs' | 'record'>> {
     const { identity, indexed, seen } = found.resolved;
     const known = [identity, ...(indexed ? [indexed.identity] : [])].flatMap((recordedAs) => {
-      const record = this.#known(recordedAs);
+      const record = readIndexedRecord(this.#layout, recordedAs);
       return record === undefined ? [] : [{ recordedAs, record }];
     });
     const one = known.find(({ record }) => record.tocDigest === seen) ?? known[0];
@@ -239,11 +239,6 @@ export class OpenLayers {
     const record = indexed && (await this.#readAttached(found, indexed));
     if (indexed !== undefined && record !== undefined) return { recordedAs: indexed.identity, record };
     return { recordedAs: identity, record: await this.#readSound(found) };
-  }
-
-  #known(identity: string): BlobRecord | undefined {
-    const record = readRecord(this.#layout, identity);
-    return record && existsSync(this.#layout.index(record.key)) ? record : undefined;
   }
 
   /** What is known of a layer, if its TOC is the one of the manifest; else it is forgotten, and CRFS_DIGEST is thrown. */

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { existsSync, fstatSync } from 'node:fs';
+import { fstatSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { digestIn, hexOf } from '../blob/digest.js';
 import type { HeldFile } from '../blob/held-file.js';
 import { noteImage } from '../cache/images.js';
 import { lastSeen, readKept, takenAsSeenLast } from '../cache/last-seen.js';
-import { readRecord } from '../cache/records.js';
+import { readIndexedRecord } from '../cache/records.js';
 import { References } from '../cache/references.js';
 import type { CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
@@ -200,7 +200,7 @@ export class Resolver {
 
 /** Whether the cache has the index of a layer that has no TOC, made out of the blob that its manifest names. */
 function hasPlainIndex(layout: CacheLayout, { identity, digest }: RemoteLayer): boolean {
-  const record = readRecord(layout, identity);
+  const record = readIndexedRecord(layout, identity);
   if (record === undefined || digest === undefined || !isPlain(record.kind)) return false;
-  return record.tocDigest === hexOf(digest) && existsSync(layout.index(record.key));
+  return record.tocDigest === hexOf(digest);
 }

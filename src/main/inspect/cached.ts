@@ -3,10 +3,10 @@
 /** What the cache has of layers: looked at where it lies, without a daemon. Nothing is written. */
 
 import { createHash } from 'node:crypto';
-import { closeSync, createReadStream, existsSync, openSync } from 'node:fs';
+import { closeSync, createReadStream, openSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { addon } from '../../native/addon.js';
-import { type BlobRecord, readRecord } from '../cache/records.js';
+import { type BlobRecord, readIndexedRecord } from '../cache/records.js';
 import type { CacheLayout } from '../disk/cache-layout.js';
 import { IndexReader } from '../index/reader.js';
 import { isPlain } from '../plain/plain.js';
@@ -29,11 +29,7 @@ export async function cachedLayer(layer: AnyLayerSource, number: number): Promis
 
 /** What is known of a layer whose index the cache has: as it was read here, or by one that is attached to its image. */
 export function keptRecord(cache: CacheLayout, { identity, indexed }: AnyLayerSource): BlobRecord | undefined {
-  for (const one of [identity, ...(indexed === undefined ? [] : [indexed.identity])]) {
-    const record = readRecord(cache, one);
-    if (record !== undefined && existsSync(cache.index(record.key))) return record;
-  }
-  return undefined;
+  return readIndexedRecord(cache, identity) ?? (indexed && readIndexedRecord(cache, indexed.identity));
 }
 
 /** Whether it is the TOC, or the blob that is its own TOC, which the manifest names, if it names one. */

@@ -3,6 +3,7 @@
 /** Indexes that are attached to an image in its registry, for who looks into it: taken where a mount takes them, docs/plain-layers.md. */
 
 import { Attached } from '../attached/attached.js';
+import { findInTime } from '../attached/fetch-index.js';
 import { AttachedIndexes } from '../attached/indexes.js';
 import { digestIn } from '../blob/digest.js';
 import { indexedIdentity } from '../cache/records.js';
@@ -11,9 +12,6 @@ import type { RegistryClient } from '../registry/client.js';
 import { loadSettings } from '../settings/settings.js';
 import type { RemoteImage } from '../sources/open.js';
 import type { AnyLayerSource } from './found-image.js';
-
-/** Milliseconds: what a registry has not said by then is done without. */
-const FIND_WITHIN_MS = 10_000;
 
 /** The layers of an image that was asked for by a name, each with where its index may be; the registry is asked at most once, and not yet. */
 export async function withIndexes(
@@ -29,9 +27,9 @@ export async function withIndexes(
       identity: indexedIdentity(layer.identity, resolved),
       find: async () => {
         try {
-          return await indexes.of(layer.digest ?? '', AbortSignal.timeout(FIND_WITHIN_MS));
+          return await findInTime((signal) => indexes.of(layer.digest ?? '', signal));
         } catch (error) {
-          if (error instanceof CrfsError || (error as Error).name === 'TimeoutError') return undefined;
+          if (error instanceof CrfsError) return undefined;
           throw error;
         }
       },
