@@ -9,7 +9,7 @@ import type { Host } from '../../src/main/mount/hosts.js';
 import { layerPath, lookUpLayer, noteRelease, noteUse } from '../tools/containers-storage.js';
 import { extractTar } from '../tools/extract.js';
 import { Gate } from '../tools/gate.js';
-import { crfs, LET_GO, mountingTest, until, whyNoMounts } from '../tools/machine.js';
+import { crfs, mountingTest, toldAlone, until, whyNoMounts } from '../tools/machine.js';
 import { missing } from '../tools/registry.js';
 import { makeImage, pushImage } from '../tools/registry-image.js';
 import { run } from '../tools/run.js';
@@ -241,12 +241,6 @@ mounting('what podman uses is listed by its image, and is not removed from the c
   t.is(await machine.crfs('cache', 'ls'), 'The cache holds no image.\n');
 });
 
-/** What a command says on both, in a mount namespace without other mounts: dead ones are nobody's. */
-async function toldAlone({ machine }: StoreSetting, ...args: string[]): Promise<string> {
-  const alone = ['-m', 'sh', '-c', `${LET_GO}\nexec "$@" 2>&1`, 'sh', crfs, ...args];
-  return String(await run('unshare', alone, { env: machine.env }));
-}
-
 mounting(
   'a store is told of by status and umount, asked or not, with a daemon or without, and stays with --all',
   async (t) => {
@@ -262,16 +256,16 @@ mounting(
       unusedStores.map(({ mountpoint }) => mountpoint),
       [store],
     );
-    t.is(await toldAlone(setting, 'umount', '--all'), stays);
+    t.is(await toldAlone(machine, 'umount', '--all'), stays);
     const paths = await pull(setting);
     t.false((await machine.crfs('status')).includes('of which nothing is used'));
-    t.is(await toldAlone(setting, 'umount', '--all'), stays);
+    t.is(await toldAlone(machine, 'umount', '--all'), stays);
     await machine.crfs('stop');
-    t.is(await toldAlone(setting, 'umount', '--all'), stays);
+    t.is(await toldAlone(machine, 'umount', '--all'), stays);
     const told = String(await run('sh', ['-c', 'exec "$@" 2>&1', 'sh', crfs, 'umount', store], { env: machine.env }));
     const again = `its images start again when \`crfs store ${store}\` is there`;
     t.is(told, `${store}: unmounted\ncrfs: warning: podman has 2 layers from it: ${again}\n`);
-    t.is(await toldAlone(setting, 'umount', '--all'), 'Nothing is mounted.\n');
+    t.is(await toldAlone(machine, 'umount', '--all'), 'Nothing is mounted.\n');
     await setting.mountStore();
     for (const path of paths) await noteRelease(path);
     await until('nothing of it is used', async () =>
