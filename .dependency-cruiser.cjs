@@ -17,7 +17,7 @@ const FOLDERS = [
   ['main/environment', 'errors'],
   ['main/schema', 'errors'],
   ['main/formats', 'errors blob'],
-  ['main/tar', 'formats'],
+  ['main/tar', 'blob formats'],
   ['main/plain', 'errors blob formats tar'],
   ['main/compression', 'blob formats tar'],
   ['main/http', 'errors blob environment schema'],

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { ByteReader } from '../blob/byte-reader.js';
 import type { BlobSource } from '../blob/source.js';
 import { decoded } from '../formats/decode.js';
 import { LayerFault } from '../formats/fault.js';
-import { ByteReader } from '../tar/bytes.js';
 import { BLOCK_SIZE, isHeader } from '../tar/header.js';
 
 /** How compressed forms begin, in hexadecimal digits. */

@@ -8,9 +8,9 @@
  * which are the only way to write every entry again just as it was.
  */
 
+import { ByteReader } from '../blob/byte-reader.js';
 import { LayerFault, namingEntry, quote } from '../formats/fault.js';
 import { nameOfBytes } from '../formats/name-bytes.js';
-import { ByteReader } from './bytes.js';
 import { type Described, describe, type Extensions, merged, rewrittenHeaders, type TarEntry } from './entry.js';
 import { BLOCK_SIZE, type Header, paddingLength, parseHeader } from './header.js';
 import { type PaxRecord, type PaxRecords, parseDecimal, parsePax } from './pax.js';

@@ -2,8 +2,8 @@
 
 /** Sparse files, in the four ways that GNU tar writes them: GNU tar manual, "Storing Sparse Files". */
 
+import type { ByteReader } from '../blob/byte-reader.js';
 import { LayerFault } from '../formats/fault.js';
-import type { ByteReader } from './bytes.js';
 import { BLOCK_SIZE, parseNumber } from './header.js';
 import { type PaxRecord, parseDecimal } from './pax.js';
 

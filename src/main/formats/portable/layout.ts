@@ -29,6 +29,7 @@ export const POINT_BYTES = 24;
 const IN_GZIP = 1;
 const MAGIC = Buffer.from('crfsidx1');
 const { windowLimit } = addon.layout.constants;
+const WINDOW_BYTES_LIMIT = addon.deflateBound(windowLimit);
 
 export interface Header {
   /** Bytes of the blob that it is of. */
@@ -71,18 +72,20 @@ export function encodePoint({ offset, outOffset, windowBytes, windowSize, bit }:
   return bytes;
 }
 
-/** The point at `at`. Throws LayerFault for one that does not follow the one before, or that nothing can begin at. */
-export function decodePoint(bytes: Buffer, at: number, before: PointRecord | undefined, blobSize: number): PointRecord {
+/** A point. Throws LayerFault for one that does not follow the one before, or that nothing can begin at. */
+export function decodePoint(bytes: Buffer, before: PointRecord | undefined, blobSize: number): PointRecord {
   const point = {
-    offset: numberAt(bytes, at),
-    outOffset: numberAt(bytes, at + 8),
-    windowBytes: bytes.readUInt32LE(at + 16),
-    windowSize: bytes.readUInt16LE(at + 20),
-    bit: bytes.readUInt8(at + 22),
+    offset: numberAt(bytes, 0),
+    outOffset: numberAt(bytes, 8),
+    windowBytes: bytes.readUInt32LE(16),
+    windowSize: bytes.readUInt16LE(20),
+    bit: bytes.readUInt8(22),
   };
   const follows = before === undefined || (point.offset > before.offset && point.outOffset > before.outOffset);
   if (!follows || point.offset >= blobSize) throw new LayerFault('points of the index do not follow each other');
-  if (point.bit > 7 || point.windowSize > windowLimit) throw new LayerFault('the index has a point that can be none');
+  if (point.bit > 7 || point.windowSize > windowLimit || point.windowBytes > WINDOW_BYTES_LIMIT) {
+    throw new LayerFault('the index has a point that can be none');
+  }
   return point;
 }
 

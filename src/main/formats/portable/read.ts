@@ -3,6 +3,7 @@
 /** A layer in gzip whose TOC is a portable index, which anybody may have written: layout.ts. */
 
 import { createHash } from 'node:crypto';
+import { ByteReader } from '../../blob/byte-reader.js';
 import type { BlobSource } from '../../blob/source.js';
 import { GZIP_POINTS } from '../codec.js';
 import { decoded } from '../decode.js';
@@ -14,8 +15,6 @@ import { Points } from '../points.js';
 import { inProportion, ranges } from '../toc-bytes.js';
 import { decodeHeader, decodePoint, HEADER_BYTES, type Header, POINT_BYTES, type PointRecord } from './layout.js';
 
-/** Records that are read at once. */
-const BATCH = 4096;
 export const INDEXED_GZIP = 'plain gzip, by an index in its registry';
 
 /** The layer in a blob in gzip, of which another blob holds the index. No byte of it is read here. */
@@ -45,7 +44,7 @@ async function readIndex(
 ): Promise<Buffer> {
   const hash = createHash('sha256');
   for await (const piece of ranges(index, 0, index.size)) hash.update(piece);
-  const header = decodeHeader(await bytesOf(index, 0, HEADER_BYTES), index.size);
+  const header = await headerOf(index);
   if (header.blobSize !== blobSize) {
     throw new LayerFault(`its index is of a blob of ${header.blobSize} bytes, not ${blobSize}`);
   }
@@ -56,22 +55,20 @@ async function readIndex(
   return hash.digest();
 }
 
-/** Reads some records at a time, and windows one by one: memory is the limit of `points`. */
+/** Reads records and windows side by side, as they stand, in few pieces: memory is the limit of `points`. */
 async function readPoints(index: BlobSource, header: Header, points: Points): Promise<void> {
-  const end = HEADER_BYTES + header.tocBytes + header.points * POINT_BYTES;
-  let place = end;
+  const start = HEADER_BYTES + header.tocBytes;
+  const end = start + header.points * POINT_BYTES;
+  const records = new ByteReader(ranges(index, start, end));
+  const windows = new ByteReader(ranges(index, end, index.size));
   let before: PointRecord | undefined;
-  for (let at = end - header.points * POINT_BYTES; at < end; at += BATCH * POINT_BYTES) {
-    const records = await bytesOf(index, at, Math.min(BATCH * POINT_BYTES, end - at));
-    for (let record = 0; record < records.length; record += POINT_BYTES) {
-      const point = decodePoint(records, record, before, header.blobSize);
-      if (point.windowBytes > index.size - place) throw new LayerFault('a window leaves the index');
-      points.take(point, await bytesOf(index, place, point.windowBytes));
-      place += point.windowBytes;
-      before = point;
-    }
+  for (let n = 0; n < header.points; n++) {
+    const point = decodePoint(bufferOf(await records.exactly(POINT_BYTES)), before, header.blobSize);
+    if (point.windowBytes > index.size - end - windows.position) throw new LayerFault('a window leaves the index');
+    points.take(point, await windows.exactly(point.windowBytes));
+    before = point;
   }
-  if (place !== index.size) throw new LayerFault('the index has bytes behind its windows');
+  if (end + windows.position !== index.size) throw new LayerFault('the index has bytes behind its windows');
 }
 
 /** The place in the tar as one in the blob. Throws LayerFault for content that nothing says how to check. */
@@ -84,8 +81,11 @@ function placed(entry: Entry, points: Points): Entry {
   return { ...unplaced, ...points.locate(entry.offset) };
 }
 
-async function bytesOf(index: BlobSource, offset: number, length: number): Promise<Buffer> {
-  if (length > index.size - offset) throw new LayerFault('the index is cut short');
-  const bytes = await index.read(offset, length);
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+async function headerOf(index: BlobSource): Promise<Header> {
+  if (index.size < HEADER_BYTES) throw new LayerFault('the index is cut short');
+  return decodeHeader(bufferOf(await index.read(0, HEADER_BYTES)), index.size);
+}
+
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
