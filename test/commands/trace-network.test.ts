@@ -8,13 +8,14 @@ import { join } from 'node:path';
 import type { Opening } from '../../src/main/daemon/tracer.js';
 import { noise } from '../tools/content.js';
 import { Gate } from '../tools/gate.js';
-import { eachDriver, until, whyNoMounts } from '../tools/machine.js';
+import { anyDriver, eachDriver, until, whyNoMounts } from '../tools/machine.js';
 import { missing } from '../tools/registry.js';
 import { MIB, onlyThese, remoteLayer } from '../tools/remote-layer.js';
 import { run } from '../tools/run.js';
 import { trace } from './tracing.js';
 
 const both = eachDriver(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
+const shared = anyDriver(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
 
 both('trace tells what was fetched, a line for a person', async (t, driver) => {
   const { machine, proxy, mount } = await remoteLayer(t, { first: noise(300_000, 1), second: noise(3_000_000, 2) });
@@ -39,7 +40,7 @@ both('trace tells what was fetched, a line for a person', async (t, driver) => {
   t.is(await ended, 0);
 });
 
-both('of reads that wait at the same time, trace tells of each what the network took of its own time', async (t) => {
+shared('of reads that wait at the same time, trace tells of each what the network took of its own time', async (t) => {
   const large = noise(8 * MIB);
   const { machine, proxy, mount } = await remoteLayer(t, { large });
   const { lines, child } = await trace(t, machine, [mount.merged, '--json']);
@@ -84,14 +85,14 @@ both(
   },
 );
 
-both('trace says at once where its page cannot be written', async (t) => {
+shared('trace says at once where its page cannot be written', async (t) => {
   const { machine, mount } = await remoteLayer(t, { file: noise(1000, 1) });
   const file = join(machine.root, 'not-there/trace.html');
   await t.throwsAsync(machine.crfs('trace', mount.merged, '--html', file), { message: /no such file or directory/ });
   t.false(existsSync(file));
 });
 
-both('trace tells what failed for the network', async (t) => {
+shared('trace tells what failed for the network', async (t) => {
   const { machine, proxy, mount } = await remoteLayer(t, { large: noise(3 * MIB) });
   const { lines, child } = await trace(t, machine, [mount.merged, '--json']);
   proxy.fault = ({ path }) => (path.includes('/blobs/') ? { kind: 'status', status: 404 } : undefined);

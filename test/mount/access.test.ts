@@ -7,7 +7,7 @@ import { sameBytes } from '../tools/bytes.js';
 import { noise } from '../tools/content.js';
 import { startFaultProxy } from '../tools/fault-proxy.js';
 import { imageOf, pushTars } from '../tools/image.js';
-import { eachDriver, Machine, until, whyNoMounts } from '../tools/machine.js';
+import { anyDriver, Machine, until, whyNoMounts } from '../tools/machine.js';
 import { missing, PASSWORD, startRegistry, USER } from '../tools/registry.js';
 import { makeCertificates } from '../tools/registry-certs.js';
 import { pushImage } from '../tools/registry-image.js';
@@ -15,7 +15,7 @@ import { startTokenServer } from '../tools/registry-tokens.js';
 import { writeTar } from '../tools/tar-writer.js';
 import { writeWhiteoutTars } from '../tools/whiteout-tars.js';
 
-const remote = eachDriver(whyNoMounts() ?? missing[0]);
+const remote = anyDriver(whyNoMounts() ?? missing[0]);
 
 const TIME = 1_500_000_000;
 

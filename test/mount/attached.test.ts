@@ -15,13 +15,13 @@ import { sameBytes } from '../tools/bytes.js';
 import { noise } from '../tools/content.js';
 import type { Fault, Seen } from '../tools/fault-proxy.js';
 import { Gate } from '../tools/gate.js';
-import { eachDriver, type Machine, until, whyNoMounts } from '../tools/machine.js';
+import { anyDriver, type Machine, until, whyNoMounts } from '../tools/machine.js';
 import { missing } from '../tools/registry.js';
 import { blobOf } from '../tools/registry-image.js';
 import { MIB, onlyThese, type RemoteLayer, remoteLayer } from '../tools/remote-layer.js';
 import { learn, shown, startOf, WATCHED } from '../tools/started.js';
 
-const both = eachDriver(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
+const shared = anyDriver(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
 
 const FILES = { one: noise(200_000, 1), unread: noise(3 * MIB, 2), large: noise(8 * MIB, 3) };
 
@@ -65,7 +65,7 @@ const json = (body: unknown): Fault => ({
 });
 
 for (const way of ['an index with a tag names it', 'the registry lists it'] as const) {
-  both(`what is attached is found while the layers are opened, and fetched by: ${way}`, async (t) => {
+  shared(`what is attached is found while the layers are opened, and fetched by: ${way}`, async (t) => {
     const attached = await attachedTo(t);
     const { machine, proxy, registry, image, blob, profile, tag } = attached;
     const accept = 'application/vnd.oci.image.index.v1+json';
@@ -92,33 +92,36 @@ for (const way of ['an index with a tag names it', 'the registry lists it'] as c
   });
 }
 
-both('what is attached is used, too, where it comes later than the layers; until then reads come alone', async (t) => {
-  const attached = await attachedTo(t);
-  const { machine, proxy, image, profile, blob } = attached;
-  const [gate, others] = [new Gate(), new Gate()];
-  t.teardown(() => {
-    gate.open();
+shared(
+  'what is attached is used, too, where it comes later than the layers; until then reads come alone',
+  async (t) => {
+    const attached = await attachedTo(t);
+    const { machine, proxy, image, profile, blob } = attached;
+    const [gate, others] = [new Gate(), new Gate()];
+    t.teardown(() => {
+      gate.open();
+      others.open();
+    });
+    const guessed = onlyThese(others, attached.span('one'), { from: blob.length - MIB - BLOCK, end: blob.length });
+    proxy.fault = (seen) => (seen.path.endsWith(attached.tag) ? { kind: 'hold', gate } : guessed(seen));
+    const mount = await machine.mount([image]);
+    await until('it is asked for', () => gate.arrivals === 1);
+    t.is((await startOf(machine))?.order, null);
+    sameBytes(t, await readFile(join(mount.merged, 'one')), FILES.one);
+    t.is(others.arrivals, 0);
     others.open();
-  });
-  const guessed = onlyThese(others, attached.span('one'), { from: blob.length - MIB - BLOCK, end: blob.length });
-  proxy.fault = (seen) => (seen.path.endsWith(attached.tag) ? { kind: 'hold', gate } : guessed(seen));
-  const mount = await machine.mount([image]);
-  await until('it is asked for', () => gate.arrivals === 1);
-  t.is((await startOf(machine))?.order, null);
-  sameBytes(t, await readFile(join(mount.merged, 'one')), FILES.one);
-  t.is(others.arrivals, 0);
-  others.open();
-  gate.open();
-  await until('it is there', () => isKept(machine, profile));
-  await until('all of it is there', async () => (await startOf(machine))?.order?.fetching === 'ended');
-  await requireRead(t, attached, mount.merged);
-});
+    gate.open();
+    await until('it is there', () => isKept(machine, profile));
+    await until('all of it is there', async () => (await startOf(machine))?.order?.fetching === 'ended');
+    await requireRead(t, attached, mount.merged);
+  },
+);
 
 const NO_PROFILE = 'no profile from its registry';
 
 const isAttachment = ({ path }: Seen): boolean => /referrers|sha256-/.test(path);
 
-both(
+shared(
   'a registry that says nothing, or nonsense, of what is attached holds up no mount, and costs one line',
   async (t) => {
     const attached = await attachedTo(t);

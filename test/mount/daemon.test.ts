@@ -8,10 +8,11 @@ import type { ExecutionContext } from 'ava';
 import { descriptors } from '../faults/world.js';
 import { noise, text } from '../tools/content.js';
 import { makeLayer } from '../tools/layers.js';
-import { eachDriver, Machine, until } from '../tools/machine.js';
+import { anyDriver, eachDriver, Machine, until } from '../tools/machine.js';
 import { writeTar } from '../tools/tar-writer.js';
 
 const mounting = eachDriver();
+const shared = anyDriver();
 
 const contents = {
   'small-1': text(1000),
@@ -110,7 +111,7 @@ mounting('the daemon stays as long as one of its mounts does', async (t) => {
   t.true(isRight(mounts[1]?.merged ?? '', 'small-1'));
 });
 
-mounting('the password of a URL is printed nowhere', async (t) => {
+shared('the password of a URL is printed nowhere', async (t) => {
   const { machine } = await prepare(t);
   const secret = 'pa55:w@rd';
   const merged = machine.directory('merged');
@@ -152,7 +153,7 @@ for (const threaded of ['threaded=0', 'threaded=1']) {
   });
 }
 
-mounting('a layer is mounted again, also by another daemon, without reading its TOC', async (t) => {
+shared('a layer is mounted again, also by another daemon, without reading its TOC', async (t) => {
   const { machine, layer, isRight, logged } = await prepare(t);
   for (let round = 0; round < 3; round++) {
     const mount = await machine.mount([layer]);
@@ -164,7 +165,7 @@ mounting('a layer is mounted again, also by another daemon, without reading its 
   t.is(logged('read the TOC of a layer'), 1);
 });
 
-mounting('a layer file that is replaced is read anew by the next mount', async (t) => {
+shared('a layer file that is replaced is read anew by the next mount', async (t) => {
   const { machine, layer, isRight, logged } = await prepare(t);
   const first = await machine.mount([layer]);
   const tar = join(machine.root, 'tars/other.tar');

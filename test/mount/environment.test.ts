@@ -9,13 +9,14 @@ import type { ExecutionContext } from 'ava';
 import { noise } from '../tools/content.js';
 import { startForwardProxy } from '../tools/forward-proxy.js';
 import { imageOf } from '../tools/image.js';
-import { eachDriver, Machine, type Mount, whyNoMounts } from '../tools/machine.js';
+import { anyDriver, eachDriver, Machine, type Mount, whyNoMounts } from '../tools/machine.js';
 import { missing, PASSWORD, startRegistry, USER } from '../tools/registry.js';
 import { pushImage } from '../tools/registry-image.js';
 import { run } from '../tools/run.js';
 import { writeTar } from '../tools/tar-writer.js';
 
 const remote = eachDriver(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
+const shared = anyDriver(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
 
 const SIZE = 3 << 20;
 
@@ -71,7 +72,7 @@ async function isRight(t: ExecutionContext, { merged }: Mount, file: number): Pr
   t.true(noise(SIZE, file + 1).equals(await readFile(join(merged, `file-${file}`))), `file-${file}`);
 }
 
-remote('each mount has the credentials of its own environment, whatever those of the first one were', async (t) => {
+shared('each mount has the credentials of its own environment, whatever those of the first one were', async (t) => {
   const { machine, mount, authFile } = await world(t);
   const [good, bad] = [authFile('good.json', PASSWORD), authFile('bad.json', 'wrong')];
   const first = await mount({ REGISTRY_AUTH_FILE: good });
@@ -85,7 +86,7 @@ remote('each mount has the credentials of its own environment, whatever those of
   t.false(machine.log.includes(PASSWORD));
 });
 
-remote(
+shared(
   'a mount with credentials that are refused gets what is in the cache, and nothing by way of others',
   async (t) => {
     const { mount, digest, authFile } = await world(t);
@@ -113,7 +114,7 @@ remote('the next daemon has the environment of each mount again', async (t) => {
   t.not((await machine.status())?.pid, pid);
 });
 
-remote('each mount goes through its own proxy', async (t) => {
+shared('each mount goes through its own proxy', async (t) => {
   const { machine } = await world(t);
   const origin = await startRegistry();
   t.teardown(() => origin.stop());
@@ -135,7 +136,7 @@ remote('each mount goes through its own proxy', async (t) => {
   await t.throwsAsync(machine.mount([url]), { message: /registry\.invalid/ });
 });
 
-remote('a mount whose environment is larger than a message is refused in one line', async (t) => {
+shared('a mount whose environment is larger than a message is refused in one line', async (t) => {
   const { mount } = await world(t);
   const error = await t.throwsAsync(mount({ no_proxy: 'x'.repeat(40_000) }));
   t.regex(error?.message ?? '', /^.*\bcrfs: docker:\S+: the environment variables for registries .* 32768 bytes$/m);

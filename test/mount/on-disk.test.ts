@@ -8,12 +8,13 @@ import type { ExecutionContext } from 'ava';
 import { invoke, makeMachine } from '../commands/setting.js';
 import { noise } from '../tools/content.js';
 import { pushTars } from '../tools/image.js';
-import { eachDriver, type Machine, whyNoMounts } from '../tools/machine.js';
+import { anyDriver, eachDriver, type Machine, whyNoMounts } from '../tools/machine.js';
 import { missing, startRegistry } from '../tools/registry.js';
 import { run } from '../tools/run.js';
 import { writeTar } from '../tools/tar-writer.js';
 
 const test = eachDriver(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
+const shared = anyDriver(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
 
 const CONTENT = noise(300_000);
 
@@ -64,7 +65,7 @@ test('an image in an OCI layout, or in a directory of skopeo, is mounted where i
   }
 });
 
-test('a mounted layout goes on with what was mounted, whatever its tag becomes', async (t, driver) => {
+shared('a mounted layout goes on with what was mounted, whatever its tag becomes', async (t, driver) => {
   const machine = makeMachine(t);
   await copied(t, machine, 'one', 'oci:layout:1');
   const merged = machine.directory('merged');
@@ -79,20 +80,23 @@ test('a mounted layout goes on with what was mounted, whatever its tag becomes',
   t.is((await invoke(machine, ['umount', 'merged'])).code, 0);
 });
 
-test('a layout that lacks a layer, and one that is not there, are refused with what is missing', async (t, driver) => {
-  const machine = makeMachine(t);
-  await copied(t, machine, 'one', 'oci:layout:1', 'dir:plain');
-  machine.directory('merged');
-  const told = async (written: string): Promise<string> => {
-    const { code, stderr } = await invoke(machine, ['mount', written, 'merged', '--driver', driver]);
-    return `${code} ${stderr}`;
-  };
-  const [largest = ''] = readdirSync(join(machine.root, 'plain')).sort((a, b) => size(machine, b) - size(machine, a));
-  rmSync(join(machine.root, 'plain', largest));
-  t.regex(await told('dir:plain'), /^1 crfs: .*layer sha256:\S+: cannot open \S+: no such file or directory\n$/);
-  t.regex(await told('oci:layout:other'), /^1 crfs: .*holds no image other; it holds: 1\n$/);
-  t.regex(await told('oci:nowhere'), /^1 crfs: .*nowhere.*\n$/);
-});
+shared(
+  'a layout that lacks a layer, and one that is not there, are refused with what is missing',
+  async (t, driver) => {
+    const machine = makeMachine(t);
+    await copied(t, machine, 'one', 'oci:layout:1', 'dir:plain');
+    machine.directory('merged');
+    const told = async (written: string): Promise<string> => {
+      const { code, stderr } = await invoke(machine, ['mount', written, 'merged', '--driver', driver]);
+      return `${code} ${stderr}`;
+    };
+    const [largest = ''] = readdirSync(join(machine.root, 'plain')).sort((a, b) => size(machine, b) - size(machine, a));
+    rmSync(join(machine.root, 'plain', largest));
+    t.regex(await told('dir:plain'), /^1 crfs: .*layer sha256:\S+: cannot open \S+: no such file or directory\n$/);
+    t.regex(await told('oci:layout:other'), /^1 crfs: .*holds no image other; it holds: 1\n$/);
+    t.regex(await told('oci:nowhere'), /^1 crfs: .*nowhere.*\n$/);
+  },
+);
 
 function size(machine: Machine, name: string): number {
   return statSync(join(machine.root, 'plain', name)).size;

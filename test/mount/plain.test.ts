@@ -11,7 +11,7 @@ import { gzip, zstd } from '../tools/compressed-stream.js';
 import { noise, text } from '../tools/content.js';
 import { extractTar } from '../tools/extract.js';
 import { debian } from '../tools/layers.js';
-import { eachDriver, Machine, whyNoMounts } from '../tools/machine.js';
+import { anyDriver, Machine, whyNoMounts } from '../tools/machine.js';
 import { namedTwice, nastyLayer } from '../tools/nasty-layer.js';
 import { sha256 } from '../tools/read-layer.js';
 import { missing, startRegistry } from '../tools/registry.js';
@@ -21,8 +21,8 @@ import { writeTar } from '../tools/tar-writer.js';
 import { compareTrees, describeTree } from '../tools/tree.js';
 import { layoutOf } from '../tools/zstd-chunked.js';
 
-const mounting = eachDriver();
-const registryMounting = eachDriver(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
+const shared = anyDriver();
+const registryShared = anyDriver(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
 
 const MIB = 1 << 20;
 
@@ -45,7 +45,7 @@ function objectsOf(machine: Machine): string[] {
   return names.filter((name) => name.includes('/')).map((name) => join(machine.objects, name));
 }
 
-mounting('a nasty tar in gzip, in zstd and as it is reads as GNU tar extracts it', async (t) => {
+shared('a nasty tar in gzip, in zstd and as it is reads as GNU tar extracts it', async (t) => {
   const { tar, tree, timeless } = await nastyLayer();
   const bytes = readFileSync(tar);
   const half = Math.floor(bytes.length / 2);
@@ -68,7 +68,7 @@ mounting('a nasty tar in gzip, in zstd and as it is reads as GNU tar extracts it
   }
 });
 
-mounting('a Debian root file system in gzip reads as GNU tar extracts it', async (t) => {
+shared('a Debian root file system in gzip reads as GNU tar extracts it', async (t) => {
   const { tar } = await debian();
   const machine = makeMachine(t);
   const expected = machine.directory('expected');
@@ -80,7 +80,7 @@ mounting('a Debian root file system in gzip reads as GNU tar extracts it', async
   t.deepEqual(compareTrees(shown, await describeTree(expected)), []);
 });
 
-mounting('a layer of one frame of zstd is in the cache once it was read, and can be decoded again', async (t) => {
+shared('a layer of one frame of zstd is in the cache once it was read, and can be decoded again', async (t) => {
   const machine = makeMachine(t, { CRFS_READAHEAD: '0' });
   const tar = join(machine.directory('tars'), 'a.tar');
   const contents = Array.from({ length: 12 }, (_, n) => noise((n + 1) * 200_000, n));
@@ -94,7 +94,7 @@ mounting('a layer of one frame of zstd is in the cache once it was read, and can
   for (const n of [11, 3, 4, 0, 7]) t.true(contents[n]?.equals(await readFile(join(merged, String(n)))), `file ${n}`);
 });
 
-registryMounting(
+registryShared(
   'plain layers of an image are mounted, pinned by the digests of its manifest, and lazy from then on',
   async (t) => {
     const machine = makeMachine(t);
@@ -129,7 +129,7 @@ registryMounting(
   },
 );
 
-mounting('what is no tar, and what is damaged, is refused in a line', async (t) => {
+shared('what is no tar, and what is damaged, is refused in a line', async (t) => {
   const machine = makeMachine(t);
   const tar = join(machine.directory('tars'), 'a.tar');
   writeTar(tar, [{ name: 'a', content: text(100_000) }]);
@@ -144,7 +144,7 @@ mounting('what is no tar, and what is damaged, is refused in a line', async (t) 
   }
 });
 
-mounting('a sound layer that is not the one of its manifest is refused', async (t, driver) => {
+shared('a sound layer that is not the one of its manifest is refused', async (t, driver) => {
   const machine = makeMachine(t);
   const tars = machine.directory('tars');
   const [right, wrong] = ['right', 'wrong'].map((content) => {
@@ -167,7 +167,7 @@ mounting('a sound layer that is not the one of its manifest is refused', async (
   t.regex(error.message, /it has other bytes than the manifest says: sha256 /);
 });
 
-mounting('a layer without a TOC is refused where that is wanted', async (t) => {
+shared('a layer without a TOC is refused where that is wanted', async (t) => {
   const machine = makeMachine(t, { CRFS_LAZY: 'require' });
   const tar = join(machine.directory('tars'), 'a.tar');
   writeTar(tar, [{ name: 'a', content: 'content' }]);

@@ -7,11 +7,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { pushTars } from '../tools/image.js';
-import { eachDriver, Machine, whyNoMounts } from '../tools/machine.js';
+import { anyDriver, Machine, whyNoMounts } from '../tools/machine.js';
 import { missing, startRegistry } from '../tools/registry.js';
 import { writeTar } from '../tools/tar-writer.js';
 
-const remote = eachDriver(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
+const remote = anyDriver(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
 
 const REJECT = { default: [{ type: 'reject' }] };
 

@@ -9,13 +9,14 @@ import { BLOCK } from '../../src/main/fetch/blocks.js';
 import { sameBytes } from '../tools/bytes.js';
 import { noise } from '../tools/content.js';
 import { Gate } from '../tools/gate.js';
-import { eachDriver, until, whyNoMounts } from '../tools/machine.js';
+import { anyDriver, eachDriver, until, whyNoMounts } from '../tools/machine.js';
 import { missing } from '../tools/registry.js';
 import { MIB, onlyThese, type RemoteLayer, remoteLayer } from '../tools/remote-layer.js';
 import { run } from '../tools/run.js';
 import { learn, shown, startOf, WATCHED } from '../tools/started.js';
 
 const both = eachDriver(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
+const shared = anyDriver(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
 
 const FILES = { one: noise(200_000, 1), two: noise(300_000, 2), large: noise(8 * MIB, 3), unread: noise(100_000, 4) };
 
@@ -50,7 +51,7 @@ both('a first start is recorded as it happens: each file once, of large ones the
   t.true(order.every(({ bytes }) => bytes > 100_000));
 });
 
-both('what was learned outlives the contents of the cache and the daemon, until it is removed', async (t) => {
+shared('what was learned outlives the contents of the cache and the daemon, until it is removed', async (t) => {
   const { machine, mount, image, registry } = await remoteLayer(t, FILES);
   await readFile(join(mount.merged, 'one'));
   await until('it is noted', async () => (await startOf(machine))?.files === 1);
@@ -68,19 +69,22 @@ both('what was learned outlives the contents of the cache and the daemon, until 
   await t.throwsAsync(machine.crfs('profile', 'rm', digest), { message: /there is no profile of sha256:/ });
 });
 
-both('of a mount of which all is here, and of one that another daemon goes on with, nothing is recorded', async (t) => {
-  const { machine, mount, image } = await remoteLayer(t, FILES);
-  await machine.crfs('stop');
-  await readFile(join(mount.merged, 'one')); // which starts another one
-  t.deepEqual((await machine.status())?.mounts[0]?.starts, []);
-  await machine.crfs('prefetch', image);
-  await mount.unmount();
-  const again = await machine.mount([image]);
-  await readFile(join(again.merged, 'two'));
-  t.like(await startOf(machine), { recording: 'off', order: null });
-  await again.unmount();
-  await t.throwsAsync(machine.crfs('profile', 'show', image), { message: /there is no profile/ });
-});
+shared(
+  'of a mount of which all is here, and of one that another daemon goes on with, nothing is recorded',
+  async (t) => {
+    const { machine, mount, image } = await remoteLayer(t, FILES);
+    await machine.crfs('stop');
+    await readFile(join(mount.merged, 'one')); // which starts another one
+    t.deepEqual((await machine.status())?.mounts[0]?.starts, []);
+    await machine.crfs('prefetch', image);
+    await mount.unmount();
+    const again = await machine.mount([image]);
+    await readFile(join(again.merged, 'two'));
+    t.like(await startOf(machine), { recording: 'off', order: null });
+    await again.unmount();
+    await t.throwsAsync(machine.crfs('profile', 'show', image), { message: /there is no profile/ });
+  },
+);
 
 /** Bytes of the end of the blob, which come with the TOC. */
 function end({ blob }: RemoteLayer): { from: number; end: number } {
@@ -107,7 +111,7 @@ both('the next start is fetched as the first one has read, before anybody asks, 
   );
 });
 
-both('beside an order that is right, what was not foreseen comes alone, without what lies around it', async (t) => {
+shared('beside an order that is right, what was not foreseen comes alone, without what lies around it', async (t) => {
   const layer = await remoteLayer(t, { ...FILES, last: noise(2 * MIB, 7) }, WATCHED);
   const { machine, proxy, image, span } = layer;
   await learn(layer, 'one');
@@ -121,7 +125,7 @@ both('beside an order that is right, what was not foreseen comes alone, without 
   t.is(others.arrivals, 0);
 });
 
-both('an order that is wrong holds up no reader; it is given up, and replaced', async (t) => {
+shared('an order that is wrong holds up no reader; it is given up, and replaced', async (t) => {
   const names = Array.from({ length: 9 }, (_, n) => `other-${n}`);
   const others = Object.fromEntries(names.map((name, n) => [name, noise(200_000, 10 + n)]));
   const space = noise(2 * MIB, 6);
@@ -147,7 +151,7 @@ both('an order that is wrong holds up no reader; it is given up, and replaced', 
   t.deepEqual(await paths(), names);
 });
 
-both('a profile that somebody has damaged changes nothing but what is fetched ahead', async (t) => {
+shared('a profile that somebody has damaged changes nothing but what is fetched ahead', async (t) => {
   const layer = await remoteLayer(t, FILES, WATCHED);
   const { machine, image } = layer;
   await learn(layer, 'one');

@@ -8,7 +8,7 @@ import { extractTar } from '../tools/extract.js';
 import { type Fault, type FaultProxy, startFaultProxy } from '../tools/fault-proxy.js';
 import { Gate } from '../tools/gate.js';
 import { debianImage, imageOf, pushTars } from '../tools/image.js';
-import { eachDriver, Machine, until, whyNoMounts } from '../tools/machine.js';
+import { anyDriver, eachDriver, Machine, until, whyNoMounts } from '../tools/machine.js';
 import { writeNastyTar } from '../tools/nasty-tar.js';
 import { once } from '../tools/once.js';
 import { missing, type Registry, startRegistry } from '../tools/registry.js';
@@ -19,6 +19,7 @@ import { compareTrees, describeTree } from '../tools/tree.js';
 import { writeWhiteoutTars } from '../tools/whiteout-tars.js';
 
 const remote = eachDriver(whyNoMounts() ?? missing[0]);
+const shared = anyDriver(whyNoMounts() ?? missing[0]);
 
 /** Made for all tests. */
 const ofDebian = once(debianImage);
@@ -82,7 +83,7 @@ remote('an image of two layers shows what fuse-overlayfs makes of its extracted 
   t.deepEqual(compareTrees(shown, expected, { ignoreMtimeOf: ['.'] }), ['"both-at-once" should not be there']);
 });
 
-remote('a layer at a URL reads as GNU tar extracts it', async (t) => {
+shared('a layer at a URL reads as GNU tar extracts it', async (t) => {
   const { machine, registry, proxy } = await world(t);
   const { path, impliedDirectories } = writeNastyTar(machine.directory('nasty'));
   const { layers } = await pushTars([path], `${registry.host}/nasty:1`);
@@ -110,7 +111,7 @@ remote('podman runs a program in a mounted image, and little of it is fetched', 
   t.true(proxy.sent < 60e6, `${proxy.sent} bytes were fetched`);
 });
 
-remote('a second mount, after a restart, asks for the manifest of the tag and nothing else', async (t) => {
+shared('a second mount, after a restart, asks for the manifest of the tag and nothing else', async (t) => {
   const { machine, registry, proxy, image } = await world(t, { CRFS_BACKGROUND: 'off' });
   const { lower, upper } = writeWhiteoutTars(machine.directory('tars'));
   await pushTars([lower, upper], `${registry.host}/pair:1`);
@@ -125,7 +126,7 @@ remote('a second mount, after a restart, asks for the manifest of the tag and no
   t.true(proxy.seen.some(({ path }) => path.endsWith('/manifests/1')));
 });
 
-remote('with the registry gone, a tag that was seen before mounts from the cache, and the log says so', async (t) => {
+shared('with the registry gone, a tag that was seen before mounts from the cache, and the log says so', async (t) => {
   const { machine, registry, image } = await world(t);
   const { lower, upper } = writeWhiteoutTars(machine.directory('tars'));
   await pushTars([lower, upper], `${registry.host}/pair:1`);
@@ -138,7 +139,7 @@ remote('with the registry gone, a tag that was seen before mounts from the cache
   t.regex(machine.log, /mounted what was seen last/);
 });
 
-remote('no byte is fetched twice, by 16 readers and the background download together', async (t) => {
+shared('no byte is fetched twice, by 16 readers and the background download together', async (t) => {
   const { machine, registry, proxy, image } = await world(t);
   const debian = await ofDebian();
   await pushImage(debian, `${registry.host}/debian:1`);
@@ -156,7 +157,7 @@ remote('no byte is fetched twice, by 16 readers and the background download toge
   t.true(proxy.sent <= (layer?.size ?? 0) + 100_000, `${proxy.sent} bytes came for a layer of ${layer?.size}`);
 });
 
-remote('thirty layers are opened at the same time, not one after the other', async (t) => {
+shared('thirty layers are opened at the same time, not one after the other', async (t) => {
   const { machine, registry, proxy, image } = await world(t, { CRFS_BACKGROUND: 'off' });
   const tars = Array.from({ length: 30 }, (_, n) => {
     const path = join(machine.directory('tars'), `${n}.tar`);
@@ -202,7 +203,7 @@ remote('an image of five layers shows what umoci unpacks', async (t) => {
   t.deepEqual(compareTrees(shown, unpacked, { ignoreMtimeOf: ['.', 'etc'] }), ofTheFormat);
 });
 
-remote('a layer that cannot be mounted is refused, by its digest, with the command that converts it', async (t) => {
+shared('a layer that cannot be mounted is refused, by its digest, with the command that converts it', async (t) => {
   const { machine, registry, image } = await world(t);
   const made = await makeImage(1, 1000);
   const plain = {
@@ -214,7 +215,7 @@ remote('a layer that cannot be mounted is refused, by its digest, with the comma
   t.regex(error?.message ?? '', new RegExp(`layer ${plain.layers[0]?.digest}.*crfs stargzify`));
 });
 
-remote('a layer whose TOC is not the one that the manifest names is refused', async (t) => {
+shared('a layer whose TOC is not the one that the manifest names is refused', async (t) => {
   const { machine, registry, image } = await world(t);
   const { lower, upper } = writeWhiteoutTars(machine.directory('tars'));
   const honest = await imageOf([lower, upper]);
@@ -225,7 +226,7 @@ remote('a layer whose TOC is not the one that the manifest names is refused', as
   t.regex(error?.message ?? '', /its TOC is not the one of the manifest/);
 });
 
-remote('a TOC that a manifest names is held against what is known of the layer, in use or not', async (t) => {
+shared('a TOC that a manifest names is held against what is known of the layer, in use or not', async (t) => {
   const { machine, registry, image } = await world(t);
   const { lower, upper } = writeWhiteoutTars(machine.directory('tars'));
   const [one, other] = [await imageOf([lower]), await imageOf([upper])];
@@ -251,7 +252,7 @@ remote('a TOC that a manifest names is held against what is known of the layer, 
   await machine.mount([image('toc:bare')]);
 });
 
-remote('a layer whose TOC is kept in an image beside it mounts like any other', async (t) => {
+shared('a layer whose TOC is kept in an image beside it mounts like any other', async (t) => {
   const { machine, registry, image } = await world(t);
   const { lower } = writeWhiteoutTars(machine.directory('tars'));
   const { layers, config } = await imageOf([lower]);
@@ -274,7 +275,7 @@ remote('a layer whose TOC is kept in an image beside it mounts like any other', 
   t.deepEqual(compareTrees(shown, wanted, { ignoreMtimeOf: ['.'] }), []);
 });
 
-remote('a read goes on when the registry fails, and comes back', async (t) => {
+shared('a read goes on when the registry fails, and comes back', async (t) => {
   const { machine, registry, proxy, image } = await world(t, { CRFS_BACKGROUND: 'off' });
   const { path } = writeNastyTar(machine.directory('nasty'));
   await pushTars([path], `${registry.host}/nasty:1`);
@@ -308,7 +309,7 @@ remote('a file whose bytes cannot be had gives EIO, others read, and all reads o
 });
 
 for (const from of [0, 1]) {
-  remote(
+  shared(
     `a mirror whose bytes are wrong ${from === 0 ? 'from the start' : 'behind the TOC'} is passed over`,
     async (t) => {
       const { machine, registry, proxy } = await world(t);

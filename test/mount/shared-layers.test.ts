@@ -7,14 +7,14 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { Client } from 'undici';
 import { imageOf, pushTars } from '../tools/image.js';
-import { eachDriver, Machine, until, whyNoMounts } from '../tools/machine.js';
+import { anyDriver, Machine, until, whyNoMounts } from '../tools/machine.js';
 import { writeNastyTar } from '../tools/nasty-tar.js';
 import { missing, startRegistry } from '../tools/registry.js';
 import { type Blob, blobOf, pushImage } from '../tools/registry-image.js';
 import { compareTrees, describeTree } from '../tools/tree.js';
 import { writeWhiteoutTars } from '../tools/whiteout-tars.js';
 
-const remote = eachDriver(whyNoMounts() ?? missing[0]);
+const remote = anyDriver(whyNoMounts() ?? missing[0]);
 
 async function world(
   t: ExecutionContext,

@@ -7,10 +7,11 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { addon } from '../../src/native/addon.js';
 import { daemonOf, daemonsOf, dropObjects, faulty, gone, type Known, knownLayer, readAll } from '../faults/world.js';
-import { eachDriver, Machine, top, until } from '../tools/machine.js';
+import { anyDriver, eachDriver, Machine, top, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
 
 const mounting = eachDriver();
+const shared = anyDriver();
 
 const { controlVersion: current } = addon.layout.constants;
 
@@ -108,7 +109,7 @@ mounting(
   },
 );
 
-mounting('a daemon does not take over from one of its own version, nor from a newer one', async (t) => {
+shared('a daemon does not take over from one of its own version, nor from a newer one', async (t) => {
   const { machine, known } = await prepare(t, { version: '9.10.0' });
   const mount = await machine.mount([known.layer]);
   const before = await machine.status();
@@ -122,7 +123,7 @@ mounting('a daemon does not take over from one of its own version, nor from a ne
   await isRight(t, mount.merged, known);
 });
 
-mounting('a newer daemon of another protocol leaves mounts to the older one, and says so in one line', async (t) => {
+shared('a newer daemon of another protocol leaves mounts to the older one, and says so in one line', async (t) => {
   const { machine, known } = await prepare(t, { version: '0.0.9' });
   const mount = await machine.mount([known.layer]);
   const next = install(machine, { version: '9.0.0', protocol: 99 });
@@ -137,7 +138,7 @@ mounting('a newer daemon of another protocol leaves mounts to the older one, and
   t.is((await machine.status())?.version, '9.0.0');
 });
 
-mounting('a mount of another protocol than the daemon is refused in one line', async (t) => {
+shared('a mount of another protocol than the daemon is refused in one line', async (t) => {
   const { machine, known } = await prepare(t, { version: '9.0.0', protocol: 99 });
   const error = await t.throwsAsync(machine.mount([known.layer]));
   t.deepEqual(error?.message.match(/\bcrfs: .*$/gm), [

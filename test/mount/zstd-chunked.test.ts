@@ -9,7 +9,7 @@ import type { ExecutionContext } from 'ava';
 import { handMade, zstd } from '../tools/compressed-stream.js';
 import { noise, text } from '../tools/content.js';
 import { extractTar } from '../tools/extract.js';
-import { eachDriver, Machine, type Mount, mountingTest, top, whyNoMounts } from '../tools/machine.js';
+import { anyDriver, Machine, type Mount, mountingTest, top, whyNoMounts } from '../tools/machine.js';
 import { writeNastyTar } from '../tools/nasty-tar.js';
 import { sha256 } from '../tools/read-layer.js';
 import { missing, type Registry, startRegistry } from '../tools/registry.js';
@@ -20,8 +20,8 @@ import { compareTrees, describeTree, type Tree } from '../tools/tree.js';
 import { type Chunk, filesInZstd, frame, layoutOf, pushZstdChunked, zstdChunked } from '../tools/zstd-chunked.js';
 
 const why = whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined);
-const mounting = eachDriver();
-const registryMounting = eachDriver(why);
+const shared = anyDriver();
+const registryShared = anyDriver(why);
 const once = mountingTest();
 
 const ZSTD_LAYER = 'application/vnd.oci.image.layer.v1.tar+zstd';
@@ -67,7 +67,7 @@ function writeLargeTar(path: string): void {
   ]);
 }
 
-registryMounting(
+registryShared(
   'layers that skopeo wrote read as GNU tar extracts their tars, by the network and in files',
   async (t) => {
     const machine = makeMachine(t);
@@ -141,7 +141,7 @@ for (const [how, compress] of [
   ['a compressed frame', (content: Buffer) => zstd(content, '-3')],
   ['several frames', (content: Buffer) => Buffer.concat([frame(content.subarray(0, 5)), zstd(content.subarray(5))])],
 ] as const) {
-  mounting(`chunks of any size read, each in ${how}, and zeros without any`, async (t) => {
+  shared(`chunks of any size read, each in ${how}, and zeros without any`, async (t) => {
     const { blob } = filesInZstd(FILES, { compress });
     const merged = await mounted(makeMachine(t), blob);
     for (const [name, content] of CONTENTS) {
@@ -150,7 +150,7 @@ for (const [how, compress] of [
   });
 }
 
-registryMounting('an image without footers is mounted by what its manifest says of the TOC', async (t) => {
+registryShared('an image without footers is mounted by what its manifest says of the TOC', async (t) => {
   const machine = makeMachine(t);
   const registry = await makeRegistry(t, machine);
   const { blob, position, digest } = filesInZstd(FILES, { footer: 'none' });

@@ -71,6 +71,14 @@ export function eachDriver(
   };
 }
 
+/** A test of what is the same whatever mounts: the daemon, registries, what is read of a layer. By what people get. */
+export function anyDriver(
+  why: string | undefined = whyNoMounts(),
+): (title: string, implementation: (t: ExecutionContext, driver: Driver) => unknown) => void {
+  const mounting = mountingTest(why);
+  return (title, implementation) => mounting(title, byDriver('overlay', implementation));
+}
+
 /** A test whose machines mount by this. */
 export function byDriver(
   driver: Driver,
