@@ -129,7 +129,7 @@ const cases: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
     tarOf({ name: 'c', type: '3', devmajor: 4096 }),
     /entry "c": devMajor is 4096/,
   ],
-  'a sparse file of exabytes': [sparse([[0, 512]], 2 ** 52), /sparse file of 4503599627370496 bytes/],
+  'a sparse file of exabytes': [sparse([[0, 512]], 2 ** 52), /entry "sparse": a sparse file of 4503599627370496 bytes/],
 };
 
 function sparse(map: [number, number][], size = 10_000): Buffer {

@@ -8,9 +8,9 @@ import { Clients } from '../../src/main/daemon/clients.js';
 test('mounts of one environment share a client, which is closed when the last of them has gone', async (t) => {
   const clients = new Clients(tmpdir(), pino({ enabled: false }));
   const [one, two, other] = [
-    clients.lease({ HOME: '/a' }),
-    clients.lease({ HOME: '/a' }),
-    clients.lease({ HOME: '/b' }),
+    clients.lease({ HOME: '/a', PATH: '/bin' }),
+    clients.lease({ PATH: '/bin', HOME: '/a' }),
+    clients.lease({ HOME: '/b', PATH: '/bin' }),
   ];
   t.is(one.number, two.number);
   t.not(one.number, other.number);
@@ -25,13 +25,13 @@ test('mounts of one environment share a client, which is closed when the last of
   };
   await one.release();
   t.is(closed, 0);
-  const three = clients.lease({ HOME: '/a' });
+  const three = clients.lease({ HOME: '/a', PATH: '/bin' });
   t.is(await three.client(), client);
   await two.release();
   t.is(closed, 0);
   await three.release();
   t.is(closed, 1);
-  const later = clients.lease({ HOME: '/a' });
+  const later = clients.lease({ HOME: '/a', PATH: '/bin' });
   t.not(later.number, one.number);
   t.not(await later.client(), client);
   await Promise.all([later.release(), other.release()]);

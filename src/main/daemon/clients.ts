@@ -40,7 +40,8 @@ export class Clients {
 
   /** For a mount with this environment. */
   lease(env: Readonly<Record<string, string>>): ClientLease {
-    const key = JSON.stringify(env);
+    const inOrder = Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1)); // front ends tell it in orders of their own
+    const key = JSON.stringify(inOrder);
     const shared = this.#shared.get(key) ?? { number: this.#next++, client: undefined, mounts: 0 };
     shared.mounts++;
     this.#shared.set(key, shared);

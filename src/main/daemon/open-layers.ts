@@ -1,29 +1,26 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { closeSync, openSync, rmSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { addon } from '../../native/addon.js';
 import { regionsOf } from '../../workers/prefetch/readahead.js';
-import { hexOf } from '../blob/digest.js';
 import { type BlobRecord, readIndexedRecord, writeRecord } from '../cache/records.js';
-import { blobLimit, keptLimit, sizeLimit } from '../cache/trim.js';
+import { blobLimit, sizeLimit } from '../cache/trim.js';
 import { blocksOf, type CacheLayout } from '../disk/cache-layout.js';
-import { CrfsError, type ErrorCode } from '../errors/error.js';
+import { CrfsError } from '../errors/error.js';
 import type { LayerBlob } from '../fetch/layer-blob.js';
 import { Supply } from '../fetch/supply.js';
 import { IndexReader } from '../index/reader.js';
 import type { PlacedIndex } from '../index/span.js';
 import type { LazyName } from '../plain/lazy-names.js';
-import { isPlain, plainFormats } from '../plain/plain.js';
 import type { Settings } from '../settings/options.js';
 import { type FetchedIndex, fetchIndex } from './attached-index.js';
 import { Crew } from './crew.js';
 import type { Indexer } from './indexer.js';
-import { Opening, type Reading } from './reading.js';
+import { checkToc, type Found, LayerReader, namedToc, type Wanted } from './layer-reader.js';
+import type { Reading } from './reading.js';
 import type { IndexedLayer, ResolvedLayer } from './resolved.js';
 import { SharedOpening } from './shared-opening.js';
-
-const WRONG_BYTES: ReadonlySet<ErrorCode> = new Set(['CRFS_BAD_LAYER', 'CRFS_NOT_STARGZ', 'CRFS_DIGEST']);
 
 /** A layer that mounts use now. */
 export interface OpenLayer {
@@ -50,15 +47,6 @@ interface Entered extends OpenLayer {
   readonly regions: SharedArrayBuffer;
 }
 
-/** A layer to be opened. */
-interface Found {
-  readonly resolved: ResolvedLayer;
-  readonly lazy: LazyName;
-  readonly blob: LayerBlob;
-  /** Aborts when nobody waits for it any more. */
-  readonly signal: AbortSignal;
-}
-
 /** The layers in use: each is indexed once, however many mounts ask for it at the same time. */
 export class OpenLayers {
   readonly crew: Crew;
@@ -71,8 +59,7 @@ export class OpenLayers {
   readonly #open = new Map<number, Entered>();
   /** Identities of those that are being opened. */
   readonly #opening = new Set<string>();
-  /** Those whose TOC is being looked for, by share key. */
-  readonly #reading = new Map<string, Opening>();
+  readonly #reader: LayerReader;
   #next = 1;
 
   constructor(settings: Settings, layout: CacheLayout, indexer: Indexer, log: Logger) {
@@ -87,6 +74,8 @@ export class OpenLayers {
       warn: (facts, message) => log.warn(facts, message),
     });
     this.crew = new Crew(settings, layout, log, this.supply);
+    const { crew } = this;
+    this.#reader = new LayerReader({ layout, indexer, crew, log, workers: settings.workers, limit: () => this.#limit });
   }
 
   /** Bytes that the cache may take. */
@@ -123,7 +112,7 @@ export class OpenLayers {
 
   /** How far a layer has come that has no TOC, and is just being read as a whole. */
   reading(resolved: ResolvedLayer, lazy: LazyName = this.#settings.lazy): Reading | undefined {
-    return this.#reading.get(this.#shared(resolved, lazy).shareKey)?.reading;
+    return this.#reader.reading(this.#wanted(resolved, lazy).readKey);
   }
 
   /**
@@ -131,37 +120,38 @@ export class OpenLayers {
    * reading its TOC throws, and the signal's reason.
    */
   async use(layer: ResolvedLayer, lazy: LazyName | undefined, signal: AbortSignal): Promise<OpenLayer> {
-    const how = lazy ?? this.#settings.lazy;
-    return await this.#use(this.#shared(layer, how), how, signal);
+    return await this.#use(this.#wanted(layer, lazy ?? this.#settings.lazy), signal);
   }
 
   /** A layer without a TOC is shared by mounts that want the same of it: neither waits for another, or takes an index that it does not want. */
-  #shared(layer: ResolvedLayer, lazy: LazyName): ResolvedLayer {
+  #wanted(layer: ResolvedLayer, lazy: LazyName): Wanted {
     const { indexed, ...others } = layer;
-    if (layer.tocDigest !== undefined) return others;
-    const shareKey = `${lazy} ${layer.shareKey}`;
+    if (layer.tocDigest !== undefined) return { resolved: others, lazy, readKey: layer.shareKey };
+    const readKey = `${lazy} ${layer.shareKey}`;
     const isTaken = indexed !== undefined && this.#settings.indexes === 'on';
-    return isTaken
-      ? { ...layer, shareKey: `${shareKey} ${indexed.identity} ${layer.seen ?? ''}` }
-      : { ...others, shareKey };
+    const resolved = isTaken
+      ? { ...layer, shareKey: `${readKey} ${indexed.identity} ${layer.seen ?? ''}` }
+      : { ...others, shareKey: readKey };
+    return { resolved, lazy, readKey };
   }
 
-  async #use(resolved: ResolvedLayer, lazy: LazyName, signal: AbortSignal): Promise<OpenLayer> {
+  async #use(wanted: Wanted, signal: AbortSignal): Promise<OpenLayer> {
+    const { resolved } = wanted;
     const shared = this.#byShareKey.get(resolved.shareKey);
-    const opening = shared === undefined || shared.isGivenUp ? this.#begin(resolved, lazy) : shared;
+    const opening = shared === undefined || shared.isGivenUp ? this.#begin(wanted) : shared;
     const layer = await opening.wait(signal);
-    if (this.#open.get(layer.number) !== layer) return this.#use(resolved, lazy, signal); // released meanwhile
+    if (this.#open.get(layer.number) !== layer) return this.#use(wanted, signal); // released meanwhile
     checkToc(resolved, layer.record); // other manifests may say other things of the same blob
     layer.users++;
     return layer;
   }
 
-  #begin(resolved: ResolvedLayer, lazy: LazyName): SharedOpening<Entered> {
-    const { identity, shareKey } = resolved;
+  #begin(wanted: Wanted): SharedOpening<Entered> {
+    const { identity, shareKey } = wanted.resolved;
     const open = async (signal: AbortSignal): Promise<Entered> => {
       this.#opening.add(identity);
       try {
-        return await this.#enter(resolved, lazy, signal);
+        return await this.#enter(wanted, signal);
       } catch (error) {
         if (this.#byShareKey.get(shareKey) === opening) this.#byShareKey.delete(shareKey);
         throw error;
@@ -186,12 +176,12 @@ export class OpenLayers {
     await this.supply.close(layer.blob);
   }
 
-  async #enter(resolved: ResolvedLayer, lazy: LazyName, signal: AbortSignal): Promise<Entered> {
+  async #enter(wanted: Wanted, signal: AbortSignal): Promise<Entered> {
     this.crew.start();
     const number = this.#next++;
-    const blob = await this.supply.open(number, (...to) => resolved.openBlob(...to));
+    const blob = await this.supply.open(number, (...to) => wanted.resolved.openBlob(...to));
     try {
-      const layer = await this.#describe(number, { resolved, lazy, blob, signal });
+      const layer = await this.#describe(number, { ...wanted, blob, signal });
       this.#open.set(number, layer);
       const { index, indexFd, name, regions } = layer;
       const { tocOffset } = layer.record;
@@ -208,6 +198,7 @@ export class OpenLayers {
       if (blob.remote) this.supply.add({ number, name, index, tocOffset, remote: blob.remote });
       return layer;
     } catch (error) {
+      await this.#reader.over(blob); // others may wait for what is read of it
       await this.supply.close(blob);
       throw error;
     }
@@ -235,21 +226,10 @@ export class OpenLayers {
       return record === undefined ? [] : [{ recordedAs, record }];
     });
     const one = known.find(({ record }) => record.tocDigest === seen) ?? known[0];
-    if (one !== undefined) return { ...one, record: this.#checked(one.record, found.resolved) };
+    if (one !== undefined) return { ...one, record: this.#reader.checked(one.record, found.resolved) };
     const record = indexed && (await this.#readAttached(found, indexed));
     if (indexed !== undefined && record !== undefined) return { recordedAs: indexed.identity, record };
-    return { recordedAs: identity, record: await this.#readSound(found) };
-  }
-
-  /** What is known of a layer, if its TOC is the one of the manifest; else it is forgotten, and CRFS_DIGEST is thrown. */
-  #checked(record: BlobRecord, resolved: ResolvedLayer): BlobRecord {
-    try {
-      checkToc(resolved, record);
-      return record;
-    } catch (error) {
-      rmSync(this.#layout.record(resolved.identity), { force: true });
-      throw error;
-    }
+    return { recordedAs: identity, record: await this.#reader.read(found) };
   }
 
   /** By an index that is attached to its image, if there is one, and it is sound; else undefined: it is done without. */
@@ -272,70 +252,4 @@ export class OpenLayers {
       await index?.close();
     }
   }
-
-  /** Reads the TOC; once more, fetched anew, where what is wrong with it may be the cache's fault, or that of a mirror. */
-  async #readSound(found: Found): Promise<BlobRecord> {
-    const { resolved, blob } = found;
-    const { blocks, fetcher } = blob.remote ?? {};
-    const kept = blocks?.covers(blob.size - 1, blob.size) ?? false;
-    try {
-      return this.#checked(await this.#read(found), resolved);
-    } catch (error) {
-      const wrong = error instanceof CrfsError && WRONG_BYTES.has(error.code);
-      const isElsewhere = kept || fetcher?.hasOtherPlace;
-      if (!wrong || !isElsewhere || !blocks?.doubt(0, blob.size)) throw error;
-      this.#log.warn({ layer: resolved.name }, `fetching its TOC again: ${error.message}`);
-      return this.#checked(await this.#read(found), resolved);
-    }
-  }
-
-  async #read({ resolved, lazy, blob, signal }: Found): Promise<BlobRecord> {
-    const { name, identity, tocPosition, tocDigest, shareKey } = resolved;
-    const started = performance.now();
-    const opening = new Opening(name, blob);
-    this.#reading.set(shareKey, opening);
-    let toc: LayerBlob | undefined;
-    try {
-      const { elsewhere, coming } = await blob.prepareToc(plainFormats(lazy, tocDigest, opening.read));
-      toc = elsewhere;
-      const task = {
-        fd: blob.fd,
-        name,
-        identity,
-        lazy,
-        read: opening.read.shared,
-        ...(tocDigest === undefined ? {} : { tocDigest }),
-        ...(tocPosition === undefined ? {} : { tocPosition }),
-        ...(toc ? { tocFd: toc.fd } : {}),
-      };
-      const { board } = this.crew;
-      const limit = keptLimit(this.#layout, this.#limit, coming ? blob.size : 0);
-      const keeping = { board: board.buffer, workers: this.#settings.workers, limit };
-      const record = await this.#indexer.index(task, () => board.generation, { keeping, coming, signal });
-      writeRecord(this.#layout, identity, record);
-      this.#log.info(
-        { layer: name, ...record, ms: Math.round(performance.now() - started) },
-        'read the TOC of a layer',
-      );
-      return record;
-    } finally {
-      this.#reading.delete(shareKey);
-      await toc?.close();
-    }
-  }
-}
-
-/** The digest in hex by which the manifest names the TOC of a layer: where all of the layer is its TOC, that of the blob. */
-function namedToc({ digest, tocDigest }: ResolvedLayer, { kind }: BlobRecord): string | undefined {
-  return isPlain(kind) ? digest && hexOf(digest) : tocDigest;
-}
-
-/** Throws CRFS_DIGEST where the manifest names the TOC, and it is another one than that of the record. */
-function checkToc(resolved: ResolvedLayer, record: BlobRecord): void {
-  const named = namedToc(resolved, record);
-  if (named === undefined || record.tocDigest === named) return;
-  const what = isPlain(record.kind)
-    ? 'it has other bytes than the manifest says'
-    : 'its TOC is not the one of the manifest';
-  throw new CrfsError('CRFS_DIGEST', `${resolved.name}: ${what}: sha256 ${record.tocDigest}, not ${named}`);
 }

@@ -7,6 +7,8 @@ import { unlessAborted } from '../errors/unless-aborted.js';
 export class SharedOpening<T> {
   /** What came of it, once it has. */
   opened: T | undefined;
+  /** Resolves when it has come to an end, whatever that is: nothing of it goes on any more. */
+  readonly ended: Promise<unknown>;
   readonly #opening: Promise<T>;
   readonly #over = new AbortController();
   #waiting = 0;
@@ -15,7 +17,7 @@ export class SharedOpening<T> {
   /** `open` heeds the signal, or not; `leave` takes what came of it where nobody waits for that any more. */
   constructor(open: (signal: AbortSignal) => Promise<T>, leave: (opened: T) => void) {
     this.#opening = this.#open(open, leave);
-    this.#opening.catch(() => undefined); // whoever waits is told
+    this.ended = Promise.allSettled([this.#opening]); // whoever waits is told
   }
 
   /** Whether it is no use to wait for it: everybody who did has gone. */

@@ -10,9 +10,14 @@ export function namingEntry<T>(name: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (error instanceof LayerFault) throw new LayerFault(`entry ${quote(name)}: ${error.message}`, { cause: error });
-    throw error;
+    throw ofEntry(name, error);
   }
+}
+
+/** A LayerFault as one that names the entry; other errors stay as they are. */
+export function ofEntry(name: string, error: unknown): unknown {
+  if (!(error instanceof LayerFault)) return error;
+  return new LayerFault(`entry ${quote(name)}: ${error.message}`, { cause: error });
 }
 
 /** Turns a decoder's error into a fault of the layer; errors that are ours already stay as they are. */

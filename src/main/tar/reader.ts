@@ -9,7 +9,7 @@
  */
 
 import { ByteReader } from '../blob/byte-reader.js';
-import { LayerFault, namingEntry, quote } from '../formats/fault.js';
+import { LayerFault, namingEntry, ofEntry, quote } from '../formats/fault.js';
 import { nameOfBytes } from '../formats/name-bytes.js';
 import { type Described, describe, type Extensions, merged, rewrittenHeaders, type TarEntry } from './entry.js';
 import { BLOCK_SIZE, type Header, paddingLength, parseHeader } from './header.js';
@@ -144,8 +144,11 @@ export class TarReader {
 
   async #entry(start: number, header: Header, block: Buffer, extensions: Extensions): Promise<TarEntry> {
     const entry = namingEntry(nameOfBytes(header.name), () => describe(header, extensions, this.#globals));
-    this.#name = quote(nameOfBytes(entry.name));
-    await this.#locate(header, block, entry, extensions.records);
+    const name = nameOfBytes(entry.name);
+    this.#name = quote(name);
+    await this.#locate(header, block, entry, extensions.records).catch((error: unknown) => {
+      throw ofEntry(name, error);
+    });
     const { stored, ...described } = entry;
     const size = entry.type === 'file' ? (this.#sparse?.size ?? stored) : 0;
     const isChanged = this.#sparse !== undefined || this.#globals.size > 0 || header.typeFlag === 'D';
@@ -168,7 +171,7 @@ export class TarReader {
       this.#sparse = header.typeFlag === 'S' ? await readOldMap(block, this.#bytes) : readPaxMap(own);
     }
     if (this.#sparse && storedSize(this.#sparse) > this.#stored) {
-      throw new LayerFault(`${this.#name} is a sparse file with less data than its map says`);
+      throw new LayerFault('a sparse file with less data than its map says');
     }
   }
 
