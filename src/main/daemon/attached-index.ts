@@ -14,18 +14,19 @@ export interface FetchedIndex {
 /**
  * The index that is attached to a layer's image, in a file in `directory`, where the layer has no TOC. The registry is asked while the end of
  * the blob comes, which says whether it has. Resolves to undefined where there is none. Rejects with what keeps it from being
- * fetched, and for one that is larger than any of such a blob.
+ * fetched, with the signal's reason, and for one that is larger than any of such a blob.
  */
 export async function fetchIndex(
   indexed: IndexedLayer,
   blob: LayerBlob,
   directory: string,
+  signal: AbortSignal,
 ): Promise<FetchedIndex | undefined> {
   indexed.begin();
   if (await hasToc(blob)) return undefined;
-  const found = await findInTime((signal) => indexed.find(signal));
+  const found = await findInTime((inTime) => indexed.find(inTime));
   if (found === undefined) return undefined;
-  return await fetchAttachedIndex(found, blob.size, directory);
+  return await fetchAttachedIndex(found, blob.size, directory, signal);
 }
 
 async function hasToc(blob: LayerBlob): Promise<boolean> {

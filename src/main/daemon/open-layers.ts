@@ -232,12 +232,12 @@ export class OpenLayers {
     return { recordedAs: identity, record: await this.#reader.read(found) };
   }
 
-  /** By an index that is attached to its image, if there is one, and it is sound; else undefined: it is done without. */
-  async #readAttached({ resolved, blob }: Found, indexed: IndexedLayer): Promise<BlobRecord | undefined> {
+  /** By an index that is attached to its image, if there is one, and it is sound; else undefined: it is done without. Rejects with the signal's reason. */
+  async #readAttached({ resolved, blob, signal }: Found, indexed: IndexedLayer): Promise<BlobRecord | undefined> {
     const { name, identity } = resolved;
     let index: FetchedIndex | undefined;
     try {
-      index = await fetchIndex(indexed, blob, this.#layout.tmp);
+      index = await fetchIndex(indexed, blob, this.#layout.tmp, signal);
       if (index === undefined) return undefined;
       const task = { fd: blob.fd, name, identity, indexFd: index.fd };
       const record = await this.#indexer.indexPortable(task, () => this.crew.board.generation);
@@ -245,7 +245,7 @@ export class OpenLayers {
       this.#log.info({ layer: name, ...record }, 'took the index that is attached to its image');
       return record;
     } catch (error) {
-      if (!(error instanceof CrfsError)) throw error;
+      if (!(error instanceof CrfsError) || signal.aborted) throw error;
       this.#log.warn({ layer: name }, `takes no index that is attached to its image: ${error.message}`);
       return undefined;
     } finally {
