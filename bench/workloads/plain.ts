@@ -5,6 +5,7 @@
 import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { INDEXED_GZIP } from '../../src/main/formats/portable/read.js';
 import { recognise } from '../../src/main/formats/recognise.js';
 import { buildIndex } from '../../src/main/index/build.js';
 import { indexMemory } from '../../src/main/index/memory.js';
@@ -15,8 +16,9 @@ import { run } from '../../test/tools/run.js';
 import type { Bench } from '../bench.js';
 import { shuffled } from '../data/random.js';
 import { Link } from '../link/link.js';
-import { serveImages } from '../link/registry.js';
+import { imageName, serveImages } from '../link/registry.js';
 import { product, productByKernel } from '../machines/contenders.js';
+import type { Machine } from '../machines/machine.js';
 import { cat } from '../page-cache.js';
 import { far } from '../plan.js';
 import { quantile } from '../samples.js';
@@ -123,9 +125,9 @@ async function readHereAndThere(bench: Bench, path: string): Promise<void> {
   });
 }
 
-/** First starts over a link, next to a pull of the same image. */
+/** First starts over a link, next to a pull of the same image: as it is, and with an index that another machine has attached to it. */
 async function start(bench: Bench, path: string): Promise<void> {
-  const images = await serveImages({ gzip: [path] }, bench.undo);
+  const images = await serveImages({ gzip: [path], indexed: [path] }, bench.undo);
   const link = await Link.open(far, images.port);
   const close = bench.undo.add(() => link.close());
   const remote = { link, images };
@@ -133,13 +135,28 @@ async function start(bench: Bench, path: string): Promise<void> {
   for (let turn = 0; turn < bench.plan.few; turn++) {
     await timePull(bench, remote, 'gzip', { workload: WORKLOAD, what: 'pull and extract' }, Object.fromEntries(works));
   }
-  for (const program of bench.plan.programs) {
-    const question = { workload: WORKLOAD, what: `${program}, first start` } as const;
+  await bench.onMachine(product, async (machine) => {
+    await machine.crfs('index', '--push', imageName(link.host, 'indexed'));
+  });
+  for (const [program, work] of bench.plan.programs.map((name) => [name, running(name)] as const)) {
+    const asItIs = { workload: WORKLOAD, what: `${program}, first start` } as const;
+    const indexed = { workload: WORKLOAD, what: `${program}, indexed, first start` } as const;
     await bench.inTurn([product, productByKernel], bench.plan.few, async (machine) => {
       await cat(images.root);
-      await timeStart(bench, machine, remote, 'gzip', question, running(program));
+      await timeStart(bench, machine, remote, 'gzip', asItIs, work);
+    });
+    await bench.inTurn([product, productByKernel], bench.plan.few, async (machine) => {
+      await cat(images.root);
+      await timeStart(bench, machine, remote, 'indexed', indexed, work, expectIndexed);
     });
   }
   await close();
   await images.stop();
+}
+
+/** Throws if a start went by no index in the registry: then another thing was timed. */
+async function expectIndexed(machine: Machine): Promise<void> {
+  const { layers } = await machine.status();
+  if (!layers.every(({ kind }) => kind === INDEXED_GZIP))
+    throw new Error('the index was not found in the registry of the image');
 }

@@ -1,122 +1,233 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// The points of a compressed stream at which decoding can begin, found in one pass over it, in threads of libuv's pool.
+// Decodes a stream ahead of who reads it, and finds the points in it at which decoding can begin. A thread of libuv's
+// pool goes on for as long as there is input, and room for what comes out: it waits for no JavaScript in between.
 
 #include "addon/addon.h"
 #include "addon/codec.h"
 
 #include <array>
+#include <deque>
+#include <mutex>
 #include <vector>
 
 namespace crfs {
 
 namespace {
 
-// A restart point that a step came to.
 struct FoundPoint {
-  size_t used, made; // of the step's input and output before it
-  unsigned bit;      // of the last byte used, at which it is; 0: it is at the byte that follows
+  uint64_t offset, out_offset; // of the byte of the stream that holds its first bit, and in what that decodes to
+  unsigned bit;
   size_t window_size;
   std::array<uint8_t, kWindowSize> window;
 };
 
-class PointStep : public Napi::AsyncWorker {
+// An array to decode, or one to be filled with what comes out, and the promise of that.
+struct Piece {
+  Piece(Napi::Env env, Napi::Uint8Array array)
+      : next(array.Data()), left(array.ByteLength()), size(left), held(Napi::Persistent<Napi::Uint8Array>(array)),
+        deferred(env) {}
+
+  uint8_t *next;
+  size_t left, size;
+  std::vector<FoundPoint> points; // that came out with it
+  bool is_last = false;           // nothing is decoded after it
+  std::string fault;              // for which that is so, if any
+  Napi::Reference<Napi::Uint8Array> held;
+  Napi::Promise::Deferred deferred;
+};
+using Pieces = std::deque<std::unique_ptr<Piece>>;
+
+// What the thread that decodes shares with that of JavaScript: under the lock, but for the codec and the first of the
+// pieces of each kind, which are its own while it runs.
+struct Stream {
+  std::mutex lock;
+  std::unique_ptr<Codec> codec;
+  Pieces inputs, rooms;
+  uint64_t used = 0, made = 0; // bytes of the stream, and of what it decodes to
+  bool has_all = false;        // no more input will come
+  bool is_full = false;        // there was no room for all that the codec had
+  bool is_over = false;        // nothing more is decoded
+  bool is_running = false;
+
+  bool CanGoOn() const {
+    return !is_over && !rooms.empty() && (!inputs.empty() || is_full || has_all);
+  }
+};
+
+class Run : public Napi::AsyncProgressQueueWorker<Piece *> {
 public:
-  PointStep(Napi::Env env, std::shared_ptr<Codec> codec, Napi::Uint8Array input, Napi::Uint8Array output)
-      : Napi::AsyncWorker(env), deferred_(env), codec_(std::move(codec)), in_(input.ByteLength()),
-        out_(output.ByteLength()), step_{input.Data(), in_, output.Data(), out_} {
-    Napi::Array held = Napi::Array::New(env);
-    held[0u] = input, held[1u] = output;
-    held_ = Napi::Persistent<Napi::Object>(held);
+  // Has a thread go on, if one can and none does; settles what nothing will come of. With the lock.
+  static void GoOn(Napi::Env env, const std::shared_ptr<Stream> &stream) {
+    if (stream->is_running)
+      return;
+    if (stream->is_over) {
+      GiveUp(env, stream->inputs);
+      GiveUp(env, stream->rooms);
+    } else if (stream->CanGoOn()) {
+      stream->is_running = true;
+      (new Run(env, stream))->Queue();
+    }
   }
 
-  Napi::Promise Promise() const {
-    return deferred_.Promise();
-  }
-  void Execute() override {
-    do {
-      const char *fault = codec_->Decode(step_);
+  void Execute(const ExecutionProgress &progress) override {
+    Stream &stream = *stream_;
+    std::unique_lock<std::mutex> held(stream.lock);
+    while (stream.CanGoOn()) {
+      Piece *input = stream.inputs.empty() ? nullptr : stream.inputs.front().get();
+      Piece *room = stream.rooms.front().get();
+      held.unlock();
+      const char *fault = Decode(input, *room);
+      held.lock();
+      if (input != nullptr && input->left == 0)
+        Finish(stream.inputs, progress);
+      stream.is_full = room->left == 0;
+      const bool is_end = stream.has_all && stream.inputs.empty() && !stream.is_full;
       if (fault != nullptr)
-        return SetError(fault);
-      if (codec_->PointBit() >= 0)
-        Note(static_cast<unsigned>(codec_->PointBit()));
-    } while (codec_->PointBit() >= 0);
-    whole_ = codec_->Whole();
+        room->fault = std::string("cannot be decoded: ") + fault;
+      else if (is_end && !stream.codec->Whole())
+        room->fault = "ends too early";
+      if (is_end || fault != nullptr)
+        room->is_last = stream.is_over = true;
+      if (room->is_last || stream.is_full)
+        Finish(stream.rooms, progress);
+    }
   }
+
+  void OnProgress(Piece *const *finished, size_t count) override {
+    for (size_t i = 0; i < count; i++)
+      Keep(Env(), *std::unique_ptr<Piece>(finished[i]));
+  }
+
   void OnOK() override {
-    Napi::Env env = Env();
-    Napi::Array points = Napi::Array::New(env, points_.size());
-    for (uint32_t i = 0; i < points_.size(); i++)
-      points[i] = Described(env, points_[i]);
-    Napi::Array result = Napi::Array::New(env, 4);
-    result[0u] = Napi::Number::New(env, static_cast<double>(in_ - step_.in_left));
-    result[1u] = Napi::Number::New(env, static_cast<double>(out_ - step_.out_left));
-    result[2u] = Napi::Boolean::New(env, whole_);
-    result[3u] = points;
-    deferred_.Resolve(result);
-  }
-  void OnError(const Napi::Error &error) override {
-    deferred_.Reject(error.Value());
+    std::lock_guard<std::mutex> held(stream_->lock);
+    stream_->is_running = false;
+    GoOn(Env(), stream_);
   }
 
 private:
-  void Note(unsigned bit) {
-    FoundPoint &point = points_.emplace_back();
-    point.used = in_ - step_.in_left;
-    point.made = out_ - step_.out_left;
-    point.bit = bit;
-    point.window_size = codec_->CopyWindow(point.window.data());
+  Run(Napi::Env env, std::shared_ptr<Stream> stream)
+      : Napi::AsyncProgressQueueWorker<Piece *>(env), stream_(std::move(stream)) {}
+
+  // Decodes what there is of the input, if any, as far as the room goes. Returns what is wrong with the stream, or
+  // null.
+  const char *Decode(Piece *input, Piece &room) {
+    Codec &codec = *stream_->codec;
+    const size_t in = input == nullptr ? 0 : input->left, out = room.left;
+    Step step{input == nullptr ? nullptr : input->next, in, room.next, out};
+    const char *fault;
+    do {
+      fault = codec.Decode(step);
+      if (fault == nullptr && codec.PointBit() >= 0)
+        Note(room.points, in - step.in_left, out - step.out_left);
+    } while (fault == nullptr && codec.PointBit() >= 0);
+    if (input != nullptr)
+      input->next += in - step.in_left, input->left = step.in_left;
+    room.next = step.out, room.left = step.out_left;
+    stream_->used += in - step.in_left;
+    stream_->made += out - step.out_left;
+    return fault;
+  }
+
+  // The codec has come to a point, so many bytes after those that are counted.
+  void Note(std::vector<FoundPoint> &points, size_t used, size_t made) {
+    FoundPoint &point = points.emplace_back();
+    point.bit = static_cast<unsigned>(stream_->codec->PointBit());
+    point.offset = stream_->used + used - (point.bit > 0 ? 1 : 0);
+    point.out_offset = stream_->made + made;
+    point.window_size = stream_->codec->CopyWindow(point.window.data());
+  }
+
+  static void Finish(Pieces &pieces, const ExecutionProgress &progress) {
+    Piece *piece = pieces.front().release();
+    pieces.pop_front();
+    progress.Send(&piece, 1);
+  }
+
+  static void GiveUp(Napi::Env env, Pieces &pieces) {
+    for (auto &piece : pieces) {
+      piece->is_last = true;
+      Keep(env, *piece);
+    }
+    pieces.clear();
+  }
+
+  static void Keep(Napi::Env env, const Piece &piece) {
+    Napi::Array points = Napi::Array::New(env, piece.points.size());
+    for (uint32_t i = 0; i < piece.points.size(); i++)
+      points[i] = Described(env, piece.points[i]);
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("done", static_cast<double>(piece.size - piece.left));
+    result.Set("points", points);
+    result.Set("isLast", piece.is_last);
+    result.Set("fault", piece.fault);
+    piece.deferred.Resolve(result);
   }
 
   static Napi::Object Described(Napi::Env env, const FoundPoint &point) {
     Napi::Object described = Napi::Object::New(env);
-    described.Set("used", static_cast<double>(point.used));
-    described.Set("made", static_cast<double>(point.made));
+    described.Set("offset", static_cast<double>(point.offset));
+    described.Set("outOffset", static_cast<double>(point.out_offset));
     described.Set("bit", point.bit);
     described.Set("window", Napi::Buffer<uint8_t>::Copy(env, point.window.data(), point.window_size));
     return described;
   }
 
-  Napi::Promise::Deferred deferred_;
-  Napi::ObjectReference held_; // what is in use
-  std::shared_ptr<Codec> codec_;
-  size_t in_, out_; // bytes at the start
-  Step step_;
-  bool whole_ = false;
-  std::vector<FoundPoint> points_;
+  std::shared_ptr<Stream> stream_;
 };
 
 class PointDecoder : public Napi::ObjectWrap<PointDecoder> {
 public:
   static Napi::Function Define(Napi::Env env) {
     return DefineClass(env, "PointDecoder",
-                       {InstanceMethod("step", &PointDecoder::DoStep), InstanceMethod("close", &PointDecoder::Close)});
+                       {InstanceMethod("take", &PointDecoder::Take),
+                        InstanceMethod("takeNoMore", &PointDecoder::TakeNoMore),
+                        InstanceMethod("fill", &PointDecoder::Fill), InstanceMethod("close", &PointDecoder::Close)});
   }
 
   // PointDecoder(form, span): 'gzip' or 'zstd'
-  explicit PointDecoder(const Napi::CallbackInfo &info) : Napi::ObjectWrap<PointDecoder>(info) {
-    codec_ = info[0].As<Napi::String>().Utf8Value() == "zstd" ? NewUnzstd(false) : NewGunzip();
-    if (codec_ == nullptr)
+  explicit PointDecoder(const Napi::CallbackInfo &info)
+      : Napi::ObjectWrap<PointDecoder>(info), stream_(std::make_shared<Stream>()) {
+    auto &codec = stream_->codec;
+    codec = info[0].As<Napi::String>().Utf8Value() == "zstd" ? NewUnzstd(false) : NewGunzip();
+    if (codec == nullptr)
       Napi::Error::New(info.Env(), "there is no memory").ThrowAsJavaScriptException();
     else
-      codec_->StopAtPoints(static_cast<uint64_t>(info[1].As<Napi::Number>().Int64Value()));
+      codec->StopAtPoints(static_cast<uint64_t>(info[1].As<Napi::Number>().Int64Value()));
   }
 
 private:
-  // step(input, output) -> promise of [bytes used, bytes made, whether the stream may end here, points]
-  Napi::Value DoStep(const Napi::CallbackInfo &info) {
-    auto *step = new PointStep(info.Env(), codec_, info[0].As<Napi::Uint8Array>(), info[1].As<Napi::Uint8Array>());
-    Napi::Promise promise = step->Promise();
-    step->Queue();
+  // take(input) -> promise, kept when it was decoded
+  Napi::Value Take(const Napi::CallbackInfo &info) {
+    return Add(info, stream_->inputs);
+  }
+  // fill(room) -> promise, kept when it is full, or holds the last that there is
+  Napi::Value Fill(const Napi::CallbackInfo &info) {
+    return Add(info, stream_->rooms);
+  }
+
+  Napi::Value Add(const Napi::CallbackInfo &info, Pieces &pieces) {
+    std::lock_guard<std::mutex> held(stream_->lock);
+    Piece &piece = *pieces.emplace_back(std::make_unique<Piece>(info.Env(), info[0].As<Napi::Uint8Array>()));
+    Napi::Promise promise = piece.deferred.Promise();
+    Run::GoOn(info.Env(), stream_);
     return promise;
   }
 
-  // A step under way keeps what it uses.
-  void Close(const Napi::CallbackInfo &) {
-    codec_.reset();
+  void TakeNoMore(const Napi::CallbackInfo &info) {
+    std::lock_guard<std::mutex> held(stream_->lock);
+    stream_->has_all = true;
+    Run::GoOn(info.Env(), stream_);
   }
 
-  std::shared_ptr<Codec> codec_;
+  // What is being decoded then ends by itself.
+  void Close(const Napi::CallbackInfo &info) {
+    std::lock_guard<std::mutex> held(stream_->lock);
+    stream_->is_over = true;
+    Run::GoOn(info.Env(), stream_);
+  }
+
+  std::shared_ptr<Stream> stream_;
 };
 
 } // namespace

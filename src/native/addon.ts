@@ -203,27 +203,41 @@ export interface Sha256 {
   digest(): string;
 }
 
-/** A point at which decoding can begin, and how many bytes of a step's input and output lie before it. */
+/** A point at which decoding can begin. Offsets in bytes. */
 export interface FoundPoint {
-  readonly used: number;
-  readonly made: number;
-  /** Of the last byte used, at which it is: 1 to 7; 0: it is at the byte that follows. */
+  /** Of the byte of the stream that holds its first bit. */
+  readonly offset: number;
+  /** Of what is decoded from there on, in all that the stream decodes to. */
+  readonly outOffset: number;
+  /** Of that byte, at which it is: 0 to 7. */
   readonly bit: number;
   /** What was decoded just before: up to 32 KiB. */
   readonly window: Uint8Array;
 }
 
-/** The state of a stream that is read from its start, to find the points at which decoding it can begin. */
+/** What has become of an array that was handed to a `PointDecoder`. */
+export interface Decoded {
+  /** Bytes of it that were decoded, or filled. */
+  readonly done: number;
+  /** Those that lie in what it was filled with, or at its end. */
+  readonly points: readonly FoundPoint[];
+  /** Nothing is decoded any more. */
+  readonly isLast: boolean;
+  /** What is wrong with the stream, for which that is so; or empty. */
+  readonly fault: string;
+}
+
+/**
+ * Reads a stream from its start, to find the points at which decoding it can begin. What is taken is decoded into what is to
+ * be filled, in the order in which either was handed on, by a thread of its own that is ahead of JavaScript as far as
+ * there are arrays. Until its promise is kept, an array is in use. None is rejected.
+ */
 export interface PointDecoder {
-  /**
-   * As `decode`, with the points that it came to. One at a time: until its promise is settled, both arrays are in use. Rejects
-   * with what is wrong with the stream.
-   */
-  step(
-    input: Uint8Array,
-    output: Uint8Array,
-  ): Promise<readonly [used: number, made: number, whole: boolean, points: readonly FoundPoint[]]>;
-  /** A step that is under way ends by itself. */
+  take(input: Uint8Array): Promise<Decoded>;
+  /** What was taken is all. */
+  takeNoMore(): void;
+  fill(room: Uint8Array): Promise<Decoded>;
+  /** Ends what is under way, soon: all promises are kept then. */
   close(): void;
 }
 

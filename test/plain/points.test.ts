@@ -57,10 +57,15 @@ interface Passed {
 
 async function pass(bytes: Buffer, span = SPAN, form: StreamForm = 'gzip'): Promise<Passed> {
   const points = new Points();
-  const hash = createHash('sha256');
   const pieces: Uint8Array[] = [];
-  for await (const piece of unpacked(sourceOf(bytes), { form, points, span, hash })) pieces.push(Buffer.from(piece));
+  const passing = unpacked(sourceOf(bytes), { form, points, span, hash: createHash('sha256') });
+  for await (const piece of passing) pieces.push(Buffer.from(piece));
   return { content: Buffer.concat(pieces), points };
+}
+
+/** What a blob in gzip decodes to, piece by piece. */
+function piecesOf(blob: BlobSource): AsyncGenerator<Uint8Array> {
+  return unpacked(blob, { form: 'gzip', points: new Points(), span: SPAN, hash: createHash('sha256') });
 }
 
 function restartAt({ bit, window, windowSize }: Point): Restart {
@@ -134,15 +139,22 @@ test('of zstd, points are where frames begin, however large they are', async (t)
   );
 });
 
+test('all of the last block of zstd is handed on, where it does not fit into what is handed on at once', async (t) => {
+  const [before, last] = [text(120_000), text(7 * 131_072 + 60_000)]; // its last block lies over the end of the first MiB
+  const bytes = Buffer.concat([zstd(before), zstd(last, '--no-check')]);
+  sameBytes(t, (await pass(bytes, SPAN, 'zstd')).content, Buffer.concat([before, last]));
+});
+
 test('a stream of blocks has a point in each span, and windows take little', async (t) => {
-  const { content, points } = await pass(gzip(text(8 << 20)), 1 << 20);
-  t.true(points.list.length >= 7 && points.list.length <= 8);
+  const whole = text(12 << 20);
+  const { content, points } = await pass(gzip(whole), 1 << 20);
+  sameBytes(t, content, whole);
+  t.true(points.list.length >= 11 && points.list.length <= 12);
   t.is(
     points.windowBytes,
     points.list.reduce((sum, { window }) => sum + window.length, 0),
   );
-  t.true(points.windowBytes < 8 * 16_384);
-  t.is(content.length, 8 << 20);
+  t.true(points.windowBytes < 12 * 16_384);
   t.true(
     points.list.some(({ bit }) => bit > 0),
     'points within bytes were tried',
@@ -193,6 +205,38 @@ for (const [what, [bytes, message]] of Object.entries(damages)) {
     await t.throwsAsync(() => pass(bytes), { message });
   });
 }
+
+test('a blob that cannot be read on is why a pass over it fails', async (t) => {
+  const bytes = gzip(noise(5 << 20));
+  const whole = sourceOf(bytes);
+  const blob: BlobSource = {
+    ...whole,
+    read: async (offset, length) => {
+      if (offset > 2 << 20) throw new Error('it is gone');
+      return await whole.read(offset, length);
+    },
+  };
+  const read = async (): Promise<void> => {
+    for await (const piece of piecesOf(blob)) t.true(piece.length > 0);
+  };
+  await t.throwsAsync(read, { message: 'it is gone' });
+});
+
+test('a pass that is left reads no more of its blob', async (t) => {
+  let bytesRead = 0;
+  const whole = sourceOf(gzip(noise(30 << 20)));
+  const blob: BlobSource = {
+    ...whole,
+    read: async (offset, length) => {
+      bytesRead += length;
+      return await whole.read(offset, length);
+    },
+  };
+  const pieces = piecesOf(blob);
+  await pieces.next();
+  await pieces.return(undefined);
+  t.true(bytesRead < 20 << 20, `${bytesRead} bytes were read`);
+});
 
 test('a wrong bit or window gives an error or other bytes, and never leaves its memory', async (t) => {
   const { points } = await pass(sound);

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { Hash } from 'node:crypto';
-import { addon, type PointDecoder, type StreamForm } from '../../native/addon.js';
-import { oneAhead } from '../blob/one-ahead.js';
-import { wholeBlob } from '../blob/read-into.js';
+import { addon, type Decoded, type PointDecoder, type StreamForm } from '../../native/addon.js';
+import { readInto } from '../blob/read-into.js';
 import type { BlobSource } from '../blob/source.js';
 import { LayerFault } from '../formats/fault.js';
 import type { Points } from '../formats/points.js';
 
+/** Bytes of the blob, and of what it decodes to, that are handled at once, and how many such pieces there are of each. */
+const INPUT_BYTES = 1 << 20;
+const INPUTS = 3;
 const OUTPUT_BYTES = 1 << 20;
+const OUTPUTS = 8;
 
 export interface Unpacking {
   readonly form: StreamForm;
@@ -21,52 +24,43 @@ export interface Unpacking {
 }
 
 /**
- * What a compressed blob decodes to, in pieces that are valid until the next one is asked for: while that is used, the next one is
- * decoded, in another thread. Throws LayerFault where it is corrupt, or ends too early.
+ * What a compressed blob decodes to, in pieces that are valid until the next one is asked for. Another thread decodes those that follow
+ * meanwhile: some take longer to use than to decode, some the other way round. Throws LayerFault where it is corrupt, or
+ * ends too early.
  */
-export async function* unpacked(blob: BlobSource, unpacking: Unpacking): AsyncGenerator<Uint8Array> {
-  yield* oneAhead(decoded(blob, unpacking));
-}
-
-/** The same, in pieces of which each is valid until the one after the next is asked for. */
-async function* decoded(blob: BlobSource, { form, points, span, hash }: Unpacking): AsyncGenerator<Uint8Array> {
+export async function* unpacked(blob: BlobSource, { form, points, span, hash }: Unpacking): AsyncGenerator<Uint8Array> {
   const decoder = new addon.PointDecoder(form, span);
-  let [room, other] = [Buffer.allocUnsafeSlow(OUTPUT_BYTES), Buffer.allocUnsafeSlow(OUTPUT_BYTES)];
-  let at = 0;
-  let outOffset = 0;
-  let ended = false;
+  const feeding = feed(decoder, blob, hash);
+  feeding.catch(() => decoder.close());
+  const rooms = Array.from({ length: OUTPUTS }, () => Buffer.allocUnsafeSlow(OUTPUT_BYTES));
+  const filled = rooms.map((room) => decoder.fill(room));
   try {
-    for await (const input of wholeBlob(blob, hash)) {
-      for (let done = 0, isFull = true; done < input.length || isFull; ) {
-        const [used, made, whole, found] = await step(form, decoder, input.subarray(done), room);
-        for (const point of found) {
-          const behind = at + done + point.used;
-          points.add(point, point.bit > 0 ? behind - 1 : behind, outOffset + point.made);
-        }
-        done += used;
-        outOffset += made;
-        ended = whole;
-        isFull = made === room.length; // there may be more to come out than went in
-        if (made > 0) yield room.subarray(0, made);
-        [room, other] = [other, room];
-      }
-      at += input.length;
+    for (let n = 0, isLast = false; !isLast; n = (n + 1) % OUTPUTS) {
+      const room = rooms[n] as Buffer;
+      const { done, points: found, fault, ...rest } = await (filled[n] as Promise<Decoded>);
+      if (fault !== '') throw new LayerFault(`its ${form} stream ${fault}`);
+      for (const point of found) points.add(point, point.offset, point.outOffset);
+      if (done > 0) yield room.subarray(0, done);
+      isLast = rest.isLast;
+      if (!isLast) filled[n] = decoder.fill(room);
     }
+    await feeding;
   } finally {
     decoder.close();
+    await feeding.catch(() => undefined);
   }
-  if (!ended) throw new LayerFault(`its ${form} stream ends too early`);
 }
 
-async function step(
-  form: StreamForm,
-  decoder: PointDecoder,
-  input: Uint8Array,
-  room: Uint8Array,
-): ReturnType<PointDecoder['step']> {
-  try {
-    return await decoder.step(input, room);
-  } catch (error) {
-    throw new LayerFault(`its ${form} stream cannot be decoded: ${(error as Error).message}`, { cause: error });
+/** Hands all of a blob to a decoder, and to `hash`, until no more is wanted. Rejects as reading the blob does. */
+async function feed(decoder: PointDecoder, blob: BlobSource, hash: Hash): Promise<void> {
+  const rooms = Array.from({ length: INPUTS }, () => Buffer.allocUnsafeSlow(INPUT_BYTES));
+  const taken = rooms.map((): Promise<Decoded> | undefined => undefined);
+  for (let at = 0, n = 0; at < blob.size; at += INPUT_BYTES, n = (n + 1) % INPUTS) {
+    if ((await taken[n])?.isLast) return;
+    const piece = (rooms[n] as Buffer).subarray(0, Math.min(INPUT_BYTES, blob.size - at));
+    await readInto(blob, at, piece);
+    taken[n] = decoder.take(piece);
+    hash.update(piece);
   }
+  decoder.takeNoMore();
 }
