@@ -22,7 +22,8 @@ struct Step {
 class Codec {
 public:
   virtual ~Codec() = default;
-  // Decodes until there is no input left, or no room. Returns what is wrong with the stream, or null.
+  // Decodes until there is no input left, or no room. Uses the last byte of a stream only once all of it has come out.
+  // Returns what is wrong with the stream, or null.
   virtual const char *Decode(Step &step) = 0;
   // Whether the stream may end here: between two of the parts that it is made of.
   virtual bool Whole() const = 0;

@@ -46,12 +46,11 @@ struct Stream {
   Pieces inputs, rooms;
   uint64_t used = 0, made = 0; // bytes of the stream, and of what it decodes to
   bool has_all = false;        // no more input will come
-  bool is_full = false;        // there was no room for all that the codec had
   bool is_over = false;        // nothing more is decoded
   bool is_running = false;
 
   bool CanGoOn() const {
-    return !is_over && !rooms.empty() && (!inputs.empty() || is_full || has_all);
+    return !is_over && !rooms.empty() && (!inputs.empty() || has_all);
   }
 };
 
@@ -81,15 +80,14 @@ public:
       held.lock();
       if (input != nullptr && input->left == 0)
         Finish(stream.inputs, progress);
-      stream.is_full = room->left == 0;
-      const bool is_end = stream.has_all && stream.inputs.empty() && !stream.is_full;
+      const bool is_end = stream.has_all && stream.inputs.empty();
       if (fault != nullptr)
         room->fault = std::string("cannot be decoded: ") + fault;
       else if (is_end && !stream.codec->Whole())
         room->fault = "ends too early";
       if (is_end || fault != nullptr)
         room->is_last = stream.is_over = true;
-      if (room->is_last || stream.is_full)
+      if (room->is_last || room->left == 0)
         Finish(stream.rooms, progress);
     }
   }
