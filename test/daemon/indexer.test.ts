@@ -23,7 +23,7 @@ import { CrfsError } from '../../src/main/errors/error.js';
 import type { ComingBlob } from '../../src/main/fetch/layer-blob.js';
 import { FirstRead } from '../../src/main/plain/first-read.js';
 import { Board } from '../../src/workers/board/board.js';
-import { gzip } from '../tools/compressed-stream.js';
+import { gzip, zstd } from '../tools/compressed-stream.js';
 import { noise, text } from '../tools/content.js';
 import { Gate } from '../tools/gate.js';
 import { until } from '../tools/machine.js';
@@ -35,13 +35,14 @@ const HEAD = 64 << 10;
 interface Setting {
   readonly indexer: Indexer;
   readonly blob: Buffer;
+  readonly read: FirstRead;
   /** Puts these bytes of the blob into the file. */
   readonly store: (offset: number, end: number) => void;
   readonly index: (coming?: ComingBlob, signal?: AbortSignal) => Promise<BlobRecord>;
 }
 
-/** A layer of some MiB, of which the head alone is here. */
-function setting(t: ExecutionContext): Setting {
+/** A layer of some MiB, or another one, of which the head alone is here. */
+function setting(t: ExecutionContext, other?: Buffer): Setting {
   const directory = mkdtempSync(join(tmpdir(), 'crfs-indexer-'));
   const layout = new CacheLayout(directory);
   for (const path of layout.directories) mkdirSync(path, { recursive: true });
@@ -50,7 +51,7 @@ function setting(t: ExecutionContext): Setting {
     { name: 'a', content: noise(3 << 20) },
     { name: 'b', content: text(1 << 20) },
   ]);
-  const blob = gzip(readFileSync(tar));
+  const blob = other ?? gzip(readFileSync(tar));
   const path = join(directory, 'blob');
   writeFileSync(path, blob.subarray(0, HEAD));
   truncateSync(path, blob.length);
@@ -62,10 +63,12 @@ function setting(t: ExecutionContext): Setting {
     rmSync(directory, { recursive: true });
   });
   const keeping = { board: new Board(1).buffer, workers: 1, limit: { bytes: 0, files: 0 } };
-  const task = { fd, name: 'a layer', identity: 'blob', lazy: 'index', read: new FirstRead().shared } as const;
+  const read = new FirstRead();
+  const task = { fd, name: 'a layer', identity: 'blob', lazy: 'index', read: read.shared } as const;
   return {
     indexer,
     blob,
+    read,
     store: (offset, end) => {
       writeSync(fd, blob, offset, end - offset, offset);
     },
@@ -112,6 +115,23 @@ test('a layer that nobody waits for any more is not waited for', async (t) => {
   nobody.abort(new Error('nobody waits'));
   held.open(); // what streams ends in its own time
   await failing;
+});
+
+test('little that decodes to very much is decoded no longer than somebody waits for it, or the daemon goes on', async (t) => {
+  const zeros = zstd(Buffer.alloc(256 << 20));
+  const blob = Buffer.concat(Array<Buffer>(400).fill(zeros));
+  for (const [message, end] of [
+    ['nobody waits', async (_indexer: Indexer, nobody: AbortController) => nobody.abort(new Error('nobody waits'))],
+    ['the daemon ends', async (indexer: Indexer) => indexer.close()],
+  ] as const) {
+    const { indexer, read, store, index } = setting(t, blob);
+    store(0, blob.length);
+    const nobody = new AbortController();
+    const failing = t.throwsAsync(index(undefined, nobody.signal), { message });
+    await until('it is read', () => read.hasBegun);
+    await end(indexer, nobody);
+    await failing;
+  }
 });
 
 test('a daemon that ends waits for no layer to come', async (t) => {

@@ -9,6 +9,7 @@ import test, { type ExecutionContext } from 'ava';
 import type { BlobSource } from '../../src/main/blob/source.js';
 import { GZIP_POINTS, ZSTD } from '../../src/main/formats/codec.js';
 import { type Point, Points, type Restart } from '../../src/main/formats/points.js';
+import { FirstRead } from '../../src/main/plain/first-read.js';
 import { unpacked } from '../../src/main/plain/unpack.js';
 import { addon, type StreamForm } from '../../src/native/addon.js';
 import { decoderOf } from '../../src/workers/decode/decoders.js';
@@ -58,14 +59,20 @@ interface Passed {
 async function pass(bytes: Buffer, span = SPAN, form: StreamForm = 'gzip'): Promise<Passed> {
   const points = new Points();
   const pieces: Uint8Array[] = [];
-  const passing = unpacked(sourceOf(bytes), { form, points, span, hash: createHash('sha256') });
+  const passing = unpacked(sourceOf(bytes), { form, points, span, hash: createHash('sha256'), read: new FirstRead() });
   for await (const piece of passing) pieces.push(Buffer.from(piece));
   return { content: Buffer.concat(pieces), points };
 }
 
 /** What a blob in gzip decodes to, piece by piece. */
 function piecesOf(blob: BlobSource): AsyncGenerator<Uint8Array> {
-  return unpacked(blob, { form: 'gzip', points: new Points(), span: SPAN, hash: createHash('sha256') });
+  return unpacked(blob, {
+    form: 'gzip',
+    points: new Points(),
+    span: SPAN,
+    hash: createHash('sha256'),
+    read: new FirstRead(),
+  });
 }
 
 function restartAt({ bit, window, windowSize }: Point): Restart {

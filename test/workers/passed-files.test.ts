@@ -84,7 +84,7 @@ function pass(
       const passed = new PassedFiles(keeping);
       const path = join(other, `index-${count++}`);
       try {
-        const layer = layerIn(source, form, 1 << 20, passed);
+        const layer = layerIn(source, form, 1 << 20, { sink: passed });
         await buildIndex({ layer, path, memoryLimit: 2 ** 30, blobIdentity: 'blob' });
       } finally {
         passed.close();

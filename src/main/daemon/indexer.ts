@@ -15,6 +15,7 @@ import type { ComingBlob } from '../fetch/layer-blob.js';
 import { recognise } from '../formats/recognise.js';
 import { buildNatively } from '../index/build-natively.js';
 import { indexMemory } from '../index/memory.js';
+import { FirstRead } from '../plain/first-read.js';
 import { plainFormats } from '../plain/plain.js';
 import { fileSource } from '../sources/file.js';
 import { trimAfterThreads } from './ended-threads.js';
@@ -34,7 +35,7 @@ export interface Pass {
   readonly keeping: Omit<Keeping, 'objects' | 'tmp' | 'pass'>;
   /** The blob is not here yet. */
   readonly coming?: ComingBlob | undefined;
-  /** Ends a pass over a blob that is coming. */
+  /** Ends a pass: nobody waits for the layer any more. */
   readonly signal: AbortSignal;
 }
 
@@ -52,7 +53,7 @@ export class Indexer {
   /** Registries may take for ever, and nothing that is here is to wait for them. */
   readonly #coming = pLimit(AT_ONCE);
   readonly #runs = new Set<Promise<unknown>>();
-  /** Ends the passes over blobs that have not come yet. */
+  /** Ends passes. */
   readonly #closing = new AbortController();
   #drafts = 0;
 
@@ -92,7 +93,7 @@ export class Indexer {
     return record;
   }
 
-  /** Waits for what is under way, but for blobs to come: a thread that is ended while it loads its modules takes the process with it. */
+  /** Ends passes, and waits for all else that is under way: a thread that is ended while it loads its modules takes the process with it. */
   async close(): Promise<void> {
     this.#closing.abort(new CrfsError('CRFS_INTERNAL', 'the daemon ends'));
     await Promise.allSettled(this.#runs);
@@ -113,7 +114,22 @@ export class Indexer {
     const layer = await recognise(fileSource(fd, name), tocPosition, plainFormats(lazy, tocDigest));
     const made = await buildNatively({ layer, tocFd, path, memoryLimit, blobIdentity: identity });
     if (made !== undefined) return made;
-    return recordIn(await (coming ? this.#whileComing(task, coming, signal) : this.#inThread(task)));
+    return recordIn(await this.#whileWanted(task, coming, AbortSignal.any([signal, this.#closing.signal])));
+  }
+
+  /** Throws the signal's reason once that has ended a pass. */
+  async #whileWanted(task: IndexTask, coming: ComingBlob | undefined, signal: AbortSignal): Promise<IndexOutcome> {
+    signal.throwIfAborted();
+    const read = new FirstRead(task.read);
+    const giveUp = (): void => read.giveUp();
+    signal.addEventListener('abort', giveUp);
+    try {
+      const outcome = await (coming ? this.#whileComing(task, coming, signal) : this.#inThread(task));
+      if ('error' in outcome) signal.throwIfAborted();
+      return outcome;
+    } finally {
+      signal.removeEventListener('abort', giveUp);
+    }
   }
 
   async #inThread(task: IndexTask | PortableTask): Promise<IndexOutcome> {
@@ -123,8 +139,7 @@ export class Indexer {
   /** Throws what bringing the blob in throws: the thread knows only that it has failed. */
   async #whileComing(task: IndexTask, coming: ComingBlob, wanted: AbortSignal): Promise<IndexOutcome> {
     const ended = new AbortController();
-    const signal = AbortSignal.any([ended.signal, wanted, this.#closing.signal]);
-    signal.throwIfAborted();
+    const signal = AbortSignal.any([ended.signal, wanted]);
     const { port1: port, port2: asks } = new MessageChannel();
     const failures: unknown[] = [];
     answerAsks(port, async (offset, end) => {

@@ -11,6 +11,7 @@ import type { Layer, LayerFormat } from '../formats/format.js';
 import { Points } from '../formats/points.js';
 import { type ContentSink, NO_SINK } from './content-sink.js';
 import { readTar } from './entries.js';
+import { FirstRead } from './first-read.js';
 import { unpacked } from './unpack.js';
 
 export const PLAIN_GZIP = 'plain gzip';
@@ -21,18 +22,23 @@ const SPAN = 4 << 20;
 /** Files of gzip of up to so many bytes are kept as they pass: to decode one later takes longer than to read it. */
 const KEPT_FILE = 64 << 10;
 
-/** A format whose layers hand what files hold to `sink` as they are read. */
-export function compressed(sink: ContentSink): LayerFormat {
+/** A format whose layers hand what files hold to `sink` as they are read, as long as `read` says that they are wanted. */
+export function compressed(sink: ContentSink, read: FirstRead): LayerFormat {
   return {
     async recognise(blob): Promise<Layer | undefined> {
       const form = formOf(await blob.read(0, Math.min(4, blob.size)));
-      return form === 'none' ? undefined : layerIn(blob, form, SPAN, sink);
+      return form === 'none' ? undefined : layerIn(blob, form, SPAN, { sink, read });
     },
   };
 }
 
 /** The layer in a blob, with points so many bytes of output apart. */
-export function layerIn(blob: BlobSource, form: StreamForm, span: number, sink = NO_SINK): Layer {
+export function layerIn(
+  blob: BlobSource,
+  form: StreamForm,
+  span: number,
+  { sink = NO_SINK, read = new FirstRead() }: { readonly sink?: ContentSink; readonly read?: FirstRead } = {},
+): Layer {
   const points = new Points();
   const isGzip = form === 'gzip';
   // a frame of zstd is decoded from its start, and most layers are a single one
@@ -48,7 +54,7 @@ export function layerIn(blob: BlobSource, form: StreamForm, span: number, sink =
     ...(isGzip ? { points } : {}),
     entries: async (add) => {
       const hash = createHash('sha256');
-      const tar = unpacked(blob, { form, points, span, hash });
+      const tar = unpacked(blob, { form, points, span, hash, read });
       await readTar(tar, (tarOffset) => points.locate(tarOffset), { add, sink: kept });
       return hash.digest();
     },

@@ -12,7 +12,7 @@ import { PLAIN_TAR, uncompressed } from './uncompressed.js';
 
 /**
  * The formats that a layer may have whose manifest names no TOC, or the digest of one: a tar may begin with any name. One of them is refused with
- * CRFS_NOT_STARGZ where that is wanted. `read` is told how far it was read, and `sink` what files hold.
+ * CRFS_NOT_STARGZ where that is wanted. `read` is told how far it was read, and says whether it is still wanted; `sink` is told what files hold.
  */
 export function plainFormats(
   lazy: LazyName,
@@ -21,7 +21,7 @@ export function plainFormats(
   sink = NO_SINK,
 ): readonly LayerFormat[] {
   if (tocDigest !== undefined) return [];
-  return [uncompressed, compressed(sink)].map((format) => ({
+  return [uncompressed, compressed(sink, read)].map((format) => ({
     recognise: async (blob) => {
       const layer = await format.recognise(read.watch(blob));
       if (layer === undefined) return undefined;

@@ -6,6 +6,7 @@ import { readInto } from '../blob/read-into.js';
 import type { BlobSource } from '../blob/source.js';
 import { LayerFault } from '../formats/fault.js';
 import type { Points } from '../formats/points.js';
+import type { FirstRead } from './first-read.js';
 
 /** Bytes of the blob, and of what it decodes to, that are handled at once, and how many such pieces there are of each. */
 const INPUT_BYTES = 1 << 20;
@@ -21,14 +22,19 @@ export interface Unpacking {
   readonly span: number;
   /** Takes the bytes of the blob. */
   readonly hash: Hash;
+  /** Whether it is still wanted: little of a blob may decode to very much. */
+  readonly read: FirstRead;
 }
 
 /**
  * What a compressed blob decodes to, in pieces that are valid until the next one is asked for. Another thread decodes those that follow
  * meanwhile: some take longer to use than to decode, some the other way round. Throws LayerFault where it is corrupt, or
- * ends too early.
+ * ends too early, and what `read` throws.
  */
-export async function* unpacked(blob: BlobSource, { form, points, span, hash }: Unpacking): AsyncGenerator<Uint8Array> {
+export async function* unpacked(
+  blob: BlobSource,
+  { form, points, span, hash, read }: Unpacking,
+): AsyncGenerator<Uint8Array> {
   const decoder = new addon.PointDecoder(form, span);
   const feeding = feed(decoder, blob, hash);
   feeding.catch(() => decoder.close());
@@ -36,6 +42,7 @@ export async function* unpacked(blob: BlobSource, { form, points, span, hash }: 
   const filled = rooms.map((room) => decoder.fill(room));
   try {
     for (let n = 0, isLast = false; !isLast; n = (n + 1) % OUTPUTS) {
+      read.checkWanted();
       const room = rooms[n] as Buffer;
       const { done, points: found, fault, ...rest } = await (filled[n] as Promise<Decoded>);
       if (fault !== '') throw new LayerFault(`its ${form} stream ${fault}`);
