@@ -57,7 +57,7 @@ const FOLDERS = [
   ['main/doctor', 'errors disk environment output cache settings inspect daemon mount setup'],
   [
     'main/commands',
-    'errors disk blob environment plain output registry sources images index cache attached profile waterfall workers settings convert inspect version daemon mount run setup doctor',
+    'errors disk blob environment formats plain output registry sources images index cache attached profile waterfall workers settings convert inspect version daemon mount run setup doctor',
   ],
   ['main/manual'], // of commands that are handed to it, at build time
   ['main', 'errors output version daemon commands'], // cli.ts, where the process begins, and program.ts

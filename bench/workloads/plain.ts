@@ -5,7 +5,7 @@
 import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { INDEXED_GZIP } from '../../src/main/formats/portable/read.js';
+import { isIndexed } from '../../src/main/formats/kinds.js';
 import { recognise } from '../../src/main/formats/recognise.js';
 import { buildIndex } from '../../src/main/index/build.js';
 import { indexMemory } from '../../src/main/index/memory.js';
@@ -157,6 +157,6 @@ async function start(bench: Bench, path: string): Promise<void> {
 /** Throws if a start went by no index in the registry: then another thing was timed. */
 async function expectIndexed(machine: Machine): Promise<void> {
   const { layers } = await machine.status();
-  if (!layers.every(({ kind }) => kind === INDEXED_GZIP))
+  if (!layers.every(({ kind }) => isIndexed(kind)))
     throw new Error('the index was not found in the registry of the image');
 }

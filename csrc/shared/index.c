@@ -43,7 +43,8 @@ static const char *check_header(const struct crfs_index *h, size_t size) {
       !table_fits(&h->xattrs, sizeof(struct crfs_xattr), &end, size) ||
       !table_fits(&h->slots, sizeof(struct crfs_slot), &end, size) || !table_fits(&h->strings, 1, &end, size))
     return "index: a table leaves the file";
-  if (h->codec == CRFS_CODEC_GZIP_POINTS
+  const int has_points = h->codec == CRFS_CODEC_GZIP_POINTS || (h->codec == CRFS_CODEC_ZSTD && !is_absent(&h->points));
+  if (has_points
           ? !table_fits(&h->points, sizeof(struct crfs_point), &end, size) || !table_fits(&h->windows, 1, &end, size)
           : !is_absent(&h->points) || !is_absent(&h->windows))
     return "index: the points leave the file, or are none of its codec's";

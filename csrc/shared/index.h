@@ -22,12 +22,12 @@
  *   +------------------+ strings.offset
  *   | bytes            |   paths (no leading slash), symlink targets, xattr names and values
  *   +------------------+ points.offset
- *   | crfs_point   []  |   where decoding the blob can begin, in its order; of codec 3 alone
+ *   | crfs_point   []  |   where decoding the blob can begin, in its order; of codec 3, and of codec 2 without a TOC
  *   +------------------+ windows.offset
- *   | bytes            |   what stands before the points, compressed; of codec 3 alone
+ *   | bytes            |   what stands before the points, compressed; of codec 3, and empty of codec 2
  *   +------------------+ file_size
  *
- * The last two are all zero for other codecs. Every table starts at a multiple of 8. crfs_index_open (index.c) checks
+ * The last two are all zero for all else. Every table starts at a multiple of 8. crfs_index_open (index.c) checks
  * all of it once; after that no field can lead outside the mapping, and no reader needs a check of its own.
  */
 
@@ -151,7 +151,7 @@ struct crfs_xattr {
 };
 
 /* A place in a member at which a block of deflate begins (RFC 1951), so that it can be inflated from there on by
- * whoever has what was inflated before: the window. */
+ * whoever has what was inflated before: the window. Of zstd, where a frame begins, before which nothing is needed. */
 struct crfs_point {
   uint64_t offset;        /* of the byte in the blob that holds its first bit; more than that of the point before */
   uint64_t out;           /* bytes that all before it inflates to; more than before the point before */

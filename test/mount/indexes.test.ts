@@ -9,10 +9,10 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import type { ExecutionContext } from 'ava';
 import { pushIndexes } from '../../src/main/attached/push-indexes.js';
 import { decodeHeader, encodeHeader, HEADER_BYTES } from '../../src/main/formats/portable/layout.js';
-import { INDEXED_GZIP } from '../../src/main/formats/portable/read.js';
 import { RegistryClient } from '../../src/main/registry/client.js';
 import { resolveImage } from '../../src/main/registry/image.js';
 import { sameBytes } from '../tools/bytes.js';
+import { zstd } from '../tools/compressed-stream.js';
 import { noise, text } from '../tools/content.js';
 import { type Fault, type FaultProxy, type Seen, startFaultProxy } from '../tools/fault-proxy.js';
 import { Machine, mountingTest, until, whyNoMounts } from '../tools/machine.js';
@@ -35,14 +35,27 @@ interface World {
   readonly image: string;
   /** Of its manifest. */
   readonly digest: string;
-  /** The layer. */
+  /** The layer, or all of them. */
   readonly blob: Buffer;
   /** A machine that knows nothing yet. */
   readonly machine: (settings?: Record<string, string>) => Machine;
 }
 
-/** An image of one layer without a TOC, in a registry, with the tag 1; and another one of the same layer, with the tag 2. */
-async function world(t: ExecutionContext): Promise<World> {
+/** A layer as some builder writes it. */
+interface Built {
+  readonly type: string;
+  readonly files: Readonly<Record<string, Buffer>>;
+  readonly pack: (tar: Buffer) => Buffer;
+}
+
+const BUILT: readonly Built[] = [{ type: 'tar+gzip', files: FILES, pack: (tar) => gzipSync(tar, { level: 1 }) }];
+
+function inTwoFrames(tar: Buffer): Buffer {
+  return Buffer.concat([zstd(tar.subarray(0, tar.length / 2)), zstd(tar.subarray(tar.length / 2))]);
+}
+
+/** An image of layers without a TOC, in a registry, with the tag 1; and another one of the same layers, with the tag 2. */
+async function world(t: ExecutionContext, built = BUILT): Promise<World> {
   const machine = (settings: Record<string, string> = {}): Machine => {
     const made = new Machine({ ...LAZY, ...settings });
     t.teardown(() => made.dispose());
@@ -53,15 +66,17 @@ async function world(t: ExecutionContext): Promise<World> {
   t.teardown(() => registry.stop());
   const proxy = await startFaultProxy({ upstream: registry.url });
   t.teardown(() => proxy.close());
-  const tar = join(maker.directory('tars'), 'layer.tar');
-  writeTar(
-    tar,
-    Object.entries(FILES).map(([name, content]) => ({ name, content })),
-  );
-  const bytes = readFileSync(tar);
-  const blob = gzipSync(bytes, { level: 1 });
-  const rootfs = { type: 'layers', diff_ids: [sha256(bytes)] };
-  const layers = [blobOf('application/vnd.oci.image.layer.v1.tar+gzip', blob)];
+  const made = built.map(({ type, files, pack }, n) => {
+    const tar = join(maker.directory('tars'), `${n}.tar`);
+    writeTar(
+      tar,
+      Object.entries(files).map(([name, content]) => ({ name, content })),
+    );
+    const bytes = readFileSync(tar);
+    return { diff: sha256(bytes), layer: blobOf(`application/vnd.oci.image.layer.v1.${type}`, pack(bytes)) };
+  });
+  const rootfs = { type: 'layers', diff_ids: made.map(({ diff }) => diff) };
+  const layers = made.map(({ layer }) => layer);
   for (const tag of ['1', '2']) {
     const said = JSON.stringify({ architecture: 'amd64', os: 'linux', rootfs, config: { WorkingDir: `/${tag}` } });
     const config = blobOf('application/vnd.oci.image.config.v1+json', Buffer.from(said));
@@ -70,6 +85,7 @@ async function world(t: ExecutionContext): Promise<World> {
   const accept = 'application/vnd.oci.image.manifest.v1+json';
   const answer = await fetch(`${registry.url}/v2/plain/manifests/1`, { headers: { accept } });
   const digest = answer.headers.get('docker-content-digest') ?? '';
+  const blob = Buffer.concat(layers.map(({ bytes }) => bytes));
   return { proxy, image: `docker://${proxy.host}/plain:1`, digest, blob, machine };
 }
 
@@ -134,6 +150,45 @@ mounting('an index that one machine has attached has another one fetch no more t
   t.deepEqual(await verifiedBy(without), [BY_MANIFEST]);
 });
 
+mounting(
+  'indexes of zstd in frames and of a tar as it is are attached, and of no layer that has to be decoded from far away',
+  async (t) => {
+    const [frames, plain, large] = [noise(4 * MIB, 1), noise(4 * MIB, 2), text(5000)];
+    const { proxy, image, blob, machine } = await world(t, [
+      {
+        type: 'tar+zstd',
+        files: { frames, f: noise(4 * MIB, 3) },
+        pack: (tar) => inTwoFrames(tar),
+      },
+      { type: 'tar', files: { plain, p: noise(4 * MIB, 4) }, pack: (tar) => tar },
+      { type: 'tar+zstd', files: { zeros: Buffer.alloc(33 * MIB), large }, pack: (tar) => zstd(tar) },
+    ]);
+    t.regex(
+      await machine().crfs('index', '--push', image),
+      /: 3 layers without a TOC indexed; 2 attached to it, \d+ B: 1 of zstd in large frames would be of no use there\n$/,
+    );
+    proxy.reset();
+    const other = machine();
+    const mount = await other.mount([image]);
+    for (const [name, content] of Object.entries({ frames, plain, large })) {
+      sameBytes(t, await readFile(join(mount.merged, name)), content);
+    }
+    t.true(proxy.sent < 0.75 * blob.length, `${proxy.sent} bytes of ${blob.length}`);
+    t.is(await other.crfs('cat', image, '/large'), large.toString());
+    const status = await other.crfs('status');
+    for (const row of [
+      / plain zstd +\d.* an index in its/,
+      / plain tar +\d.* an index in its/,
+      / plain zstd +\d.* its manifest/,
+    ])
+      t.regex(status, row);
+    t.regex(
+      await other.crfs('inspect', image),
+      /\n1 .* plain zstd +by index +[^]*\n2 .* plain tar +by index +[^]*\n3 .* plain zstd +yes /,
+    );
+  },
+);
+
 mounting('who looks into an image takes the index that is attached to it where a mount does', async (t) => {
   const { proxy, image, digest, blob, machine } = await world(t);
   await machine().crfs('index', '--push', image);
@@ -148,7 +203,12 @@ mounting('who looks into an image takes the index that is attached to it where a
     await other.crfs('inspect', image),
     new RegExp(`^name +${image}\n[^]*\n1 .* plain gzip +by index +[^]*an index in its`),
   );
-  t.like(await inspected(image), { lazy: true, byIndex: true, format: INDEXED_GZIP, cached: { indexed: false } });
+  t.like(await inspected(image), {
+    lazy: true,
+    byIndex: true,
+    format: 'plain gzip, by an index in its registry',
+    cached: { indexed: false },
+  });
   t.like(await inspected(pinned), { lazy: false, byIndex: false });
   sameBytes(t, Buffer.from(await other.crfs('cat', image, '/last')), FILES.last);
   t.true(proxy.sent < blob.length / 2, `${proxy.sent} bytes`);
@@ -180,11 +240,11 @@ mounting('indexes that lie are done without, or give errors, and never wrong byt
   const client = new RegistryClient({ spool: machine().root });
   t.teardown(() => client.close());
   const { reference, manifest } = await resolveImage(client, image);
-  const { tocBytes, points } = decodeHeader(portable, portable.length);
+  const { form, tocBytes, points } = decodeHeader(portable, portable.length);
   const toc = gunzipSync(portable.subarray(HEADER_BYTES, HEADER_BYTES + tocBytes)).toString();
   const withToc = (changed: string): Buffer => {
     const packed = gzipSync(changed);
-    const header = encodeHeader({ blobSize: blob.length, tocBytes: packed.length, points });
+    const header = encodeHeader({ blobSize: blob.length, form, tocBytes: packed.length, points });
     return Buffer.concat([header, packed, portable.subarray(HEADER_BYTES + tocBytes)]);
   };
   const layer = sha256(blob);
@@ -192,7 +252,7 @@ mounting('indexes that lie are done without, or give errors, and never wrong byt
     ['is no index of version 1', noise(1000)],
     [
       'its index is of a blob of 1 bytes',
-      Buffer.concat([encodeHeader({ blobSize: 1, tocBytes, points }), portable.subarray(HEADER_BYTES)]),
+      Buffer.concat([encodeHeader({ blobSize: 1, form, tocBytes, points }), portable.subarray(HEADER_BYTES)]),
     ],
     [`bytes for a layer of ${blob.length}`, Buffer.concat([portable, Buffer.alloc((17 << 20) + blob.length)])],
   ];
@@ -237,7 +297,7 @@ mounting('what is indexed is told, and what cannot be is refused', async (t) => 
   const told = JSON.parse(await one.crfs('index', '--json', image)) as { layers: object[] };
   t.like(told, { name: image, attached: null });
   t.like(told.layers[0], { format: 'plain gzip' });
-  t.not((told.layers[0] as { format: string }).format, INDEXED_GZIP);
+  t.not((told.layers[0] as { format: string }).format, 'plain gzip, by an index in its registry');
   const mount = await one.mount([image]);
   sameBytes(t, await readFile(join(mount.merged, 'first')), FILES.first);
   for (const [args, message] of [

@@ -42,6 +42,8 @@ static void header(void) {
   REFUSED(HEADER->strings.count = UINT64_MAX, "a table leaves the file");
   REFUSED(HEADER->codec = 0, "unknown codec");
   REFUSED(HEADER->points.offset = 8, "the points leave the file, or are none of its codec's");
+  REFUSED((HEADER->codec = CRFS_CODEC_ZSTD, HEADER->points.offset = 8),
+          "the points leave the file, or are none of its codec's");
   REFUSED(HEADER->windows.count = 1, "the points leave the file, or are none of its codec's");
   REFUSED(HEADER->inodes.count = 0, "number of inodes out of range");
   REFUSED(HEADER->slots.count--, "number of hash slots is no power of two");

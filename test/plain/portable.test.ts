@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import test from 'ava';
 import type { BlobSource } from '../../src/main/blob/source.js';
+import type { Form } from '../../src/main/formats/decode.js';
+import type { Layer } from '../../src/main/formats/format.js';
 import {
   decodeHeader,
   encodeHeader,
@@ -15,16 +17,17 @@ import {
   type Header,
   POINT_BYTES,
 } from '../../src/main/formats/portable/layout.js';
-import { INDEXED_GZIP, indexedLayer } from '../../src/main/formats/portable/read.js';
+import { indexedLayer } from '../../src/main/formats/portable/read.js';
 import { buildIndex, type IndexSummary } from '../../src/main/index/build.js';
 import { checkDigest } from '../../src/main/index/check-digest.js';
-import { portableIndex } from '../../src/main/index/portable.js';
+import { isOfUse, portableIndex } from '../../src/main/index/portable.js';
 import { IndexReader } from '../../src/main/index/reader.js';
 import { layerIn } from '../../src/main/plain/compressed.js';
+import { uncompressed } from '../../src/main/plain/uncompressed.js';
 import { openFileSource } from '../../src/main/sources/file.js';
 import { decoderOf } from '../../src/workers/decode/decoders.js';
 import { MemberReader, type StoredLayer } from '../../src/workers/decode/member-reader.js';
-import { gzip } from '../tools/compressed-stream.js';
+import { gzip, zstd } from '../tools/compressed-stream.js';
 import { noise, text } from '../tools/content.js';
 import { entriesOf } from '../tools/index-facts.js';
 import { nastyLayer } from '../tools/nasty-layer.js';
@@ -50,11 +53,12 @@ async function built(make: (path: string) => Promise<IndexSummary>): Promise<Ind
 }
 
 /** As a mount makes the index of a blob that it reads as a whole. */
-async function passed(blob: string): Promise<Indexed> {
+async function passed(blob: string, form: Form): Promise<Indexed> {
   const source = openFileSource(blob);
   try {
+    const layer = form === 'none' ? await uncompressed.recognise(source) : layerIn(source, form, SPAN);
     return await built(async (path) =>
-      buildIndex({ layer: layerIn(source, 'gzip', SPAN), path, memoryLimit: 2 ** 30, blobIdentity: 'blob' }),
+      buildIndex({ layer: layer as Layer, path, memoryLimit: 2 ** 30, blobIdentity: 'blob' }),
     );
   } finally {
     await source.close();
@@ -67,14 +71,14 @@ async function taken(
   size: number,
   memoryLimit = 2 ** 30,
 ): Promise<Indexed & { readonly reads: number }> {
-  const layer = indexedLayer({ name: 'layer', size });
   let reads = 0;
   const read: BlobSource['read'] = async (offset, length) => {
     reads++;
     return bytes.subarray(offset, offset + length);
   };
   const tocBlob = { name: 'index', size: bytes.length, read, close: async () => undefined };
-  const indexed = await built(async (path) => buildIndex({ layer, tocBlob, path, memoryLimit, blobIdentity: 'blob' }));
+  const layer = await indexedLayer({ name: 'layer', size }, tocBlob);
+  const indexed = await built(async (path) => buildIndex({ layer, path, memoryLimit, blobIdentity: 'blob' }));
   return { ...indexed, reads };
 }
 
@@ -85,23 +89,39 @@ interface Sample {
   readonly portable: Buffer;
 }
 
-async function sampleOf(name: string, tar: Buffer): Promise<Sample> {
-  const blob = join(place, `${name}.tar.gz`);
-  writeFileSync(blob, gzip(tar));
-  const { size } = openFileSource(blob);
-  const own = await passed(blob);
-  return { blob, size, own, portable: await portableIndex(own.index, size) };
+/** As builders write layers. */
+const FORMS = {
+  'plain gzip': gzip,
+  'plain zstd': zstd,
+  'plain zstd, in frames': inFrames,
+  'plain tar': (tar: Buffer) => tar,
+};
+type Kind = keyof typeof FORMS;
+
+function inFrames(tar: Buffer): Buffer {
+  const size = Math.max(512 << 10, Math.ceil(tar.length / 8));
+  const starts = Array.from({ length: Math.ceil(tar.length / size) }, (_, n) => n * size);
+  return Buffer.concat(starts.map((start) => zstd(tar.subarray(start, start + size))));
 }
 
-const files = (async (): Promise<Sample> => {
+async function sampleOf(tar: Buffer, kind: Kind = 'plain gzip'): Promise<Sample> {
+  const blob = join(place, `blob-${made++}`);
+  const bytes = FORMS[kind](tar);
+  writeFileSync(blob, bytes);
+  const own = await passed(blob, kind === 'plain tar' ? 'none' : kind === 'plain gzip' ? 'gzip' : 'zstd');
+  return { blob, size: bytes.length, own, portable: await portableIndex(own.index, bytes.length) };
+}
+
+const tarOfFiles = ((): Buffer => {
   const tar = join(place, 'files.tar');
   writeTar(tar, [
     { name: 'a', content: text(500_000) },
     { name: 'b', content: noise(1 << 20) },
     { name: 'c', content: Buffer.concat([noise(100), text(200_000)]) },
   ]);
-  return await sampleOf('files', readFileSync(tar));
+  return readFileSync(tar);
 })();
+const files = sampleOf(tarOfFiles);
 
 /** Reads all content by an index; returns how many chunks could not be had. What is had is what the index says. */
 function readAll(blob: string, index: IndexReader): number {
@@ -140,14 +160,30 @@ function treeIn(index: IndexReader): object[] {
   }));
 }
 
+/** Where the content of chunks is in the blob. */
+function placesIn(index: IndexReader): number[][] {
+  const chunks = Array.from({ length: index.chunks }, (_, chunk) => chunk).filter((chunk) => !index.isZeros(chunk));
+  return chunks.map((chunk) => [index.chunkOffset(chunk), index.chunkInner(chunk), index.chunkEnd(chunk)]);
+}
+
 test('an index comes back as it was, of a nasty tar too', async (t) => {
-  const nasty = await sampleOf('nasty', readFileSync((await nastyLayer()).tar));
-  for (const { blob, size, own, portable } of [nasty, await files]) {
+  const nasty = readFileSync((await nastyLayer()).tar);
+  for (const [kind, tar] of [
+    ['plain gzip', nasty],
+    ['plain gzip', tarOfFiles],
+    ['plain zstd', tarOfFiles],
+    ['plain zstd, in frames', nasty],
+    ['plain tar', nasty],
+  ] as const) {
+    const { blob, size, own, portable } = await sampleOf(tar, kind);
+    t.true(isOfUse(own.index));
     const { index, summary } = await taken(portable, size);
-    t.like(summary, { kind: INDEXED_GZIP, tocDigest: sha256(portable).slice('sha256:'.length), unverified: false });
+    const said = `${kind.replace(/,.*/, '')}, by an index in its registry`;
+    t.like(summary, { kind: said, tocDigest: sha256(portable).slice('sha256:'.length), unverified: false });
     const { inodes, files: count, contentSize, tocOffset } = own.summary;
     t.like(summary, { inodes, files: count, contentSize, tocOffset });
     t.deepEqual(treeIn(index), treeIn(own.index));
+    t.deepEqual(placesIn(index), placesIn(own.index));
     t.is(readAll(blob, index), 0);
   }
 });
@@ -208,7 +244,9 @@ test('an index that breaks a rule is refused by it', async (t) => {
     [portable.subarray(0, -1), /a window leaves the index/],
     [Buffer.concat([portable, Buffer.alloc(1)]), /the index has bytes behind its windows/],
     [joined({ ...parts, header: { ...header, blobSize: size + 1 } }), /its index is of a blob of \d+ bytes, not \d+/],
-    [withNumber(portable, 16, 2), /the index is of a blob in compression 2, not in gzip/],
+    [withNumber(portable, 16, 3), /the index is of a blob in compression 3, which is not known/],
+    [withNumber(portable, 16, 0), /the index has points in a tar that is not compressed/],
+    [withNumber(portable, 16, 2), /a point that can be none/],
     [withNumber(portable, 24, size * 2), /the index is shorter than its header says/],
     [other((bytes) => bytes.writeBigUInt64LE(2n ** 60n)), /a number that is too large/],
     [other((bytes) => bytes.writeBigUInt64LE(0n)), /points of the index do not follow each other/],
@@ -256,6 +294,51 @@ test('what an index says wrongly of bits, windows, places and digests gives erro
     joined({ ...parts, toc: toc.replaceAll(/"offset":(\d+)/g, (_, offset) => `"offset":${Number(offset) + 1}`) }),
   ];
   for (const [n, lie] of lies.entries()) t.true(readAll(blob, (await taken(lie, size)).index) > 0, `lie ${n}`);
+});
+
+/** All content elsewhere by so many bytes of the tar. */
+function moved({ toc, ...parts }: Parts, by: number): Buffer {
+  return joined({ ...parts, toc: toc.replaceAll(/"offset":(\d+)/g, (_, offset) => `"offset":${Number(offset) + by}`) });
+}
+
+test('what an index says wrongly of frames, and of a tar as it is, is refused or gives errors, and no wrong bytes', async (t) => {
+  const framed = await sampleOf(tarOfFiles, 'plain zstd, in frames');
+  const plain = await sampleOf(tarOfFiles, 'plain tar');
+  const frames = partsOf(framed.portable);
+  const at = (change: (point: Buffer) => void): Buffer =>
+    joined({ ...frames, points: withPoint(frames.points, 2, change) });
+  const lies: readonly (readonly [Sample, Buffer])[] = [
+    [framed, moved(frames, 1)],
+    [framed, at((point) => point.writeBigUInt64LE(point.readBigUInt64LE() + 1n))],
+    [framed, at((point) => point.writeBigUInt64LE(point.readBigUInt64LE(8) + 1n, 8))],
+    [framed, withNumber(framed.portable, 16, 1)],
+    [plain, moved(partsOf(plain.portable), 1)],
+  ];
+  for (const [n, [{ blob, size }, lie]] of lies.entries()) {
+    t.true(readAll(blob, (await taken(lie, size)).index) > 0, `lie ${n}`);
+  }
+  const behind = moved(partsOf(plain.portable), plain.size - 2_000_000 + 500_000);
+  const refused: readonly (readonly [Sample, Buffer, RegExp])[] = [
+    [framed, at((point) => point.writeUInt8(1, 22)), /a point that can be none/],
+    [framed, at((point) => point.writeUInt16LE(1, 20)), /a point that can be none/],
+    [framed, at((point) => point.writeUInt32LE(1, 16)), /a point that can be none/],
+    [plain, behind, /cannot inflate to|not before the TOC/],
+    [plain, withNumber(plain.portable, 16, 2), /nothing can be decoded from before byte/],
+  ];
+  for (const [{ size }, bytes, message] of refused) {
+    await t.throwsAsync(taken(bytes, size), { code: 'CRFS_BAD_LAYER', message });
+  }
+});
+
+test('an index is of no use where a frame of zstd is large', async (t) => {
+  const large = join(place, 'large.tar');
+  writeTar(large, [
+    { name: 'zeros', content: Buffer.alloc(33 << 20) },
+    { name: 'behind', content: 'content' },
+  ]);
+  const one = await sampleOf(readFileSync(large), 'plain zstd');
+  t.false(isOfUse(one.own.index));
+  t.true(isOfUse((await sampleOf(readFileSync(large), 'plain zstd, in frames')).own.index));
 });
 
 test('an index with any bytes changed is refused, or gives what it says, or errors', async (t) => {

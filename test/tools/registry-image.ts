@@ -76,6 +76,7 @@ export async function pushImage(
     const security = options.certs === undefined ? ['--dest-tls-verify=false'] : [`--dest-cert-dir=${options.certs}`];
     const login = options.login ? [`--dest-creds=${USER}:${PASSWORD}`] : [];
     const format = options.docker ? ['--format=v2s2'] : [];
+    const asIs = image.layers.some(({ mediaType }) => mediaType.endsWith('.tar')) ? ['--preserve-digests'] : []; // else it compresses them
     const args = [
       '--insecure-policy',
       'copy',
@@ -83,6 +84,7 @@ export async function pushImage(
       ...security,
       ...login,
       ...format,
+      ...asIs,
       `oci:${directory}`,
       `docker://${target}`,
     ];

@@ -9,7 +9,7 @@ import { CacheLayout } from '../disk/cache-layout.js';
 import type { Variables } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
 import { Interruption } from '../errors/interrupted.js';
-import { isPortable, portableIndex } from '../index/portable.js';
+import { isOfUse, portableIndex } from '../index/portable.js';
 import { IndexReader } from '../index/reader.js';
 import { Workspace } from '../inspect/workspace.js';
 import { progressOn, silent } from '../output/progress.js';
@@ -42,8 +42,9 @@ const HELP = `
 A layer without a TOC is read as a whole, once, by the daemon, which is started
 if none runs: mounts of it here then read no more than is opened. With --push
 every other machine finds what came out of that, some 1% of the image, at its
-registry, and need not do the same. The image, its digest and its signatures
-stay as they are. It takes the right to write there.
+registry, and need not do the same: but for layers of zstd in large frames, as
+most are that are written in zstd, where it would be of no use. The image, its
+digest and its signatures stay as they are. It takes the right to write there.
 
 Examples:
   crfs index localhost:5000/img:tag
@@ -101,7 +102,7 @@ function describe(indexed: readonly IndexedHere[], portable: readonly Portable[]
   const left = digests.size - portable.length;
   const sent =
     portable.length === 0 ? 'none attached to it' : `${portable.length} attached to it, ${formatBytes(bytes)}`;
-  const why = left === 0 ? '' : ': only those of layers in gzip can be';
+  const why = left === 0 ? '' : `: ${left} of zstd in large frames would be of no use there`;
   const where = !isPushed ? '' : `; ${sent}${why}`;
   return `${counted(plain, 'layer')} without a TOC indexed${others}${where}`;
 }
@@ -118,7 +119,7 @@ async function portables(indexed: readonly IndexedHere[]): Promise<Portable[]> {
   return [...found.values()];
 }
 
-/** undefined: the blob is compressed otherwise than in gzip. */
+/** undefined: it would be of no use. */
 async function portableOf(path: string, blobSize: number): Promise<Buffer | undefined> {
   const fd = openSync(path, 'r');
   const mapping = addon.map(fd, false);
@@ -126,7 +127,7 @@ async function portableOf(path: string, blobSize: number): Promise<Buffer | unde
     const wrong = addon.indexCheck(new Uint8Array(mapping));
     if (wrong !== null) throw new CrfsError('CRFS_BAD_LAYER', `${path}: ${wrong}: run \`crfs cache verify\``);
     const reader = new IndexReader(mapping);
-    return isPortable(reader) ? await portableIndex(reader, blobSize) : undefined;
+    return isOfUse(reader) ? await portableIndex(reader, blobSize) : undefined;
   } finally {
     addon.unmap(mapping);
     closeSync(fd);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import type { Command } from 'commander';
+import { shortKind } from '../formats/kinds.js';
 import { findImageOrLast } from '../inspect/image.js';
 import { type ImageSummary, summarise } from '../inspect/summary.js';
 import { Workspace } from '../inspect/workspace.js';
@@ -61,7 +62,7 @@ function render({ name, archive, digest, config, layers }: ImageSummary): string
   const rows = layers.map((layer) => [
     String(layer.number),
     layer.digest === null ? escapeName(layer.name) : layer.digest.slice('sha256:'.length, 'sha256:'.length + 12),
-    layer.format?.replace(/,.*/, '') ?? '-',
+    layer.format === null ? '-' : shortKind(layer.format),
     lazinessOf(layer),
     formatBytes(layer.size),
     describePresence(layer.cached, layer.size),

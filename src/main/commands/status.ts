@@ -6,6 +6,7 @@ import { askStatus } from '../daemon/ask.js';
 import { linkOf } from '../daemon/processes.js';
 import { type Status, serversOf } from '../daemon/status.js';
 import { CrfsError } from '../errors/error.js';
+import { shortKind } from '../formats/kinds.js';
 import { type DeadMount, deadMounts } from '../mount/dead.js';
 import {
   CACHE_REMOVED,
@@ -213,7 +214,7 @@ function layerRow(layer: Status['layers'][number] | undefined): string[] {
   const short = escapeLine(name).replace(/^layer sha256:([0-9a-f]{12}).*$/, '$1');
   return [
     cutTo(short, NAME_COLUMNS),
-    kind.replace(/, by an index in its registry$/, ''),
+    shortKind(kind),
     fetched === null ? '-' : describeDownload(fetched),
     verified.replace(/^the digests of |: .*$/g, ''),
   ];

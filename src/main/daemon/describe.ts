@@ -7,7 +7,7 @@ import type { BlobRecord } from '../cache/records.js';
 import { errorName } from '../errors/name.js';
 import type { Remote } from '../fetch/remote.js';
 import type { Supply } from '../fetch/supply.js';
-import { INDEXED_GZIP } from '../formats/portable/read.js';
+import { isIndexed } from '../formats/kinds.js';
 import { shownConfiguration } from '../sources/configuration.js';
 import type { OpenLayer } from './open-layers.js';
 import { linkOf, startOf } from './processes.js';
@@ -57,7 +57,7 @@ export function describeLayer(layer: OpenLayer, supply: Supply): LayerStatus {
 
 function verifiedBy({ kind, unverified }: BlobRecord, pinned: boolean): string {
   if (unverified) return 'nothing: some files have no digest';
-  if (kind === INDEXED_GZIP) return 'the digests of an index in its registry';
+  if (isIndexed(kind)) return 'the digests of an index in its registry';
   return pinned ? 'the digests of its manifest' : 'the digests of its TOC';
 }
 

@@ -38,6 +38,9 @@ export const GZIP_POINTS: Codec = {
 /** A tar as it is. */
 export const NONE: Codec = { number: addon.layout.constants.codecNone, form: 'none', part: 'tar', expansion: 1 };
 
+/** Of layers that have no TOC. */
+export const PLAIN_CODECS: Readonly<Record<Form, Codec>> = { gzip: GZIP_POINTS, zstd: ZSTD, none: NONE };
+
 const CODECS: readonly Codec[] = [GZIP, ZSTD, GZIP_POINTS, NONE];
 
 /** The codec of a number in an index. Indexes of codecs that there are not are no sound indexes. */

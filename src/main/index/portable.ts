@@ -5,7 +5,8 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { createGzip } from 'node:zlib';
-import { GZIP_POINTS } from '../formats/codec.js';
+import { PLAIN_CODECS, ZSTD } from '../formats/codec.js';
+import type { Form } from '../formats/decode.js';
 import { formatTime } from '../formats/json-toc/format-time.js';
 import { encodeHeader, encodePoint } from '../formats/portable/layout.js';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG } from './modes.js';
@@ -19,21 +20,35 @@ const TYPES: Readonly<Record<number, string>> = {
   [S_IFBLK]: 'block',
   [S_IFIFO]: 'fifo',
 };
+const FORMS: readonly Form[] = ['gzip', 'zstd', 'none'];
+/** Bytes of a frame of zstd that may have to be decoded before those that are wanted. */
+const MOST_BEFORE = 32 << 20;
 const WRITE_SIZE = 64 << 10;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Whether there is a portable form of an index: of layers in gzip that have no TOC. */
-export function isPortable({ codec }: IndexReader): boolean {
-  return codec === GZIP_POINTS.number;
+/**
+ * Whether the index of a layer without a TOC is of use to other machines: not where a frame of zstd is so large that they do better to
+ * read all of the layer once. docs/plain-layers.md.
+ */
+export function isOfUse(index: IndexReader): boolean {
+  if (index.codec !== ZSTD.number) return true;
+  const starts = new Set(Array.from(index.points(), ({ offset }) => offset)); // none, where an older version has made it
+  for (let chunk = 0; chunk < index.chunks; chunk++) {
+    if (index.isZeros(chunk)) continue;
+    if (!starts.has(index.chunkOffset(chunk)) || index.chunkInner(chunk) > MOST_BEFORE) return false;
+  }
+  return true;
 }
 
-/** The portable form of an index that has one, whose blob has `blobSize` bytes. */
+/** The portable form of the index of a layer without a TOC, whose blob has `blobSize` bytes. */
 export async function portableIndex(index: IndexReader, blobSize: number): Promise<Buffer> {
+  const form = FORMS.find((one) => PLAIN_CODECS[one].number === index.codec);
+  if (form === undefined) throw new Error(`no index of a layer without a TOC has codec ${index.codec}`);
   const points = [...index.points()];
   const toc = await buffer(Readable.from(jsonOf(index), { objectMode: false }).pipe(createGzip({ level: 9 })));
   const records = points.map((point) => encodePoint({ ...point, windowBytes: point.window.length }));
-  const header = encodeHeader({ blobSize, tocBytes: toc.length, points: points.length });
+  const header = encodeHeader({ blobSize, form, tocBytes: toc.length, points: points.length });
   return Buffer.concat([header, toc, ...records, ...points.map(({ window }) => window)]);
 }
 
@@ -97,9 +112,9 @@ function chunksOf(index: IndexReader, inode: number, starts: ReadonlyMap<number,
     const place = { chunkOffset: index.chunkFileOffset(chunk), chunkSize: index.chunkSize(chunk) };
     if (index.isZeros(chunk)) return { ...place, chunkType: 'zeros' };
     const digest = index.chunkDigest(chunk) ?? index.fileDigest(inode);
-    const start = starts.get(index.chunkOffset(chunk)) ?? 0;
+    const offset = index.chunkOffset(chunk);
     return {
-      offset: start + index.chunkInner(chunk),
+      offset: (starts.get(offset) ?? offset) + index.chunkInner(chunk), // a tar that is not compressed has no points
       ...place,
       chunkDigest: digest === null ? '' : `sha256:${Buffer.from(digest).toString('hex')}`,
     };

@@ -95,14 +95,14 @@ async function readAttached(
   { name, indexed: source }: Pick<AnyLayerSource, 'name' | 'indexed'>,
   blob: BlobSource,
   { directory }: Workspace,
-  make: (request: Pick<IndexRequest, 'layer' | 'tocBlob'>) => Promise<Indexed>,
+  make: (request: Pick<IndexRequest, 'layer'>) => Promise<Indexed>,
 ): Promise<Indexed | undefined> {
   const found = await source?.find();
   if (found === undefined) return undefined;
   try {
     const file = await fetchAttachedIndex(found, blob.size, directory);
     try {
-      return await make({ layer: indexedLayer(blob), tocBlob: fileSource(file.fd, found.name) });
+      return await make({ layer: await indexedLayer(blob, fileSource(file.fd, found.name)) });
     } finally {
       await file.close();
     }

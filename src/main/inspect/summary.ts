@@ -7,7 +7,7 @@ import { digestOf } from '../blob/digest.js';
 import type { BlobSource } from '../blob/source.js';
 import { type Presence, presenceOf } from '../cache/presence.js';
 import { CrfsError } from '../errors/error.js';
-import { INDEXED_GZIP } from '../formats/portable/read.js';
+import { indexedKind, isIndexed } from '../formats/kinds.js';
 import { recognise } from '../formats/recognise.js';
 import type { LazyName } from '../plain/lazy-names.js';
 import { isPlain, plainFormats } from '../plain/plain.js';
@@ -35,7 +35,7 @@ export interface LayerSummary {
   readonly byIndex: boolean;
   /** Without being lazy: its first mount reads all of it. */
   readonly mountable: boolean;
-  /** `estargz`, `stargz`, `zstd:chunked`, `plain gzip`, `plain gzip, by an index in its registry`; null: of none that can be mounted. */
+  /** `estargz`, `stargz`, `zstd:chunked`, `plain gzip`, `plain gzip, by an index in its registry` and the like; null: of none that can be mounted. */
   readonly format: string | null;
   /** What the manifest says of the TOC. */
   readonly tocDigest: string | null;
@@ -87,7 +87,7 @@ async function layerSummary(layer: AnyLayerSource, number: number, whenPlain: La
   try {
     const format = known?.kind ?? (await formatOf(layer, blob, whenPlain));
     const lazy = known !== undefined || !isPlain(format);
-    return { ...facts, lazy, byIndex: format === INDEXED_GZIP, mountable: true, format, why: null };
+    return { ...facts, lazy, byIndex: isIndexed(format), mountable: true, format, why: null };
   } catch (error) {
     if (!(error instanceof CrfsError) || !['CRFS_NOT_STARGZ', 'CRFS_BAD_LAYER'].includes(error.code)) throw error;
     return { ...facts, lazy: false, byIndex: false, mountable: false, format: null, why: error.message };
@@ -101,6 +101,6 @@ async function formatOf(layer: AnyLayerSource, blob: BlobSource, whenPlain: Lazy
   const kindBy = async (lazy: LazyName): Promise<string> =>
     (await recognise(blob, layer.tocPosition, plainFormats(lazy, layer.tocDigest))).kind;
   const kind = await kindBy('index');
-  if (isPlain(kind) && (await layer.indexed?.find()) !== undefined) return INDEXED_GZIP;
+  if (isPlain(kind) && (await layer.indexed?.find()) !== undefined) return indexedKind(kind);
   return whenPlain === 'index' ? kind : await kindBy(whenPlain);
 }

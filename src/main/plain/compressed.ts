@@ -5,17 +5,15 @@
 import { createHash } from 'node:crypto';
 import type { StreamForm } from '../../native/addon.js';
 import type { BlobSource } from '../blob/source.js';
-import { GZIP_POINTS, ZSTD } from '../formats/codec.js';
+import { PLAIN_CODECS } from '../formats/codec.js';
 import { formOf } from '../formats/decode.js';
 import type { Layer, LayerFormat } from '../formats/format.js';
+import { PLAIN_KINDS } from '../formats/kinds.js';
 import { Points } from '../formats/points.js';
 import { type ContentSink, NO_SINK } from './content-sink.js';
 import { readTar } from './entries.js';
 import { FirstRead } from './first-read.js';
 import { unpacked } from './unpack.js';
-
-export const PLAIN_GZIP = 'plain gzip';
-export const PLAIN_ZSTD = 'plain zstd';
 
 /** Bytes of output between points: half of it, on average, is decoded to get to a byte. */
 const SPAN = 4 << 20;
@@ -40,18 +38,17 @@ export function layerIn(
   { sink = NO_SINK, read = new FirstRead() }: { readonly sink?: ContentSink; readonly read?: FirstRead } = {},
 ): Layer {
   const points = new Points();
-  const isGzip = form === 'gzip';
   // a frame of zstd is decoded from its start, and most layers are a single one
-  const kept = isGzip ? upTo(KEPT_FILE, sink) : sink;
+  const kept = form === 'gzip' ? upTo(KEPT_FILE, sink) : sink;
   return {
     name: blob.name,
-    kind: isGzip ? PLAIN_GZIP : PLAIN_ZSTD,
-    codec: isGzip ? GZIP_POINTS : ZSTD,
+    kind: PLAIN_KINDS[form],
+    codec: PLAIN_CODECS[form],
     contentEnd: blob.size,
     toc: { start: 0, end: blob.size },
     isStreamed: true,
     endOf: (offset, decoded) => points.endOf(offset, decoded),
-    ...(isGzip ? { points } : {}),
+    points,
     entries: async (add) => {
       const hash = createHash('sha256');
       const tar = unpacked(blob, { form, points, span, hash, read });

@@ -4,11 +4,12 @@
 
 import { CrfsError } from '../errors/error.js';
 import type { LayerFormat } from '../formats/format.js';
-import { compressed, PLAIN_GZIP, PLAIN_ZSTD } from './compressed.js';
+import { PLAIN_KINDS } from '../formats/kinds.js';
+import { compressed } from './compressed.js';
 import { NO_SINK } from './content-sink.js';
 import { FirstRead } from './first-read.js';
 import type { LazyName } from './lazy-names.js';
-import { PLAIN_TAR, uncompressed } from './uncompressed.js';
+import { uncompressed } from './uncompressed.js';
 
 /**
  * The formats that a layer may have whose manifest names no TOC, or the digest of one: a tar may begin with any name. One of them is refused with
@@ -37,5 +38,5 @@ const REFUSED =
 
 /** Whether layers of a kind are their own TOC: what names their blob names that. */
 export function isPlain(kind: string): boolean {
-  return [PLAIN_GZIP, PLAIN_ZSTD, PLAIN_TAR].includes(kind);
+  return Object.values(PLAIN_KINDS).includes(kind);
 }

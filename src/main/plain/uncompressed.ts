@@ -7,11 +7,10 @@ import { wholeBlob } from '../blob/read-into.js';
 import type { BlobSource } from '../blob/source.js';
 import { NONE } from '../formats/codec.js';
 import type { Layer, LayerFormat } from '../formats/format.js';
+import { PLAIN_KINDS } from '../formats/kinds.js';
 import { BLOCK_SIZE, isHeader } from '../tar/header.js';
 import { NO_SINK } from './content-sink.js';
 import { readTar } from './entries.js';
-
-export const PLAIN_TAR = 'plain tar';
 
 export const uncompressed: LayerFormat = {
   async recognise(blob): Promise<Layer | undefined> {
@@ -24,7 +23,7 @@ export const uncompressed: LayerFormat = {
 function layerIn(blob: BlobSource): Layer {
   return {
     name: blob.name,
-    kind: PLAIN_TAR,
+    kind: PLAIN_KINDS.none,
     codec: NONE,
     contentEnd: blob.size,
     toc: { start: 0, end: blob.size },

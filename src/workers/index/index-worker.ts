@@ -58,7 +58,7 @@ export default async function index(task: IndexTask | PortableTask): Promise<Ind
   const { name, identity, path, memoryLimit } = task;
   const passed = 'keeping' in task ? new PassedFiles(task.keeping) : undefined;
   try {
-    const from = 'indexFd' in task ? byPortable(task) : await byToc(task, passed);
+    const from = 'indexFd' in task ? await byPortable(task) : await byToc(task, passed);
     const summary = await buildIndex({ ...from, path, memoryLimit, blobIdentity: identity });
     return { record: { ...summary, indexDigest: await digestOf(path) } };
   } catch (error) {
@@ -80,8 +80,8 @@ async function byToc(task: IndexTask, sink: ContentSink | undefined): Promise<Fr
   return { layer, ...(tocFd === undefined ? {} : { tocBlob: fileSource(tocFd, name) }) };
 }
 
-function byPortable({ fd, indexFd, name }: PortableTask): From {
-  return { layer: indexedLayer(fileSource(fd, name)), tocBlob: fileSource(indexFd, name) };
+async function byPortable({ fd, indexFd, name }: PortableTask): Promise<From> {
+  return { layer: await indexedLayer(fileSource(fd, name), fileSource(indexFd, name)) };
 }
 
 async function digestOf(path: string): Promise<string> {
