@@ -10,6 +10,7 @@ import { type Machine, whyNoMounts } from '../tools/machine.js';
 import { PASSWORD, type Registry, startRegistry, USER } from '../tools/registry.js';
 import { type Certificates, makeCertificates } from '../tools/registry-certs.js';
 import { pushImage } from '../tools/registry-image.js';
+import { run } from '../tools/run.js';
 import { writeTar } from '../tools/tar-writer.js';
 import { invoke, makeMachine, SMALL, registryTest as test } from './setting.js';
 
@@ -37,10 +38,8 @@ async function closed(t: ExecutionContext): Promise<World> {
 }
 
 /** Takes a mount away with the test. */
-function unmounted(t: ExecutionContext, machine: Machine, merged: string): void {
-  t.teardown(async () => {
-    await machine.crfs('umount', merged);
-  });
+function unmounted(t: ExecutionContext, merged: string): void {
+  t.teardown(() => run('umount', [merged]));
 }
 
 /** A registry over TLS, of a CA that nobody trusts, with one image. */
@@ -92,7 +91,7 @@ test('--creds and --authfile log in, for every command that reads from a registr
 mounting('crfs mount hands on how to reach the registry, and the password is told to nobody', async (t) => {
   const { machine, registry, name } = await closed(t);
   const merged = machine.directory('merged');
-  unmounted(t, machine, merged);
+  unmounted(t, merged);
   t.regex((await invoke(machine, ['mount', name, merged])).stderr, REFUSED);
   t.is((await invoke(machine, ['mount', '--creds', CREDS, name, merged])).code, 0);
   t.true(readdirSync(merged).includes('bin'));
@@ -134,7 +133,7 @@ mounting('mounts are told which certificates will do', async (t) => {
   copyFileSync(certificates.ca.certificate, join(machine.directory('certs'), 'ca.crt'));
   for (const [n, option] of ['--tls-verify=false', '--cert-dir=certs'].entries()) {
     const merged = machine.directory(`merged-${n}`);
-    unmounted(t, machine, merged);
+    unmounted(t, merged);
     t.is((await invoke(machine, ['mount', option, name, merged])).code, 0, option);
   }
   t.is((await invoke(machine, ['mount', name, machine.directory('merged')])).code, 1);

@@ -95,7 +95,7 @@ for (const driver of DRIVERS) {
     t.teardown(() => run('umount', ['-q', merged]).catch(() => undefined));
     t.is((await invoke(machine, ['mount', name, 'merged', '--driver', driver])).code, 0);
     const before = (await machine.status())?.mounts;
-    await machine.crfs('stop');
+    await machine.stop();
     readFileSync(join(merged, 'noise'));
     const { started, mounts } = (await machine.status()) as Status;
     const [mount] = mounts;

@@ -62,7 +62,7 @@ shared('of reads that wait at the same time, trace tells of each what the networ
   child.kill('SIGINT');
 });
 
-both(
+shared(
   'trace writes a page of what it has seen when it ends: what waited, what came, and what of that was not opened',
   async (t) => {
     const files = { first: noise(3 * MIB, 1), neighbour: noise(20_000, 2), last: noise(2 * MIB, 3) };

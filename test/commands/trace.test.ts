@@ -90,7 +90,7 @@ mounting(
     const counted = /^ {2}not counted: what is in the cache already/m;
     t.regex((await trace(t, machine, [mount.merged])).told, missing);
     t.regex(await machine.crfs('status'), counted);
-    await machine.crfs('stop');
+    await machine.stop();
     readFileSync(join(mount.merged, 'first'));
     t.regex((await trace(t, machine, [mount.merged])).told, missing, 'the next daemon knows it as well');
     t.regex(await machine.crfs('status'), counted);
@@ -147,7 +147,7 @@ mounting('a trace that nobody reads keeps no daemon from ending', async (t) => {
     readFileSync(join(mount.merged, 'first'));
     if (n % 500 === 0) await until('the daemon tells of them', () => countIn(lines) === n);
   } // by now it has told more than fits into the socket of whoever does not read
-  await machine.crfs('stop');
+  await machine.stop();
   t.is(await machine.status(), null);
 });
 
@@ -163,7 +163,7 @@ mounting('a mount that another directory was changed to is found by its path, al
   );
   t.teardown(() => run('umount', [merged]));
   t.is((await machine.status())?.mounts[0]?.mountpoint, merged);
-  await machine.crfs('stop');
+  await machine.stop();
   readFileSync(join(merged, 'first'));
   t.is((await machine.status())?.mounts[0]?.mountpoint, merged);
   const { lines, child } = await trace(t, machine, ['here/merged', '--json']);

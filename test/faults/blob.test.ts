@@ -30,7 +30,7 @@ async function prepare(t: ExecutionContext): Promise<World> {
   t.deepEqual(await readAll(mount.merged, known, 2), { failed: [], wrong: [] });
   await until('all is fetched', async () => (await machine.status())?.layers[0]?.fetched?.present === 1);
   await mount.unmount();
-  await machine.crfs('stop');
+  await machine.stop();
   dropObjects(machine);
   return { machine, known, origin, url };
 }

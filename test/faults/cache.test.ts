@@ -49,7 +49,7 @@ mounting('crfs cache du, gc and clear tell and do what they say, with a daemon a
   t.regex(await machine.crfs('cache', 'clear'), new RegExp(`^Removed ${known.digests.size} files`));
   t.deepEqual(await readAll(mount.merged, known, 1), { failed: [], wrong: [] });
   await mount.unmount();
-  await machine.crfs('stop');
+  await machine.stop();
   await run('find', [join(machine.objects, '..'), '-type', 'f', '-exec', 'touch', '-d', '1 hour ago', '{}', '+']);
   const { removed, left } = JSON.parse(await machine.crfs('cache', 'clear', '--json')) as Record<string, number>;
   t.is(removed, known.digests.size + 2, 'the index and the record go too');

@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isAlive } from '../tools/alive.js';
-import { eachDriver, Machine, until } from '../tools/machine.js';
+import { anyDriver, eachDriver, Machine, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
 import { stop } from '../tools/stop.js';
 import { coldMount, serverOf } from './mounts.js';
@@ -22,6 +22,7 @@ import {
 } from './world.js';
 
 const mounting = eachDriver();
+const shared = anyDriver();
 
 /** What a server has open, but for content of layers. */
 function openBeside(server: number): string[] {
@@ -136,7 +137,7 @@ mounting('a daemon that is stopped is given up within the bound by all who wait,
   t.is(await daemonOf(machine), daemon);
 });
 
-mounting('a cache that is removed under a mount is made anew, and the mount reads on', async (t) => {
+shared('a cache that is removed under a mount is made anew, and the mount reads on', async (t) => {
   const machine = new Machine();
   t.teardown(() => machine.dispose());
   const known = await knownLayer(machine, { small: 40, large: 2 });

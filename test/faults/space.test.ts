@@ -145,7 +145,7 @@ mounting(
     const { machine, cache } = await small(t, 'size=80M');
     const known = await knownLayer(machine, { small: 20, large: 1 });
     await (await machine.mount([known.layer])).unmount();
-    await machine.crfs('stop');
+    await machine.stop();
     await run('mount', ['-o', 'remount,ro', cache]);
     const error = await t.throwsAsync(machine.mount([known.layer]));
     t.regex(error?.message ?? '', /crfs: .*the daemon did not start: .*read-only file system/i);

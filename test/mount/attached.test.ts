@@ -149,7 +149,7 @@ shared(
       if (what !== 'no answer') await until(`${what} is told`, () => machine.log.includes(NO_PROFILE));
       t.is((await startOf(machine))?.order, null, what);
       t.false(await isKept(machine, profile), what);
-      await machine.crfs('stop');
+      await machine.stop();
       t.is(machine.log.split(NO_PROFILE).length - 1, 1, what); // where there is no answer, once it is not waited for any more
       t.notRegex(machine.log, /"level":"(warn|error)".*(attached|referrers|profile)/, what);
       await mount.unmount();

@@ -59,14 +59,12 @@ mounting(
 );
 
 mounting(
-  'a Debian root file system reads as GNU tar extracts it, by overlay',
+  'a Debian root file system reads as GNU tar extracts it, by overlay, by one reader',
   byDriver('overlay', async (t) => {
-    t.deepEqual(await differences(t, await debianLayer(), { readers: 16 }), []);
+    t.deepEqual(await differences(t, await debianLayer(), { readers: 1 }), []);
   }),
 );
 
-for (const readers of [1, 16]) {
-  mounting(`a Debian root file system reads as GNU tar extracts it, by ${readers} readers`, async (t) => {
-    t.deepEqual(await differences(t, await debianLayer(), { readers }), []);
-  });
-}
+mounting('a Debian root file system reads as GNU tar extracts it, by 16 readers', async (t) => {
+  t.deepEqual(await differences(t, await debianLayer(), { readers: 16 }), []);
+});

@@ -2,13 +2,15 @@
 
 /** The daemon's life: started by mounts, once; ended when it idles, or by force, without a mount noticing. */
 
-import { readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { descriptors } from '../faults/world.js';
 import { noise, text } from '../tools/content.js';
 import { makeLayer } from '../tools/layers.js';
-import { anyDriver, eachDriver, Machine, until } from '../tools/machine.js';
+import { anyDriver, eachDriver, Machine, mountingTest, until } from '../tools/machine.js';
+import { once } from '../tools/once.js';
 import { writeTar } from '../tools/tar-writer.js';
 
 const mounting = eachDriver();
@@ -22,20 +24,31 @@ const contents = {
 };
 type Name = keyof typeof contents;
 
-/** A machine with one layer, whose files are far enough apart that none brings in another. */
-async function prepare(t: ExecutionContext, settings: Record<string, string> = {}) {
-  const machine = new Machine({ CRFS_READAHEAD: '0', ...settings });
-  t.teardown(() => machine.dispose());
-  const tar = join(machine.directory('tars'), 'layer.tar');
+/** Made once for all machines. */
+const oneLayer = once(async () => {
+  const place = mkdtempSync(join(tmpdir(), 'crfs-layer-'));
+  process.once('exit', () => rmSync(place, { recursive: true }));
+  const tar = join(place, 'layer.tar');
   writeTar(
     tar,
     Object.entries(contents).map(([name, content]) => ({ name, content })),
   );
-  const layer = await makeLayer(tar);
+  return await makeLayer(tar);
+});
+
+/** A machine with one layer, whose files are far enough apart that none brings in another. */
+async function prepare(t: ExecutionContext, settings: Record<string, string> = {}) {
+  const machine = new Machine({ CRFS_READAHEAD: '0', ...settings });
+  t.teardown(() => machine.dispose());
+  const layer = join(machine.directory('layers'), 'layer.esgz');
+  linkSync(await oneLayer(), layer);
   const pid = async (): Promise<number> => (await machine.status())?.pid ?? 0;
-  const isRight = (merged: string, name: Name): boolean => readFileSync(join(merged, name)).equals(contents[name]);
   const logged = (message: string): number => machine.log.split('\n').filter((line) => line.includes(message)).length;
-  return { machine, layer, pid, isRight, logged };
+  return { machine, layer, pid, logged };
+}
+
+function isRight(merged: string, name: Name): boolean {
+  return readFileSync(join(merged, name)).equals(contents[name]);
 }
 
 function lives(pid: number): boolean {
@@ -48,7 +61,7 @@ function lives(pid: number): boolean {
 }
 
 mounting('ten mounts that race start one daemon', async (t) => {
-  const { machine, layer, isRight, logged } = await prepare(t);
+  const { machine, layer, logged } = await prepare(t);
   const mounts = await Promise.all(Array.from({ length: 10 }, () => machine.mount([layer])));
   for (const { merged } of mounts) t.true(isRight(merged, 'large-1'));
   t.is((await machine.status())?.mounts.length, 10);
@@ -79,8 +92,8 @@ function statOf(process: string): string[] {
     .split(' ');
 }
 
-mounting('the daemon ends when it has had no mount for a while, and not before', async (t) => {
-  const { machine, layer, pid, isRight, logged } = await prepare(t, { CRFS_IDLE_TIMEOUT: '1' });
+shared('the daemon ends when it has had no mount for a while, and not before', async (t) => {
+  const { machine, layer, pid, logged } = await prepare(t, { CRFS_IDLE_TIMEOUT: '1' });
   const first = await machine.mount([layer]);
   const mount = await machine.mount([layer]);
   const daemon = await pid();
@@ -98,8 +111,8 @@ mounting('the daemon ends when it has had no mount for a while, and not before',
   t.is(await machine.status(), null);
 });
 
-mounting('the daemon stays as long as one of its mounts does', async (t) => {
-  const { machine, layer, pid, isRight } = await prepare(t, { CRFS_IDLE_TIMEOUT: '1' });
+shared('the daemon stays as long as one of its mounts does', async (t) => {
+  const { machine, layer, pid } = await prepare(t, { CRFS_IDLE_TIMEOUT: '1' });
   const other = await prepare(t, { CRFS_IDLE_TIMEOUT: '1' });
   const mounts = [await machine.mount([layer]), await machine.mount([layer])];
   const daemon = await pid();
@@ -128,7 +141,7 @@ shared('the password of a URL is printed nowhere', async (t) => {
 });
 
 mounting('after `crfs stop` a mount starts a daemon anew, and reads on', async (t) => {
-  const { machine, layer, pid, isRight } = await prepare(t);
+  const { machine, layer, pid } = await prepare(t);
   const { merged } = await machine.mount([layer], { upper: true });
   t.true(isRight(merged, 'large-1'));
   const first = await pid();
@@ -139,36 +152,40 @@ mounting('after `crfs stop` a mount starts a daemon anew, and reads on', async (
   t.not(await pid(), first);
 });
 
-for (const threaded of ['threaded=0', 'threaded=1']) {
-  mounting(`a daemon that is killed is replaced when a cold file is read, ${threaded}`, async (t) => {
-    const { machine, layer, pid, isRight } = await prepare(t);
-    const { merged } = await machine.mount([layer], { options: ['fast_ino=1', threaded] });
-    for (const name of ['small-1', 'large-1', 'large-2', 'small-2'] as const) {
-      const daemon = await pid();
-      if (daemon !== 0) process.kill(daemon, 'SIGKILL');
-      await until('the daemon is dead', () => !lives(daemon));
-      t.true(isRight(merged, name), name);
-    }
-    t.is((await machine.status())?.mounts.length, 1);
-  });
+/** Kills the daemon before each file is read. */
+async function readsWithoutDaemon(t: ExecutionContext, ...options: string[]): Promise<void> {
+  const { machine, layer, pid } = await prepare(t);
+  const { merged } = await machine.mount([layer], { options: ['fast_ino=1', ...options] });
+  for (const name of ['small-1', 'large-1', 'large-2', 'small-2'] as const) {
+    const daemon = await pid();
+    if (daemon !== 0) process.kill(daemon, 'SIGKILL');
+    await until('the daemon is dead', () => !lives(daemon));
+    t.true(isRight(merged, name), name);
+  }
+  t.is((await machine.status())?.mounts.length, 1);
 }
 
+mounting('a daemon that is killed is replaced when a cold file is read', (t) => readsWithoutDaemon(t, 'threaded=1'));
+mountingTest()('a daemon that is killed is replaced when a cold file is read, by a host of one thread', (t) =>
+  readsWithoutDaemon(t, 'threaded=0'),
+);
+
 shared('a layer is mounted again, also by another daemon, without reading its TOC', async (t) => {
-  const { machine, layer, isRight, logged } = await prepare(t);
+  const { machine, layer, logged } = await prepare(t);
   for (let round = 0; round < 3; round++) {
     const mount = await machine.mount([layer]);
     t.true(isRight(mount.merged, 'small-1'));
     await mount.unmount();
-    if (round === 1) await machine.crfs('stop');
+    if (round === 1) await machine.stop();
   }
   t.is(logged('the daemon is ready'), 2);
   t.is(logged('read the TOC of a layer'), 1);
 });
 
 shared('a layer file that is replaced is read anew by the next mount', async (t) => {
-  const { machine, layer, isRight, logged } = await prepare(t);
+  const { machine, layer, logged } = await prepare(t);
   const first = await machine.mount([layer]);
-  const tar = join(machine.root, 'tars/other.tar');
+  const tar = join(machine.directory('tars'), 'other.tar');
   writeTar(tar, [{ name: 'other', content: 'of the other layer\n' }]);
   const other = await makeLayer(tar);
   rmSync(layer);

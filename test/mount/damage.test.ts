@@ -30,7 +30,7 @@ mounting("a server of the kernel's overlay whose index is cut short says so, and
   await until('it is mounted', () => driverAt(merged) !== undefined);
   const indexes = join(machine.objects, '../index');
   const [name = ''] = readdirSync(indexes);
-  await machine.crfs('stop');
+  await machine.stop();
   truncateSync(join(indexes, name));
   t.throws(() => lstatSync(join(merged, 'sizes/512')), { code: 'ECONNABORTED' });
   t.throws(() => lstatSync(join(merged, 'sizes/513')), { code: 'ENOTCONN' });

@@ -4,7 +4,16 @@
 
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync, readSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import type { ExecutionContext } from 'ava';
@@ -14,6 +23,7 @@ import { noise, text } from '../tools/content.js';
 import { extractTar } from '../tools/extract.js';
 import { makeLayer } from '../tools/layers.js';
 import { anyDriver, eachDriver, Machine, mountingTest, until } from '../tools/machine.js';
+import { once as made } from '../tools/once.js';
 import { run } from '../tools/run.js';
 import { writeTar } from '../tools/tar-writer.js';
 import { compareTrees, describeTree } from '../tools/tree.js';
@@ -33,8 +43,17 @@ const contents: Readonly<Record<string, Buffer>> = {
 async function prepare(t: ExecutionContext) {
   const machine = new Machine({ CRFS_READAHEAD: '0', CRFS_BACKGROUND: 'off' });
   t.teardown(() => machine.dispose());
-  return { machine, layer: await layerOf(machine, 'layer', contents) };
+  const layer = join(machine.directory('layers'), 'layer.esgz');
+  copyFileSync(await oneLayer(), layer); // tests damage it
+  return { machine, layer };
 }
+
+/** Made once for all machines. */
+const oneLayer = made(async () => {
+  const machine = new Machine();
+  process.once('exit', () => rmSync(machine.root, { recursive: true }));
+  return await layerOf(machine, 'layer', contents);
+});
 
 async function layerOf(machine: Machine, name: string, files: Readonly<Record<string, Buffer>>): Promise<string> {
   const tar = join(machine.directory('tars'), `${name}.tar`);
@@ -146,7 +165,8 @@ for (const [what, [file, part]] of Object.entries(wrongDigests)) {
 }
 
 for (const chunk of [0, 1, 2]) {
-  both(
+  const mounts = chunk === 1 ? both : shared;
+  mounts(
     `of a file that has one digest for all its chunks nothing is shown if one is wrong: number ${chunk}`,
     async (t) => {
       const { machine, layer } = await prepare(t);
@@ -193,9 +213,9 @@ mounting('a file that two layers have is filled once', async (t) => {
 mounting('daemons that are killed under 16 readers leave nothing wrong behind', async (t) => {
   const machine = new Machine();
   t.teardown(() => machine.dispose());
-  const files = Array.from({ length: 600 }, (_, n) => [
+  const files = Array.from({ length: 300 }, (_, n) => [
     `file-${n}`,
-    noise(n % 100 === 0 ? 9_000_000 : 70_000, n & 255),
+    noise(n % 100 === 0 ? 9_000_000 : 40_000, n & 255),
   ]);
   const tar = join(machine.root, 'tars/many.tar');
   const layer = await layerOf(machine, 'many', Object.fromEntries(files) as Record<string, Buffer>);

@@ -13,12 +13,13 @@ import { dropDrafts, gone, times } from '../faults/world.js';
 import { noise } from '../tools/content.js';
 import { bytesBefore, type Fault, type Seen } from '../tools/fault-proxy.js';
 import { Gate } from '../tools/gate.js';
-import { crfs, eachDriver, until, whyNoMounts } from '../tools/machine.js';
+import { anyDriver, crfs, eachDriver, until, whyNoMounts } from '../tools/machine.js';
 import { missing as lacking, startRegistry } from '../tools/registry.js';
 import { draftsOf, MIB, onlyThese, type RemoteLayer, remoteLayer, THREADED } from '../tools/remote-layer.js';
 import { run } from '../tools/run.js';
 
 const mounting = eachDriver(whyNoMounts() ?? (lacking.length > 0 ? `no ${lacking.join(', no ')}` : undefined));
+const shared = anyDriver(whyNoMounts() ?? (lacking.length > 0 ? `no ${lacking.join(', no ')}` : undefined));
 
 /** The network has the blob up to this byte, and no further. */
 function upTo(position: number, gate: Gate): (seen: Seen) => Fault | undefined {
@@ -34,7 +35,7 @@ async function statusOf({ machine }: RemoteLayer): Promise<Status> {
 
 const fetchedBy = ({ layers }: Status): number => layers[0]?.fetched?.bytes ?? 0;
 
-mounting('daemons that are killed in the middle of a file have nothing fetched or inflated twice', async (t) => {
+shared('daemons that are killed in the middle of a file have nothing fetched or inflated twice', async (t) => {
   const kills = times(5, 200);
   const large = noise(16 * MIB + 1000);
   const layer = await remoteLayer(t, { large });
@@ -84,7 +85,7 @@ mounting('daemons that are killed in the middle of a file have nothing fetched o
   t.is(fetched + fetchedBy(status), missing - from);
 });
 
-mounting(
+shared(
   'a registry that goes away in the middle of a file is an error, and the rest reads when it is back',
   async (t) => {
     const large = noise(8 * MIB);
@@ -126,7 +127,7 @@ const evictions: Readonly<Record<string, (layer: RemoteLayer) => Promise<unknown
 };
 
 for (const [what, evict] of Object.entries(evictions)) {
-  mounting(`a file that is half there reads on after ${what}`, async (t) => {
+  shared(`a file that is half there reads on after ${what}`, async (t) => {
     const large = noise(8 * MIB);
     const layer = await remoteLayer(t, { large });
     const { machine, mount } = layer;

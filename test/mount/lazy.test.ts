@@ -8,12 +8,13 @@ import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { noise } from '../tools/content.js';
 import { Gate } from '../tools/gate.js';
-import { eachDriver, until, whyNoMounts } from '../tools/machine.js';
+import { anyDriver, eachDriver, until, whyNoMounts } from '../tools/machine.js';
 import { missing } from '../tools/registry.js';
 import { draftsOf, MIB, onlyThese, remoteLayer, THREADED } from '../tools/remote-layer.js';
 import { run } from '../tools/run.js';
 
 const mounting = eachDriver(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
+const shared = anyDriver(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
 
 mounting(
   'a read in the middle of a large file fetches the chunk that it touches, and waits for no other',
@@ -90,7 +91,7 @@ mounting('a hundred readers, more than the host has threads, all read in the end
   );
 });
 
-mounting('a reader that goes on from chunk to chunk, all of which are there, has the next ones fetched', async (t) => {
+shared('a reader that goes on from chunk to chunk, all of which are there, has the next ones fetched', async (t) => {
   const large = noise(24 * MIB);
   const layer = await remoteLayer(t, { large });
   const { proxy, mount, chunks } = layer;
@@ -108,7 +109,7 @@ mounting('a reader that goes on from chunk to chunk, all of which are there, has
 });
 
 for (const workers of [1, 2]) {
-  mounting(`many requests of several chunks at once are all served: ${workers} workers`, async (t) => {
+  shared(`many requests of several chunks at once are all served: ${workers} workers`, async (t) => {
     const files = new Map(Array.from({ length: 6 }, (_, n) => [`large-${n}`, noise(4 * MIB, n)]));
     const settings = { CRFS_WORKERS: String(workers) };
     const layer = await remoteLayer(t, Object.fromEntries(files), { chunkSize: 64 << 10, settings, options: THREADED });

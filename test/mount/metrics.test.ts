@@ -26,7 +26,7 @@ async function startWithMetrics(machine: Machine): Promise<string> {
     await once(server, 'close');
     await machine.crfs('daemon', '--metrics', address);
     if (!machine.log.includes(`address already in use ${address}`)) return `http://${address}/metrics`;
-    await machine.crfs('stop');
+    await machine.stop();
   }
 }
 
@@ -116,7 +116,7 @@ mounting('metrics are served at a socket that belongs to the user alone, and end
   const again = await client.request({ method: 'GET', path: '/metrics' });
   await again.body.dump();
   t.is(again.statusCode, 200, 'a socket that was left is replaced');
-  await machine.crfs('stop');
+  await machine.stop();
   t.is(statSync(path, { throwIfNoEntry: false }), undefined);
 });
 

@@ -30,7 +30,7 @@ for (const foreground of [false, true]) {
     t.is(commandOf(pid), driver === 'overlay' ? 'crfs-lower' : driver);
     t.is(told?.mountNamespace, readlinkSync('/proc/self/ns/mnt'));
     if (foreground && driver !== 'overlay') t.is(mount.host?.pid, pid); // crfs-lower has another process serve
-    await machine.crfs('stop');
+    await machine.stop();
     t.deepEqual(await readAll(mount.merged, known, 1), { failed: [], wrong: [] });
     t.is((await machine.status())?.mounts[0]?.pid, pid, 'the next daemon tells the same');
   });
@@ -101,7 +101,7 @@ mounting('a mount that crfs-lower made by itself is told as such', async (t) => 
   t.is(told?.driver, 'overlay');
   t.is(told?.mountNamespace, readlinkSync('/proc/self/ns/mnt'));
   t.is(commandOf(told?.pid ?? 0), 'crfs-lower');
-  await machine.crfs('stop');
+  await machine.stop();
   t.regex(await machine.crfs('status'), /Mounted, and without a daemon/);
   await machine.crfs('umount', merged);
 });

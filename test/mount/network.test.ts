@@ -133,7 +133,7 @@ shared('URLs behind a redirect that expire are asked for anew', async (t) => {
   await reads(t, all);
 });
 
-mounting('a registry that asks for patience gets as much as an open may take', async (t) => {
+shared('a registry that asks for patience gets as much as an open may take', async (t) => {
   const all = await world(t);
   let refused = 0;
   all.proxy.fault = blobFault(() => (refused++ < 2 ? busy(1) : undefined));

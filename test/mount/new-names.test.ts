@@ -36,7 +36,7 @@ test('a new name of a file has its inode number, where a plain overlay gives it 
     const [upper = '', work = ''] = changes();
     await machine.crfs('mount', layer, merged, '--driver', 'overlay', '--upper', upper, '--work', work, ...options);
     const are = links(what);
-    await machine.crfs('umount', merged);
+    await run('umount', [merged]);
     return are;
   };
   const [upper, work] = changes();

@@ -72,7 +72,7 @@ shared('a mounted layout goes on with what was mounted, whatever its tag becomes
   t.teardown(() => run('umount', ['-q', merged]).catch(() => undefined));
   t.is((await invoke(machine, ['mount', 'oci:layout:1', 'merged', '--driver', driver])).code, 0);
   await copied(t, machine, 'two', 'oci:layout:1');
-  await machine.crfs('stop');
+  await machine.stop();
   t.deepEqual(readFileSync(join(merged, 'base')), Buffer.concat([Buffer.from('one'), CONTENT]));
   t.is((await invoke(machine, ['umount', 'merged'])).code, 0);
   t.is((await invoke(machine, ['mount', 'oci:layout:1', 'merged', '--driver', driver])).code, 0);

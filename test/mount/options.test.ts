@@ -83,7 +83,7 @@ for (const options of [['fast_ino=1'], []]) {
       t.true(names.every(({ nlink }) => nlink === BigInt(names.length)));
       numbers.push([...names, stat('.'), stat('names'), stat('sizes/513'), stat('meta/char')].map(({ ino }) => ino));
       await mount.unmount();
-      await machine.crfs('stop');
+      await machine.stop();
     }
     t.deepEqual(numbers[0], numbers[1]);
     t.is(new Set(numbers[0]).size, 5);

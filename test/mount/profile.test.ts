@@ -73,7 +73,7 @@ shared(
   'of a mount of which all is here, and of one that another daemon goes on with, nothing is recorded',
   async (t) => {
     const { machine, mount, image } = await remoteLayer(t, FILES);
-    await machine.crfs('stop');
+    await machine.stop();
     await readFile(join(mount.merged, 'one')); // which starts another one
     t.deepEqual((await machine.status())?.mounts[0]?.starts, []);
     await machine.crfs('prefetch', image);
@@ -91,7 +91,7 @@ function end({ blob }: RemoteLayer): { from: number; end: number } {
   return { from: blob.length - MIB - BLOCK, end: blob.length };
 }
 
-both('the next start is fetched as the first one has read, before anybody asks, and nothing else', async (t) => {
+shared('the next start is fetched as the first one has read, before anybody asks, and nothing else', async (t) => {
   const layer = await remoteLayer(t, { ...FILES, unread: noise(3 * MIB, 5) }, WATCHED);
   const { machine, proxy, image, span } = layer;
   await learn(layer, 'two', 'large');

@@ -91,7 +91,7 @@ async function withOurs<T>(machine: Machine, layer: string, where: Place, driver
   try {
     return await use();
   } finally {
-    await machine.crfs('umount', where.merged);
+    await run('umount', [where.merged]);
   }
 }
 

@@ -157,7 +157,7 @@ class Place {
     try {
       return await outcomeOf(merged, this.#began);
     } finally {
-      await this.machine.crfs('umount', merged);
+      await run('umount', [merged]);
     }
   }
 

@@ -16,7 +16,7 @@ function prepare(t: ExecutionContext, config = '') {
   const start = async (flags: readonly string[], env: Record<string, string> = {}) => {
     await run(crfs, ['daemon', ...flags], { env: { ...machine.env, ...env } });
     const status = await machine.status();
-    await machine.crfs('stop');
+    await machine.stop();
     return status?.workers;
   };
   return { file, start };

@@ -171,7 +171,7 @@ mounting(
     t.is((await readFile(join(path, 'diff/file-0'))).length, 1000);
     await noteUse(path);
     await run('umount', [store]);
-    await machine.crfs('stop');
+    await machine.stop();
     await rm(join(machine.objects, '../index'), { recursive: true });
     await mkdir(join(machine.objects, '../index'));
     await setting.mountStore();
@@ -236,7 +236,7 @@ mounting('what podman uses is listed by its image, and is not removed from the c
   t.regex(refused?.message ?? '', /podman uses docker:\S+, out of a store: remove it with `podman rmi` first/);
   for (const path of paths) await noteRelease(path);
   await run('umount', [setting.store]);
-  await machine.crfs('stop');
+  await machine.stop();
   t.regex(await machine.crfs('cache', 'rm', reference), /: removed 2 layers, /);
   t.is(await machine.crfs('cache', 'ls'), 'The cache holds no image.\n');
 });
@@ -260,7 +260,7 @@ mounting(
     const paths = await pull(setting);
     t.false((await machine.crfs('status')).includes('of which nothing is used'));
     t.is(await toldAlone(machine, 'umount', '--all'), stays);
-    await machine.crfs('stop');
+    await machine.stop();
     t.is(await toldAlone(machine, 'umount', '--all'), stays);
     const told = String(await run('sh', ['-c', 'exec "$@" 2>&1', 'sh', crfs, 'umount', store], { env: machine.env }));
     const again = `its images start again when \`crfs store ${store}\` is there`;
@@ -293,19 +293,19 @@ for (const [by, digestsOf] of Object.entries(schemes)) {
       await registry.stop();
       await proxy.close();
       await machine.crfs('umount', store);
-      await machine.crfs('stop');
+      await machine.stop();
       await setting.mountStore();
       t.is(await readFile(join(base, 'diff/etc/kept'), 'utf8'), 'of the base\n');
       t.deepEqual((await readdir(join(above, 'diff/opaque'))).sort(), ['new']);
       t.is((await stat(join(above, 'blob'))).size, image.layers[1]?.size ?? 0);
       await machine.crfs('umount', store);
-      await machine.crfs('stop');
+      await machine.stop();
       await machine.crfs('cache', 'clear');
       await setting.mountStore();
       t.deepEqual((await readdir(join(above, 'diff/opaque'))).sort(), ['new']); // names, at least
       for (const path of paths) await noteRelease(path);
       await machine.crfs('umount', store);
-      await machine.crfs('stop');
+      await machine.stop();
       await setting.mountStore();
       await t.throwsAsync(access(join(above, 'diff')), { code: 'ENOENT' });
     },

@@ -102,7 +102,7 @@ mounting('all processes of the first mount are killed, and the daemon serves the
   dropObjects(machine);
   t.deepEqual(await readAll(second, known, 2), RIGHT);
   t.is(await daemonOf(machine), daemon);
-  await machine.crfs('stop');
+  await machine.stop();
   t.false(existsSync(own), 'it is removed when the daemon ends');
 });
 
@@ -115,7 +115,7 @@ mounting('a daemon whose unit has gone leaves an empty cgroup, which the next on
   writeFileSync(join(group, 'first/cgroup.kill'), '1');
   await gone(first);
   rmdirSync(join(group, 'first'));
-  await machine.crfs('stop');
+  await machine.stop();
   t.true(existsSync(join(group, 'crfs-plugin')));
   dropObjects(machine);
   t.deepEqual(await readAll(second, known, 2), RIGHT);

@@ -77,7 +77,7 @@ mounting('a newer daemon takes over from an older one under 16 readers, and none
   t.is(ready.length, 2, 'no mount has started a daemon of its own meanwhile');
 });
 
-mounting(
+shared(
   'while the disk is slow the older daemon serves old and new mounts, and the newer one says that it waits',
   async (t) => {
     const { machine, known } = await prepare(t, { version: '0.0.9' });

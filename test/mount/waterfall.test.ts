@@ -44,7 +44,7 @@ function kept(machine: Machine, image: string): StartRecord | undefined {
 async function start({ machine, image }: RemoteLayer, merged: string, ...files: readonly string[]): Promise<string> {
   for (const file of files) await readFile(join(merged, file));
   await until('all of it is noted', async () => (await startOf(machine))?.files === files.length);
-  await machine.crfs('stop');
+  await machine.stop();
   return (await shown(machine, image)).image;
 }
 

@@ -2,6 +2,7 @@
 
 /** Layers for tests: made from tars, or from a real Debian. */
 
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Deflater } from '../../src/main/convert/deflater.js';
 import { convertFile, type FileOptions } from '../../src/main/convert/file.js';
@@ -23,4 +24,13 @@ export async function debian(): Promise<{ readonly layer: string; readonly tar: 
   const directory = join(top, 'demo');
   await run(join(top, 'scripts/debian-layer'), [directory]);
   return { layer: join(directory, 'debian.esgz'), tar: join(directory, 'debian.tar') };
+}
+
+/** A part of that, some 30 MB: its files in a directory that is made below the one given, and the tar of them beside it. */
+export async function partOfDebian(directory: string): Promise<{ readonly tree: string; readonly tar: string }> {
+  const [tree, tar] = [join(directory, 'debian'), join(directory, 'debian.tar')];
+  mkdirSync(tree);
+  await run('tar', ['-C', tree, '-xf', (await debian()).tar, './etc', './usr/lib/os-release', './usr/lib/python3.11']);
+  await run('tar', ['-C', tree, '--format=posix', '-cf', tar, '.']);
+  return { tree, tar };
 }

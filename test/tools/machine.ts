@@ -252,8 +252,8 @@ export class Machine {
     return JSON.parse((await askDaemon(this.#cache, '/status')) ?? 'null') as Status | null;
   }
 
-  /** As `crfs stop` does: it puts the cache on the disk. */
-  async #endDaemon(): Promise<void> {
+  /** Does what `crfs stop` does, without a process of its own: it puts the cache on the disk, and ends the daemon, if there is one. */
+  async stop(): Promise<void> {
     const pid = existsSync(join(this.#cache, 'crfs-plugin')) && (await askDaemon(this.#cache, '/stop', 'POST'));
     if (pid) await until(`daemon ${pid} has ended`, () => !isAlive(Number(pid)));
   }
@@ -263,7 +263,7 @@ export class Machine {
     for (const mount of this.#mounts) await mount.unmount().catch(() => run('umount', ['-l', mount.merged]));
     // a host that was about to end may have started one more daemon, which makes its directories meanwhile
     await until('the directories of a test are gone', async () => {
-      await this.#endDaemon();
+      await this.stop();
       return isRemoved(this.root);
     });
   }

@@ -28,7 +28,7 @@ export const WATCHED = { foreground: true };
 export async function learn({ machine, mount, image }: RemoteLayer, ...files: readonly string[]): Promise<void> {
   for (const file of files) await readFile(join(mount.merged, file));
   await until('it is noted', async () => (await startOf(machine))?.files === files.length);
-  await machine.crfs('stop');
+  await machine.stop();
   await mount.unmount();
   await machine.crfs('cache', 'clear');
   requireFiles(await shown(machine, image), files);
