@@ -71,8 +71,13 @@ export function eachDriver(
   };
 }
 
-/** A test of what is the same whatever mounts: the daemon, registries, what is read of a layer. By what people get. */
-export function anyDriver(
+/**
+ * A test of what is the same whatever mounts: the daemon, registries, what is read of a layer. By what people get, and in the long form by
+ * each driver.
+ */
+export const anyDriver: typeof eachDriver = process.env['CRFS_TEST_LONG'] ? eachDriver : byOverlay;
+
+function byOverlay(
   why: string | undefined = whyNoMounts(),
 ): (title: string, implementation: (t: ExecutionContext, driver: Driver) => unknown) => void {
   const mounting = mountingTest(why);
