@@ -10,6 +10,9 @@ export interface Goal {
   readonly met: boolean | undefined;
 }
 
+/** The unit of first starts. */
+export const PULLING = 'x pull, extract and run';
+
 /** Undefined: not measured. */
 export type Value = number | undefined;
 

@@ -6,10 +6,9 @@ import { product, productByKernel } from '../machines/contenders.js';
 import { far } from '../plan.js';
 import type { Samples } from '../samples.js';
 import type { PullerName } from '../starts/pull.js';
-import { atLeast, atMost, type Goal, ratio, scaled } from './goal.js';
+import { atLeast, atMost, type Goal, PULLING, ratio, scaled } from './goal.js';
 
 const WORKLOAD = 12;
-const PULLING = 'x pull, extract and run';
 const puller = 'skopeo + umoci' satisfies PullerName;
 
 export function plainGoals(samples: Samples): Goal[] {

@@ -6,7 +6,7 @@ import { product, productByKernel } from '../machines/contenders.js';
 import { beside, far, MANY_LAYERS } from '../plan.js';
 import type { Samples } from '../samples.js';
 import type { PullerName } from '../starts/pull.js';
-import { atMost, type Goal, ratio, type Value } from './goal.js';
+import { atMost, type Goal, PULLING, ratio, type Value } from './goal.js';
 
 const puller = 'skopeo + umoci' satisfies PullerName;
 /** At most so much of what pulling, extracting and doing the same takes, by what is done. */
@@ -59,5 +59,3 @@ function goalsOf(samples: Samples, contender: string, driver: string): Goal[] {
     ...services,
   ];
 }
-
-const PULLING = 'x pull, extract and run';

@@ -139,16 +139,15 @@ async function start(bench: Bench, path: string): Promise<void> {
     await machine.crfs('index', '--push', imageName(link.host, 'indexed'));
   });
   for (const [program, work] of bench.plan.programs.map((name) => [name, running(name)] as const)) {
-    const asItIs = { workload: WORKLOAD, what: `${program}, first start` } as const;
-    const indexed = { workload: WORKLOAD, what: `${program}, indexed, first start` } as const;
-    await bench.inTurn([product, productByKernel], bench.plan.few, async (machine) => {
-      await cat(images.root);
-      await timeStart(bench, machine, remote, 'gzip', asItIs, work);
-    });
-    await bench.inTurn([product, productByKernel], bench.plan.few, async (machine) => {
-      await cat(images.root);
-      await timeStart(bench, machine, remote, 'indexed', indexed, work, expectIndexed);
-    });
+    for (const [tag, what, check] of [
+      ['gzip', `${program}, first start`, undefined],
+      ['indexed', `${program}, indexed, first start`, expectIndexed],
+    ] as const) {
+      await bench.inTurn([product, productByKernel], bench.plan.few, async (machine) => {
+        await cat(images.root);
+        await timeStart(bench, machine, remote, tag, { workload: WORKLOAD, what }, work, check);
+      });
+    }
   }
   await close();
   await images.stop();

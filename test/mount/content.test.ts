@@ -59,12 +59,14 @@ mounting(
 );
 
 mounting(
-  'a Debian root file system reads as GNU tar extracts it, by overlay, by one reader',
+  'a Debian root file system reads as GNU tar extracts it, by overlay',
   byDriver('overlay', async (t) => {
-    t.deepEqual(await differences(t, await debianLayer(), { readers: 1 }), []);
+    t.deepEqual(await differences(t, await debianLayer(), { readers: 16 }), []);
   }),
 );
 
-mounting('a Debian root file system reads as GNU tar extracts it, by 16 readers', async (t) => {
-  t.deepEqual(await differences(t, await debianLayer(), { readers: 16 }), []);
-});
+for (const readers of [1, 16]) {
+  mounting(`a Debian root file system reads as GNU tar extracts it, by ${readers} readers`, async (t) => {
+    t.deepEqual(await differences(t, await debianLayer(), { readers }), []);
+  });
+}

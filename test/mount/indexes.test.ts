@@ -11,13 +11,14 @@ import { pushIndexes } from '../../src/main/attached/push-indexes.js';
 import { decodeHeader, encodeHeader, HEADER_BYTES } from '../../src/main/formats/portable/layout.js';
 import { RegistryClient } from '../../src/main/registry/client.js';
 import { resolveImage } from '../../src/main/registry/image.js';
+import { registryBehindProxy } from '../tools/behind-proxy.js';
 import { sameBytes } from '../tools/bytes.js';
 import { zstd } from '../tools/compressed-stream.js';
 import { noise, text } from '../tools/content.js';
-import { type Fault, type FaultProxy, type Seen, startFaultProxy } from '../tools/fault-proxy.js';
+import type { Fault, FaultProxy, Seen } from '../tools/fault-proxy.js';
 import { Machine, mountingTest, until, whyNoMounts } from '../tools/machine.js';
 import { sha256 } from '../tools/read-layer.js';
-import { missing, startRegistry } from '../tools/registry.js';
+import { missing } from '../tools/registry.js';
 import { blobOf, pushImage } from '../tools/registry-image.js';
 import { writeTar } from '../tools/tar-writer.js';
 
@@ -62,10 +63,7 @@ async function world(t: ExecutionContext, built = BUILT): Promise<World> {
     return made;
   };
   const maker = machine();
-  const registry = await startRegistry({ root: maker.directory('registry') });
-  t.teardown(() => registry.stop());
-  const proxy = await startFaultProxy({ upstream: registry.url });
-  t.teardown(() => proxy.close());
+  const { registry, proxy } = await registryBehindProxy(t, maker);
   const made = built.map(({ type, files, pack }, n) => {
     const tar = join(maker.directory('tars'), `${n}.tar`);
     writeTar(

@@ -9,13 +9,13 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { start } from '../commands/setting.js';
+import { registryBehindProxy } from '../tools/behind-proxy.js';
 import { sameBytes } from '../tools/bytes.js';
 import { noise } from '../tools/content.js';
-import { startFaultProxy } from '../tools/fault-proxy.js';
 import { Gate } from '../tools/gate.js';
 import { Machine, mountingTest, until, whyNoMounts } from '../tools/machine.js';
 import { sha256 } from '../tools/read-layer.js';
-import { missing, startRegistry } from '../tools/registry.js';
+import { missing } from '../tools/registry.js';
 import { blobOf, pushImage } from '../tools/registry-image.js';
 import { writeTar } from '../tools/tar-writer.js';
 
@@ -28,10 +28,7 @@ mounting(
   async (t) => {
     const machine = new Machine({ CRFS_BACKGROUND: 'off', CRFS_LOG_LEVEL: 'info' });
     t.teardown(() => machine.dispose());
-    const registry = await startRegistry({ root: machine.directory('registry') });
-    t.teardown(() => registry.stop());
-    const proxy = await startFaultProxy({ upstream: registry.url });
-    t.teardown(() => proxy.close());
+    const { registry, proxy } = await registryBehindProxy(t, machine);
     const tar = join(machine.directory('tars'), 'layer.tar');
     writeTar(tar, [{ name: 'file', content: CONTENT }]);
     const bytes = readFileSync(tar);

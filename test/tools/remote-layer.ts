@@ -6,12 +6,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { BLOCK } from '../../src/main/fetch/blocks.js';
-import { bytesBefore, type Fault, type FaultProxy, type Seen, startFaultProxy } from './fault-proxy.js';
+import { registryBehindProxy } from './behind-proxy.js';
+import { bytesBefore, type Fault, type FaultProxy, type Seen } from './fault-proxy.js';
 import type { Gate } from './gate.js';
 import { imageOf } from './image.js';
 import { Machine, type Mount, type MountOptions } from './machine.js';
 import { type Layer, readLayer } from './read-layer.js';
-import { type Registry, startRegistry } from './registry.js';
+import type { Registry } from './registry.js';
 import { blobOf, pushImage } from './registry-image.js';
 import { writeTar } from './tar-writer.js';
 
@@ -55,10 +56,7 @@ export async function remoteLayer(
 ): Promise<RemoteLayer> {
   const machine = new Machine({ CRFS_BACKGROUND: 'off', CRFS_READAHEAD: '0', ...settings });
   t.teardown(() => machine.dispose());
-  const registry = await startRegistry({ root: machine.directory('registry') });
-  t.teardown(() => registry.stop());
-  const proxy = await startFaultProxy({ upstream: registry.url });
-  t.teardown(() => proxy.close());
+  const { registry, proxy } = await registryBehindProxy(t, machine);
   const tar = join(machine.directory('tars'), 'layer.tar');
   writeTar(
     tar,

@@ -17,16 +17,16 @@ export async function readInto(blob: BlobSource, offset: number, room: Uint8Arra
  * is used again, and goes into `hash`.
  */
 export function wholeBlob(blob: BlobSource, hash: Hash): AsyncGenerator<Uint8Array> {
-  return oneAhead(pieces(blob, hash));
+  return oneAhead(pieces(blob, hash, 2));
 }
 
-async function* pieces(blob: BlobSource, hash: Hash): AsyncGenerator<Uint8Array> {
-  let [room, other] = [Buffer.allocUnsafeSlow(PIECE_BYTES), Buffer.allocUnsafeSlow(PIECE_BYTES)];
-  for (let at = 0; at < blob.size; at += PIECE_BYTES) {
-    const piece = room.subarray(0, Math.min(PIECE_BYTES, blob.size - at));
+/** The same, with so many pieces in memory: each is valid until as many further ones are asked for. */
+export async function* pieces(blob: BlobSource, hash: Hash, count: number): AsyncGenerator<Uint8Array> {
+  const rooms = Array.from({ length: count }, () => Buffer.allocUnsafeSlow(PIECE_BYTES));
+  for (let at = 0, n = 0; at < blob.size; at += PIECE_BYTES, n = (n + 1) % count) {
+    const piece = (rooms[n] as Buffer).subarray(0, Math.min(PIECE_BYTES, blob.size - at));
     await readInto(blob, at, piece);
     hash.update(piece);
     yield piece;
-    [room, other] = [other, room];
   }
 }

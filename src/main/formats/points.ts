@@ -2,7 +2,7 @@
 
 /** Where decoding a stream can begin; of gzip: csrc/shared/index.h, crfs_point. Offsets and sizes in bytes. */
 
-import { addon } from '../../native/addon.js';
+import { addon, type FoundPoint } from '../../native/addon.js';
 import { LayerFault } from './fault.js';
 
 /** A point, and what is needed to begin there. */
@@ -30,8 +30,22 @@ const WINDOW_LEVEL = 6;
 const POINT_BYTES = 200;
 const { windowLimit } = addon.layout.constants;
 
+/** Where in a blob things are of what it decodes to. */
+export interface Places {
+  /** Where a byte of that is to be decoded from: an offset in the blob, and how much is decoded before it from there on. */
+  locate(outOffset: number): { readonly offset: number; readonly innerOffset: number };
+  /** Where in the blob all is that the `decoded` bytes from `offset` on take, if `locate` has named that: up to there, or Infinity, its end. */
+  endOf(offset: number, decoded: number): number;
+}
+
+/** Of a blob that is not compressed. */
+export const AS_IT_IS: Places = {
+  locate: (outOffset) => ({ offset: outOffset, innerOffset: 0 }),
+  endOf: (offset, decoded) => offset + decoded,
+};
+
 /** The points of a blob, in its order. */
-export class Points {
+export class Points implements Places {
   readonly list: Point[] = [];
   /** Bytes of all windows, compressed. */
   windowBytes = 0;
@@ -40,7 +54,7 @@ export class Points {
   readonly #room = Buffer.allocUnsafeSlow(addon.deflateBound(windowLimit));
 
   /** Adds the next one, unless it is in the same byte of the blob as the one before: that is as good. */
-  add({ bit, window }: Restart, offset: number, outOffset: number): void {
+  add({ offset, outOffset, bit, window }: FoundPoint): void {
     const last = this.list.at(-1);
     if (last !== undefined && last.offset >= offset) return;
     const length = window.length === 0 ? 0 : addon.deflate(window, this.#room, WINDOW_LEVEL);
@@ -63,13 +77,13 @@ export class Points {
     return point;
   }
 
-  /** Where a byte of what the blob decodes to is to be decoded from: the offset of a point, and how much is decoded before it from there on. */
+  /** From the last point before it on. */
   locate(outOffset: number): { readonly offset: number; readonly innerOffset: number } {
     const point = this.before(outOffset);
     return { offset: point.offset, innerOffset: outOffset - point.outOffset };
   }
 
-  /** Where in the blob all is that the `decoded` bytes from the point at `offset` on take: up to there, or Infinity, its end. */
+  /** The next point, or Infinity. */
   endOf(offset: number, decoded: number): number {
     const place = lowest(this.list, (point) => point.offset >= offset);
     const outEnd = (this.list[place]?.outOffset ?? 0) + decoded;

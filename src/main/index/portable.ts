@@ -5,8 +5,7 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { createGzip } from 'node:zlib';
-import { PLAIN_CODECS, ZSTD } from '../formats/codec.js';
-import type { Form } from '../formats/decode.js';
+import { codecOf, ZSTD } from '../formats/codec.js';
 import { formatTime } from '../formats/json-toc/format-time.js';
 import { encodeHeader, encodePoint } from '../formats/portable/layout.js';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG } from './modes.js';
@@ -20,7 +19,6 @@ const TYPES: Readonly<Record<number, string>> = {
   [S_IFBLK]: 'block',
   [S_IFIFO]: 'fifo',
 };
-const FORMS: readonly Form[] = ['gzip', 'zstd', 'none'];
 /** Bytes of a frame of zstd that may have to be decoded before those that are wanted. */
 const MOST_BEFORE = 32 << 20;
 const WRITE_SIZE = 64 << 10;
@@ -43,8 +41,7 @@ export function isOfUse(index: IndexReader): boolean {
 
 /** The portable form of the index of a layer without a TOC, whose blob has `blobSize` bytes. */
 export async function portableIndex(index: IndexReader, blobSize: number): Promise<Buffer> {
-  const form = FORMS.find((one) => PLAIN_CODECS[one].number === index.codec);
-  if (form === undefined) throw new Error(`no index of a layer without a TOC has codec ${index.codec}`);
+  const { form } = codecOf(index.codec);
   const points = [...index.points()];
   const toc = await buffer(Readable.from(jsonOf(index), { objectMode: false }).pipe(createGzip({ level: 9 })));
   const records = points.map((point) => encodePoint({ ...point, windowBytes: point.window.length }));

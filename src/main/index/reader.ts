@@ -14,7 +14,7 @@ import { NameTable } from './name-table.js';
 import { objectName } from './object-name.js';
 
 const { index: HEADER, inode: INODE, chunk: CHUNK, xattr: XATTR, point: POINT, table: TABLE } = addon.layout;
-const { codecZstd, indexUnverified, inodeDigest, inodeWhole, inodeSummed } = addon.layout.constants;
+const { codecGzipPoints, indexUnverified, inodeDigest, inodeWhole, inodeSummed } = addon.layout.constants;
 
 const DIGEST_BYTES = 32;
 
@@ -240,7 +240,7 @@ export class IndexReader {
   }
   /** How to begin to decode at the offset of a chunk; undefined where a member begins. Throws CRFS_BAD_LAYER for a window that is broken. */
   restart(offset: number): Restart | undefined {
-    if (this.#pointCount === 0 || this.codec === codecZstd) return undefined;
+    if (this.codec !== codecGzipPoints) return undefined;
     let low = 0;
     let high = this.#pointCount - 1;
     while (low < high) {

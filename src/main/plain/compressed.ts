@@ -52,7 +52,7 @@ export function layerIn(
     entries: async (add) => {
       const hash = createHash('sha256');
       const tar = unpacked(blob, { form, points, span, hash, read });
-      await readTar(tar, (tarOffset) => points.locate(tarOffset), { add, sink: kept });
+      await readTar(tar, points, { add, sink: kept });
       return hash.digest();
     },
   };

@@ -15,6 +15,7 @@ import {
 import { LayerFault, namingEntry } from '../formats/fault.js';
 import { nameOfBytes } from '../formats/name-bytes.js';
 import { cleanPath } from '../formats/names.js';
+import type { Places } from '../formats/points.js';
 import { ENTRY_TYPE, type TarEntry } from '../tar/entry.js';
 import { TarReader } from '../tar/reader.js';
 import type { ContentSink, Part } from './content-sink.js';
@@ -28,9 +29,6 @@ interface Piece {
   readonly tarOffset: number | undefined;
 }
 
-/** Where bytes of the tar are to be decoded from: an offset in the blob, and how much is decoded before them from there on. */
-export type Locate = (tarOffset: number) => { readonly offset: number; readonly innerOffset: number };
-
 /** What takes in what is found in a tar. */
 export interface Takers {
   /** Entries, each file's chunks behind it. */
@@ -40,14 +38,14 @@ export interface Takers {
 }
 
 /** Reads a tar. Throws LayerFault where it is none, or what no mount can show. */
-export async function readTar(tar: AsyncIterable<Uint8Array>, locate: Locate, { add, sink }: Takers): Promise<void> {
+export async function readTar(tar: AsyncIterable<Uint8Array>, places: Places, { add, sink }: Takers): Promise<void> {
   const reader = new TarReader(tar, undefined, true);
   const sha256 = new addon.Sha256();
   try {
     for (let entry = await reader.next(); entry !== undefined; entry = await reader.next()) {
       const facts = described(entry);
       if (entry.type !== 'file' || entry.size === 0) add(facts);
-      else await addChunks(facts, { reader, locate, sha256, add, sink });
+      else await addChunks(facts, { reader, places, sha256, add, sink });
     }
   } finally {
     await reader.close();
@@ -102,12 +100,12 @@ function xattrsOf({ xattrs }: TarEntry): Xattr[] {
 
 interface Means extends Takers {
   readonly reader: TarReader;
-  readonly locate: Locate;
+  readonly places: Places;
   readonly sha256: Sha256;
 }
 
 /** Reads the content of a file, and adds its entry, the first chunk in it, and those of the others. */
-async function addChunks(facts: Entry, { reader, locate, sha256, add, sink }: Means): Promise<void> {
+async function addChunks(facts: Entry, { reader, places, sha256, add, sink }: Means): Promise<void> {
   const isWanted = sink.begin(facts.size);
   const parts: Part[] = [];
   for (const { fileOffset, size, tarOffset } of piecesOf(facts.size, reader)) {
@@ -125,7 +123,7 @@ async function addChunks(facts: Entry, { reader, locate, sha256, add, sink }: Me
       done += bytes.length;
     }
     const digest = sha256.digest();
-    add({ ...chunk, ...locate(tarOffset), chunkDigest: digest });
+    add({ ...chunk, ...places.locate(tarOffset), chunkDigest: digest });
     parts.push({ size, digest });
   }
   if (isWanted) sink.end(parts);

@@ -8,6 +8,7 @@ import type { BlobSource } from '../blob/source.js';
 import { NONE } from '../formats/codec.js';
 import type { Layer, LayerFormat } from '../formats/format.js';
 import { PLAIN_KINDS } from '../formats/kinds.js';
+import { AS_IT_IS } from '../formats/points.js';
 import { BLOCK_SIZE, isHeader } from '../tar/header.js';
 import { NO_SINK } from './content-sink.js';
 import { readTar } from './entries.js';
@@ -28,10 +29,10 @@ function layerIn(blob: BlobSource): Layer {
     contentEnd: blob.size,
     toc: { start: 0, end: blob.size },
     isStreamed: true,
-    endOf: (offset, size) => offset + size,
+    endOf: (offset, decoded) => AS_IT_IS.endOf(offset, decoded),
     entries: async (add) => {
       const hash = createHash('sha256');
-      await readTar(wholeBlob(blob, hash), (offset) => ({ offset, innerOffset: 0 }), { add, sink: NO_SINK });
+      await readTar(wholeBlob(blob, hash), AS_IT_IS, { add, sink: NO_SINK });
       return hash.digest();
     },
   };

@@ -2,15 +2,15 @@
 
 import type { Hash } from 'node:crypto';
 import { addon, type Decoded, type PointDecoder, type StreamForm } from '../../native/addon.js';
-import { readInto } from '../blob/read-into.js';
+import { pieces } from '../blob/read-into.js';
 import type { BlobSource } from '../blob/source.js';
 import { LayerFault } from '../formats/fault.js';
 import type { Points } from '../formats/points.js';
 import type { FirstRead } from './first-read.js';
 
-/** Bytes of the blob, and of what it decodes to, that are handled at once, and how many such pieces there are of each. */
-const INPUT_BYTES = 1 << 20;
+/** Pieces of the blob that are decoded, or wait for that. */
 const INPUTS = 3;
+/** Bytes of what it decodes to that are handled at once, and how many such pieces there are. */
 const OUTPUT_BYTES = 1 << 20;
 const OUTPUTS = 8;
 
@@ -46,7 +46,7 @@ export async function* unpacked(
       const room = rooms[n] as Buffer;
       const { done, points: found, fault, ...rest } = await (filled[n] as Promise<Decoded>);
       if (fault !== '') throw new LayerFault(`its ${form} stream ${fault}`);
-      for (const point of found) points.add(point, point.offset, point.outOffset);
+      for (const point of found) points.add(point);
       if (done > 0) yield room.subarray(0, done);
       isLast = rest.isLast;
       if (!isLast) filled[n] = decoder.fill(room);
@@ -60,14 +60,10 @@ export async function* unpacked(
 
 /** Hands all of a blob to a decoder, and to `hash`, until no more is wanted. Rejects as reading the blob does. */
 async function feed(decoder: PointDecoder, blob: BlobSource, hash: Hash): Promise<void> {
-  const rooms = Array.from({ length: INPUTS }, () => Buffer.allocUnsafeSlow(INPUT_BYTES));
-  const taken = rooms.map((): Promise<Decoded> | undefined => undefined);
-  for (let at = 0, n = 0; at < blob.size; at += INPUT_BYTES, n = (n + 1) % INPUTS) {
-    if ((await taken[n])?.isLast) return;
-    const piece = (rooms[n] as Buffer).subarray(0, Math.min(INPUT_BYTES, blob.size - at));
-    await readInto(blob, at, piece);
-    taken[n] = decoder.take(piece);
-    hash.update(piece);
+  const taken: Promise<Decoded>[] = [];
+  for await (const piece of pieces(blob, hash, INPUTS)) {
+    taken.push(decoder.take(piece));
+    if (taken.length === INPUTS && (await taken.shift())?.isLast) return;
   }
   decoder.takeNoMore();
 }

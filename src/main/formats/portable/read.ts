@@ -12,12 +12,9 @@ import { LayerFault, namingBlob, quote } from '../fault.js';
 import type { Layer } from '../format.js';
 import { readEntries } from '../json-toc/read.js';
 import { indexedKind, PLAIN_KINDS } from '../kinds.js';
-import { Points } from '../points.js';
+import { AS_IT_IS, type Places, Points } from '../points.js';
 import { inProportion, ranges } from '../toc-bytes.js';
 import { decodeHeader, decodePoint, HEADER_BYTES, type Header, POINT_BYTES, type PointRecord } from './layout.js';
-
-/** Where a byte of the tar is to be decoded from: see `Points.locate`. */
-type Locate = (tarOffset: number) => { readonly offset: number; readonly innerOffset: number };
 
 /** The layer in a blob of which another one holds the index. No byte of it is read here. Throws CRFS_BAD_LAYER for what is no index of it. */
 export async function indexedLayer(
@@ -27,6 +24,7 @@ export async function indexedLayer(
   const header = await namingBlob(name, async () => await readHeader(index, size));
   const { form } = header;
   const points = new Points();
+  const places = form === 'none' ? AS_IT_IS : points;
   return {
     name,
     kind: indexedKind(PLAIN_KINDS[form]),
@@ -34,16 +32,14 @@ export async function indexedLayer(
     contentEnd: size,
     toc: undefined,
     ...(form === 'none' ? {} : { points }),
-    endOf: form === 'none' ? (offset, bytes) => offset + bytes : (offset, bytes) => points.endOf(offset, bytes),
+    endOf: (offset, bytes) => places.endOf(offset, bytes),
     entries: async (add) => {
       const hash = createHash('sha256');
       for await (const piece of ranges(index, 0, index.size)) hash.update(piece);
       await readPoints(index, header, points);
-      const locate: Locate =
-        form === 'none' ? (offset) => ({ offset, innerOffset: 0 }) : (offset) => points.locate(offset);
       const tocEnd = HEADER_BYTES + header.tocBytes;
       const json = decoded(ranges(index, HEADER_BYTES, tocEnd), 'gzip', { what: 'the TOC of its index' });
-      await readEntries(inProportion(json, header.tocBytes), (entry) => add(placed(entry, locate)));
+      await readEntries(inProportion(json, header.tocBytes), (entry) => add(placed(entry, places)));
       return hash.digest();
     },
   };
@@ -74,13 +70,13 @@ async function readPoints(index: BlobSource, header: Header, points: Points): Pr
 }
 
 /** The place in the tar as one in the blob. Throws LayerFault for content that nothing says how to check. */
-function placed(entry: Entry, locate: Locate): Entry {
+function placed(entry: Entry, places: Places): Entry {
   const isFilled = entry.type === 'chunk' || (entry.type === 'reg' && entry.size > 0);
   const unplaced = { ...entry, digest: '', offset: 0, endOffset: 0, innerOffset: 0 };
   if (!isFilled || entry.isZeros) return { ...unplaced, chunkDigest: '' };
   if (entry.chunkDigest === '')
     throw new LayerFault(`entry ${quote(entry.path)}: the index has no digest of its content`);
-  return { ...unplaced, ...locate(entry.offset) };
+  return { ...unplaced, ...places.locate(entry.offset) };
 }
 
 function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
