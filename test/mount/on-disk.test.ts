@@ -8,7 +8,7 @@ import type { ExecutionContext } from 'ava';
 import { invoke, makeMachine } from '../commands/setting.js';
 import { noise } from '../tools/content.js';
 import { pushTars } from '../tools/image.js';
-import { anyDriver, eachDriver, type Machine, whyNoMounts } from '../tools/machine.js';
+import { anyDriver, eachDriver, type Machine, until, whyNoMounts } from '../tools/machine.js';
 import { missing, startRegistry } from '../tools/registry.js';
 import { run } from '../tools/run.js';
 import { writeTar } from '../tools/tar-writer.js';
@@ -62,6 +62,7 @@ test('an image in an OCI layout, or in a directory of skopeo, is mounted where i
       'nothing is fetched',
     );
     t.is((await invoke(machine, ['umount', 'merged'])).code, 0);
+    await until('its host has ended, too', async () => (await machine.status())?.layers.length === 0);
   }
 });
 
