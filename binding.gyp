@@ -27,6 +27,7 @@
         "csrc/addon/socket.cc",
         "csrc/addon/unzstd.cc",
         "csrc/addon/watcher.cc",
+        "csrc/addon/window-use.cc",
         "csrc/addon/zstd.cc",
         "csrc/indexer/contents.cc",
         "csrc/indexer/entry.cc",

@@ -5,6 +5,7 @@
 
 #include "addon/addon.h"
 #include "addon/codec.h"
+#include "addon/window-use.h"
 
 #include <array>
 #include <deque>
@@ -19,8 +20,8 @@ struct FoundPoint {
   uint64_t offset, out_offset; // of the byte of the stream that holds its first bit, and in what that decodes to
   unsigned bit;
   size_t window_size;
-  std::array<uint8_t, kWindowSize> window;
 };
+using Window = std::vector<uint8_t>;
 
 // An array to decode, or one to be filled with what comes out, and the promise of that.
 struct Piece {
@@ -31,6 +32,7 @@ struct Piece {
   uint8_t *next;
   size_t left, size;
   std::vector<FoundPoint> points; // that came out with it
+  std::vector<Window> windows;    // of points that came out with it, or before
   bool is_last = false;           // nothing is decoded after it
   std::string fault;              // for which that is so, if any
   Napi::Reference<Napi::Uint8Array> held;
@@ -38,15 +40,18 @@ struct Piece {
 };
 using Pieces = std::deque<std::unique_ptr<Piece>>;
 
-// What the thread that decodes shares with that of JavaScript: under the lock, but for the codec and the first of the
-// pieces of each kind, which are its own while it runs.
+// What the thread that decodes shares with that of JavaScript: under the lock, but for the codec, what stands with it,
+// and the first of the pieces of each kind, which are its own while it runs.
 struct Stream {
   std::mutex lock;
   std::unique_ptr<Codec> codec;
+  std::deque<std::unique_ptr<WindowUse>> windows; // of the last points: what is needed of them shows in what follows
+  uint64_t used = 0, made = 0;                    // bytes of the stream, and of what it decodes to
+  uint8_t last_byte = 0;                          // of those that were used
+  uint64_t next_point = 0;                        // no point has a smaller offset
   Pieces inputs, rooms;
-  uint64_t used = 0, made = 0; // bytes of the stream, and of what it decodes to
-  bool has_all = false;        // no more input will come
-  bool is_over = false;        // nothing more is decoded
+  bool has_all = false; // no more input will come
+  bool is_over = false; // nothing more is decoded
   bool is_running = false;
 
   bool CanGoOn() const {
@@ -85,8 +90,11 @@ public:
         room->fault = std::string("cannot be decoded: ") + fault;
       else if (is_end && !stream.codec->Whole())
         room->fault = "ends too early";
-      if (is_end || fault != nullptr)
+      if (is_end || fault != nullptr) {
         room->is_last = stream.is_over = true;
+        while (!stream.windows.empty())
+          HandOn(stream.windows, room->windows);
+      }
       if (room->is_last || room->left == 0)
         Finish(stream.rooms, progress);
     }
@@ -115,9 +123,11 @@ private:
     Step step{input == nullptr ? nullptr : input->next, in, room.next, out};
     const char *fault;
     do {
+      const uint8_t *from = step.in;
       fault = codec.Decode(step);
-      if (fault == nullptr && codec.PointBit() >= 0)
-        Note(room.points, in - step.in_left, out - step.out_left);
+      Follow(from, static_cast<size_t>(step.in - from), room.windows);
+      if (fault == nullptr && codec.PointBit() >= 0 && !Note(room.points, in - step.in_left, out - step.out_left))
+        fault = "there is no memory";
     } while (fault == nullptr && codec.PointBit() >= 0);
     if (input != nullptr)
       input->next += in - step.in_left, input->left = step.in_left;
@@ -127,13 +137,44 @@ private:
     return fault;
   }
 
-  // The codec has come to a point, so many bytes after those that are counted.
-  void Note(std::vector<FoundPoint> &points, size_t used, size_t made) {
-    FoundPoint &point = points.emplace_back();
+  // The codec has used these bytes of the stream.
+  void Follow(const uint8_t *bytes, size_t length, std::vector<Window> &known) {
+    if (length == 0)
+      return;
+    stream_->last_byte = bytes[length - 1];
+    for (auto &window : stream_->windows)
+      window->Follow(bytes, length);
+    while (!stream_->windows.empty() && stream_->windows.front()->Known())
+      HandOn(stream_->windows, known);
+  }
+
+  static void HandOn(std::deque<std::unique_ptr<WindowUse>> &windows, std::vector<Window> &known) {
+    known.push_back(windows.front()->Needed());
+    windows.pop_front();
+  }
+
+  // The codec has come to a point, so many bytes after those that are counted. In a byte that has one already, another
+  // is of no use. False: there is no memory.
+  bool Note(std::vector<FoundPoint> &points, size_t used, size_t made) {
+    FoundPoint point;
     point.bit = static_cast<unsigned>(stream_->codec->PointBit());
     point.offset = stream_->used + used - (point.bit > 0 ? 1 : 0);
     point.out_offset = stream_->made + made;
-    point.window_size = stream_->codec->CopyWindow(point.window.data());
+    if (point.offset < stream_->next_point)
+      return true;
+    stream_->next_point = point.offset + 1;
+    std::array<uint8_t, kWindowSize> window;
+    point.window_size = stream_->codec->CopyWindow(window.data());
+    points.push_back(point);
+    if (point.window_size == 0)
+      return true;
+    auto use = WindowUse::Begin(point.bit, window.data(), point.window_size);
+    if (use == nullptr)
+      return false;
+    if (point.bit > 0)
+      use->Follow(&stream_->last_byte, 1);
+    stream_->windows.push_back(std::move(use));
+    return true;
   }
 
   static void Finish(Pieces &pieces, const ExecutionProgress &progress) {
@@ -154,9 +195,13 @@ private:
     Napi::Array points = Napi::Array::New(env, piece.points.size());
     for (uint32_t i = 0; i < piece.points.size(); i++)
       points[i] = Described(env, piece.points[i]);
+    Napi::Array windows = Napi::Array::New(env, piece.windows.size());
+    for (uint32_t i = 0; i < piece.windows.size(); i++)
+      windows[i] = Napi::Buffer<uint8_t>::Copy(env, piece.windows[i].data(), piece.windows[i].size());
     Napi::Object result = Napi::Object::New(env);
     result.Set("done", static_cast<double>(piece.size - piece.left));
     result.Set("points", points);
+    result.Set("windows", windows);
     result.Set("isLast", piece.is_last);
     result.Set("fault", piece.fault);
     piece.deferred.Resolve(result);
@@ -167,7 +212,7 @@ private:
     described.Set("offset", static_cast<double>(point.offset));
     described.Set("outOffset", static_cast<double>(point.out_offset));
     described.Set("bit", point.bit);
-    described.Set("window", Napi::Buffer<uint8_t>::Copy(env, point.window.data(), point.window_size));
+    described.Set("windowSize", static_cast<double>(point.window_size));
     return described;
   }
 

@@ -211,8 +211,8 @@ export interface FoundPoint {
   readonly outOffset: number;
   /** Of that byte, at which it is: 0 to 7. */
   readonly bit: number;
-  /** What was decoded just before: up to 32 KiB. */
-  readonly window: Uint8Array;
+  /** Bytes of what was decoded just before: up to 32 KiB. Above 0, the window follows. */
+  readonly windowSize: number;
 }
 
 /** What has become of an array that was handed to a `PointDecoder`. */
@@ -221,6 +221,8 @@ export interface Decoded {
   readonly done: number;
   /** Those that lie in what it was filled with, or at its end. */
   readonly points: readonly FoundPoint[];
+  /** Of these, and of those before them, in their order: what was decoded just before, with zeros for what is not needed to begin there. */
+  readonly windows: readonly Uint8Array[];
   /** Nothing is decoded any more. */
   readonly isLast: boolean;
   /** What is wrong with the stream, for which that is so; or empty. */

@@ -4,7 +4,8 @@
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { constants, gzipSync } from 'node:zlib';
+import { buffer } from 'node:stream/consumers';
+import { constants, createGzip, gzipSync } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
 import type { BlobSource } from '../../src/main/blob/source.js';
 import { GZIP_POINTS, ZSTD } from '../../src/main/formats/codec.js';
@@ -167,6 +168,39 @@ test('a stream of blocks has a point in each span, and windows take little', asy
     'points within bytes were tried',
   );
 });
+
+test('of a window, what is copied from later is kept, and zeros for all else', async (t) => {
+  const before = Buffer.from(noise(40_000).map((byte) => byte | 1)); // no zeros
+  const copied = [
+    [9000, 100],
+    [23_600, 300],
+    [39_000, 700],
+    [37_000, 800],
+  ] as const;
+  const copies = copied.map(([from, length]) => before.subarray(from, from + length));
+  const [first, second, third, late] = copies as [Buffer, Buffer, Buffer, Buffer];
+  const behind = [Buffer.concat([first, second, third]), noise(20_000, 2), late, noise(40_000, 3), third];
+  const { points } = await pass(await flushedBetween(before, ...behind), 39_000);
+  const [, point] = points.list;
+  t.is(point?.outOffset, before.length);
+  const kept = Buffer.alloc(32_768);
+  for (const [from, length] of copied) before.copy(kept, from - 7232, from, from + length);
+  sameBytes(t, Buffer.from(restartAt(point as Point).window), kept);
+});
+
+/** A gzip member in which a block ends behind each of the parts, and others may copy from it. */
+async function flushedBetween(...parts: readonly Uint8Array[]): Promise<Buffer> {
+  const stream = createGzip({ level: 9 });
+  const whole = buffer(stream);
+  for (const part of parts) {
+    stream.write(part);
+    await new Promise<void>((resolve) => {
+      stream.flush(constants.Z_PARTIAL_FLUSH, resolve);
+    });
+  }
+  stream.end();
+  return await whole;
+}
 
 test('all engines begin at points alike', (t) => {
   for (const name of engineNames) t.is(decoderOf(GZIP_POINTS.number, name), decoder);

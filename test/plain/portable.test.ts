@@ -271,7 +271,7 @@ test('an index that breaks a rule is refused by it', async (t) => {
     [joined({ ...parts, windows: Buffer.concat([windows, windows]) }), /the index has bytes behind its windows/],
   ];
   for (const [bytes, message] of wrong) await t.throwsAsync(taken(bytes, size), { code: 'CRFS_BAD_LAYER', message });
-  await t.throwsAsync(taken(portable, size, 1 << 16), { message: /take more memory than it may/ });
+  await t.throwsAsync(taken(portable, size, 1 << 12), { message: /take more memory than it may/ });
 });
 
 test('what an index says wrongly of bits, windows, places and digests gives errors, and no wrong bytes', async (t) => {

@@ -9,7 +9,7 @@ import { LayerFault } from './fault.js';
 export interface Restart {
   /** Of the first byte: 0 to 7. */
   readonly bit: number;
-  /** What is decoded just before: up to 32 KiB. */
+  /** What is decoded just before, up to 32 KiB; zeros where that is not needed. */
   readonly window: Uint8Array;
 }
 
@@ -26,6 +26,7 @@ export interface Point {
 }
 
 const WINDOW_LEVEL = 6;
+const NO_WINDOW = new Uint8Array();
 /** Of a point, beside its window. */
 const POINT_BYTES = 200;
 const { windowLimit } = addon.layout.constants;
@@ -52,19 +53,31 @@ export class Points implements Places {
   /** Bytes of memory that they may take. */
   limit = Number.POSITIVE_INFINITY;
   readonly #room = Buffer.allocUnsafeSlow(addon.deflateBound(windowLimit));
+  /** The first of those before it have their windows. */
+  #closed = 0;
 
-  /** Adds the next one, unless it is in the same byte of the blob as the one before: that is as good. */
-  add({ offset, outOffset, bit, window }: FoundPoint): void {
-    const last = this.list.at(-1);
-    if (last !== undefined && last.offset >= offset) return;
-    const length = window.length === 0 ? 0 : addon.deflate(window, this.#room, WINDOW_LEVEL);
+  /** Adds the next one as it is found; where it has a window, `close` is told of that. Throws LayerFault as `take` does. */
+  add({ offset, bit, outOffset, windowSize }: FoundPoint): void {
+    this.take({ offset, bit, outOffset, windowSize }, NO_WINDOW);
+  }
+
+  /** Takes the window of the first of those added that have one, and do not have it yet. Throws LayerFault as `take` does. */
+  close(window: Uint8Array): void {
+    while (this.list[this.#closed]?.windowSize === 0) this.#closed++;
+    const length = addon.deflate(window, this.#room, WINDOW_LEVEL);
     const packed = Uint8Array.prototype.slice.call(this.#room, 0, length);
-    this.take({ offset, bit, outOffset, windowSize: window.length }, packed);
+    this.list[this.#closed] = { ...(this.list[this.#closed] as Point), window: packed };
+    this.#closed++;
+    this.#count(packed);
   }
 
   /** Adds one as it is kept, with its window as a gzip member. Throws LayerFault where that takes more memory than it may. */
   take({ offset, bit, outOffset, windowSize }: Omit<Point, 'window'>, window: Uint8Array): void {
     this.list.push({ offset, bit, outOffset, windowSize, window });
+    this.#count(window);
+  }
+
+  #count(window: Uint8Array): void {
     this.windowBytes += window.length;
     if (this.memory > this.limit)
       throw new LayerFault('its restart points take more memory than it may: see index-memory');

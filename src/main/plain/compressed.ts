@@ -16,7 +16,7 @@ import { FirstRead } from './first-read.js';
 import { unpacked } from './unpack.js';
 
 /** Bytes of output between points: half of it, on average, is decoded to get to a byte. */
-const SPAN = 4 << 20;
+const SPAN = 512 << 10;
 /** Files of gzip of up to so many bytes are kept as they pass: to decode one later takes longer than to read it. */
 const KEPT_FILE = 64 << 10;
 

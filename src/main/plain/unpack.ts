@@ -44,9 +44,10 @@ export async function* unpacked(
     for (let n = 0, isLast = false; !isLast; n = (n + 1) % OUTPUTS) {
       read.checkWanted();
       const room = rooms[n] as Buffer;
-      const { done, points: found, fault, ...rest } = await (filled[n] as Promise<Decoded>);
+      const { done, points: found, windows, fault, ...rest } = await (filled[n] as Promise<Decoded>);
       if (fault !== '') throw new LayerFault(`its ${form} stream ${fault}`);
       for (const point of found) points.add(point);
+      for (const window of windows) points.close(window);
       if (done > 0) yield room.subarray(0, done);
       isLast = rest.isLast;
       if (!isLast) filled[n] = decoder.fill(room);
