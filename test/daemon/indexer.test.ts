@@ -21,7 +21,9 @@ import { Indexer } from '../../src/main/daemon/indexer.js';
 import { CacheLayout } from '../../src/main/disk/cache-layout.js';
 import { CrfsError } from '../../src/main/errors/error.js';
 import type { ComingBlob } from '../../src/main/fetch/layer-blob.js';
+import { IndexReader } from '../../src/main/index/reader.js';
 import { FirstRead } from '../../src/main/plain/first-read.js';
+import { USUAL_SPAN } from '../../src/main/plain/span.js';
 import { Board } from '../../src/workers/board/board.js';
 import { gzip, zstd } from '../tools/compressed-stream.js';
 import { noise, text } from '../tools/content.js';
@@ -33,6 +35,7 @@ import { writeTar } from '../tools/tar-writer.js';
 const HEAD = 64 << 10;
 
 interface Setting {
+  readonly layout: CacheLayout;
   readonly indexer: Indexer;
   readonly blob: Buffer;
   readonly read: FirstRead;
@@ -42,7 +45,7 @@ interface Setting {
 }
 
 /** A layer of some MiB, or another one, of which the head alone is here. */
-function setting(t: ExecutionContext, other?: Buffer): Setting {
+function setting(t: ExecutionContext, other?: Buffer, span = USUAL_SPAN): Setting {
   const directory = mkdtempSync(join(tmpdir(), 'crfs-indexer-'));
   const layout = new CacheLayout(directory);
   for (const path of layout.directories) mkdirSync(path, { recursive: true });
@@ -56,7 +59,7 @@ function setting(t: ExecutionContext, other?: Buffer): Setting {
   writeFileSync(path, blob.subarray(0, HEAD));
   truncateSync(path, blob.length);
   const fd = openSync(path, 'r+');
-  const indexer = new Indexer(layout, 0);
+  const indexer = new Indexer(layout, { 'index-memory': 0, 'index-span': span });
   t.teardown(async () => {
     await indexer.close();
     closeSync(fd);
@@ -66,6 +69,7 @@ function setting(t: ExecutionContext, other?: Buffer): Setting {
   const read = new FirstRead();
   const task = { fd, name: 'a layer', identity: 'blob', lazy: 'index', read: read.shared } as const;
   return {
+    layout,
     indexer,
     blob,
     read,
@@ -90,6 +94,17 @@ test('a plain layer is read as it comes, each byte once that is there', async (t
   t.is(`sha256:${record.tocDigest}`, sha256(blob));
   t.is(record.files, 2);
   t.true(asked.length > 3, 'it did not wait for all of it');
+});
+
+test('restart points are as far apart as is set', async (t) => {
+  const counts = [64 << 10, 1 << 20].map(async (span) => {
+    const { layout, blob, store, index } = setting(t, undefined, span);
+    store(0, blob.length);
+    const { key } = await index();
+    return [...new IndexReader(new Uint8Array(readFileSync(layout.index(key)))).points()].length;
+  });
+  const [often = 0, seldom = 0] = await Promise.all(counts);
+  t.true(often > 40 && seldom <= 4, `${often}, ${seldom}`);
 });
 
 test('what keeps a layer from coming is what its reader is told', async (t) => {

@@ -39,6 +39,7 @@ const mistakes = [
   ['workers = "many"', 'workers is "many"; it must be a whole number from 1 to 256'],
   ['engine = "gzip"', 'engine is "gzip"; it must be one of libdeflate, zlib, pako'],
   ['readahead = -1', 'readahead is -1; it must be bytes, as 4194304 or 4M'],
+  ['index-span = "1K"', 'index-span is "1K"; it must be bytes from 64K to 1G, as 512K'],
   ['idle-timeout = "soon"', 'idle-timeout is "soon"; it must be a time: seconds, as 90 or 90s, or 10m, 2h, 1d'],
 ] as const;
 

@@ -83,7 +83,7 @@ export class Daemon {
     undo.add(() => closeSync(this.#objectsFd));
     this.#draftsFd = openSync(layout.drafts, constants.O_RDONLY | constants.O_DIRECTORY);
     undo.add(() => closeSync(this.#draftsFd));
-    this.#indexer = new Indexer(layout, settings['index-memory']);
+    this.#indexer = new Indexer(layout, settings);
     this.#layers = new OpenLayers(settings, layout, this.#indexer, log);
     this.#upkeep = new Upkeep(this.#cache, this.#layers, settings['max-size'], log);
     undo.add(() => this.#upkeep.stop());

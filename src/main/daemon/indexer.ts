@@ -17,6 +17,7 @@ import { buildNatively } from '../index/build-natively.js';
 import { indexMemory } from '../index/memory.js';
 import { FirstRead } from '../plain/first-read.js';
 import { plainFormats } from '../plain/plain.js';
+import type { Settings } from '../settings/options.js';
 import { fileSource } from '../sources/file.js';
 import { trimAfterThreads } from './ended-threads.js';
 
@@ -24,7 +25,7 @@ import { trimAfterThreads } from './ended-threads.js';
 const AT_ONCE = 2;
 
 /** What is to be done, but for where, and within which limits. */
-type Unplaced<Task> = Omit<Task, keyof Place | 'keeping' | 'asks'>;
+type Unplaced<Task> = Omit<Task, keyof Place | 'keeping' | 'span' | 'asks'>;
 
 /** Where an index is made, and with how much memory. */
 type Place = Pick<IndexTask, 'path' | 'memoryLimit'>;
@@ -43,6 +44,7 @@ export interface Pass {
 export class Indexer {
   readonly #layout: CacheLayout;
   readonly #memoryLimit: number;
+  readonly #span: number;
   readonly #pool = new Piscina({
     filename: new URL('../../workers/index/index-worker.js', import.meta.url).href,
     minThreads: 0,
@@ -57,11 +59,11 @@ export class Indexer {
   readonly #closing = new AbortController();
   #drafts = 0;
 
-  /** `memory` is the setting index-memory. */
-  constructor(layout: CacheLayout, memory: number) {
+  constructor(layout: CacheLayout, settings: Pick<Settings, 'index-memory' | 'index-span'>) {
     this.#layout = layout;
     trimAfterThreads(this.#pool);
-    this.#memoryLimit = indexMemory(memory);
+    this.#memoryLimit = indexMemory(settings['index-memory']);
+    this.#span = settings['index-span'];
   }
 
   /**
@@ -71,7 +73,8 @@ export class Indexer {
   async index(blob: Unplaced<IndexTask>, generation: () => number, pass: Pass): Promise<BlobRecord> {
     const { objects, tmp } = this.#layout;
     const keeping = { ...pass.keeping, objects, tmp, pass: this.#drafts };
-    const make = (place: Place): Promise<BlobRecord> => this.#make({ ...blob, ...place, keeping }, pass);
+    const make = (place: Place): Promise<BlobRecord> =>
+      this.#make({ ...blob, ...place, keeping, span: this.#span }, pass);
     return await this.#publish(make, generation, pass.coming ? this.#coming : this.#here);
   }
 

@@ -124,7 +124,7 @@ export class LayerReader {
     this.#reading.set(readKey, opening);
     let toc: LayerBlob | undefined;
     try {
-      const { elsewhere, coming } = await blob.prepareToc(plainFormats(lazy, tocDigest, opening.read));
+      const { elsewhere, coming } = await blob.prepareToc(plainFormats(lazy, tocDigest, { read: opening.read }));
       toc = elsewhere;
       const task = {
         fd: blob.fd,

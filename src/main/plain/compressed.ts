@@ -15,17 +15,25 @@ import { readTar } from './entries.js';
 import { FirstRead } from './first-read.js';
 import { unpacked } from './unpack.js';
 
-/** Bytes of output between points: half of it, on average, is decoded to get to a byte. */
-const SPAN = 512 << 10;
+/** How a layer is read as a whole. */
+export interface Passing {
+  /** Is told how far it was read, and says whether it is still wanted. */
+  readonly read?: FirstRead;
+  /** Is told what files hold. */
+  readonly sink?: ContentSink;
+  /** Bytes of output between restart points. */
+  readonly span?: number;
+}
+
 /** Files of gzip of up to so many bytes are kept as they pass: to decode one later takes longer than to read it. */
 const KEPT_FILE = 64 << 10;
 
-/** A format whose layers hand what files hold to `sink` as they are read, as long as `read` says that they are wanted. */
-export function compressed(sink: ContentSink, read: FirstRead): LayerFormat {
+/** A format whose layers hand what files hold to `sink` as they are read, as long as `read` says that they are wanted; with points `span` bytes of output apart. */
+export function compressed({ sink, read, span }: Required<Passing>): LayerFormat {
   return {
     async recognise(blob): Promise<Layer | undefined> {
       const form = formOf(await blob.read(0, Math.min(4, blob.size)));
-      return form === 'none' ? undefined : layerIn(blob, form, SPAN, { sink, read });
+      return form === 'none' ? undefined : layerIn(blob, form, span, { sink, read });
     },
   };
 }
@@ -35,7 +43,7 @@ export function layerIn(
   blob: BlobSource,
   form: StreamForm,
   span: number,
-  { sink = NO_SINK, read = new FirstRead() }: { readonly sink?: ContentSink; readonly read?: FirstRead } = {},
+  { sink = NO_SINK, read = new FirstRead() }: Omit<Passing, 'span'> = {},
 ): Layer {
   const points = new Points();
   // a frame of zstd is decoded from its start, and most layers are a single one

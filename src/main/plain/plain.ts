@@ -5,24 +5,24 @@
 import { CrfsError } from '../errors/error.js';
 import type { LayerFormat } from '../formats/format.js';
 import { PLAIN_KINDS } from '../formats/kinds.js';
-import { compressed } from './compressed.js';
+import { compressed, type Passing } from './compressed.js';
 import { NO_SINK } from './content-sink.js';
 import { FirstRead } from './first-read.js';
 import type { LazyName } from './lazy-names.js';
+import { USUAL_SPAN } from './span.js';
 import { uncompressed } from './uncompressed.js';
 
 /**
  * The formats that a layer may have whose manifest names no TOC, or the digest of one: a tar may begin with any name. One of them is refused with
- * CRFS_NOT_STARGZ where that is wanted. `read` is told how far it was read, and says whether it is still wanted; `sink` is told what files hold.
+ * CRFS_NOT_STARGZ where that is wanted.
  */
 export function plainFormats(
   lazy: LazyName,
   tocDigest: string | undefined,
-  read = new FirstRead(),
-  sink = NO_SINK,
+  { read = new FirstRead(), sink = NO_SINK, span = USUAL_SPAN }: Passing = {},
 ): readonly LayerFormat[] {
   if (tocDigest !== undefined) return [];
-  return [uncompressed, compressed(sink, read)].map((format) => ({
+  return [uncompressed, compressed({ sink, read, span })].map((format) => ({
     recognise: async (blob) => {
       const layer = await format.recognise(read.watch(blob));
       if (layer === undefined) return undefined;

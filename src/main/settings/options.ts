@@ -6,6 +6,7 @@ import { isAbsolute } from 'node:path';
 import { engineNames } from '../../workers/engine-names.js';
 import { CrfsError } from '../errors/error.js';
 import { lazyNames } from '../plain/lazy-names.js';
+import { USUAL_SPAN } from '../plain/span.js';
 import { BYTE_UNITS, quantity } from './quantity.js';
 
 /** One setting: from here come its validation, its flag, its line in --help and in docs/settings.md. */
@@ -21,6 +22,8 @@ export interface Option<T> {
   readonly parse: (given: unknown) => T;
 }
 
+const LEAST_SPAN = 64 << 10; // a point takes some 1,500 bytes
+const MOST_SPAN = 1 << 30;
 const SOCKET_PATH_LIMIT = 107; // bytes of sun_path, but for its NUL
 
 function integer(low: number, high: number) {
@@ -34,6 +37,12 @@ function integer(low: number, high: number) {
 function bytes(given: unknown): number {
   const value = quantity(given, BYTE_UNITS);
   if (value === undefined || value > Number.MAX_SAFE_INTEGER) throw 'bytes, as 4194304 or 4M';
+  return value;
+}
+
+function span(given: unknown): number {
+  const value = quantity(given, BYTE_UNITS);
+  if (value === undefined || value < LEAST_SPAN || value > MOST_SPAN) throw 'bytes from 64K to 1G, as 512K';
   return value;
 }
 
@@ -125,6 +134,14 @@ export const options = {
     value: 'BYTES',
     fallback: 0,
     parse: bytes,
+  },
+  'index-span': {
+    description:
+      'bytes that a layer in gzip inflates to between two points at which reading can begin, if it has no TOC',
+    value: 'BYTES',
+    fallback: USUAL_SPAN,
+    fallbackText: '512K',
+    parse: span,
   },
   lazy: {
     description: 'what becomes of a layer without a TOC: index: all of it is read, once; require: it is refused',

@@ -36,6 +36,8 @@ export interface IndexTask {
   readonly read: SharedArrayBuffer;
   /** Where to keep what it holds, as far as that passes. */
   readonly keeping: Keeping;
+  /** The setting `index-span`. */
+  readonly span: number;
   /** Bytes that making it may take. */
   readonly memoryLimit: number;
   /** Where to ask for bytes of the blob before they are read, if it is not here yet. */
@@ -73,10 +75,11 @@ export default async function index(task: IndexTask | PortableTask): Promise<Ind
 type From = Pick<IndexRequest, 'layer' | 'tocBlob'>;
 
 async function byToc(task: IndexTask, sink: ContentSink | undefined): Promise<From> {
-  const { fd, tocFd, name, tocPosition, lazy, tocDigest, read, asks } = task;
+  const { fd, tocFd, name, tocPosition, lazy, tocDigest, span, asks } = task;
   const stored = fileSource(fd, name);
   const blob = asks === undefined ? stored : askedSource(stored, asks);
-  const layer = await recognise(blob, tocPosition, plainFormats(lazy, tocDigest, new FirstRead(read), sink));
+  const passing = { read: new FirstRead(task.read), span, ...(sink && { sink }) };
+  const layer = await recognise(blob, tocPosition, plainFormats(lazy, tocDigest, passing));
   return { layer, ...(tocFd === undefined ? {} : { tocBlob: fileSource(tocFd, name) }) };
 }
 
