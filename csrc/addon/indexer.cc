@@ -43,16 +43,24 @@ private:
   IndexSummary summary_;
 };
 
-// makeIndex({fd, start, end, contentEnd, codec, expansion, memoryLimit, path, identity}) -> promise of a summary, or
-// null.
+// makeIndex({fd, start, end, portable?, contentEnd, codec, expansion, memoryLimit, path, identity}) -> promise of a
+// summary, or null. portable: {pointsEnd, windowsEnd}.
 Napi::Value MakeIndexOf(const Napi::CallbackInfo &info) {
   Napi::Object from = info[0].As<Napi::Object>();
-  auto number = [&](const char *name) { return static_cast<uint64_t>(from.Get(name).As<Napi::Number>().Int64Value()); };
+  auto number_in = [](const Napi::Object &object, const char *name) {
+    return static_cast<uint64_t>(object.Get(name).As<Napi::Number>().Int64Value());
+  };
+  auto number = [&](const char *name) { return number_in(from, name); };
   auto text = [&](const char *name) { return from.Get(name).As<Napi::String>().Utf8Value(); };
+  std::optional<PortableParts> portable;
+  if (from.Has("portable")) {
+    Napi::Object parts = from.Get("portable").As<Napi::Object>();
+    portable = {number_in(parts, "pointsEnd"), number_in(parts, "windowsEnd")};
+  }
   auto *worker =
-      new IndexWorker(info.Env(), {static_cast<int>(number("fd")), number("start"), number("end"), number("contentEnd"),
-                                   static_cast<uint32_t>(number("codec")), number("expansion"), number("memoryLimit"),
-                                   text("path"), text("identity")});
+      new IndexWorker(info.Env(), {static_cast<int>(number("fd")), number("start"), number("end"), portable,
+                                   number("contentEnd"), static_cast<uint32_t>(number("codec")), number("expansion"),
+                                   number("memoryLimit"), text("path"), text("identity")});
   Napi::Promise promise = worker->Promise();
   worker->Queue();
   return promise;

@@ -2,7 +2,8 @@
 
 #include "indexer/indexer.h"
 #include "indexer/layer.h"
-#include "indexer/toc-text.h"
+#include "indexer/portable.h"
+#include "indexer/toc-reader.h"
 #include "indexer/write.h"
 
 #include <sys/mman.h>
@@ -10,125 +11,6 @@
 namespace crfs {
 
 namespace {
-
-constexpr size_t kWindowBytes = 1 << 18;
-constexpr size_t kEntryLimit = 1 << 20; // JSON_VALUE_LIMIT
-
-// The text of a TOC, of which the part is there that is being read.
-class Window {
-public:
-  Window(TocText &text) : text_(text), bytes_(kWindowBytes) {}
-
-  Json Front() const {
-    return Json(bytes_.data() + at_, bytes_.data() + end_);
-  }
-  // What is before it was read.
-  void MoveTo(const Json &json) {
-    at_ = static_cast<size_t>(json.At() - bytes_.data());
-  }
-  // Brings in more behind what is there. False: there is no more, or too much is there already.
-  bool More() {
-    memmove(bytes_.data(), bytes_.data() + at_, end_ - at_);
-    end_ -= at_;
-    at_ = 0;
-    if (end_ > kEntryLimit)
-      return false;
-    if (end_ == bytes_.size())
-      bytes_.resize(2 * bytes_.size());
-    size_t length;
-    if (!text_.Read(bytes_.data() + end_, bytes_.size() - end_, length) || length == 0)
-      return false;
-    end_ += length;
-    return true;
-  }
-
-  // Has READ take something from the front, which may need more of the text.
-  template <typename F>
-  bool Take(F read) {
-    for (;;) {
-      Json json = Front();
-      if (read(json)) {
-        MoveTo(json);
-        return true;
-      }
-      if (!json.Short() || !More())
-        return false;
-    }
-  }
-
-private:
-  TocText &text_;
-  std::vector<char> bytes_;
-  size_t at_ = 0, end_ = 0;
-};
-
-class TocReader {
-public:
-  TocReader(TocText &text, Layer &layer) : window_(text), layer_(layer) {}
-
-  // The whole text: an object with a version, and entries.
-  bool Read() {
-    char separator;
-    bool has_version = false, has_entries = false;
-    std::string key;
-    if (!window_.Take([](Json &json) { return json.Take('{'); }))
-      return false;
-    do {
-      if (!window_.Take([&](Json &json) { return json.Text(key) && json.Take(':'); }))
-        return false;
-      if (key == "entries") {
-        if (has_entries || !ReadEntries())
-          return false;
-        has_entries = true;
-      } else if (key == "version") {
-        uint64_t version = 0;
-        has_version = window_.Take([&](Json &json) { return json.Number(version); }) && version == 1;
-        if (!has_version)
-          return false;
-      } else if (!window_.Take([](Json &json) { return json.SkipScalar(); })) {
-        return false;
-      }
-    } while (Separator('}', separator) && separator == ',');
-    return separator == '}' && has_version && has_entries && IsAtEnd();
-  }
-
-private:
-  bool ReadEntries() {
-    char separator = 0;
-    if (!window_.Take([](Json &json) { return json.Take('[') && json.Next() == '{'; }))
-      return false; // without any, or none that is an object
-    do
-      if (!window_.Take([&](Json &json) { return reader_.Read(json, entry_); }) || !layer_.Add(entry_))
-        return false;
-    while (Separator(']', separator) && separator == ',');
-    return separator == ']';
-  }
-
-  // A comma, or what ends the row.
-  bool Separator(char end, char &found) {
-    found = '\0';
-    return window_.Take([&](Json &json) {
-      found = json.Next();
-      return json.Take(found == ',' ? ',' : end);
-    });
-  }
-
-  // Nothing but white space follows.
-  bool IsAtEnd() {
-    do {
-      Json json = window_.Front();
-      if (json.Next() != '\0' || json.At() != json.End())
-        return false;
-      window_.MoveTo(json);
-    } while (window_.More());
-    return true;
-  }
-
-  Window window_;
-  Layer &layer_;
-  EntryReader reader_;
-  Entry entry_;
-};
 
 // No mount may be the first to find out that an index is unsound.
 bool IsSound(int fd, uint64_t size) {
@@ -141,20 +23,24 @@ bool IsSound(int fd, uint64_t size) {
   return sound;
 }
 
+// Takes in a TOC in a tar; sets its digest.
+bool ReadTar(const IndexRequest &request, Layer &layer, Digest &digest) {
+  TarText text(FileRange(request.toc_fd, request.toc_start, request.toc_end));
+  return ReadToc(text, [&](const Entry &entry) { return layer.Add(entry); }) && text.Finish(digest);
+}
+
 // Writes the index; sets its size. All memory that this takes is free again on return.
 bool WriteTo(Output &output, const IndexRequest &request, IndexSummary &summary, uint64_t &size) {
   Layer layer(request);
-  {
-    TocText text(request.toc_fd, request.toc_start, request.toc_end);
-    if (!layer.Init() || !TocReader(text, layer).Read() || !text.Finish(summary.toc_digest) || !layer.End())
-      return false;
-  }
+  const auto read = request.portable ? ReadPortable : ReadTar;
+  if (!layer.Init() || !read(request, layer, summary.toc_digest) || !layer.End())
+    return false;
   layer.tree.Freeze();
   uint32_t seed;
   memcpy(&seed, summary.toc_digest.data(), sizeof seed);
   Numbering numbering;
   if (!NumberNodes(layer.tree, numbering) ||
-      !OrderChunks(layer.tree, layer.contents, request.content_end, request.expansion, numbering) ||
+      !OrderChunks(layer.tree, layer.contents, layer.places, request, numbering) ||
       !FillSlots(layer.tree, seed, numbering))
     return false;
   summary.key = summary.toc_digest;

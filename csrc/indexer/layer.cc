@@ -135,7 +135,7 @@ bool Layer::AddXattr(const EntryXattr &xattr) {
 
 // Making the index takes half as much again as reading the TOC.
 bool Layer::FitsMemory() const {
-  size_t memory = tree.Memory() + contents.Memory() + xattrs.Memory();
+  size_t memory = tree.Memory() + contents.Memory() + xattrs.Memory() + points.Memory();
   return memory + memory / 2 <= request_.memory_limit;
 }
 

@@ -7,6 +7,7 @@
 
 #include "indexer/contents.h"
 #include "indexer/indexer.h"
+#include "indexer/places.h"
 #include "indexer/tree.h"
 
 #include <string>
@@ -35,6 +36,9 @@ public:
   Tree tree;
   Contents contents;
   Column<crfs_xattr> xattrs;
+  // What tells where things are in the blob; null: the entries, and each ends where another begins.
+  const Places *places = nullptr;
+  Points points; // where they are the places
 
 private:
   bool Describe(uint32_t node, const Entry &entry);

@@ -59,6 +59,23 @@ bool PlaceDirents(Tree &tree, Column<uint32_t> &dirents) {
   return true;
 }
 
+// Every offset in use, in the tree or not.
+bool SortOffsets(const Contents &contents, Column<uint64_t> &offsets) {
+  for (const Chunk &chunk : contents.chunks)
+    if (!offsets.Add(chunk.offset))
+      return false;
+  if (!offsets.Append(contents.other_offsets.begin(), contents.other_offsets.Count()))
+    return false;
+  std::sort(offsets.begin(), offsets.end());
+  return true;
+}
+
+// The smallest one above OFFSET; UINT64_MAX: none is.
+uint64_t OffsetBehind(const Column<uint64_t> &offsets, uint64_t offset) {
+  const uint64_t *behind = std::upper_bound(offsets.begin(), offsets.end(), offset);
+  return behind == offsets.end() ? UINT64_MAX : *behind;
+}
+
 // Returns the probes that the furthest dirent takes, or more than the limit.
 uint32_t Insert(const Column<uint32_t> &places, Column<uint32_t> &slots) {
   size_t mask = slots.Count() - 1;
@@ -100,15 +117,12 @@ bool NumberNodes(Tree &tree, Numbering &numbering) {
   return true;
 }
 
-bool OrderChunks(Tree &tree, const Contents &contents, uint64_t content_end, uint64_t expansion, Numbering &numbering) {
+bool OrderChunks(Tree &tree, const Contents &contents, const Places *places, const IndexRequest &request,
+                 Numbering &numbering) {
   const Column<Chunk> &chunks = contents.chunks;
-  for (const Chunk &chunk : chunks)
-    if (!numbering.offsets.Add(chunk.offset))
-      return false;
-  if (!numbering.offsets.Append(contents.other_offsets.begin(), contents.other_offsets.Count()))
+  Column<uint64_t> offsets;
+  if (places == nullptr && !SortOffsets(contents, offsets))
     return false;
-  std::sort(numbering.offsets.begin(), numbering.offsets.end());
-
   Column<uint32_t> files;
   for (size_t i = 0; i < tree.nodes.Count(); i++)
     if (tree.nodes[i].IsRegular() && tree.nodes[i].count > 0 && !files.Add(static_cast<uint32_t>(i)))
@@ -123,18 +137,15 @@ bool OrderChunks(Tree &tree, const Contents &contents, uint64_t content_end, uin
     node.first = static_cast<uint32_t>(numbering.chunks.Count());
     for (uint32_t i = first; i < first + node.count; i++) {
       const Chunk &chunk = chunks[i];
-      uint64_t bytes = std::min(EndOf(numbering, chunk.offset), content_end) - chunk.offset;
-      if (chunk.inner + chunk.size > bytes * expansion || !numbering.chunks.Add({i, node.inode}))
+      uint64_t decoded = chunk.inner + chunk.size;
+      uint64_t end = places != nullptr ? places->EndOf(chunk.offset, decoded) : OffsetBehind(offsets, chunk.offset);
+      uint64_t bytes = std::min(end, request.content_end) - chunk.offset;
+      if (decoded > bytes * request.expansion || !numbering.chunks.Add({i, node.inode, end}))
         return false;
       numbering.blob_used = std::max(numbering.blob_used, chunk.offset);
     }
   }
   return true;
-}
-
-uint64_t EndOf(const Numbering &numbering, uint64_t offset) {
-  const uint64_t *end = std::upper_bound(numbering.offsets.begin(), numbering.offsets.end(), offset);
-  return end == numbering.offsets.end() ? UINT64_MAX : *end;
 }
 
 bool FillSlots(const Tree &tree, uint32_t seed, Numbering &numbering) {

@@ -6,6 +6,8 @@
 #define CRFS_NUMBERING_H
 
 #include "indexer/contents.h"
+#include "indexer/indexer.h"
+#include "indexer/places.h"
 #include "indexer/tree.h"
 
 namespace crfs {
@@ -13,6 +15,7 @@ namespace crfs {
 struct ChunkRecord {
   uint32_t chunk; // its number in the contents
   uint32_t inode;
+  uint64_t end; // as in crfs_chunk
 };
 
 struct Numbering {
@@ -22,8 +25,7 @@ struct Numbering {
   Column<uint32_t> dirents;  // the node of each
 
   Column<ChunkRecord> chunks;
-  Column<uint64_t> offsets; // all that are in use, sorted
-  uint64_t blob_used = 0;   // the largest offset of a chunk
+  uint64_t blob_used = 0; // the largest offset of a chunk
 
   // By slot: 1 + the dirent, or 0.
   Column<uint32_t> slots;
@@ -34,11 +36,10 @@ struct Numbering {
 
 // Numbers inodes and dirents; `first` and `count` of directories become their dirents. False: no index can hold that.
 bool NumberNodes(Tree &tree, Numbering &numbering);
-// Orders the chunks; `first` of a file becomes its first record. False: a file cannot come out of its bytes of the
-// blob.
-bool OrderChunks(Tree &tree, const Contents &contents, uint64_t content_end, uint64_t expansion, Numbering &numbering);
-// The smallest offset in use above this one; UINT64_MAX: none is.
-uint64_t EndOf(const Numbering &numbering, uint64_t offset);
+// Orders the chunks; `first` of a file becomes its first record. Chunks end where PLACES say, or, if null, where
+// something else begins. False: a file cannot come out of its bytes of the blob.
+bool OrderChunks(Tree &tree, const Contents &contents, const Places *places, const IndexRequest &request,
+                 Numbering &numbering);
 // Fills the hash table of paths, by hashes with this seed. False: they collide.
 bool FillSlots(const Tree &tree, uint32_t seed, Numbering &numbering);
 

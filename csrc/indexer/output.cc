@@ -43,6 +43,16 @@ void Output::Write(const void *bytes, size_t length) {
   }
 }
 
+void Output::Copy(FileRange from) {
+  while (ok_ && from.Left() > 0) {
+    size_t length;
+    ok_ = from.Read(block_.data() + filled_, block_.size() - filled_, length);
+    filled_ += length;
+    if (filled_ == block_.size())
+      Flush();
+  }
+}
+
 void Output::Align() {
   static const char zeros[8] = {};
   Write(zeros, (8 - (written_ + filled_) % 8) % 8);

@@ -6,6 +6,7 @@
 #define CRFS_OUTPUT_H
 
 #include "indexer/digest.h"
+#include "indexer/file-range.h"
 
 #include <cstdint>
 #include <string>
@@ -25,6 +26,8 @@ public:
   void Record(const T &record) {
     Write(&record, sizeof record);
   }
+  // Writes what a part of another file holds.
+  void Copy(FileRange from);
   // Writes zeros, up to a multiple of 8.
   void Align();
   // All is there. False: not all could be written.

@@ -13,6 +13,11 @@ uint64_t InoBase(const Digest &key) {
   return 1ull << 63 | (word & ((1ull << 39) - 1)) << 24;
 }
 
+// Whether decoding the blob has to begin at points.
+bool HasPoints(const Layer &layer) {
+  return layer.places == &layer.points;
+}
+
 crfs_index Header(const Layer &layer, const Numbering &numbering, const IndexSummary &summary) {
   crfs_index header = {};
   uint64_t end = sizeof header;
@@ -38,6 +43,10 @@ crfs_index Header(const Layer &layer, const Numbering &numbering, const IndexSum
   header.xattrs = table(layer.xattrs.Count(), sizeof(crfs_xattr));
   header.slots = table(numbering.slots.Count(), sizeof(crfs_slot));
   header.strings = table(layer.tree.strings.Count(), 1);
+  if (HasPoints(layer)) {
+    header.points = table(layer.points.List().Count(), sizeof(crfs_point));
+    header.windows = table(layer.points.Windows().Left(), 1);
+  }
   header.file_size = end;
   return header;
 }
@@ -79,8 +88,8 @@ void WriteDirents(Output &output, const Tree &tree, const Numbering &numbering) 
 void WriteChunks(Output &output, const Layer &layer, const Numbering &numbering) {
   for (const ChunkRecord &record : numbering.chunks) {
     const Chunk &chunk = layer.contents.chunks[record.chunk];
-    output.Record(crfs_chunk{chunk.offset, EndOf(numbering, chunk.offset), chunk.inner, chunk.file_offset, chunk.size,
-                             chunk.digest, record.inode});
+    output.Record(
+        crfs_chunk{chunk.offset, record.end, chunk.inner, chunk.file_offset, chunk.size, chunk.digest, record.inode});
   }
 }
 
@@ -107,6 +116,11 @@ uint64_t WriteIndex(Output &output, const Layer &layer, const Numbering &numberi
   output.Write(layer.xattrs.begin(), layer.xattrs.Count() * sizeof(crfs_xattr));
   WriteSlots(output, numbering);
   output.Write(layer.tree.strings.begin(), layer.tree.strings.Count());
+  if (HasPoints(layer)) {
+    output.Align();
+    output.Write(layer.points.List().begin(), layer.points.List().Count() * sizeof(crfs_point));
+    output.Copy(layer.points.Windows());
+  }
   return header.file_size;
 }
 

@@ -243,12 +243,21 @@ export interface PointDecoder {
   close(): void;
 }
 
+/** Where in a portable index what is behind its TOC ends: src/main/formats/portable/layout.ts. */
+export interface PortableParts {
+  readonly pointsEnd: number;
+  /** And that of the file. */
+  readonly windowsEnd: number;
+}
+
 /** What `makeIndex` goes by; sizes and offsets in bytes. */
 export interface NativeIndexRequest {
   /** Open on the blob that holds the TOC, which lies in [start, end). */
   readonly fd: number;
   readonly start: number;
   readonly end: number;
+  /** The blob is a portable index; else the TOC is a gzip'ed tar of JSON. */
+  readonly portable?: PortableParts;
   readonly contentEnd: number;
   /** As of formats/codec.ts. */
   readonly codec: number;
@@ -277,7 +286,7 @@ export interface Addon {
   /** The path hash as C computes it: [place, tag], both unsigned 32-bit. */
   indexHash(seed: number, path: Uint8Array): [number, number];
   /**
-   * Makes the index of a layer whose TOC is a gzip'ed tar of JSON, beside this thread; csrc/indexer/indexer.h. Resolves to null,
+   * Makes the index of a layer out of its TOC, beside this thread; csrc/indexer/indexer.h. Resolves to null,
    * and leaves no file, where something about the TOC is unusual or wrong, or anything fails.
    */
   makeIndex(request: NativeIndexRequest): Promise<NativeIndexSummary | null>;

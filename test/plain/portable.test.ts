@@ -5,18 +5,11 @@
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gunzipSync, gzipSync } from 'node:zlib';
 import test from 'ava';
 import type { BlobSource } from '../../src/main/blob/source.js';
 import type { Form } from '../../src/main/formats/decode.js';
 import type { Layer } from '../../src/main/formats/format.js';
-import {
-  decodeHeader,
-  encodeHeader,
-  HEADER_BYTES,
-  type Header,
-  POINT_BYTES,
-} from '../../src/main/formats/portable/layout.js';
+import { HEADER_BYTES, POINT_BYTES } from '../../src/main/formats/portable/layout.js';
 import { indexedLayer } from '../../src/main/formats/portable/read.js';
 import { buildIndex, type IndexSummary } from '../../src/main/index/build.js';
 import { checkDigest } from '../../src/main/index/check-digest.js';
@@ -31,6 +24,8 @@ import { gzip, zstd } from '../tools/compressed-stream.js';
 import { noise, text } from '../tools/content.js';
 import { entriesOf } from '../tools/index-facts.js';
 import { nastyLayer } from '../tools/nasty-layer.js';
+import { buildAs, natively } from '../tools/native-index.js';
+import { joined, type Parts, partsOf, withNumber, withPoint } from '../tools/portable-parts.js';
 import { sha256 } from '../tools/read-layer.js';
 import { writeTar } from '../tools/tar-writer.js';
 
@@ -65,12 +60,12 @@ async function passed(blob: string, form: Form): Promise<Indexed> {
   }
 }
 
-/** As a mount makes it by what another machine has found. `reads`: how often that was read. */
+/** As a mount makes it by what another machine has found: natively, too, where that is done. `reads`: how often it was read else. */
 async function taken(
   bytes: Buffer,
   size: number,
   memoryLimit = 2 ** 30,
-): Promise<Indexed & { readonly reads: number }> {
+): Promise<Indexed & { readonly reads: number; readonly isNative: boolean }> {
   let reads = 0;
   const read: BlobSource['read'] = async (offset, length) => {
     reads++;
@@ -78,8 +73,10 @@ async function taken(
   };
   const tocBlob = { name: 'index', size: bytes.length, read, close: async () => undefined };
   const layer = await indexedLayer({ name: 'layer', size }, tocBlob);
-  const indexed = await built(async (path) => buildIndex({ layer, path, memoryLimit, blobIdentity: 'blob' }));
-  return { ...indexed, reads };
+  const limits = { memoryLimit, blobIdentity: 'blob' };
+  const native = await natively(layer, bytes, limits);
+  const indexed = await built((path) => buildAs(native, { layer, path, ...limits }));
+  return { ...indexed, reads, isNative: native !== undefined };
 }
 
 interface Sample {
@@ -188,44 +185,6 @@ test('an index comes back as it was, of a nasty tar too', async (t) => {
   }
 });
 
-interface Parts {
-  readonly header: Header;
-  readonly toc: string;
-  readonly points: Buffer;
-  readonly windows: Buffer;
-}
-
-function partsOf(portable: Buffer): Parts {
-  const header = decodeHeader(portable, portable.length);
-  const tocEnd = HEADER_BYTES + header.tocBytes;
-  const pointsEnd = tocEnd + header.points * POINT_BYTES;
-  return {
-    header,
-    toc: gunzipSync(portable.subarray(HEADER_BYTES, tocEnd)).toString(),
-    points: Buffer.from(portable.subarray(tocEnd, pointsEnd)),
-    windows: Buffer.from(portable.subarray(pointsEnd)),
-  };
-}
-
-function joined({ header, toc, points, windows }: Parts): Buffer {
-  const packed = gzipSync(toc);
-  const head = encodeHeader({ ...header, tocBytes: packed.length, points: points.length / POINT_BYTES });
-  return Buffer.concat([head, packed, points, windows]);
-}
-
-function withNumber(portable: Buffer, at: number, value: number): Buffer {
-  const copy = Buffer.from(portable);
-  copy.writeBigUInt64LE(BigInt(value), at);
-  return copy;
-}
-
-/** The points with one changed. */
-function withPoint(points: Buffer, number: number, change: (point: Buffer) => void): Buffer {
-  const copy = Buffer.from(points);
-  change(copy.subarray(number * POINT_BYTES));
-  return copy;
-}
-
 test('an index is read in few pieces, however many points it has', async (t) => {
   const { size, portable } = await files;
   const { reads } = await taken(portable, size);
@@ -249,6 +208,10 @@ test('an index that breaks a rule is refused by it', async (t) => {
     [withNumber(portable, 16, 2), /a point that can be none/],
     [withNumber(portable, 24, size * 2), /the index is shorter than its header says/],
     [other((bytes) => bytes.writeBigUInt64LE(2n ** 60n)), /a number that is too large/],
+    [
+      joined({ ...parts, points: withPoint(points, header.points - 1, (last) => last.writeBigUInt64LE(2n ** 60n, 8)) }),
+      /a number that is too large/,
+    ],
     [other((bytes) => bytes.writeBigUInt64LE(0n)), /points of the index do not follow each other/],
     [other((bytes) => bytes.writeBigUInt64LE(BigInt(size))), /points of the index do not follow each other/],
     [other((bytes) => bytes.writeBigUInt64LE(0n, 8)), /points of the index do not follow each other/],
@@ -323,6 +286,7 @@ test('what an index says wrongly of frames, and of a tar as it is, is refused or
     [framed, at((point) => point.writeUInt16LE(1, 20)), /a point that can be none/],
     [framed, at((point) => point.writeUInt32LE(1, 16)), /a point that can be none/],
     [plain, behind, /cannot inflate to|not before the TOC/],
+    [plain, Buffer.concat([plain.portable, Buffer.alloc(1)]), /the index has bytes behind its windows/],
     [plain, withNumber(plain.portable, 16, 2), /nothing can be decoded from before byte/],
   ];
   for (const [{ size }, bytes, message] of refused) {

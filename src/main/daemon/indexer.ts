@@ -12,6 +12,7 @@ import type { CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
 import { unlessAborted } from '../errors/unless-aborted.js';
 import type { ComingBlob } from '../fetch/layer-blob.js';
+import { indexedLayer } from '../formats/portable/read.js';
 import { recognise } from '../formats/recognise.js';
 import { buildNatively } from '../index/build-natively.js';
 import { indexMemory } from '../index/memory.js';
@@ -80,7 +81,7 @@ export class Indexer {
 
   /** The same by an index that another machine has made. */
   async indexPortable(blob: Unplaced<PortableTask>, generation: () => number): Promise<BlobRecord> {
-    return await this.#publish(async (place) => recordIn(await this.#inThread({ ...blob, ...place })), generation);
+    return await this.#publish((place) => this.#makePortable({ ...blob, ...place }), generation);
   }
 
   async #publish(
@@ -118,6 +119,13 @@ export class Indexer {
     const made = await buildNatively({ layer, tocFd, path, memoryLimit, blobIdentity: identity });
     if (made !== undefined) return made;
     return recordIn(await this.#whileWanted(task, coming, AbortSignal.any([signal, this.#closing.signal])));
+  }
+
+  async #makePortable(task: PortableTask): Promise<BlobRecord> {
+    const { fd, indexFd, name, identity, path, memoryLimit } = task;
+    const layer = await indexedLayer(fileSource(fd, name), fileSource(indexFd, name));
+    const made = await buildNatively({ layer, tocFd: indexFd, path, memoryLimit, blobIdentity: identity });
+    return made ?? recordIn(await this.#inThread(task));
   }
 
   /** Throws the signal's reason once that has ended a pass. */

@@ -2,6 +2,7 @@
 
 /** What a layer format tells of a blob: nothing above this knows one format from another. */
 
+import type { PortableParts } from '../../native/addon.js';
 import type { BlobSource } from '../blob/source.js';
 import type { Codec } from './codec.js';
 import type { Entry } from './entry.js';
@@ -34,6 +35,8 @@ export interface Layer {
   readonly points?: Points;
   /** The TOC is a gzip'ed tar of JSON, which the addon can make an index of by itself. */
   readonly isTarToc?: true;
+  /** The blob that holds the TOC is a portable index, of which the addon can do so, too; the TOC lies in [start, end) of it. */
+  readonly portable?: PortableParts & { readonly start: number; readonly end: number };
   /**
    * Hands every entry to `add`, in the order of the layer; `elsewhere` is the blob that holds the TOC, where this one does not.
    * Resolves to the sha256 that manifests name the TOC by; a layer that is its own TOC, by its blob's. To be called once. Throws LayerFault where it breaks a rule, and what `add` throws.

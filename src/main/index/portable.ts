@@ -62,18 +62,20 @@ function* jsonOf(index: IndexReader): Generator<Buffer> {
   yield Buffer.from(`${text}\n]}\n`);
 }
 
-/** All of the tree, each directory before what it holds. */
+/** All of the tree: each directory before what it holds, each file before its hardlinks. */
 function* entriesOf(index: IndexReader): Generator<Fields> {
   const starts = new Map(Array.from(index.points(), ({ offset, outOffset }) => [offset, outOffset]));
   yield kept({ name: './', ...attributesOf(index, 0) });
   const directories = [0];
+  const linked = new Map<number, string>();
   for (let directory = directories.pop(); directory !== undefined; directory = directories.pop()) {
     for (const { path: name, inode } of index.children(directory)) {
-      const first = index.path(inode);
-      if (name !== first) {
+      const first = linked.get(inode);
+      if (first !== undefined) {
         yield { name, type: 'hardlink', linkName: first };
         continue;
       }
+      if (!index.isDirectory(inode) && index.nlink(inode) > 1) linked.set(inode, name);
       const [own = {}, ...chunks] = index.isFile(inode) ? chunksOf(index, inode, starts) : [];
       yield kept({ name, ...attributesOf(index, inode), ...own });
       for (const chunk of chunks) yield kept({ name, type: 'chunk', ...chunk });

@@ -23,6 +23,7 @@ export async function indexedLayer(
 ): Promise<Layer> {
   const header = await namingBlob(name, async () => await readHeader(index, size));
   const { form } = header;
+  const tocEnd = HEADER_BYTES + header.tocBytes;
   const points = new Points();
   const places = form === 'none' ? AS_IT_IS : points;
   return {
@@ -31,13 +32,18 @@ export async function indexedLayer(
     codec: PLAIN_CODECS[form],
     contentEnd: size,
     toc: undefined,
+    portable: {
+      start: HEADER_BYTES,
+      end: tocEnd,
+      pointsEnd: tocEnd + header.points * POINT_BYTES,
+      windowsEnd: index.size,
+    },
     ...(form === 'none' ? {} : { points }),
     endOf: (offset, bytes) => places.endOf(offset, bytes),
     entries: async (add) => {
       const hash = createHash('sha256');
       for await (const piece of ranges(index, 0, index.size)) hash.update(piece);
       await readPoints(index, header, points);
-      const tocEnd = HEADER_BYTES + header.tocBytes;
       const json = decoded(ranges(index, HEADER_BYTES, tocEnd), 'gzip', { what: 'the TOC of its index' });
       await readEntries(inProportion(json, header.tocBytes), (entry) => add(placed(entry, places)));
       return hash.digest();
