@@ -22,6 +22,7 @@
         "csrc/addon/indexer.cc",
         "csrc/addon/inflate.cc",
         "csrc/addon/layout.cc",
+        "csrc/addon/new-pages.cc",
         "csrc/addon/points.cc",
         "csrc/addon/rings.cc",
         "csrc/addon/socket.cc",

@@ -12,6 +12,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   crfs::AddIndexer(env, exports);
   crfs::AddInflate(env, exports);
   crfs::AddLayout(env, exports);
+  crfs::AddNewPages(env, exports);
   crfs::AddPoints(env, exports);
   crfs::AddRings(env, exports);
   crfs::AddSocket(env, exports);

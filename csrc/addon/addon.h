@@ -18,6 +18,7 @@ void AddFiles(Napi::Env env, Napi::Object exports);    // files.cc: mappings, lo
 void AddInflate(Napi::Env env, Napi::Object exports);  // inflate.cc: libdeflate, for reading layers
 void AddIndexer(Napi::Env env, Napi::Object exports);  // indexer.cc: indexes of layers
 void AddLayout(Napi::Env env, Napi::Object exports);   // layout.cc: structures that C and TypeScript share
+void AddNewPages(Napi::Env env, Napi::Object exports); // new-pages.cc: what these cost
 void AddPoints(Napi::Env env, Napi::Object exports);   // points.cc: where decoding can begin
 void AddRings(Napi::Env env, Napi::Object exports);    // rings.cc: requests of mounts, taken by workers
 void AddSocket(Napi::Env env, Napi::Object exports);   // socket.cc: the control socket

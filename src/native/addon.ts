@@ -343,6 +343,12 @@ export interface Addon {
   map(fd: number, writable: boolean, offset?: number, length?: number): ArrayBuffer;
   /** Ends a mapping: the buffer is detached, and views of it are empty from now on. */
   unmap(buffer: ArrayBuffer): void;
+  /**
+   * Whether new pages of a file take much longer by a mapping than written. Sets the `newPagesTried` bytes from `offset` on, a
+   * multiple of 64 KiB, to zeros; they lie in the file, which should have no pages there yet. null: that cannot be done.
+   */
+  isMappingDear(fd: number, offset: number): boolean | null;
+  readonly newPagesTried: number;
   /** Takes the exclusive lock of a file, or returns false: another process holds it. */
   lock(fd: number): boolean;
   /**

@@ -68,10 +68,20 @@ async function longMembers(machine: Machine): Promise<Known> {
   return { layer: await makeLayer(tar, { chunkSize: 300_000 }), digests: new Map(digests) };
 }
 
+/** A file in a chunk that is too large to be written from memory. */
+async function longChunk(machine: Machine): Promise<Known> {
+  const tar = join(machine.directory('tars'), 'long.tar');
+  const content = noise(9_000_000);
+  writeTar(tar, [{ name: 'long', content }]);
+  const digest = createHash('sha256').update(content).digest('hex');
+  return { layer: await makeLayer(tar, { chunkSize: 16 << 20 }), digests: new Map([['long', digest]]) };
+}
+
 for (const engine of engineNames) {
   for (const [what, make] of [
     ['mapped chunks', (machine: Machine) => knownLayer(machine, { small: 40, large: 8 })],
     ['members that go on behind their file', longMembers],
+    ['a chunk that is mapped whatever new pages cost', longChunk],
   ] as const) {
     mounting(`a full disk gives ENOSPC and no daemon dies of it: ${what}, inflated by ${engine}`, async (t) => {
       const { machine, cache } = await small(t, 'size=8M', { CRFS_ENGINE: engine });

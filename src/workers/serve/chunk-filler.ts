@@ -6,7 +6,7 @@ import { type MemberReader, SLACK } from '../decode/member-reader.js';
 import type { Filling } from './filling.js';
 import type { Store } from './store.js';
 
-/** Chunks from this size on are inflated straight into the mapped object; below, writing them is cheaper. */
+/** Chunks from this size on may be inflated straight into the mapped object; below, writing them is cheaper. */
 const MAP_FROM = 256 << 10;
 /** A multiple of the size of a page, on every machine. */
 const MAP_ALIGNMENT = 64 << 10;
@@ -17,6 +17,8 @@ const CHECKED_ZEROS = 64 << 20;
 export class ChunkFiller {
   readonly #store: Store;
   readonly #members: MemberReader;
+  /** Whether writing is cheaper for larger ones, too, as on a virtual machine within another one; undefined: not known yet. */
+  #isMappingDear: boolean | undefined;
 
   constructor(store: Store, members: MemberReader) {
     this.#store = store;
@@ -27,8 +29,22 @@ export class ChunkFiller {
   fill(filling: Filling, chunk: number): void {
     const { layer } = filling;
     if (layer.index.isZeros(chunk)) this.#clear(filling, chunk);
-    else if (layer.index.chunkSize(chunk) >= MAP_FROM && this.#members.maps(layer, chunk)) this.#map(filling, chunk);
+    else if (this.#members.maps(layer, chunk) && !this.#isToBeWritten(filling, chunk)) this.#map(filling, chunk);
     else this.#write(filling, chunk);
+  }
+
+  /** Tries what new pages cost with the first chunk that has room for that. What takes too much memory to be written is not. */
+  #isToBeWritten({ layer, fd, chunks, size }: Filling, chunk: number): boolean {
+    const chunkSize = layer.index.chunkSize(chunk);
+    if (chunkSize < MAP_FROM) return true;
+    if (!this.#members.fits(layer, chunk)) return false;
+    const offset = layer.index.chunkFileOffset(chunk);
+    const from = Math.ceil(offset / MAP_ALIGNMENT) * MAP_ALIGNMENT;
+    if (this.#isMappingDear === undefined && from + addon.newPagesTried <= offset + chunkSize) {
+      if (chunks === 1) this.#store.resize(fd, size);
+      this.#isMappingDear = addon.isMappingDear(fd, from) ?? undefined;
+    }
+    return this.#isMappingDear ?? false;
   }
 
   /** A chunk of zeros takes no space, where the file system can have that. */
