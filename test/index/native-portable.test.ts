@@ -158,8 +158,8 @@ function mutated({ size, portable }: Sample, next: (limit: number) => number): S
     case 1: {
       const numbers = [...parts.toc.matchAll(/(?<=:)\d+/g)];
       const { 0: number, index } = numbers[next(numbers.length)] as RegExpExecArray;
-      const text = `${parts.toc.slice(0, index)}${other(Number(number))}${parts.toc.slice(index + number.length)}`;
-      return { size, portable: joined({ ...parts, toc: text }) };
+      const told = `${parts.toc.slice(0, index)}${other(Number(number))}${parts.toc.slice(index + number.length)}`;
+      return { size, portable: joined({ ...parts, toc: told }) };
     }
     case 2:
       flip(toc, toc.length);
