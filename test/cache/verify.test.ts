@@ -2,8 +2,10 @@
 
 /** What a look through the cache finds. */
 
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -88,4 +90,21 @@ test('a record says all that it should, or counts for nothing', async (t) => {
   for (const text of ['', 'null', '[]', '{}']) t.is(parseRecord(text), undefined, text);
   const broken = put(layout.record('blob'), JSON.stringify({ ...record, indexDigest: undefined }));
   t.deepEqual(await bad(layout), [broken]);
+});
+
+test('what is removed behind the list of files is not bad, nor is the look given up', async (t) => {
+  const layout = place(t);
+  const gate = layout.record('gate'); // all files are listed before this one is read, by a look that then waits
+  execFileSync('mkfifo', [gate]);
+  const [evicted, broken] = ['evicted', 'broken'].map((content) => {
+    const name = createHash('sha256').update(content).digest('hex');
+    return put(join(layout.objects, name.slice(0, 2), name), content === 'broken' ? 'br0ken' : content);
+  }) as [string, string];
+  const looking = verifyCache(layout);
+  const writer = await open(gate, 'w');
+  rmSync(evicted);
+  await writer.writeFile(JSON.stringify(recordOf(await indexOf(t, [{ name: 'a', type: 'dir' }]))));
+  await writer.close();
+  const { checked, removed } = await looking;
+  t.deepEqual([checked, removed.map(({ path }) => path)], [2, [broken]]);
 });

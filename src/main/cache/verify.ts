@@ -28,7 +28,7 @@ interface Expected {
 /**
  * Reads the whole cache: holds every index against its rules and the digest in its record, every object against its
  * digests, and every map of blocks against its blob. Removes what is bad, which will be made or fetched again when it is
- * wanted.
+ * wanted. What others remove meanwhile is passed over.
  */
 export async function verifyCache(layout: CacheLayout): Promise<Verified> {
   const removed: { path: string; why: string }[] = [];
@@ -44,29 +44,39 @@ export async function verifyCache(layout: CacheLayout): Promise<Verified> {
   };
   for await (const file of cacheFiles(layout)) files[file.kind].push(file);
   let checked = 0;
-  const judge = async (file: CacheFile, why: string | undefined): Promise<void> => {
+  const judge = async (file: CacheFile, check: Promise<string | undefined>): Promise<void> => {
+    const why = await check.catch(goneMeanwhile);
+    if (why === GONE) return;
     checked++;
     if (why === undefined) return;
     await rm(file.path, { force: true });
     removed.push({ path: file.path, why });
   };
   const indexDigests = new Map<string, Set<string>>();
-  for (const file of files.records) await judge(file, await checkRecord(file, indexDigests));
+  for (const file of files.records) await judge(file, checkRecord(file, indexDigests));
   const expected = new Map<string, Expected>();
-  for (const file of files.index) await judge(file, await checkIndex(file, indexDigests, expected));
+  for (const file of files.index) await judge(file, checkIndex(file, indexDigests, expected));
   let unverifiable = 0;
   for (const file of files.objects) {
     const name = basename(file.path);
     const known = expected.get(name) ?? expectedByName(name, file.size);
-    await judge(file, await checkObject(file, known));
+    await judge(file, checkObject(file, known));
     if (known.chunks.some(({ digest }) => digest === null)) unverifiable++;
   }
   const sizes = new Map(files.blobs.map(({ path, size }) => [path, size]));
   for (const file of files.blobs) {
     const blob = blobOfBlocks(file.path);
-    if (blob !== undefined) await judge(file, await checkBlocks(file, sizes.get(blob)));
+    if (blob !== undefined) await judge(file, checkBlocks(file, sizes.get(blob)));
   }
   return { checked, unverifiable, removed };
+}
+
+const GONE = Symbol('gone');
+
+/** What was evicted since it was listed is not bad. */
+function goneMeanwhile(error: NodeJS.ErrnoException): typeof GONE {
+  if (error.code === 'ENOENT') return GONE;
+  throw error;
 }
 
 /** Notes the digest of the index that it speaks of, by the name of that. */
