@@ -31,16 +31,16 @@ export async function fetchedByDaemon(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<Done & { readonly layers: Layers }> {
-  if ((await askStatus()) === undefined) await startDaemon([]);
+  if ((await askStatus()) === undefined) await startUnlessOneRuns();
   const steps: Step[] = [];
   const showReads = readsOn(progress);
   let layers: Layers = [];
   try {
     const lines = await followDaemon('/prefetch', signal, JSON.stringify(wanted));
-    if (typeof lines !== 'object') {
+    if (typeof lines === 'number') {
       throw new CrfsError('CRFS_USAGE', 'the daemon that runs is older, and cannot prefetch: run `crfs daemon`');
     }
-    for await (const line of createInterface({ input: Readable.from(lines) })) {
+    for await (const line of createInterface({ input: Readable.from(lines ?? []) })) {
       const told = JSON.parse(line) as Prefetched;
       if ('error' in told) throw namingImage(told.error, wanted.configuration);
       if ('done' in told) return { ...told.done, layers };
@@ -62,6 +62,15 @@ export async function fetchedByDaemon(
   }
   signal.throwIfAborted();
   throw new CrfsError('CRFS_UNREACHABLE', 'the daemon has ended: try again, what is here stays');
+}
+
+/** Another command, or a mount, may have started one at the same time. */
+async function startUnlessOneRuns(): Promise<void> {
+  try {
+    await startDaemon([]);
+  } catch (error) {
+    if ((await askStatus()) === undefined) throw error;
+  }
 }
 
 function namingImage({ code, message }: Refusal['error'], configuration: string): CrfsError {
