@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-import { writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import test from 'ava';
 import type { Facts } from '../../src/main/inspect/facts.js';
+import { crfs } from '../tools/machine.js';
 import { writeTar } from '../tools/tar-writer.js';
 import { writeWhiteoutTars } from '../tools/whiteout-tars.js';
 import { imageOf, invoke, layerOf, makeMachine, registryTest, SMALL } from './setting.js';
@@ -25,6 +28,19 @@ test('ls escapes what a terminal would obey, and -0 gives names as they are', as
   const json = (await invoke(machine, ['ls', '--json', layer, 'etc'])).stdout;
   t.false(json.includes('\x1b'));
   t.is((JSON.parse(json) as Facts[])[0]?.path, `/etc/${bad}`);
+});
+
+test('a name that is not UTF-8 goes from ls -0 to cat as it is', async (t) => {
+  const machine = makeMachine(t);
+  const name = Buffer.from('caf\xe9 \xff', 'latin1');
+  const layer = await layerOf(machine, [{ name, content: 'coffee' }]);
+  const script = '"$0" ls -0 "$1" > names && xargs -0 "$0" cat "$1" < names';
+  const { stdout } = await promisify(execFile)('sh', ['-c', script, crfs, layer], {
+    cwd: machine.root,
+    env: machine.env,
+  });
+  t.deepEqual(readFileSync(join(machine.root, 'names')), Buffer.concat([name, Buffer.of(0)]));
+  t.is(stdout, 'coffee');
 });
 
 test('ls -l shows mode, links, owner, size, time, name and target', async (t) => {

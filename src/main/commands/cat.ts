@@ -9,6 +9,7 @@ import { note } from '../output/tell.js';
 import { tellingIfSlow } from '../output/waiting.js';
 import { writeOut } from '../output/write.js';
 import { refuseWithoutEffect } from './no-effect.js';
+import { pathArgument } from './path-argument.js';
 import { environmentFor } from './registry-options.js';
 import { addViewOptions, type ViewGiven, viewedHelp } from './view-options.js';
 
@@ -21,7 +22,7 @@ export function addCat(program: Command): void {
     .command('cat')
     .description('print the content of a file in an image or a layer, checked before it is printed')
     .argument('<config>', viewedHelp)
-    .argument('<path>', 'the file; symlinks are followed within the image');
+    .argument('<path>', 'the file; symlinks are followed within the image', pathArgument);
   addViewOptions(command)
     .addHelpText(
       'after',

@@ -2,12 +2,14 @@
 
 import type { Command } from 'commander';
 import { CrfsError } from '../errors/error.js';
+import { bytesOfName } from '../formats/name-bytes.js';
 import { type FileType, factsOf, modeText } from '../inspect/facts.js';
 import { isDirectory, type Node, nameOf, type View } from '../inspect/view.js';
 import { withView } from '../inspect/with-view.js';
 import { escapeName, type Painter, painterFor, type Style, toJson } from '../output/terminal.js';
 import { Lines } from '../output/write.js';
 import { refuseWithoutEffect } from './no-effect.js';
+import { pathArgument } from './path-argument.js';
 import { environmentFor } from './registry-options.js';
 import { addViewOptions, type ViewGiven, viewedHelp } from './view-options.js';
 
@@ -18,13 +20,15 @@ interface Given extends ViewGiven {
   json?: boolean;
 }
 
+const NUL = Buffer.of(0);
+
 /** `crfs ls` */
 export function addLs(program: Command): void {
   const command = program
     .command('ls')
     .description('list files of an image or a layer, without mounting it')
     .argument('<config>', viewedHelp)
-    .argument('[path]', 'what to list', '/')
+    .argument('[path]', 'what to list', pathArgument, '/')
     .option('-l', 'a long line for each: mode, links, owner, size, time (UTC), name')
     .option('-R', 'everything below, by its path')
     .option('-0', 'names as they are, each ended by NUL, for xargs -0');
@@ -54,7 +58,7 @@ async function list(view: View, path: string, given: Given): Promise<void> {
       continue;
     }
     const name = shownName(start, node, given.R);
-    if (given[0]) await lines.write(`${name}\0`);
+    if (given[0]) await lines.write(Buffer.concat([bytesOfName(name), NUL]));
     else await lines.write(`${given.l ? longLine(node, name, paint) : painted(node, name, paint)}\n`);
   }
   if (given.json) await lines.write('\n]\n');

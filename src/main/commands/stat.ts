@@ -7,6 +7,7 @@ import { escapeLine, escapeName, toJson } from '../output/terminal.js';
 import { counted, formatTable } from '../output/text.js';
 import { writeOut } from '../output/write.js';
 import { refuseWithoutEffect } from './no-effect.js';
+import { pathArgument } from './path-argument.js';
 import { environmentFor } from './registry-options.js';
 import { addViewOptions, type ViewGiven, viewedHelp } from './view-options.js';
 
@@ -16,7 +17,7 @@ export function addStat(program: Command): void {
     .command('stat')
     .description('show all that is known of a file in an image or a layer')
     .argument('<config>', viewedHelp)
-    .argument('<path>', 'the file; a symlink is shown itself');
+    .argument('<path>', 'the file; a symlink is shown itself', pathArgument);
   addViewOptions(command)
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExamples:\n  crfs stat ./layer.esgz /etc/passwd\n  crfs stat --json fedora /usr/bin/bash')

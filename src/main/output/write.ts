@@ -7,22 +7,23 @@ export async function writeOut(content: string | Uint8Array): Promise<void> {
   if (!process.stdout.write(content)) await once(process.stdout, 'drain');
 }
 
-/** Writes many small pieces of text to stdout in a few large ones. */
+/** Writes many small pieces to stdout in a few large ones. */
 export class Lines {
-  #pending: string[] = [];
+  #pending: Buffer[] = [];
   #length = 0;
 
-  async write(text: string): Promise<void> {
-    this.#pending.push(text);
-    this.#length += text.length;
+  async write(piece: string | Buffer): Promise<void> {
+    const bytes = Buffer.from(piece);
+    this.#pending.push(bytes);
+    this.#length += bytes.length;
     if (this.#length > 1 << 16) await this.flush();
   }
 
   /** Writes what is left. */
   async flush(): Promise<void> {
-    const text = this.#pending.join('');
+    const all = Buffer.concat(this.#pending);
     this.#pending = [];
     this.#length = 0;
-    if (text !== '') await writeOut(text);
+    if (all.length > 0) await writeOut(all);
   }
 }
