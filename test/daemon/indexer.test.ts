@@ -21,6 +21,7 @@ import { Indexer } from '../../src/main/daemon/indexer.js';
 import { CacheLayout } from '../../src/main/disk/cache-layout.js';
 import { CrfsError } from '../../src/main/errors/error.js';
 import type { ComingBlob } from '../../src/main/fetch/layer-blob.js';
+import { portableIndex } from '../../src/main/index/portable.js';
 import { IndexReader } from '../../src/main/index/reader.js';
 import { FirstRead } from '../../src/main/plain/first-read.js';
 import { USUAL_SPAN } from '../../src/main/plain/span.js';
@@ -29,6 +30,7 @@ import { gzip, zstd } from '../tools/compressed-stream.js';
 import { noise, text } from '../tools/content.js';
 import { Gate } from '../tools/gate.js';
 import { until } from '../tools/machine.js';
+import { joined, partsOf } from '../tools/portable-parts.js';
 import { sha256 } from '../tools/read-layer.js';
 import { writeTar } from '../tools/tar-writer.js';
 
@@ -38,6 +40,8 @@ interface Setting {
   readonly layout: CacheLayout;
   readonly indexer: Indexer;
   readonly blob: Buffer;
+  /** Open on the file. */
+  readonly fd: number;
   readonly read: FirstRead;
   /** Puts these bytes of the blob into the file. */
   readonly store: (offset: number, end: number) => void;
@@ -72,6 +76,7 @@ function setting(t: ExecutionContext, other?: Buffer, span = USUAL_SPAN): Settin
     layout,
     indexer,
     blob,
+    fd,
     read,
     store: (offset, end) => {
       writeSync(fd, blob, offset, end - offset, offset);
@@ -105,6 +110,24 @@ test('restart points are as far apart as is set', async (t) => {
   });
   const [often = 0, seldom = 0] = await Promise.all(counts);
   t.true(often > 40 && seldom <= 4, `${often}, ${seldom}`);
+});
+
+test('an index of another machine is taken, read natively or not', async (t) => {
+  const { layout, blob, store, index, indexer, fd } = setting(t);
+  store(0, blob.length);
+  const own = new IndexReader(new Uint8Array(readFileSync(layout.index((await index()).key))));
+  const portable = await portableIndex(own, blob.length);
+  const parts = partsOf(portable);
+  const odd = joined({ ...parts, toc: parts.toc.replace('"name":"a"', '"name":"a","chunkType":""') });
+  for (const bytes of [portable, odd]) {
+    const path = join(layout.tmp, 'portable');
+    writeFileSync(path, bytes);
+    const indexFd = openSync(path, 'r');
+    const task = { fd, name: 'a layer', identity: 'blob', indexFd };
+    const record = await indexer.indexPortable(task, () => 1).finally(() => closeSync(indexFd));
+    t.is(`sha256:${record.tocDigest}`, sha256(bytes));
+    t.is(record.indexDigest, sha256(readFileSync(layout.index(record.key))).slice('sha256:'.length));
+  }
 });
 
 test('what keeps a layer from coming is what its reader is told', async (t) => {

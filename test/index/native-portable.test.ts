@@ -9,7 +9,7 @@ import test from 'ava';
 import type { BlobSource } from '../../src/main/blob/source.js';
 import type { Form } from '../../src/main/formats/decode.js';
 import type { Layer } from '../../src/main/formats/format.js';
-import { HEADER_BYTES, POINT_BYTES } from '../../src/main/formats/portable/layout.js';
+import { encodeHeader, HEADER_BYTES, POINT_BYTES } from '../../src/main/formats/portable/layout.js';
 import { indexedLayer } from '../../src/main/formats/portable/read.js';
 import { buildIndex } from '../../src/main/index/build.js';
 import { portableIndex } from '../../src/main/index/portable.js';
@@ -19,7 +19,7 @@ import { uncompressed } from '../../src/main/plain/uncompressed.js';
 import { gzip, zstd } from '../tools/compressed-stream.js';
 import { noise, text } from '../tools/content.js';
 import { buildAs, natively } from '../tools/native-index.js';
-import { joined, type Parts, partsOf } from '../tools/portable-parts.js';
+import { joined, type Parts, partsOf, withPoint } from '../tools/portable-parts.js';
 import { type TarEntry, tarEnd, tarEntry } from '../tools/tar-writer.js';
 
 const SPAN = 64 << 10;
@@ -122,9 +122,19 @@ test('leaves to TypeScript a portable index in which something is unusual, or wr
   const refused = { code: 'CRFS_BAD_LAYER' };
   await t.throwsAsync(isNative(withField(`"more":"${'x'.repeat(1 << 20)}"`)), refused, 'an entry is too large');
   await t.throwsAsync(isNative(changed(sample, ({ toc }) => ({ toc: `${toc}x` }))), refused);
-  const cut = Buffer.from(sample.portable);
-  cut.writeBigUInt64LE(cut.readBigUInt64LE(24) - 1n, 24); // its TOC without the last byte, which is that of the first point then
-  await t.throwsAsync(isNative({ ...sample, portable: cut }), refused);
+  const { header, points, windows } = partsOf(sample.portable);
+  const cut = encodeHeader({ ...header, tocBytes: header.tocBytes - 1 });
+  const packed = sample.portable.subarray(HEADER_BYTES, HEADER_BYTES + header.tocBytes - 1);
+  await t.throwsAsync(isNative({ ...sample, portable: Buffer.concat([cut, packed, points, windows]) }), refused);
+  const long = withPoint(points, header.points - 1, (last) =>
+    last.writeUInt32LE(last.readUInt32LE(16) + (64 << 10), 16),
+  );
+  const more = { points: long, windows: Buffer.concat([windows, Buffer.alloc(64 << 10)]) };
+  await t.throwsAsync(isNative(changed(sample, () => more)), refused, 'a window is too long');
+  const digest = `"digest":"sha256:${'0'.repeat(64)}"`;
+  t.true(
+    await isNative(changed(sample, ({ toc }) => ({ toc: toc.replace('"name":"large"', `"name":"large",${digest}`) }))),
+  );
 });
 
 /** A generator of integers in [0, limit), the same for equal seeds. */
@@ -145,9 +155,9 @@ function mutated({ size, portable }: Sample, next: (limit: number) => number): S
   const other = (value: number): number =>
     next(2) === 0 ? near(value) : next(2) === 0 ? (NUMBERS[next(NUMBERS.length)] as number) : next(2 * value + 2);
   const points = Buffer.from(parts.points);
-  const toc = Buffer.from(parts.toc);
-  const flip = (bytes: Buffer, limit: number): void => {
-    bytes[next(limit)] = next(256);
+  const bytes = Buffer.from(parts.toc);
+  const flip = (some: Buffer, limit: number): void => {
+    some[next(limit)] = next(256);
   };
   switch (next(parts.header.points > 0 ? 5 : 3)) {
     case 0: {
@@ -158,12 +168,12 @@ function mutated({ size, portable }: Sample, next: (limit: number) => number): S
     case 1: {
       const numbers = [...parts.toc.matchAll(/(?<=:)\d+/g)];
       const { 0: number, index } = numbers[next(numbers.length)] as RegExpExecArray;
-      const told = `${parts.toc.slice(0, index)}${other(Number(number))}${parts.toc.slice(index + number.length)}`;
-      return { size, portable: joined({ ...parts, toc: told }) };
+      const toc = `${parts.toc.slice(0, index)}${other(Number(number))}${parts.toc.slice(index + number.length)}`;
+      return { size, portable: joined({ ...parts, toc }) };
     }
     case 2:
-      flip(toc, toc.length);
-      return { size, portable: joined({ ...parts, toc }) };
+      flip(bytes, bytes.length);
+      return { size, portable: joined({ ...parts, toc: bytes }) };
     case 3: {
       const at = next(parts.header.points) * POINT_BYTES;
       const field = next(4);
