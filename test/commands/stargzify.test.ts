@@ -62,6 +62,8 @@ test('a single layer goes to nothing but a file', async (t) => {
     t.is(code, 2);
     t.is(stderr, `crfs: ${tar} is a single layer, and goes to a file: ${why}\n`);
   }
+  const { code, stderr } = await invoke(machine, ['stargzify', './there', 'layer.esgz']);
+  t.deepEqual([code, stderr], [2, 'crfs: ./there is a directory: an image in one is oci:DIR[:TAG] or dir:DIR\n']);
 });
 
 test('a TMPDIR of no use is told in one line', async (t) => {

@@ -193,6 +193,9 @@ async function convertOneLayer(
   const why = whyNoFile(destination);
   if (why !== undefined) throw new CrfsError('CRFS_USAGE', `${source} is a single layer, and goes to a file: ${why}`);
   const from = source === '-' ? undefined : statSync(source, { throwIfNoEntry: false });
+  if (from?.isDirectory()) {
+    throw new CrfsError('CRFS_USAGE', `${source} is a directory: an image in one is oci:DIR[:TAG] or dir:DIR`);
+  }
   const there = statSync(destination, { throwIfNoEntry: false });
   if (from && from.ino === there?.ino && from.dev === there.dev) {
     throw new CrfsError('CRFS_USAGE', `${source} and ${destination} are one file, and the tar would be lost`);

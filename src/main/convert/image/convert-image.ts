@@ -56,6 +56,8 @@ export interface ImageResult {
   readonly layers: readonly { readonly source: string; readonly digest: string; readonly size: number }[];
   /** The destination was made from the very same before: nothing was done. */
   readonly isThere: boolean;
+  /** What a person should know of the result. */
+  readonly warnings: readonly string[];
 }
 
 /** Layers that are converted at the same time. */
@@ -86,6 +88,7 @@ class Conversion {
   readonly #inTurn = pLimit(LAYERS_AT_ONCE);
   /** By the digest of the source's layer: images of one index share layers. */
   readonly #layers = new Map<string, Promise<NewLayer>>();
+  readonly #warnings: string[] = [];
   /** Prioritized paths that no layer has had so far. */
   #unmatched: readonly string[] | undefined;
 
@@ -105,22 +108,28 @@ class Conversion {
     const { earlier } = this.#options;
     const made = earlier && madeFrom(top.digest, earlier);
     const there = earlier && made && (await madeBefore(earlier, made));
-    if (there !== undefined) return { digest: there, layers: [], isThere: true };
+    if (there !== undefined) return { digest: there, layers: [], isThere: true, warnings: [] };
     const { mediaType, bytes: written } = isIndex(top) ? await this.#index(top) : await this.#image(top);
     const bytes = made === undefined || digestOf(written) === top.digest ? written : noteMadeFrom(written, made);
     this.#options.signal.throwIfAborted();
     await tellingIfSlow(`publishing ${this.#destination.name}`, this.#destination.publish(mediaType, bytes), note);
-    for (const warning of unmatchedWarnings(this.#unmatched ?? [])) this.#options.progress.note(warning);
+    for (const warning of unmatchedWarnings(this.#unmatched ?? [])) this.#warn(warning);
     const layers = [...this.#layers].map(async ([from, layer]) => {
       const { digest, size } = (await layer).descriptor;
       return { source: from, digest, size };
     });
-    return { digest: digestOf(bytes), layers: await Promise.all(layers), isThere: false };
+    return { digest: digestOf(bytes), layers: await Promise.all(layers), isThere: false, warnings: this.#warnings };
   }
 
   /** Waits for what is still under way. */
   async settle(): Promise<void> {
     await Promise.allSettled(this.#layers.values());
+  }
+
+  /** The result has it too, for who is shown no progress. */
+  #warn(line: string): void {
+    this.#warnings.push(line);
+    this.#options.progress.note(line);
   }
 
   async #chosen(): Promise<ImageManifest | ImageIndex> {
@@ -139,7 +148,7 @@ class Conversion {
     const converted = new Map<string, Rewritten>();
     for (const { digest, platform } of index.manifests) {
       if (platform?.os === 'unknown') {
-        this.#options.progress.note(`${digest} is left out: it is about an image, and not about the converted one`);
+        this.#warn(`${digest} is left out: it is about an image, and not about the converted one`);
         continue;
       }
       const manifest = await this.#source.manifest(digest);
@@ -214,7 +223,7 @@ class Conversion {
       step.done(`${shown}: ${formatBytes(result.size)}, ${result.entries} entries`);
       const unmatched = this.#unmatched?.filter((pattern) => result.unmatched.includes(pattern));
       this.#unmatched = unmatched ?? result.unmatched;
-      for (const warning of result.warnings) progress.note(`${layer.digest}: ${warning}`);
+      for (const warning of result.warnings) this.#warn(`${layer.digest}: ${warning}`);
       return { descriptor: layerDescriptor(layer, result, to), diffId: result.diffId };
     } finally {
       await source.close();
