@@ -213,6 +213,10 @@ test('an index that breaks a rule is refused by it', async (t) => {
       /a number that is too large/,
     ],
     [other((bytes) => bytes.writeBigUInt64LE(0n)), /points of the index do not follow each other/],
+    [
+      joined({ ...parts, points: withPoint(points, header.points - 1, (last) => last.writeBigUInt64LE(BigInt(size))) }),
+      /points of the index do not follow each other/,
+    ],
     [other((bytes) => bytes.writeBigUInt64LE(BigInt(size))), /points of the index do not follow each other/],
     [other((bytes) => bytes.writeBigUInt64LE(0n, 8)), /points of the index do not follow each other/],
     [other((bytes) => bytes.writeUInt32LE(64 << 10, 16)), /a point that can be none/],
