@@ -8,6 +8,8 @@ import type { Store } from './store.js';
 
 /** Chunks from this size on may be inflated straight into the mapped object; below, writing them is cheaper. */
 const MAP_FROM = 256 << 10;
+/** So many are mapped before it is tried what that costs: whoever reads here and there waits for neither the try nor new buffers. */
+const MAPPED_ANYWAY = 3;
 /** A multiple of the size of a page, on every machine. */
 const MAP_ALIGNMENT = 64 << 10;
 /** Up to so many zeros are held against their digest. Of more, which would take long, the name of the object tells what it is. */
@@ -17,6 +19,8 @@ const CHECKED_ZEROS = 64 << 20;
 export class ChunkFiller {
   readonly #store: Store;
   readonly #members: MemberReader;
+  /** Chunks that were large enough to be mapped, so far. */
+  #large = 0;
   /** Whether writing is cheaper for larger ones, too, as on a virtual machine within another one; undefined: not known yet. */
   #isMappingDear: boolean | undefined;
 
@@ -33,11 +37,12 @@ export class ChunkFiller {
     else this.#write(filling, chunk);
   }
 
-  /** Tries what new pages cost with the first chunk that has room for that. What takes too much memory to be written is not. */
+  /** Tries what new pages cost, with a chunk that has room for that. What takes too much memory to be written is not. */
   #isToBeWritten({ layer, fd, chunks, size }: Filling, chunk: number): boolean {
     const chunkSize = layer.index.chunkSize(chunk);
     if (chunkSize < MAP_FROM) return true;
     if (!this.#members.fits(layer, chunk)) return false;
+    if (this.#large++ < MAPPED_ANYWAY) return false;
     const offset = layer.index.chunkFileOffset(chunk);
     const from = Math.ceil(offset / MAP_ALIGNMENT) * MAP_ALIGNMENT;
     if (this.#isMappingDear === undefined && from + addon.newPagesTried <= offset + chunkSize) {
