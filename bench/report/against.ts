@@ -3,7 +3,7 @@
 /** What has become slower, or larger, than an earlier run has found it. */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { howText, ratioText, valueText } from '../format.js';
 import type { Question, Summary } from '../samples.js';
 import type { Settings } from '../settings.js';
@@ -44,7 +44,7 @@ export function worseThan({ file, settings, summaries }: Earlier, now: readonly 
     return earlier === undefined ? [] : [{ row, earlier }];
   });
   const worse = both.filter(({ row, earlier }) => isWorse(row, earlier));
-  const about = `${file} (${settings['crfs-plugin'] ?? 'unknown'}, ${(settings['date'] ?? '').slice(0, 16)})`;
+  const about = `${basename(file)} (${settings['crfs-plugin'] ?? 'unknown'}, ${(settings['date'] ?? '').slice(0, 16)})`;
   if (worse.length === 0) return `Of ${both.length} measurements that ${about} has as well, none has become worse.`;
   const lines = worse.map(({ row, earlier }) => [
     row.what,
