@@ -44,13 +44,16 @@ export async function verifyCache(layout: CacheLayout): Promise<Verified> {
   };
   for await (const file of cacheFiles(layout)) files[file.kind].push(file);
   let checked = 0;
-  const judge = async (file: CacheFile, check: Promise<string | undefined>): Promise<void> => {
+  /** Resolves to whether there was something to check. */
+  const judge = async (file: CacheFile, check: Promise<string | undefined>): Promise<boolean> => {
     const why = await check.catch(goneMeanwhile);
-    if (why === GONE) return;
+    if (why === GONE) return false;
     checked++;
-    if (why === undefined) return;
-    await rm(file.path, { force: true });
-    removed.push({ path: file.path, why });
+    if (why !== undefined) {
+      await rm(file.path, { force: true });
+      removed.push({ path: file.path, why });
+    }
+    return true;
   };
   const indexDigests = new Map<string, Set<string>>();
   for (const file of files.records) await judge(file, checkRecord(file, indexDigests));
@@ -60,8 +63,8 @@ export async function verifyCache(layout: CacheLayout): Promise<Verified> {
   for (const file of files.objects) {
     const name = basename(file.path);
     const known = expected.get(name) ?? expectedByName(name, file.size);
-    await judge(file, checkObject(file, known));
-    if (known.chunks.some(({ digest }) => digest === null)) unverifiable++;
+    const wasThere = await judge(file, checkObject(file, known));
+    if (wasThere && known.chunks.some(({ digest }) => digest === null)) unverifiable++;
   }
   const sizes = new Map(files.blobs.map(({ path, size }) => [path, size]));
   for (const file of files.blobs) {

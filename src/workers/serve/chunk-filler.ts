@@ -33,23 +33,22 @@ export class ChunkFiller {
   fill(filling: Filling, chunk: number): void {
     const { layer } = filling;
     if (layer.index.isZeros(chunk)) this.#clear(filling, chunk);
-    else if (this.#members.maps(layer, chunk) && !this.#isToBeWritten(filling, chunk)) this.#map(filling, chunk);
+    else if (this.#isToBeMapped(filling, chunk)) this.#map(filling, chunk);
     else this.#write(filling, chunk);
   }
 
-  /** Tries what new pages cost, with a chunk that has room for that. What takes too much memory to be written is not. */
-  #isToBeWritten({ layer, fd, chunks, size }: Filling, chunk: number): boolean {
+  /** Tries what new pages cost, with a chunk that has room for that. What takes too much memory to be written is mapped. */
+  #isToBeMapped({ layer, fd, chunks, size }: Filling, chunk: number): boolean {
     const chunkSize = layer.index.chunkSize(chunk);
-    if (chunkSize < MAP_FROM) return true;
-    if (!this.#members.fits(layer, chunk)) return false;
-    if (this.#large++ < MAPPED_ANYWAY) return false;
+    if (chunkSize < MAP_FROM || !this.#members.maps(layer, chunk)) return false;
+    if (!this.#members.fits(layer, chunk) || this.#large++ < MAPPED_ANYWAY) return true;
     const offset = layer.index.chunkFileOffset(chunk);
     const from = Math.ceil(offset / MAP_ALIGNMENT) * MAP_ALIGNMENT;
     if (this.#isMappingDear === undefined && from + addon.newPagesTried <= offset + chunkSize) {
       if (chunks === 1) this.#store.resize(fd, size);
       this.#isMappingDear = addon.isMappingDear(fd, from) ?? undefined;
     }
-    return this.#isMappingDear ?? false;
+    return this.#isMappingDear !== true;
   }
 
   /** A chunk of zeros takes no space, where the file system can have that. */
