@@ -2,8 +2,12 @@
 
 /** undici is loaded by private paths: an update may move what is there. */
 
-import test from 'ava';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import test, { type ExecutionContext } from 'ava';
 import undici from 'undici';
+import { type HttpResponse, Transport } from '../../src/main/http/transport.js';
+import { listen } from '../tools/local-server.js';
 import { run } from '../tools/run.js';
 
 const part = new URL('../../src/main/http/undici.js', import.meta.url).href;
@@ -33,4 +37,38 @@ test('the part of undici has the methods of the whole, also where the whole is n
   const printed = await run(process.execPath, ['--input-type=module', '--eval', program]);
   const whole = [undici.Client, undici.Agent, undici.ProxyAgent].map(({ prototype }) => methodsOf(prototype));
   t.deepEqual(JSON.parse(printed.toString()), whole, moved);
+});
+
+/** As much as undici keeps for a reader: its parser is paused at the last byte. */
+const BODY = 'x'.repeat(64 << 10);
+const LENGTH = `Content-Length: ${BODY.length}`;
+const ANSWERS = ['Connection: close', `Connection: close\r\n${LENGTH}`, LENGTH];
+
+/** What is asked of a server that answers so, and hangs up; it has done so. */
+async function answered(t: ExecutionContext, headers: string): Promise<HttpResponse> {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined).on('close', () => server.emit('hung up'));
+    socket.once('data', () => socket.end(`HTTP/1.1 200 OK\r\n${headers}\r\n\r\n${BODY}`));
+  });
+  const transport = new Transport();
+  t.teardown(async () => {
+    await transport.close();
+    server.close();
+  });
+  const url = new URL(`http://${await listen(server)}/`);
+  const hungUp = once(server, 'hung up');
+  const answer = await transport.send({ method: 'GET', url });
+  await hungUp;
+  return answer;
+}
+
+for (const headers of ANSWERS) {
+  test(`a server may hang up before its answer is read: ${headers.replace('\r\n', ', ')}`, async (t) => {
+    t.is(Buffer.from(await (await answered(t, headers)).bytes(BODY.length)).toString(), BODY);
+  });
+}
+
+test('an answer that a server has cut short before it is read is none', async (t) => {
+  const answer = await answered(t, `Connection: close\r\nContent-Length: ${BODY.length + 1}`);
+  await t.throwsAsync(answer.bytes(BODY.length + 1), { code: 'CRFS_UNREACHABLE' });
 });

@@ -5,7 +5,7 @@
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import type { Refusal } from '../daemon/api.js';
-import { askStatus, followDaemon } from '../daemon/ask.js';
+import { askStatus, followDaemon, isEnd } from '../daemon/ask.js';
 import type { Done, Prefetched, ToPrefetch } from '../daemon/prefetch.js';
 import type { Variables } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
@@ -58,7 +58,7 @@ export async function fetchedByDaemon(
     }
   } catch (error) {
     signal.throwIfAborted();
-    throw error;
+    if (!isEnd(error)) throw error;
   }
   signal.throwIfAborted();
   throw new CrfsError('CRFS_UNREACHABLE', 'the daemon has ended: try again, what is here stays');

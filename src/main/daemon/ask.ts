@@ -36,7 +36,7 @@ export async function askDaemon(
       const response = await client.request({ method, path });
       return await response.body.text();
     } catch (error) {
-      if (left === 0 || !ENDED.has((error as NodeJS.ErrnoException).code)) return undefinedIfNoneRuns(error);
+      if (left === 0 || !isEnd(error)) return undefinedIfNoneRuns(error);
     } finally {
       await client.destroy();
     }
@@ -81,6 +81,11 @@ export async function followDaemon(
   } catch (error) {
     return undefinedIfNoneRuns(error);
   }
+}
+
+/** Whether an error says that the daemon has ended while it was listened to. */
+export function isEnd(error: unknown): boolean {
+  return ENDED.has((error as NodeJS.ErrnoException).code);
 }
 
 function undefinedIfNoneRuns(error: unknown): undefined {

@@ -6,6 +6,7 @@
  */
 
 import './baseline-parser.js';
+import './end-of-connection.js';
 import api from 'undici/lib/api/index.js';
 import Dispatcher from 'undici/lib/dispatcher/dispatcher.js';
 
