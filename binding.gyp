@@ -145,6 +145,7 @@
         "csrc/lazy/mount.c",
         "csrc/lower/adopt.c",
         "csrc/lower/below.c",
+        "csrc/lower/beneath.c",
         "csrc/lower/contents.c",
         "csrc/lower/damage.c",
         "csrc/lower/handover.c",

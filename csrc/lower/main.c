@@ -118,7 +118,7 @@ static int fail(const char *merged, const char *what) {
 
 /* In the child of PARENT, with which it ends until it has given the mount to it: serves, away from the terminal that
  * this was started from. */
-static void serve(const struct crfs_service *service, int socket, pid_t parent) {
+static void serve(struct crfs_service *service, int socket, pid_t parent) {
   sigset_t none;
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (getppid() != parent)
@@ -126,7 +126,7 @@ static void serve(const struct crfs_service *service, int socket, pid_t parent) 
   sigemptyset(&none);
   setsid();
   sigprocmask(SIG_SETMASK, &none, NULL);
-  exit((int)(service->asked == NULL ? crfs_store_run : crfs_server_run)(service, socket));
+  exit((int)(service->asked == NULL ? crfs_store_run(service, socket) : crfs_server_run(service, socket)));
 }
 
 static int status_of(pid_t child) {

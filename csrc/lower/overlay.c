@@ -13,6 +13,7 @@
 
 #define NAME_SIZE 11    /* of a layer, its NUL included */
 #define VALUE_LIMIT 255 /* bytes of a value that fsconfig(2) takes */
+#define DESCRIPTORS "/proc/self/fd/"
 
 /* Why the kernel refused: what it says of it, or what the errno means. */
 static int fail(int context, const char *what, struct crfs_failure *failure) {
@@ -33,17 +34,17 @@ static int set(int context, const char *name, const char *value, struct crfs_fai
   return fail(context, what, failure);
 }
 
-/* The same for a path: by a descriptor, where it is longer than what the kernel takes, or has a backslash, which the
- * overlay takes for an escape. Since Linux 6.13 the list of mounts has its name all the same: by that others know that
- * the directory is in use (src/main/mount/upper.ts). */
+/* The same for a path: by a descriptor, where it is longer than what the kernel takes, has a backslash, which the
+ * overlay takes for an escape, or is that of a descriptor. Since Linux 6.13 the list of mounts has its name all the
+ * same: by that others know that the directory is in use (src/main/mount/upper.ts). */
 static int set_path(int context, const char *name, const char *path, struct crfs_failure *failure) {
   char by_descriptor[32];
-  if (strlen(path) <= VALUE_LIMIT && strchr(path, '\\') == NULL)
+  if (strlen(path) <= VALUE_LIMIT && strchr(path, '\\') == NULL && strncmp(path, DESCRIPTORS, strlen(DESCRIPTORS)) != 0)
     return set(context, name, path, failure);
   int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0)
     return crfs_fail(failure, errno, "%s: %s", path, strerror(errno));
-  snprintf(by_descriptor, sizeof by_descriptor, "/proc/self/fd/%d", fd);
+  snprintf(by_descriptor, sizeof by_descriptor, DESCRIPTORS "%d", fd);
   int result = crfs_fsconfig_descriptor(context, name, fd);
   if (result < 0)
     result = set(context, name, by_descriptor, failure);

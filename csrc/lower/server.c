@@ -4,6 +4,7 @@
 
 #include "lazy/loop.h"
 #include "lower/adopt.h"
+#include "lower/beneath.h"
 #include "lower/damage.h"
 #include "lower/lowers.h"
 #include "lower/namespace.h"
@@ -150,7 +151,7 @@ static void *make_stubs(void *argument) {
   return NULL;
 }
 
-enum crfs_end crfs_server_run(const struct crfs_service *service, int socket) {
+enum crfs_end crfs_server_run(struct crfs_service *service, int socket) {
   static struct crfs_lower lower;
   static struct crfs_loop loop;
   struct crfs_failure failure;
@@ -159,6 +160,7 @@ enum crfs_end crfs_server_run(const struct crfs_service *service, int socket) {
     crfs_report(service->merged, &failure);
     return CRFS_NO_OVERLAY;
   }
+  crfs_beneath_hold(service);
   if (crfs_tree_load(&lower.tree, service->asked, service->merged, service->below, &failure) < 0) {
     crfs_report(service->asked, &failure);
     return CRFS_NO_LAYERS;

@@ -14,7 +14,7 @@ struct crfs_service {
   uint64_t patience_ns;     /* of a store: how long a look-up waits */
   const char *merged;       /* the mountpoint, an absolute path */
   int foreground;           /* it goes on to report on stderr */
-  const char *const *below; /* directories below the layers, the topmost first; ended by NULL */
+  const char **below;       /* directories below the layers, the topmost first; ended by NULL */
   const char *upper, *work; /* both, or NULL */
   const char *const *paths; /* all of these that may be paths, ended by NULL */
   char **options;           /* further ones, as crfs_overlay has them */
@@ -29,6 +29,6 @@ enum crfs_end {
 
 /* Makes the mount, passes a descriptor of its root to the other end of SOCKET, and serves it until it has gone. What
  * goes wrong before is reported. */
-enum crfs_end crfs_server_run(const struct crfs_service *service, int socket);
+enum crfs_end crfs_server_run(struct crfs_service *service, int socket);
 
 #endif

@@ -2,7 +2,7 @@
 
 /** Directories for changes that a mount refuses, as the kernel does of its own overlay. */
 
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
@@ -97,6 +97,27 @@ test('a work directory is empty, or that of an earlier mount', async (t) => {
     t.is(await mount(...how), '0 ');
     t.is((await invoke(machine, ['umount', 'merged'])).code, 0);
   }
+});
+
+test('the work directory of a volatile mount is refused, and what to do is told', async (t) => {
+  const { machine, at, mount } = await place(t);
+  const mark = machine.directory('work/work/incompat/volatile');
+  const told = await mount(...keptIn('upper', 'work'));
+  t.true(told.startsWith(`1 crfs: --work "${at('work')}" was of a mount with -o volatile`), told);
+  t.true(told.endsWith(`remove "${mark}"\n`), told);
+});
+
+test('a mount may hide the directories that it is made of', async (t) => {
+  const { machine, at, mount } = await place(t);
+  writeFileSync(join(machine.directory('merged/below'), 'plain'), 'below\n');
+  const [upper, work] = [machine.directory('merged/upper'), machine.directory('merged/work')];
+  const byKernel = ['--driver', 'overlay'];
+  t.is(await mount(...keptIn(upper, work), '--lower', 'merged/below', ...byKernel), '0 ');
+  t.is(readFileSync(at('merged/plain'), 'utf8'), 'below\n');
+  writeFileSync(at('merged/new'), '');
+  t.is((await invoke(machine, ['umount', 'merged'])).code, 0);
+  t.deepEqual(readdirSync(upper), ['new']);
+  t.is(await mount('merged', '--upper', 'merged', '--work', 'work', ...byKernel), '0 ');
 });
 
 for (const driver of DRIVERS) {

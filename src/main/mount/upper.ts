@@ -6,6 +6,7 @@ import {
   accessSync,
   closeSync,
   constants,
+  existsSync,
   mkdtempSync,
   openSync,
   readdirSync,
@@ -32,6 +33,8 @@ const ENDS_WITHIN_MS = 60_000;
 const KEPT_IN = ['upperdir', 'workdir'];
 /** What an overlay makes in its work directory. */
 const MADE_BY_OVERLAYS = ['work', 'index'];
+/** In there, what stays of a mount with `-o volatile`. */
+const MADE_BY_VOLATILE = 'work/incompat/volatile';
 /** In a work directory: fuse-overlayfs has written since the kernel did. csrc/lower/adopt.h */
 const WRITTEN_BY_HOST = 'fuse-overlayfs';
 
@@ -51,6 +54,7 @@ export async function checkUpper(upper: string, work: string): Promise<void> {
     throw new CrfsError('CRFS_BUSY', `--work ${JSON.stringify(work)}: ${what}`);
   }
   for (const directory of [upper, work]) await checkUnused(directory);
+  checkLasting(work);
   checkWritable(upper, work);
 }
 
@@ -73,6 +77,18 @@ function fileSystemOf(directory: string): string {
   } finally {
     closeSync(fd);
   }
+}
+
+/** The kernel's overlay refuses it after a mount that did not see to it that changes reach the disk, and does not say why. */
+function checkLasting(work: string): void {
+  const mark = join(work, MADE_BY_VOLATILE);
+  if (!existsSync(mark)) return;
+  const doubt = 'of what --upper has, some may never have reached the disk';
+  const hint = `take new directories, or, if the machine has not crashed since, remove ${JSON.stringify(mark)}`;
+  throw new CrfsError(
+    'CRFS_BUSY',
+    `--work ${JSON.stringify(work)} was of a mount with -o volatile, and ${doubt}: ${hint}`,
+  );
 }
 
 /** Two mounts that write into one directory destroy it for each other. One that was just unmounted is given time to end. */
