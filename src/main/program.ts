@@ -50,6 +50,7 @@ export async function createProgram(name = ''): Promise<Command> {
   const one = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   for (const load of one ? [one] : Object.values(COMMANDS)) (await load())(program);
   addHelp(program);
+  refuseUnknown(program);
   tellInOneLine(program, 'crfs');
   return program;
 }
@@ -71,6 +72,17 @@ function addHelp(command: Command): void {
       }
       found.help();
     });
+}
+
+/** Commander takes `nosuch --help` for `--help`, of what has parts. */
+function refuseUnknown(command: Command): void {
+  if (command.commands.length === 0) return;
+  command.on('beforeHelp', () => {
+    const [name] = command.args;
+    const isPart = command.commands.some((part) => part.name() === name);
+    if (name !== undefined && !name.startsWith('-') && !isPart) command.error(`unknown command '${name}'`);
+  });
+  for (const part of command.commands) refuseUnknown(part);
 }
 
 /** What commander finds wrong with a command line is told with where that command, or its part, is described. */

@@ -25,6 +25,8 @@ const STAYS = '`crfs run` stays until the container ends: put it into the backgr
 const TOLD: readonly (readonly [command: string, code: number, told: string])[] = [
   ['cache gc --max-size 1M', 2, "unknown option '--max-size'; see `crfs cache gc --help`"],
   ['cache frob', 2, "unknown command 'frob'; see `crfs cache --help`"],
+  ['frob --help', 2, "unknown command 'frob'; see `crfs --help`"],
+  ['cache frob --help', 2, "unknown command 'frob'; see `crfs cache --help`"],
   ['help frob', 2, "unknown command 'frob'; see `crfs --help`"],
   ['help cache frob', 2, "unknown command 'frob'; see `crfs cache --help`"],
   ['cache help frob', 2, "unknown command 'frob'; see `crfs cache --help`"],
@@ -120,6 +122,11 @@ const TOLD: readonly (readonly [command: string, code: number, told: string])[] 
   ['stargzify  oci:x', 2, `"" ${NO_NAME}`],
   ['stargzify oci:x ', 2, `oci:x is an image, and goes to one: "" ${NO_NAME}`],
   ['umount ', 2, 'no mountpoint is named'],
+  [
+    'mount oci:x no\ufffd',
+    1,
+    'the mountpoint "no\ufffd": there is no such directory, and one whose name is not UTF-8 is not taken',
+  ],
   [
     'verify Docker://host/a',
     2,

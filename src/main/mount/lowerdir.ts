@@ -12,9 +12,15 @@ export function realDirectory(path: string, what: string): string {
     return realpathSync(path);
   } catch (error) {
     if (error instanceof CrfsError) throw error;
-    const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such directory' : reasonOf(error);
+    const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? missing(path) : reasonOf(error);
     throw new CrfsError('CRFS_NOT_FOUND', `${named(path, what)}: ${why}`, { cause: error });
   }
+}
+
+/** Node.js has arguments as text, with U+FFFD for each byte of them that is no UTF-8. */
+function missing(path: string): string {
+  const told = 'there is no such directory';
+  return path.includes('\ufffd') ? `${told}, and one whose name is not UTF-8 is not taken` : told;
 }
 
 function named(path: string, what: string): string {
