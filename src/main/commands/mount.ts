@@ -5,7 +5,7 @@ import { type Command, Option } from 'commander';
 import { askStatus } from '../daemon/ask.js';
 import { mountedAt } from '../daemon/mountinfo.js';
 import { look } from '../daemon/processes.js';
-import type { Status } from '../daemon/status.js';
+import { layersOf, type Status } from '../daemon/status.js';
 import { processEnvironment } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
 import { Interrupted, Interruption } from '../errors/interrupted.js';
@@ -194,7 +194,7 @@ async function servedAt(mountpoint: string, signal: AbortSignal): Promise<Served
   const status = await Promise.race([askStatus().catch(() => undefined), aborted]);
   if (status === undefined) return null;
   const { layers: numbers = [], stale = [] } = status.mounts.findLast((one) => one.mountpoint === mountpoint) ?? {};
-  return { layers: status.layers.filter(({ number }) => numbers.includes(number)), stale };
+  return { layers: layersOf(status, numbers), stale };
 }
 
 function render(report: Report, isInstead: boolean): string {

@@ -135,3 +135,9 @@ export interface Status {
 export function serversOf({ mounts, stores = [] }: Status): number[] {
   return [...mounts, ...stores].map(({ pid }) => pid);
 }
+
+/** The layers of a mount, by the numbers that it has: the base first, and one that its image has twice twice. */
+export function layersOf({ layers }: Pick<Status, 'layers'>, numbers: readonly number[]): Status['layers'] {
+  const byNumber = new Map(layers.map((layer) => [layer.number, layer]));
+  return numbers.flatMap((number) => byNumber.get(number) ?? []);
+}
