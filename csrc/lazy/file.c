@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct crfs_file {
   const struct crfs_channel *channel;
@@ -107,6 +108,19 @@ void crfs_file_release(struct crfs_file *file) {
     crfs_content_release(file->content);
   pthread_mutex_destroy(&file->lock);
   free(file);
+}
+
+void crfs_file_let_go(struct crfs_file *file) {
+  struct crfs_content *removed = NULL;
+  struct stat st;
+  pthread_mutex_lock(&file->lock);
+  if (file->content != NULL && fstat(file->content->fd, &st) == 0 && st.st_nlink == 0) {
+    removed = file->content;
+    file->content = NULL;
+  }
+  pthread_mutex_unlock(&file->lock);
+  if (removed != NULL)
+    crfs_content_release(removed);
 }
 
 static const struct crfs_inode *inode_of(const struct crfs_file *file) {

@@ -38,6 +38,9 @@ struct crfs_file *crfs_file_hold(struct crfs_files *files, uint64_t handle);
 void crfs_file_keep(struct crfs_file *file); /* holds it once more */
 void crfs_file_release(struct crfs_file *file);
 
+/* Lets go of content that was removed from the cache, which takes its room until then, but for reads under way. */
+void crfs_file_let_go(struct crfs_file *file);
+
 /* The size of the file, in bytes. */
 uint64_t crfs_file_size(const struct crfs_file *file);
 

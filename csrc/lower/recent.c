@@ -2,7 +2,12 @@
 
 #include "lower/recent.h"
 
+#include "lazy/loop.h"
+
 #include <string.h>
+#include <unistd.h>
+
+#define INTERVAL 5 /* seconds: as often as the daemon looks whether the cache is too large */
 
 void crfs_recent_begin(struct crfs_recent *recent, struct crfs_channel channel) {
   memset(recent, 0, sizeof *recent);
@@ -39,4 +44,35 @@ struct crfs_file *crfs_recent_hold(struct crfs_recent *recent, uint64_t node, co
   if (forgotten != NULL)
     crfs_file_release(forgotten);
   return file;
+}
+
+/* The file at a place of a set, held, or NULL. */
+static struct crfs_file *hold_at(struct crfs_recent *recent, int set, int place) {
+  pthread_mutex_lock(&recent->lock);
+  struct crfs_file *file = recent->sets[set][place].file;
+  if (file != NULL)
+    crfs_file_keep(file);
+  pthread_mutex_unlock(&recent->lock);
+  return file;
+}
+
+static void let_go(struct crfs_recent *recent) {
+  struct crfs_file *file;
+  for (int set = 0; set < CRFS_RECENT_SETS; set++)
+    for (int place = 0; place < CRFS_RECENT_WAYS && (file = hold_at(recent, set, place)) != NULL; place++) {
+      crfs_file_let_go(file);
+      crfs_file_release(file);
+    }
+}
+
+static void *watch(void *recent) {
+  while (sleep(INTERVAL) == 0)
+    let_go(recent);
+  return NULL;
+}
+
+void crfs_recent_watch(struct crfs_recent *recent) {
+  pthread_t thread;
+  if (crfs_loop_thread(&thread, watch, recent) == 0)
+    pthread_detach(thread);
 }

@@ -29,4 +29,8 @@ void crfs_recent_begin(struct crfs_recent *recent, struct crfs_channel channel);
 struct crfs_file *crfs_recent_hold(struct crfs_recent *recent, uint64_t node, const struct crfs_layer *layer,
                                    uint32_t inode);
 
+/* Has a thread look every few seconds, until the process ends, whether content of these files was removed from the
+ * cache, and let go of that: it would take its room on the disk for as long as nothing else is read. */
+void crfs_recent_watch(struct crfs_recent *recent);
+
 #endif

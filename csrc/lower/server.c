@@ -174,6 +174,7 @@ enum crfs_end crfs_server_run(struct crfs_service *service, int socket) {
   }
   if (crfs_serving_hand_over(service, socket, root) < 0)
     return CRFS_NO_OVERLAY;
+  crfs_recent_watch(&lower.recent);
   sem_init(&lower.gone, 0, 0);
   int makes = lower.wants_stubs && pthread_create(&maker, NULL, make_stubs, &lower) == 0;
   if (lower.uses_stubs && pthread_create(&checker, NULL, check_published, &lower) == 0)

@@ -36,6 +36,7 @@ enum crfs_end crfs_store_run(const struct crfs_service *service, int socket) {
   }
   if (crfs_serving_hand_over(service, socket, root) < 0)
     return CRFS_NO_LAYERS;
+  crfs_recent_watch(&store.lower.recent);
   crfs_loop_join(&loop);
   fuse_session_destroy(store.lower.fuse);
   return CRFS_SERVED;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { addon } from '../../src/native/addon.js';
-import { Machine, mountingTest, until } from '../tools/machine.js';
+import { byDriver, Machine, mountingTest, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
-import { knownLayer, objectsOf, readAll } from './world.js';
+import { serverOf } from './mounts.js';
+import { descriptors, knownLayer, objectsOf, readAll } from './world.js';
 
 const mounting = mountingTest();
 
@@ -35,6 +37,24 @@ mounting('the cache is kept within max-size while readers go on, and what is ope
   closeSync(held);
   t.true(machine.log.includes('made the cache smaller'));
 });
+
+mounting(
+  'what is removed from the cache takes no room on the disk, although a mount has just read it',
+  byDriver('overlay', async (t) => {
+    const machine = new Machine();
+    t.teardown(() => machine.dispose());
+    const known = await knownLayer(machine, { small: 2, large: 1 });
+    const mount = await machine.mount([known.layer]);
+    await readAll(mount.merged, known, 1);
+    const server = await serverOf(machine, mount);
+    const held = (): string[] => descriptors(server).filter((path) => path.startsWith(`${machine.objects}/`));
+    t.is(held().length, known.digests.size, 'kept open for the next read');
+    await machine.crfs('cache', 'clear');
+    await until('nobody holds what was removed', () => held().length === 0);
+    const again = await run('dd', [`if=${join(mount.merged, 'large-0')}`, 'bs=1M', 'iflag=direct', 'status=none']);
+    t.is(known.digests.get('large-0'), createHash('sha256').update(again).digest('hex'));
+  }),
+);
 
 mounting('crfs cache du, gc and clear tell and do what they say, with a daemon and without one', async (t) => {
   const machine = new Machine();
