@@ -40,7 +40,7 @@ const FOLDERS = [
   ['workers/prefetch', 'index'],
   ['workers/serve', 'errors disk index fetch workers workers/decode workers/board workers/prefetch'],
   ['workers/verify', 'errors formats index workers/decode workers/serve'],
-  ['main/settings', 'errors disk plain workers'],
+  ['main/settings', 'errors disk environment plain workers'],
   ['main/convert', 'errors blob schema formats tar compression output registry images index workers workers/deflate'],
   [
     'main/inspect',

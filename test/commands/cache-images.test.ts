@@ -243,5 +243,6 @@ test('prefetch says what keeps an image from being fetched', async (t) => {
     /^1 .*crfs: docker:\S+: layer sha256:\S+: the cache has no room for all of it; see the setting max-size\n$/s,
   );
   t.is(await told(machine, 'prefetch', './file'), '2 crfs: ./file is a file: there is nothing to fetch\n');
+  t.is(await told(machine, 'prefetch', 'oci:d:1'), '2 crfs: oci:d:1 is on disk: there is nothing to fetch\n');
   t.regex((await onTerminal(machine, ['prefetch', `${registry.host}/none:1`])).screen, /crfs: .*none/);
 });

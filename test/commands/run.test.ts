@@ -50,8 +50,9 @@ function left(machine: Machine): string[] {
   return readdirSync(join(machine.root, 'cache/crfs-plugin/run'));
 }
 
-/** As the image says, and as options say; the exit code is the container's; nothing stays mounted. */
+/** As the image says, and as options say, whatever the umask; the exit code is the container's; nothing stays mounted. */
 const ORDINARY = `
+  umask 077
   crfs run $image || echo "code $?"
   crfs run --rm -e GREETING=bye -u 5:6 -w /data $image 'echo "$GREETING from $(pwd) as $(id -u):$(id -g)"'
   echo typed | crfs run -i --entrypoint '["/bin/sh"]' -v $PWD:/here:ro -o --hostname=box $image -c 'read x; echo $x in /here*'

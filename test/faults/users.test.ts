@@ -32,6 +32,13 @@ mounting('another user can neither reach the daemon nor read its cache', async (
   t.is(await daemonOf(machine), daemon);
 });
 
+mounting('a user whom the machine does not know, without HOME, is told to set it', async (t) => {
+  const unknown = ['--reuid', '4000000000', '--regid', '4000000000', '--clear-groups'];
+  const env = { PATH: process.env['PATH'] };
+  const error = await t.throwsAsync(run('setpriv', [...unknown, crfs, 'status'], { env }));
+  t.regex(error?.message ?? '', /crfs: there is no home directory: HOME is not set, .* 4000000000; set HOME/);
+});
+
 mounting('another user who can reach the socket is hung up on by the daemon', async (t) => {
   const machine = new Machine();
   t.teardown(() => machine.dispose());

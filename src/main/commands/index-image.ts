@@ -55,7 +55,10 @@ export function addIndex(program: Command): void {
   const command = program
     .command('index')
     .description('make the indexes of layers that have no TOC, before a mount has to')
-    .argument('<config>', 'an image (docker://fedora, localhost:5000/img:tag), or the URL of a layer')
+    .argument(
+      '<config>',
+      'an image (docker://fedora, localhost:5000/img:tag, oci:DIR[:TAG], dir:DIR), or the URL of a layer',
+    )
     .option('--push', 'attach them to the image in its registry, for other machines')
     .option(...platformOption);
   addRegistryOptions(command)

@@ -51,7 +51,13 @@ export function addPrefetch(program: Command): void {
 
 async function prefetch(written: string, given: Given, command: Command): Promise<void> {
   refuseWithoutEffect(command, written);
-  if (kindOf(written) === 'file') throw new CrfsError('CRFS_USAGE', `${written} is a file: there is nothing to fetch`);
+  const kind = kindOf(written);
+  if (kind === 'file' || kind === 'image on disk') {
+    throw new CrfsError(
+      'CRFS_USAGE',
+      `${written} is ${kind === 'file' ? 'a file' : 'on disk'}: there is nothing to fetch`,
+    );
+  }
   const environment = mountingEnvironment(given);
   const configuration = await tellingIfSlow(
     `looking for ${written}`,

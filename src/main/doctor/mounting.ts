@@ -33,7 +33,8 @@ function driver(name: string, { version, why }: Available, other: Available): Fi
 /** What an ordinary user needs for a user namespace with more than one user in it: subuid(5). */
 export function checkRights(etc = '/etc', path?: string): Finding[] {
   if (process.geteuid?.() === 0) return [ok('rights', 'root')];
-  const { username, uid } = userInfo();
+  const uid = process.geteuid?.();
+  const username = look(() => userInfo().username) ?? String(uid);
   const lacking = ['subuid', 'subgid'].filter(
     (file) => rangeOf(join(etc, file), [username, String(uid)]) === undefined,
   );

@@ -28,8 +28,14 @@ const FILE_LIMIT = 4 << 20;
 /** This process's variables, and the machine's directories. */
 export const processEnvironment: Environment = { env: process.env, etc: '/etc', cache: '/var/cache' };
 
-export function homeOf({ env }: Environment): string {
-  return env['HOME'] || userInfo().homedir;
+/** `$HOME`, or else what the system knows of this user. Throws CRFS_NOT_FOUND where it knows nothing. */
+export function homeOf({ env }: Pick<Environment, 'env'>): string {
+  try {
+    return env['HOME'] || userInfo().homedir;
+  } catch (error) {
+    const why = `there is no home directory: HOME is not set, and this machine knows no user ${process.geteuid?.()}`;
+    throw new CrfsError('CRFS_NOT_FOUND', `${why}; set HOME to a directory of yours`, { cause: error });
+  }
 }
 
 /** `$XDG_CONFIG_HOME`, usually `~/.config`. */

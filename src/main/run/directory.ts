@@ -2,7 +2,7 @@
 
 /** The directory of one container: where its image is mounted, and what it changes. */
 
-import { closeSync, constants, mkdirSync, mkdtempSync, openSync, readdirSync, renameSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, readdirSync, renameSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { addon } from '../../native/addon.js';
 import { look } from '../daemon/processes.js';
@@ -10,6 +10,7 @@ import { makeDirectories } from '../disk/make-directories.js';
 import { CrfsError } from '../errors/error.js';
 import { makeCacheDirectory } from '../settings/directories.js';
 import type { Mounter, RunDirectory } from './mounter.js';
+import { makeReadable } from './readable.js';
 
 /** The name of one until it is locked: others leave it alone. */
 const UNLOCKED = '.container-';
@@ -33,7 +34,7 @@ export async function makeRunDirectory(mounter: Mounter): Promise<RunDirectory> 
   const path = join(all, basename(unlocked).slice(1));
   renameSync(unlocked, path);
   const made = directoryAt(path, lock);
-  for (const part of [made.merged, made.upper, made.work]) mkdirSync(part, { mode: 0o755 });
+  for (const part of [made.merged, made.upper, made.work]) makeReadable(part);
   return made;
 }
 

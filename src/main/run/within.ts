@@ -2,10 +2,11 @@
 
 /** Paths in the tree of an image, whose symlinks are followed as they are inside of it: none leads out of it. */
 
-import { lstatSync, mkdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { lstatSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { look } from '../daemon/processes.js';
 import { CrfsError } from '../errors/error.js';
+import { makeReadable } from './readable.js';
 
 const SYMLINKS_LIMIT = 40;
 /** Of a file that is read as a whole. */
@@ -31,7 +32,7 @@ function within(root: string, path: string, make = false): string {
       rest.push(...target.split('/').toReversed());
       continue;
     }
-    if (make && found === undefined) mkdirSync(place, { mode: 0o755 });
+    if (make && found === undefined) makeReadable(place);
     at.push(name);
   }
   return join(root, ...at);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { lstatSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { geteuid } from 'node:process';
 import { makeDirectories } from '../disk/make-directories.js';
+import { homeOf } from '../environment/environment.js';
 import { CrfsError } from '../errors/error.js';
 import { isNoSpace } from '../errors/no-space.js';
 import { reasonOf } from '../errors/reason.js';
@@ -50,7 +50,7 @@ export function cacheDirectoryOf(env: NodeJS.ProcessEnv): string {
 /** By the XDG Base Directory Specification: what is not an absolute path counts as not set. */
 function userDirectory(variable: string, fallback: string, env: NodeJS.ProcessEnv = process.env): string {
   const base = env[variable];
-  return join(base && isAbsolute(base) ? base : join(env['HOME'] || homedir(), fallback), NAME);
+  return join(base && isAbsolute(base) ? base : join(homeOf({ env }), fallback), NAME);
 }
 
 /** The directory, made if missing. Throws CRFS_DENIED if it could be anybody else's. */
