@@ -32,9 +32,9 @@ export class Sources {
     this.#open = open;
   }
 
-  /** The base first: of several sources, the topmost was asked for first. */
+  /** The base first, one that stands in an image twice twice: of several sources, the topmost was asked for first. */
   get layers(): readonly OpenLayer[] {
-    return [...new Set(this.#listed.toReversed().flat())]; // flat() leaves out what has not come in
+    return this.#listed.toReversed().flat(); // which leaves out what has not come in
   }
 
   /** Those without a TOC that are just being read as a whole. */
