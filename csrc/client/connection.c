@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#define RETRY_NS 20000000l
+#define RETRY_NS 5000000l
 
 static void *map_shared(int fd, size_t size) {
   void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -192,4 +192,23 @@ struct crfs_connection *crfs_connection_open(struct crfs_contact *contact, uint6
   struct crfs_connection *connection = connect_or_start(contact, directory, deadline_ns, failure);
   close(directory);
   return connection;
+}
+
+static int nobody_listens(int directory) {
+  struct crfs_control control;
+  struct crfs_failure failure;
+  if (crfs_control_connect(&control, directory, &failure) < 0)
+    return failure.error == ENOENT || failure.error == ECONNREFUSED;
+  close(control.socket);
+  return 0;
+}
+
+void crfs_connection_prepare(struct crfs_command *command, uint64_t timeout_ns) {
+  struct crfs_failure ignored;
+  int directory = crfs_runtime_open(&ignored);
+  if (directory < 0)
+    return;
+  if (nobody_listens(directory) && flock(directory, LOCK_EX | LOCK_NB) == 0 && nobody_listens(directory))
+    crfs_daemon_start(command, crfs_now_ns() + timeout_ns / 2, &ignored);
+  close(directory);
 }

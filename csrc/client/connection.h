@@ -34,6 +34,11 @@ struct crfs_connection {
 struct crfs_connection *crfs_connection_open(struct crfs_contact *contact, uint64_t deadline_ns,
                                              struct crfs_failure *failure);
 
+/* Starts the daemon if none listens and nobody else is starting one, for a process that will connect soon. Whoever does
+ * waits for this one: so it gives up after half of TIMEOUT_NS, and what fails it keeps to itself, for that process
+ * finds out too. */
+void crfs_connection_prepare(struct crfs_command *command, uint64_t timeout_ns);
+
 /* What a connection is made of, but for its tmp directory: the socket, ring, doorbell, objects and drafts. */
 #define CRFS_CONNECTION_FDS 5
 void crfs_connection_fds(const struct crfs_connection *connection, int fds[CRFS_CONNECTION_FDS]);

@@ -3,9 +3,12 @@
 /* crfs-lower: mounts layers with the kernel's overlay, and serves what that reads of them; or mounts a store of layers.
  * `crfs mount` and `crfs store` run it. */
 
+#include "client/connection.h"
 #include "client/report.h"
+#include "client/timeout.h"
 #include "lazy/answer.h"
 #include "lower/handover.h"
+#include "lower/namespace.h"
 #include "lower/server.h"
 #include "shared/mount-api.h"
 #include "store/server.h"
@@ -28,10 +31,12 @@ static const char usage[] =
     "usage: crfs-lower [--foreground] [--lower DIR]... [--upper DIR --work DIR] [--option NAME[=VALUE]]... "
     "CONFIG MERGED\n"
     "       crfs-lower --store SECONDS [--foreground] DIR\n"
+    "       crfs-lower --daemon\n"
     "       crfs-lower --version\n"
     "Mounts the layers of CONFIG at MERGED with the kernel's overlay, and serves them; or a store of layers at DIR, "
     "where\n"
-    "a look-up waits so long for a registry. With --version, tells that of libfuse. All paths are absolute.\n"
+    "a look-up waits so long for a registry. With --daemon, starts the daemon if none runs. With --version, tells that "
+    "of libfuse. All paths are absolute.\n"
     "For people there are `crfs mount` and `crfs store`.\n";
 
 #define WRONG_USAGE 2
@@ -148,10 +153,26 @@ static int stay(const char *merged, pid_t child, const sigset_t *signals) {
   return status_of(child);
 }
 
+/* Only as root, of a user namespace at least: the mount of an ordinary user is made by another process, in podman's.
+ * From a namespace of its own, as a server would, where that can be. */
+static int prepare_daemon(void) {
+  static struct crfs_command command = {.near = usage};
+  static const char *const paths[] = {NULL};
+  uint64_t timeout_ns;
+  struct crfs_failure ignored;
+  if (geteuid() != 0 || crfs_timeout_read(&timeout_ns, &ignored) < 0)
+    return 0;
+  crfs_namespace_leave(paths, &ignored);
+  crfs_connection_prepare(&command, timeout_ns);
+  return 0;
+}
+
 int main(int argc, char **argv) {
   static struct crfs_service service;
   sigset_t signals;
   int pair[2];
+  if (argc == 2 && strcmp(argv[1], "--daemon") == 0)
+    return prepare_daemon();
   if (argc == 2 && strcmp(argv[1], "--version") == 0)
     return puts(fuse_pkgversion()) < 0;
   if (parse(&service, argc, argv) < 0) {

@@ -2,12 +2,12 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, chownSync, copyFileSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import test from 'ava';
 import type { Status } from '../../src/main/daemon/status.js';
 import { createProgram } from '../../src/main/program.js';
-import { Machine, mountingTest, top } from '../tools/machine.js';
+import { crfs, lower, Machine, mountingTest, top, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
 import { writeTar } from '../tools/tar-writer.js';
 import { imageOf, invoke, layerOf, makeMachine, registryTest, SMALL } from './setting.js';
@@ -138,6 +138,58 @@ mountingTest()('a command that is not built is told from one that may not be rea
   t.is(await told(), `crfs: ${place}/dist/bundle/main/cli.js: permission denied`);
   chmodSync(join(place, 'dist/bundle'), 0o700);
   t.is(await told(), `crfs: ${place}/dist/bundle: permission denied`);
+});
+
+/** A copy of what is built, with a command in place of Node.js and of crfs-lower. */
+function pretended(machine: Machine, server: string): { readonly command: string; readonly called: string } {
+  const called = join(machine.root, 'called');
+  for (const part of ['bin', 'dist/bundle/main', dirname(server)]) machine.directory(join('lib/crfs-plugin', part));
+  const root = join(machine.root, 'lib/crfs-plugin');
+  for (const name of ['bin/node', server])
+    writeFileSync(join(root, name), `#!/bin/sh\necho "${basename(name)} $*" >>${called}\n`, { mode: 0o755 });
+  writeFileSync(join(root, 'dist/bundle/main/cli.js'), '');
+  const command = join(root, 'bin/crfs');
+  copyFileSync(crfs, command);
+  return { command, called };
+}
+
+for (const server of ['crfs-lower', '../../libexec/crfs-plugin/crfs-lower']) {
+  test(`what mounts has its daemon started beside it, and nothing else has: ${server}`, async (t) => {
+    const machine = makeMachine(t);
+    const { command, called } = pretended(machine, server);
+    const calls = (): string[] => readFileSync(called, 'utf8').split('\n').sort();
+    for (const args of [['mount', '--help'], ['run', '-h', 'img'], ['run'], ['mount', 'img'], ['status', 'a', 'b']])
+      await run(command, args);
+    await run(command, ['run', 'img']);
+    await run(command, ['mount', 'img', 'merged']);
+    await until('both have started one', () => calls().filter((line) => line.startsWith('crfs-lower')).length >= 2);
+    t.deepEqual(
+      calls().filter((line) => line.startsWith('crfs-lower')),
+      Array(2).fill('crfs-lower --daemon'),
+    );
+    t.is(calls().filter((line) => line.startsWith('node')).length, 7);
+  });
+}
+
+mountingTest()('a daemon that is started beside a command stays, whatever becomes of that, as the only one', async (t) => {
+  const machine = makeMachine(t);
+  const merged = machine.directory('merged');
+  await t.throwsAsync(machine.crfs('mount', join(machine.root, 'nothing.esgz'), merged));
+  await until('a daemon runs', async () => (await machine.status()) !== null);
+  const { pid } = (await machine.status()) ?? {};
+  t.not(readlinkSync(`/proc/${pid}/ns/mnt`), readlinkSync('/proc/self/ns/mnt')); // which it would keep alive
+  await run(lower, ['--daemon'], { env: machine.env });
+  t.is((await machine.status())?.pid, pid);
+});
+
+mountingTest()('an ordinary user has no daemon started outside of the namespace that mounts are made in', async (t) => {
+  const machine = makeMachine(t);
+  chmodSync(machine.root, 0o755);
+  const cache = machine.directory('cache-of-nobody');
+  chownSync(cache, 65534, 65534);
+  const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', lower, '--daemon'];
+  await run('setpriv', nobody, { env: { ...machine.env, XDG_CACHE_HOME: cache } });
+  t.deepEqual(readdirSync(cache), []);
 });
 
 test('a machine has no daemon after looking into layers', async (t) => {

@@ -5,12 +5,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
+import { look } from '../../src/main/daemon/processes.js';
 import type { Status } from '../../src/main/daemon/status.js';
 import { DRIVERS, type Driver } from '../../src/main/mount/driver.js';
 import { isAlive } from './alive.js';
@@ -101,6 +102,18 @@ export const LET_GO = `umount -l -a -t fuse.fuse-overlayfs || true
 /** What a command says on both, in a mount namespace without other mounts of layers: dead ones are nobody's. */
 export async function toldAlone({ env }: Machine, ...args: string[]): Promise<string> {
   return String(await run('unshare', ['-m', 'sh', '-c', `${LET_GO}\nexec "$@" 2>&1`, 'sh', crfs, ...args], { env }));
+}
+
+/** Whether what `crfs mount` and `crfs run` start beside themselves is starting a daemon of this cache. */
+function isStartingDaemon(cache: string): boolean {
+  const read = (pid: string, what: string): string => look(() => readFileSync(`/proc/${pid}/${what}`, 'latin1')) ?? '';
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .some(
+      (pid) =>
+        /crfs-lower\0--daemon\0|bin\/crfs\0(mount|run)\0/.test(read(pid, 'cmdline')) &&
+        read(pid, 'environ').split('\0').includes(`XDG_CACHE_HOME=${cache}`),
+    );
 }
 
 /** Removes a directory. Returns whether it has gone, wholly: nothing was made in it meanwhile, or is mounted there. */
@@ -266,8 +279,9 @@ export class Machine {
   /** Unmounts everything, ends the daemon, if there ever was one, and removes all files. */
   async dispose(): Promise<void> {
     for (const mount of this.#mounts) await mount.unmount().catch(() => run('umount', ['-l', mount.merged]));
-    // a host that was about to end may have started one more daemon, which makes its directories meanwhile
+    // a daemon that is being started, by `crfs mount` or by a host that was about to end, makes its directories meanwhile
     await until('the directories of a test are gone', async () => {
+      if (isStartingDaemon(this.#cache)) return false;
       await this.stop();
       return isRemoved(this.root);
     });
