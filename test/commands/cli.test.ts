@@ -171,16 +171,19 @@ for (const server of ['crfs-lower', '../../libexec/crfs-plugin/crfs-lower']) {
   });
 }
 
-mountingTest()('a daemon that is started beside a command stays, whatever becomes of that, as the only one', async (t) => {
-  const machine = makeMachine(t);
-  const merged = machine.directory('merged');
-  await t.throwsAsync(machine.crfs('mount', join(machine.root, 'nothing.esgz'), merged));
-  await until('a daemon runs', async () => (await machine.status()) !== null);
-  const { pid } = (await machine.status()) ?? {};
-  t.not(readlinkSync(`/proc/${pid}/ns/mnt`), readlinkSync('/proc/self/ns/mnt')); // which it would keep alive
-  await run(lower, ['--daemon'], { env: machine.env });
-  t.is((await machine.status())?.pid, pid);
-});
+mountingTest()(
+  'a daemon that is started beside a command stays, whatever becomes of that, as the only one',
+  async (t) => {
+    const machine = makeMachine(t);
+    const merged = machine.directory('merged');
+    await t.throwsAsync(machine.crfs('mount', join(machine.root, 'nothing.esgz'), merged));
+    await until('a daemon runs', async () => (await machine.status()) !== null);
+    const { pid } = (await machine.status()) ?? {};
+    t.not(readlinkSync(`/proc/${pid}/ns/mnt`), readlinkSync('/proc/self/ns/mnt')); // which it would keep alive
+    await run(lower, ['--daemon'], { env: machine.env });
+    t.is((await machine.status())?.pid, pid);
+  },
+);
 
 mountingTest()('an ordinary user has no daemon started outside of the namespace that mounts are made in', async (t) => {
   const machine = makeMachine(t);

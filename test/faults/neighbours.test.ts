@@ -115,7 +115,7 @@ interface Hosts {
 
 /** Two hosts that serve the same image. */
 async function twoHosts(t: ExecutionContext): Promise<Hosts> {
-  const machine = new Machine({ CRFS_READAHEAD: '0', CRFS_BACKGROUND: 'off', CRFS_TIMEOUT: '5' });
+  const machine = new Machine({ CRFS_READAHEAD: '0', CRFS_BACKGROUND: 'off', CRFS_TIMEOUT: '20' });
   t.teardown(() => machine.dispose());
   const registry = await startRegistry();
   t.teardown(() => registry.stop());

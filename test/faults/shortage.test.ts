@@ -102,7 +102,7 @@ mounting('a daemon that a mount has started waits for the lock, alone, and then 
 mounting(
   'a lock that is never let go refuses a mount within CRFS_TIMEOUT, in a line that tells who has it',
   async (t) => {
-    const machine = new Machine({ CRFS_TIMEOUT: '4' });
+    const machine = new Machine({ CRFS_TIMEOUT: '20' });
     t.teardown(() => machine.dispose());
     const known = await knownLayer(machine, { small: 1, large: 0 });
     await (await machine.mount([known.layer])).unmount();

@@ -104,15 +104,19 @@ export async function toldAlone({ env }: Machine, ...args: string[]): Promise<st
   return String(await run('unshare', ['-m', 'sh', '-c', `${LET_GO}\nexec "$@" 2>&1`, 'sh', crfs, ...args], { env }));
 }
 
+/** What the kernel tells of a process; '' if it has gone. */
+function told(pid: string, what: 'cmdline' | 'environ'): string {
+  return look(() => readFileSync(`/proc/${pid}/${what}`, 'latin1')) ?? '';
+}
+
 /** Whether what `crfs mount` and `crfs run` start beside themselves is starting a daemon of this cache. */
 function isStartingDaemon(cache: string): boolean {
-  const read = (pid: string, what: string): string => look(() => readFileSync(`/proc/${pid}/${what}`, 'latin1')) ?? '';
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .some(
       (pid) =>
-        /crfs-lower\0--daemon\0|bin\/crfs\0(mount|run)\0/.test(read(pid, 'cmdline')) &&
-        read(pid, 'environ').split('\0').includes(`XDG_CACHE_HOME=${cache}`),
+        /crfs-lower\0--daemon\0|bin\/crfs\0(mount|run)\0/.test(told(pid, 'cmdline')) &&
+        told(pid, 'environ').split('\0').includes(`XDG_CACHE_HOME=${cache}`),
     );
 }
 
