@@ -154,13 +154,14 @@ static int stay(const char *merged, pid_t child, const sigset_t *signals) {
 }
 
 /* Only as root, of a user namespace at least: the mount of an ordinary user is made by another process, in podman's.
- * From a namespace of its own, as a server would, where that can be. */
+ * From a copy of the mount namespace, as a server would, where that can be. Not where the mount would come to that
+ * copy, too, and so outlive its namespace: servers take it out of theirs, in which they start daemons. */
 static int prepare_daemon(void) {
   static struct crfs_command command = {.near = usage};
   static const char *const paths[] = {NULL};
   uint64_t timeout_ns;
   struct crfs_failure ignored;
-  if (geteuid() != 0 || crfs_timeout_read(&timeout_ns, &ignored) < 0)
+  if (geteuid() != 0 || crfs_namespace_outlived() || crfs_timeout_read(&timeout_ns, &ignored) < 0)
     return 0;
   crfs_namespace_leave(paths, &ignored);
   crfs_connection_prepare(&command, timeout_ns);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 /* Undoes the escapes of a path in mountinfo: \040 and the like. proc(5). */
 static void unescape(char *path) {
@@ -65,6 +66,27 @@ static void detach_layers(const char *const *paths) {
   }
   free(line);
   fclose(mounts);
+}
+
+/* Whether process 1 has the namespace of this one. */
+static int is_everybodys(void) {
+  struct stat own, first;
+  return stat("/proc/self/ns/mnt", &own) == 0 && stat("/proc/1/ns/mnt", &first) == 0 && own.st_ino == first.st_ino &&
+         own.st_dev == first.st_dev;
+}
+
+int crfs_namespace_outlived(void) {
+  char *line = NULL;
+  size_t room = 0;
+  int is_shared = 0;
+  FILE *mounts = fopen("/proc/self/mountinfo", "re");
+  if (mounts == NULL)
+    return 1;
+  while (!is_shared && getline(&line, &room, mounts) > 0)
+    is_shared = strstr(line, " shared:") != NULL;
+  free(line);
+  fclose(mounts);
+  return is_shared && !is_everybodys();
 }
 
 int crfs_namespace_leave(const char *const *paths, struct crfs_failure *failure) {

@@ -121,7 +121,7 @@ function isStartingDaemon(cache: string): boolean {
 }
 
 /** Removes a directory. Returns whether it has gone, wholly: nothing was made in it meanwhile, or is mounted there. */
-function isRemoved(directory: string): boolean {
+export function isRemoved(directory: string): boolean {
   try {
     rmSync(directory, { recursive: true, force: true });
     return true;
