@@ -75,6 +75,13 @@ static int is_everybodys(void) {
          own.st_dev == first.st_dev;
 }
 
+/* Whether what is mounted in LINE of mountinfo is at the root, and shared. */
+static int is_shared_root(const char *line) {
+  char mountpoint[3];
+  return sscanf(line, "%*s %*s %*s %*s %2s", mountpoint) == 1 && strcmp(mountpoint, "/") == 0 &&
+         strstr(line, " shared:") != NULL;
+}
+
 int crfs_namespace_outlived(void) {
   char *line = NULL;
   size_t room = 0;
@@ -83,7 +90,7 @@ int crfs_namespace_outlived(void) {
   if (mounts == NULL)
     return 1;
   while (!is_shared && getline(&line, &room, mounts) > 0)
-    is_shared = strstr(line, " shared:") != NULL;
+    is_shared = is_shared_root(line);
   free(line);
   fclose(mounts);
   return is_shared && !is_everybodys();

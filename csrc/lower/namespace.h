@@ -9,7 +9,7 @@
 #include "client/report.h"
 
 /* Whether what is mounted later in the mount namespace of this process comes to copies of it as well, which may be left
- * when it has gone: what is mounted there is shared, and it is not the namespace of process 1, which stays. */
+ * when it has gone: its root is shared, and it is not the namespace of process 1, which stays. */
 int crfs_namespace_outlived(void);
 
 /* Moves this process, which has one thread, into a copy of its mount namespace that has no mount of layers but those
