@@ -42,6 +42,7 @@ export async function createProgram(name = ''): Promise<Command> {
     .enablePositionalOptions() // a command has no --version, and what is behind the image of `run` is for that
     .option('-V, --version', 'the same as `crfs version`')
     .exitOverride()
+    .configureHelp({ minWidthToWrap: 24 }) // beside names of 50 columns, too, in a terminal of 80
     .addHelpText(
       'after',
       '\nExits with 0 if all went well, 1 if it failed, 2 if it was asked for what makes\n' +

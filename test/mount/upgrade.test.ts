@@ -117,7 +117,8 @@ shared('a daemon does not take over from one of its own version, nor from a newe
   await t.throwsAsync(machine.crfs('daemon'), { message: newer });
   await t.throwsAsync(machine.crfs('daemon', '--foreground'), { message: newer });
   await t.throwsAsync(run(machine.env['CRFS_PLUGIN_DAEMON'] ?? '', ['daemon'], { env: machine.env }), {
-    message: /ended with 1: crfs: a daemon of yours is running already: see `crfs status`$/,
+    message:
+      /ended with 1: crfs: a daemon of yours is running already, of version \S+, as this one: see `crfs status`$/,
   });
   t.is((await machine.status())?.pid, before?.pid);
   await isRight(t, mount.merged, known);

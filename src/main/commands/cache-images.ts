@@ -127,9 +127,9 @@ function recordsIn(directory: string): string[] {
 function render(images: readonly ListedImage[], others: number): string {
   const blocks = images.map(({ name, pinned, used, layers }) => {
     const when = `${used.slice(0, 'yyyy-mm-ddThh:mm'.length).replace('T', ' ')} UTC`;
-    const rows = layers.map(({ identity, digest, size, cached }, place) => [
+    const rows = layers.map(({ digest, size, cached }, place) => [
       String(place + 1),
-      digest === null ? escapeLine(identity).slice(0, 'url https'.length) : digest.slice('sha256:'.length).slice(0, 12),
+      digest === null ? '-' : digest.slice('sha256:'.length).slice(0, 12),
       size === null ? '?' : formatBytes(size),
       describePresence(cached, size),
     ]);

@@ -17,13 +17,21 @@ import { addCacheImages } from './cache-images.js';
 /** Removing millions of files takes minutes. */
 const TRIMS_WITHIN_MS = 3_600_000;
 
+const HELP = `
+Examples:
+  crfs cache du
+  crfs cache ls`;
+
 interface Given {
   json?: boolean;
 }
 
 /** `crfs cache du|gc|verify|clear` */
 export function addCache(program: Command): void {
-  const cache = program.command('cache').description('look at the cache, check it, make it smaller');
+  const cache = program
+    .command('cache')
+    .description('look at the cache, check it, make it smaller')
+    .addHelpText('after', HELP);
   const add = (
     name: string,
     description: string,

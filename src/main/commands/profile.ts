@@ -26,10 +26,14 @@ interface Given extends RegistryGiven {
 }
 
 const HELP = `
-A profile says what the first start of an image has read, in which order. Each is
-recorded when a new mount of an image is read first, and kept by the digest of the
-image's manifest, also where the cache is cleared. How it went is kept here, too:
-crfs profile show IMAGE --html FILE makes one page of it.`;
+A profile says what the first start of an image has read, in which order. Each
+is recorded when a new mount of an image is read first, and kept by the digest
+of the image's manifest, also where the cache is cleared. How it went is kept
+here, too: with --html, \`show\` makes one page of it.
+
+Examples:
+  crfs profile show localhost:5000/img:tag
+  crfs profile record localhost:5000/img:tag python3 -c 'print(1)'`;
 
 type Done = readonly [json: object, text: string];
 

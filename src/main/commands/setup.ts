@@ -33,6 +33,7 @@ export function addSetup(program: Command): void {
   program
     .command('setup')
     .description('set other programs up to use crfs')
+    .addHelpText('after', '\nExample:\n  crfs setup podman')
     .command('podman')
     .description('have podman fetch images as they are read, with nothing else to type')
     .option('--undo', 'take all of it back, unless images or containers need it')

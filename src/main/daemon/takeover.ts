@@ -69,7 +69,11 @@ async function holdMounts(): Promise<Hold> {
 function checkOlder({ version: other, protocol, mounts, stores = [] }: Status): void {
   // versions are numbers and dots: 0.9.0 is before 0.10.0
   const order = other.localeCompare(version, 'en', { numeric: true });
-  if (order === 0) throw new CrfsError('CRFS_BUSY', 'a daemon of yours is running already: see `crfs status`');
+  if (order === 0)
+    throw new CrfsError(
+      'CRFS_BUSY',
+      `a daemon of yours is running already, of version ${other}, as this one: see \`crfs status\``,
+    );
   if (order > 0) {
     throw new CrfsError('CRFS_BUSY', `a newer daemon of yours is running already: version ${other}, not ${version}`);
   }
