@@ -13,6 +13,7 @@ void crfs_recent_begin(struct crfs_recent *recent, struct crfs_channel channel) 
   memset(recent, 0, sizeof *recent);
   recent->channel = channel;
   pthread_mutex_init(&recent->lock, NULL);
+  pthread_cond_init(&recent->read, NULL);
 }
 
 /* Moves the file at PLACE of a set to its front. */
@@ -29,6 +30,10 @@ struct crfs_file *crfs_recent_hold(struct crfs_recent *recent, uint64_t node, co
   struct crfs_file *file = NULL, *forgotten = NULL;
   int place = 0;
   pthread_mutex_lock(&recent->lock);
+  if (!recent->was_read) {
+    recent->was_read = 1;
+    pthread_cond_signal(&recent->read);
+  }
   while (place < CRFS_RECENT_WAYS - 1 && set[place].node != node && set[place].node != 0)
     place++;
   if (set[place].node == node) {
@@ -56,18 +61,48 @@ static struct crfs_file *hold_at(struct crfs_recent *recent, int set, int place)
   return file;
 }
 
-static void let_go(struct crfs_recent *recent) {
+static void let_go_of_removed(struct crfs_recent *recent, int set) {
   struct crfs_file *file;
-  for (int set = 0; set < CRFS_RECENT_SETS; set++)
-    for (int place = 0; place < CRFS_RECENT_WAYS && (file = hold_at(recent, set, place)) != NULL; place++) {
-      crfs_file_let_go(file);
-      crfs_file_release(file);
-    }
+  for (int place = 0; place < CRFS_RECENT_WAYS && (file = hold_at(recent, set, place)) != NULL; place++) {
+    crfs_file_let_go(file);
+    crfs_file_release(file);
+  }
 }
 
-static void *watch(void *recent) {
-  while (sleep(INTERVAL) == 0)
-    let_go(recent);
+static void forget(struct crfs_recent *recent, int set) {
+  struct crfs_recent_file forgotten[CRFS_RECENT_WAYS];
+  pthread_mutex_lock(&recent->lock);
+  memcpy(forgotten, recent->sets[set], sizeof forgotten);
+  memset(recent->sets[set], 0, sizeof forgotten);
+  pthread_mutex_unlock(&recent->lock);
+  for (int place = 0; place < CRFS_RECENT_WAYS && forgotten[place].file != NULL; place++)
+    crfs_file_release(forgotten[place].file);
+}
+
+static void wait_for_read(struct crfs_recent *recent) {
+  pthread_mutex_lock(&recent->lock);
+  while (!recent->was_read)
+    pthread_cond_wait(&recent->read, &recent->lock);
+  recent->was_read = 0;
+  pthread_mutex_unlock(&recent->lock);
+}
+
+static int was_read(struct crfs_recent *recent) {
+  pthread_mutex_lock(&recent->lock);
+  int was = recent->was_read;
+  pthread_mutex_unlock(&recent->lock);
+  return was;
+}
+
+static void *watch(void *argument) {
+  struct crfs_recent *recent = argument;
+  for (;;) {
+    wait_for_read(recent);
+    sleep(INTERVAL);
+    void (*act)(struct crfs_recent *, int) = was_read(recent) ? let_go_of_removed : forget;
+    for (int set = 0; set < CRFS_RECENT_SETS; set++)
+      act(recent, set);
+  }
   return NULL;
 }
 

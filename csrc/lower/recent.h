@@ -19,6 +19,8 @@ struct crfs_recent_file {
 struct crfs_recent {
   struct crfs_channel channel; /* that chunks are asked for by */
   pthread_mutex_t lock;        /* held for moments, around what follows */
+  pthread_cond_t read;         /* signalled when `was_read` is set */
+  int was_read;                /* whether a file was, since the watch looked last */
   struct crfs_recent_file sets[CRFS_RECENT_SETS]
                               [CRFS_RECENT_WAYS]; /* of a set, the one that was read last comes first */
 };
@@ -29,8 +31,9 @@ void crfs_recent_begin(struct crfs_recent *recent, struct crfs_channel channel);
 struct crfs_file *crfs_recent_hold(struct crfs_recent *recent, uint64_t node, const struct crfs_layer *layer,
                                    uint32_t inode);
 
-/* Has a thread look every few seconds, until the process ends, whether content of these files was removed from the
- * cache, and let go of that: it would take its room on the disk for as long as nothing else is read. */
+/* Has a thread see to it, until the process ends, that no file takes its room on the disk for longer than somebody
+ * reads: while files are read, it looks every few seconds whether content was removed from the cache, and lets go of
+ * that; once none is, it forgets them all, and sleeps until one is read. */
 void crfs_recent_watch(struct crfs_recent *recent);
 
 #endif
