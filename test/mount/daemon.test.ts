@@ -6,7 +6,7 @@ import { linkSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { descriptors } from '../faults/world.js';
+import { descriptors, holdConnections } from '../faults/world.js';
 import { noise, text } from '../tools/content.js';
 import { makeLayer } from '../tools/layers.js';
 import { anyDriver, eachDriver, Machine, mountingTest, until } from '../tools/machine.js';
@@ -91,6 +91,16 @@ function statOf(process: string): string[] {
     .replace(/^.*\) /s, '')
     .split(' ');
 }
+
+shared('who has connected to the daemon, and says nothing, is no mount', async (t) => {
+  const { machine, layer, pid } = await prepare(t);
+  await machine.mount([layer]);
+  const daemon = await pid();
+  const before = descriptors(daemon).length;
+  t.teardown(await holdConnections(join(machine.root, 'cache/crfs-plugin/control.sock'), 4));
+  await until('most of them are accepted', () => descriptors(daemon).length >= before + 2);
+  t.is((await machine.status())?.mounts.length, 1);
+});
 
 shared('the daemon ends when it has had no mount for a while, and not before', async (t) => {
   const { machine, layer, pid, logged } = await prepare(t, { CRFS_IDLE_TIMEOUT: '1' });

@@ -175,6 +175,7 @@ export class Daemon {
   }
 
   status(): Status {
+    const introduced = [...this.#sessions].filter(({ ringNumber }) => ringNumber !== undefined); // who has said who it is
     return {
       version,
       protocol: addon.layout.constants.controlVersion,
@@ -192,8 +193,8 @@ export class Daemon {
         busy: this.#layers.crew.board.busy,
         restarts: this.#layers.crew.restarts,
       },
-      mounts: [...this.#sessions].filter((session) => !isOfStore(session)).map(describeMount),
-      stores: describeStores([...this.#sessions].filter(isOfStore), this.#references),
+      mounts: introduced.filter((session) => !isOfStore(session)).map(describeMount),
+      stores: describeStores(introduced.filter(isOfStore), this.#references),
       layers: this.#layers.list().map((layer) => describeLayer(layer, this.#layers.supply)),
       opens: [...this.#sessions].map(({ ring }) => ring ?? NO_OPENS).reduce(addOpens, this.#opensBefore),
       counters: this.#layers.crew.board.counters.all(),
