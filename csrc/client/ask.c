@@ -14,13 +14,14 @@ static int errno_of(uint32_t result) {
   return error < CRFS_ERRNO_LIMIT ? (int)error : EIO;
 }
 
+/* By atomic stores: where the daemon freed what another thread had abandoned, the order of both goes by the daemon. */
 static void put(struct crfs_connection *connection, const struct crfs_wanted *wanted, struct crfs_request *request,
                 uint32_t position) {
-  request->layer = wanted->number;
-  request->inode = wanted->inode;
-  request->chunk_first = wanted->first;
-  request->chunk_count = wanted->count;
-  request->flags = wanted->flags;
+  __atomic_store_n(&request->layer, wanted->number, __ATOMIC_RELAXED);
+  __atomic_store_n(&request->inode, wanted->inode, __ATOMIC_RELAXED);
+  __atomic_store_n(&request->chunk_first, wanted->first, __ATOMIC_RELAXED);
+  __atomic_store_n(&request->chunk_count, wanted->count, __ATOMIC_RELAXED);
+  __atomic_store_n(&request->flags, wanted->flags, __ATOMIC_RELAXED);
   crfs_ring_publish(connection->ring, position, connection->doorbell);
 }
 
