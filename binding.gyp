@@ -173,7 +173,8 @@
         "csrc/store/operations.c",
         "csrc/store/server.c",
         "csrc/store/shelf.c",
-        "csrc/store/spot.c"
+        "csrc/store/spot.c",
+        "csrc/store/visitor.c"
       ],
       "cflags_c": ["-std=gnu11"],
       "libraries": ["-ldl", "-lpthread", "<!@(pkg-config --libs fuse3)"],
