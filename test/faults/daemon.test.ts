@@ -57,7 +57,7 @@ mounting('a daemon that is killed at random points does no reader any harm', asy
     const mount = await coldMount(machine, kept, [known.layer]);
     if (mount !== kept) server = await serverOf(machine, mount);
     const before = openBeside(server);
-    t.deepEqual(await killDaemons(machine, killed, 30, readAll(mount.merged, known)), { failed: [], wrong: [] });
+    t.deepEqual(await killDaemons(machine, killed, 30, () => readAll(mount.merged, known)), { failed: [], wrong: [] });
     dropObjects(machine);
     await until('the server has closed what it had open', () => openSince(server, before).length === 0);
     if (mount !== kept) await mount.unmount();

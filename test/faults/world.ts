@@ -17,7 +17,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { addon } from '../../src/native/addon.js';
 import { isAlive } from '../tools/alive.js';
 import { makeLayer } from '../tools/layers.js';
@@ -72,12 +72,13 @@ export interface Reading {
   readonly wrong: string[];
 }
 
-/** Has 16 processes read all files at the same time, each in an order of its own. Resolves when all have ended. */
+/** Has 16 processes read all files at the same time, each in an order of its own, and begin one by one. Resolves when all have ended. */
 export async function readAll(merged: string, { digests }: Known, readers = READERS): Promise<Reading> {
   const reading: Reading = { failed: [], wrong: [] };
   const paths = [...digests.keys()];
   await Promise.all(
     Array.from({ length: readers }, async (_, reader) => {
+      for (let n = 0; n < reader; n++) await turn(); // to start a process takes a while, in which nothing else is done here
       const start = Math.floor((reader * paths.length) / readers);
       const order = [...paths.slice(start), ...paths.slice(0, start)];
       const script = 'sha256sum "$@" 2>&1 || true';
@@ -163,22 +164,24 @@ export function newestDaemon(machine: Machine): number {
 }
 
 /**
- * Kills the daemon, up to three times, while `reading` goes on: when the cache holds some objects more than after the last
- * kill, `share` at the most. Tells `killed` which, and resolves with what `reading` does.
+ * Kills the daemon, up to three times, while what `read` begins goes on: when the cache holds some objects more than before, or
+ * than after the last kill, `share` at the most. Tells `killed` which, and resolves with what `read` does.
  */
 export async function killDaemons<T>(
   machine: Machine,
   killed: Set<number>,
   share: number,
-  reading: Promise<T>,
+  read: () => Promise<T>,
 ): Promise<T> {
+  const soon = (): number => objectsOf(machine).length + Math.floor(Math.random() * share);
   const state = { ended: false };
   const end = (): void => {
     state.ended = true;
   };
+  let enough = soon();
+  const reading = read();
   reading.then(end, end);
-  const soon = (): number => objectsOf(machine).length + Math.floor(Math.random() * share);
-  for (let kills = 0, enough = soon(); !state.ended && kills < 3; await sleep(5)) {
+  for (let kills = 0; !state.ended && kills < 3; await sleep(5)) {
     const daemon = newestDaemon(machine);
     if (killed.has(daemon) || objectsOf(machine).length <= enough) continue; // nobody has needed another one yet
     process.kill(daemon, 'SIGKILL');

@@ -226,7 +226,7 @@ mounting('daemons that are killed under 16 readers leave nothing wrong behind', 
   const killed = new Set<number>();
   while (killed.size < 4) {
     dropObjects(machine);
-    const shown = await killDaemons(machine, killed, 100, describeTree(merged, { readers: 16 }));
+    const shown = await killDaemons(machine, killed, 100, () => describeTree(merged, { readers: 16 }));
     t.deepEqual(compareTrees(shown, expected, { ignoreMtimeOf: ['.'] }), []);
   }
   const objects = objectsOf(machine);

@@ -64,7 +64,7 @@ export function privateDirectory(path: string): string {
 function checkPrivate(path: string): string {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found && (!found.isDirectory() || found.uid !== geteuid?.() || (found.mode & 0o077) !== 0)) {
-    const hint = 'it must be a directory of yours that nobody else can enter (mode 0700)';
+    const hint = 'it must be a directory of yours, no symlink, that nobody else can enter (mode 0700)';
     throw new CrfsError('CRFS_DENIED', `${path} cannot be used: ${hint}`);
   }
   return path;
