@@ -8,15 +8,15 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { Attached, type Kind } from '../../src/main/attached/attached.js';
+import { Attached, type OwnKind } from '../../src/main/attached/attached.js';
 import { RegistryClient } from '../../src/main/registry/client.js';
 import { Gate } from '../tools/gate.js';
 import { endServer, listen } from '../tools/local-server.js';
 import { sha256 } from '../tools/read-layer.js';
 
 const IMAGE = sha256(Buffer.from('image'));
-const KIND: Kind = { what: 'note', type: 'application/x-note', made: 'made' };
-const OTHER: Kind = { what: 'list', type: 'application/x-list', made: 'listed' };
+const KIND: OwnKind = { what: 'note', type: 'application/x-note', made: 'made' };
+const OTHER: OwnKind = { what: 'list', type: 'application/x-list', made: 'listed' };
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 const INDEX = 'application/vnd.oci.image.index.v1+json';
 

@@ -18,9 +18,15 @@ export interface Kind {
   readonly what: string;
   /** Of the artifact, and of what it holds. */
   readonly type: string;
-  /** The annotation that says when one was made, in its manifest and in lists of what is attached: none but of this kind has it. */
-  readonly made: string;
+  /**
+   * The annotation that says when one was made, in its manifest and in lists of what is attached: none but of this kind has it.
+   * undefined: lists tell one by its type, and the last one counts.
+   */
+  readonly made?: string;
 }
+
+/** A kind of ours. */
+export type OwnKind = Kind & { readonly made: string };
 
 export interface Artifact {
   /** What to call it in messages. */
@@ -70,14 +76,20 @@ export class Attached {
     return newest && (await fetchArtifact(this.#client, this.#reference, this.#image, newest, kind, manner));
   }
 
+  /** The artifact with this digest, which the image's manifest names. Rejects as `newest` does. */
+  async named(digest: string, kind: Kind, signal: AbortSignal): Promise<Artifact> {
+    const manner = { signal, hurried: true };
+    return await fetchArtifact(this.#client, this.#reference, undefined, { digest }, kind, manner);
+  }
+
   /** Asks what is attached, for who may want it. */
   begin(): void {
     void this.#listed();
   }
 
   async #named(kind: Kind): Promise<Descriptor | undefined> {
-    const named = this.#listed().map(async (place) => newestOf(await place, kind) ?? noneOf(kind));
-    return await Promise.any(named).catch((error: AggregateError) => {
+    const listed = this.#listed().map(async (place) => newestOf(await place, kind) ?? noneOf(kind));
+    return await Promise.any(listed).catch((error: AggregateError) => {
       const failed = error.errors.find((one) => !isNone(one));
       if (failed !== undefined) throw failed;
       return undefined;
@@ -103,20 +115,21 @@ function isNone(error: unknown): boolean {
   return error instanceof CrfsError && error.code === 'CRFS_NOT_FOUND';
 }
 
-/** Rejects with CRFS_BAD_LAYER for an artifact that is attached to something else, whoever lists it. */
+/** Rejects with CRFS_BAD_LAYER for an artifact that is attached to something else than `image`, where that is told, whoever lists it. */
 async function fetchArtifact(
   client: RegistryClient,
   { registry, repository }: Reference,
-  image: string,
-  { digest }: Descriptor,
+  image: string | undefined,
+  { digest }: Pick<Descriptor, 'digest'>,
   { what }: Kind,
   manner: Manner,
 ): Promise<Artifact> {
   const reference = { registry, repository, digest };
   const name = `the ${what} ${formatReference(reference)}`;
   const manifest = await client.getManifest(reference, manner);
-  const { subject } = JSON.parse(Buffer.from(manifest.bytes).toString()) as { subject?: { digest?: unknown } | null };
-  if (subject?.digest !== image) throw new CrfsError('CRFS_BAD_LAYER', `${name} is of another image`);
+  if (image !== undefined && subjectOf(manifest) !== image) {
+    throw new CrfsError('CRFS_BAD_LAYER', `${name} is of another image`);
+  }
   const policy = manner.hurried ? once : client.policy;
   return {
     name,
@@ -126,7 +139,13 @@ async function fetchArtifact(
   };
 }
 
-function newestOf(index: ImageIndex | undefined, { made }: Kind): Descriptor | undefined {
+function subjectOf({ bytes }: ImageManifest): unknown {
+  const { subject } = JSON.parse(Buffer.from(bytes).toString()) as { subject?: { digest?: unknown } | null };
+  return subject?.digest;
+}
+
+function newestOf(index: ImageIndex | undefined, { made, type }: Kind): Descriptor | undefined {
+  if (made === undefined) return index?.manifests.findLast(({ artifactType }) => artifactType === type);
   const madeAt = ({ annotations }: Descriptor): string => annotations[made] ?? ''; // empty for what is of another kind
   const [newest] = (index?.manifests ?? [])
     .filter((one) => madeAt(one) !== '')

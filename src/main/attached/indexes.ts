@@ -4,9 +4,10 @@
 
 import type { BlobNamed } from '../blob/digest.js';
 import type { StreamSource } from '../blob/source.js';
-import type { Artifact, Attached, Kind } from './attached.js';
+import type { Descriptor } from '../registry/types.js';
+import type { Artifact, Attached, Kind, OwnKind } from './attached.js';
 
-export const INDEXES: Kind = {
+export const INDEXES: OwnKind = {
   what: 'index',
   type: 'application/vnd.crfs.index.v1',
   made: 'io.github.crfs-plugin.index.made',
@@ -14,7 +15,11 @@ export const INDEXES: Kind = {
 /** On each blob of the artifact: the digest of the layer that it is the index of. */
 export const LAYER = 'io.github.crfs-plugin.index.layer';
 
-/** The index of a layer, in its portable form. */
+/** What SOCI makes (soci-snapshotter, soci/soci_index.go): attached to the image, or, in its second version, named by the image's manifest. */
+const SOCI: Kind = { what: 'SOCI index', type: 'application/vnd.amazon.soci.index.v1+json' };
+const SOCI_LAYER = 'com.amazon.soci.image-layer-digest';
+
+/** The index of a layer: in its portable form, or a zTOC of SOCI. */
 export interface AttachedIndex extends BlobNamed {
   /** What to call the artifact in messages. */
   readonly name: string;
@@ -24,10 +29,14 @@ export interface AttachedIndex extends BlobNamed {
 /** What is looked for once for all layers of an image. */
 export class AttachedIndexes {
   readonly #attached: Attached;
+  readonly #sociIndex: string | undefined;
   #found: Promise<Artifact | undefined> | undefined;
+  #soci: Promise<Artifact | undefined> | undefined;
 
-  constructor(attached: Attached) {
+  /** `sociIndex`: the digest of an index by SOCI that the image's manifest names. */
+  constructor(attached: Attached, sociIndex?: string) {
     this.#attached = attached;
+    this.#sociIndex = sociIndex;
   }
 
   /** Has the registry asked, for who may want an index. */
@@ -35,17 +44,29 @@ export class AttachedIndexes {
     this.#attached.begin();
   }
 
-  /** The index of a layer, by the digest of its blob; undefined: there is none. Rejects as `Attached.newest` does; `signal` is that of whoever asks first. */
+  /**
+   * The index of a layer, by the digest of its blob, of ours or else by SOCI; undefined: there is none. Rejects as `Attached.newest` does; `signal` is that of
+   * whoever asks first.
+   */
   async of(layer: string, signal: AbortSignal): Promise<AttachedIndex | undefined> {
     this.#found ??= this.#attached.newest(INDEXES, signal);
-    return indexIn(await this.#found, layer);
+    const own = partOf(
+      await this.#found,
+      (part) => part.mediaType === INDEXES.type && part.annotations[LAYER] === layer,
+    );
+    if (own !== undefined) return own;
+    this.#soci ??= this.#newestSoci(signal);
+    return partOf(await this.#soci, ({ annotations }) => annotations[SOCI_LAYER] === layer);
+  }
+
+  async #newestSoci(signal: AbortSignal): Promise<Artifact | undefined> {
+    if (this.#sociIndex === undefined) return await this.#attached.newest(SOCI, signal);
+    return await this.#attached.named(this.#sociIndex, SOCI, signal);
   }
 }
 
-function indexIn(artifact: Artifact | undefined, layer: string): AttachedIndex | undefined {
-  const found = artifact?.manifest.layers.find(
-    ({ mediaType, annotations }) => mediaType === INDEXES.type && annotations[LAYER] === layer,
-  );
+function partOf(artifact: Artifact | undefined, isIt: (part: Descriptor) => boolean): AttachedIndex | undefined {
+  const found = artifact?.manifest.layers.find(isIt);
   if (artifact === undefined || found === undefined) return undefined;
   const { digest, size } = found;
   return { name: artifact.name, digest, size, open: async () => await artifact.open(found) };

@@ -10,7 +10,7 @@ import { type Referrers, referrersOf } from '../registry/referrers.js';
 import type { ImageManifest, Reference } from '../registry/types.js';
 import { openWriter } from '../registry/writer.js';
 import { jsonOf } from '../schema/check.js';
-import type { Kind } from './attached.js';
+import type { OwnKind } from './attached.js';
 
 const EMPTY_TYPE = 'application/vnd.oci.empty.v1+json';
 const EMPTY = Buffer.from('{}');
@@ -30,7 +30,7 @@ export interface Part {
 }
 
 export interface ToAttach {
-  readonly kind: Kind;
+  readonly kind: OwnKind;
   /** ISO 8601: when it was made. */
   readonly made: string;
   readonly parts: readonly Part[];
@@ -82,7 +82,7 @@ export async function attach(
 }
 
 /** The index as it is, with one artifact of the kind: this one. */
-function withEntry(index: ImageIndex | undefined, entry: Named, { made }: Kind): Buffer {
+function withEntry(index: ImageIndex | undefined, entry: Named, { made }: OwnKind): Buffer {
   const known =
     index === undefined ? {} : (JSON.parse(Buffer.from(index.bytes).toString()) as { manifests?: Entry[] | null });
   const others = (known.manifests ?? []).filter(({ annotations }) => annotations?.[made] === undefined);

@@ -8,6 +8,8 @@ import type { IndexedLayer } from './resolved.js';
 /** A file without a name. */
 export interface FetchedIndex {
   readonly fd: number;
+  /** Of what is in it. */
+  readonly digest: string;
   close(): Promise<void>;
 }
 
@@ -26,7 +28,8 @@ export async function fetchIndex(
   if (await hasToc(blob)) return undefined;
   const found = await findInTime((inTime) => indexed.find(inTime));
   if (found === undefined) return undefined;
-  return await fetchAttachedIndex(found, blob.size, directory, signal);
+  const file = await fetchAttachedIndex(found, blob.size, directory, signal);
+  return { fd: file.fd, digest: found.digest, close: async () => await file.close() };
 }
 
 async function hasToc(blob: LayerBlob): Promise<boolean> {

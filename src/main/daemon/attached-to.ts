@@ -12,12 +12,12 @@ import type { IndexedLayer, NamedImage } from './resolved.js';
 /** What may be attached to an image in its registry, which is asked at most once for all of it; undefined: it is no such image. */
 export function attachedTo(
   client: RegistryClient,
-  { resolved, reference }: RemoteImage,
+  { resolved, reference, sociIndex }: RemoteImage,
 ): { readonly image: NamedImage; indexOf(layer: RemoteLayer): IndexedLayer } | undefined {
   const digest = digestIn(resolved);
   if (reference === undefined || digest === undefined) return undefined;
   const attached = new Attached(client, reference, digest);
-  const indexes = new AttachedIndexes(attached);
+  const indexes = new AttachedIndexes(attached, sociIndex);
   return {
     image: { digest, attached: async (signal) => await findProfile(attached, digest, signal) },
     indexOf: (layer) => ({

@@ -239,7 +239,8 @@ export class OpenLayers {
     try {
       index = await fetchIndex(indexed, blob, this.#layout.tmp, signal);
       if (index === undefined) return undefined;
-      const task = { fd: blob.fd, name, identity, indexFd: index.fd };
+      // what has no digest is what this index makes of the blob, and no other one
+      const task = { fd: blob.fd, name, identity: `${identity} by ${index.digest}`, indexFd: index.fd };
       const record = await this.#indexer.indexPortable(task, () => this.crew.board.generation);
       writeRecord(this.#layout, indexed.identity, record);
       this.#log.info({ layer: name, ...record }, 'took the index that is attached to its image');

@@ -25,6 +25,9 @@ export interface Point {
   readonly window: Uint8Array;
 }
 
+/** Of a file in a layer without a TOC, at most: as eStargz has them, so that equal files of several chunks are one object. */
+export const PLAIN_CHUNK_BYTES = 4 << 20;
+
 const WINDOW_LEVEL = 6;
 const NO_WINDOW = new Uint8Array();
 /** Of a point, beside its window. */

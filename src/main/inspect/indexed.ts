@@ -15,12 +15,12 @@ import type { AnyLayerSource } from './found-image.js';
 
 /** The layers of an image that was asked for by a name, each with where its index may be; the registry is asked at most once, and not yet. */
 export async function withIndexes(
-  { resolved, reference, layers }: RemoteImage,
+  { resolved, reference, sociIndex, layers }: RemoteImage,
   client: RegistryClient,
 ): Promise<readonly AnyLayerSource[]> {
   const image = digestIn(resolved);
   if (reference === undefined || image === undefined || (await loadSettings({})).indexes === 'off') return layers;
-  const indexes = new AttachedIndexes(new Attached(client, reference, image));
+  const indexes = new AttachedIndexes(new Attached(client, reference, image), sociIndex);
   return layers.map((layer) => ({
     ...layer,
     indexed: {

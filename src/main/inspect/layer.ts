@@ -5,8 +5,8 @@ import { addon } from '../../native/addon.js';
 import { fetchAttachedIndex } from '../attached/fetch-index.js';
 import type { BlobSource } from '../blob/source.js';
 import { CrfsError } from '../errors/error.js';
+import { layerByIndex } from '../formats/by-index.js';
 import type { Layer } from '../formats/format.js';
-import { indexedLayer } from '../formats/portable/read.js';
 import { recognise } from '../formats/recognise.js';
 import { buildIndex, type IndexRequest } from '../index/build.js';
 import { indexMemory } from '../index/memory.js';
@@ -102,7 +102,7 @@ async function readAttached(
   try {
     const file = await fetchAttachedIndex(found, blob.size, directory);
     try {
-      return await make({ layer: await indexedLayer(blob, fileSource(file.fd, found.name)) });
+      return await make({ layer: await layerByIndex(blob, fileSource(file.fd, found.name)) });
     } finally {
       await file.close();
     }

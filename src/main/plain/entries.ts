@@ -15,13 +15,11 @@ import {
 import { LayerFault, namingEntry } from '../formats/fault.js';
 import { nameOfBytes } from '../formats/name-bytes.js';
 import { cleanPath } from '../formats/names.js';
-import type { Places } from '../formats/points.js';
+import { PLAIN_CHUNK_BYTES, type Places } from '../formats/points.js';
 import { ENTRY_TYPE, type TarEntry } from '../tar/entry.js';
 import { TarReader } from '../tar/reader.js';
 import type { ContentSink, Part } from './content-sink.js';
 
-/** Of a file, at most: as eStargz has them, so that equal files of several chunks are one object. */
-const CHUNK_BYTES = 4 << 20;
 /** Where a piece of a file is: in the file, and in the tar; undefined: nowhere, it is zeros. */
 interface Piece {
   readonly fileOffset: number;
@@ -137,7 +135,7 @@ function* piecesOf(size: number, { position, sparse }: TarReader): Generator<Pie
     if (extent.offset > fileOffset) yield { fileOffset, size: extent.offset - fileOffset, tarOffset: undefined };
     const end = extent.offset + extent.length;
     for (fileOffset = extent.offset; fileOffset < end; ) {
-      const length = Math.min(CHUNK_BYTES, end - fileOffset);
+      const length = Math.min(PLAIN_CHUNK_BYTES, end - fileOffset);
       yield { fileOffset, size: length, tarOffset };
       fileOffset += length;
       tarOffset += length;

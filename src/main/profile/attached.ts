@@ -2,14 +2,14 @@
 
 /** Profiles that are attached to images in registries, where anybody may have put them who may write there. */
 
-import { type Artifact, type Attached, type Kind, newestAttached } from '../attached/attached.js';
+import { type Artifact, type Attached, newestAttached, type OwnKind } from '../attached/attached.js';
 import { readBlob } from '../blob/digest.js';
 import { CrfsError } from '../errors/error.js';
 import type { RegistryClient } from '../registry/client.js';
 import type { Reference } from '../registry/types.js';
 import { MOST_BYTES, type Profile, parseProfile } from './profile.js';
 
-export const PROFILES: Kind = {
+export const PROFILES: OwnKind = {
   what: 'profile',
   type: 'application/vnd.crfs.profile.v1+json',
   made: 'io.github.crfs-plugin.profile.recorded',

@@ -55,7 +55,7 @@ const platform = v.pipe(
   ),
 );
 const indexEntry = v.pipe(
-  table({ ...descriptorEntries, platform }),
+  table({ ...descriptorEntries, platform, artifactType: text }),
   v.transform(({ platform: stated, ...rest }) => ({ ...rest, ...(stated && { platform: stated }) })),
 );
 

@@ -47,7 +47,11 @@ export interface ImageIndex {
   readonly mediaType: string;
   readonly digest: string;
   readonly bytes: Uint8Array;
-  readonly manifests: readonly (Descriptor & { readonly platform?: Platform })[];
+  readonly manifests: readonly (Descriptor & {
+    readonly platform?: Platform;
+    /** Of what is attached to an image: what it is; '' where that is not said. */
+    readonly artifactType: string;
+  })[];
 }
 
 /** Keeps manifests by digest, so that what was seen once needs no registry. The bytes are checked by whoever asks. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import { randomUUID } from 'node:crypto';
+import { isDigest } from '../blob/digest.js';
 import type { StreamSource } from '../blob/source.js';
 import type { ManifestOptions, RegistryClient } from '../registry/client.js';
 import { type ResolvedImage, resolveImage } from '../registry/image.js';
@@ -8,6 +9,9 @@ import type { NamedToc } from '../registry/named-toc.js';
 import type { Reference } from '../registry/types.js';
 import { openHttpSource } from './http.js';
 import type { RemotePlace } from './place.js';
+
+/** Of an image's manifest (soci-snapshotter, soci/soci_index.go). */
+const SOCI_INDEX = 'com.amazon.soci.index-digest';
 
 /** A layer that can be opened. */
 export interface LayerSource extends NamedToc {
@@ -36,6 +40,8 @@ export interface RemoteImage {
   readonly resolved: string;
   /** The digest of the image's config; null: it is no image. */
   readonly config: string | null;
+  /** The digest of an index by SOCI that its manifest names. */
+  readonly sociIndex?: string;
   /** Where it is asked for; undefined: it is in no registry. */
   readonly reference?: Reference;
   /** The base layer first, as manifests list them. */
@@ -58,7 +64,14 @@ export async function openRemote(
   }
   const image = await resolveImage(client, place.name, options);
   const { resolved, reference, manifest } = image;
-  return { resolved, config: manifest.config.digest, reference, layers: layersOf(image) };
+  const sociIndex = manifest.annotations[SOCI_INDEX];
+  return {
+    resolved,
+    config: manifest.config.digest,
+    ...(isDigest(sociIndex) ? { sociIndex } : {}),
+    reference,
+    layers: layersOf(image),
+  };
 }
 
 /** The layers of an image, to be opened. */

@@ -7,7 +7,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { askedSource } from '../../main/blob/asked-source.js';
 import type { BlobRecord } from '../../main/cache/records.js';
 import { CrfsError, type ErrorCode } from '../../main/errors/error.js';
-import { indexedLayer } from '../../main/formats/portable/read.js';
+import { layerByIndex } from '../../main/formats/by-index.js';
 import { recognise } from '../../main/formats/recognise.js';
 import { buildIndex, type IndexRequest } from '../../main/index/build.js';
 import type { ContentSink } from '../../main/plain/content-sink.js';
@@ -84,7 +84,7 @@ async function byToc(task: IndexTask, sink: ContentSink | undefined): Promise<Fr
 }
 
 async function byPortable({ fd, indexFd, name }: PortableTask): Promise<From> {
-  return { layer: await indexedLayer(fileSource(fd, name), fileSource(indexFd, name)) };
+  return { layer: await layerByIndex(fileSource(fd, name), fileSource(indexFd, name)) };
 }
 
 async function digestOf(path: string): Promise<string> {
