@@ -173,8 +173,7 @@
         "csrc/store/operations.c",
         "csrc/store/server.c",
         "csrc/store/shelf.c",
-        "csrc/store/spot.c",
-        "csrc/store/visitor.c"
+        "csrc/store/spot.c"
       ],
       "cflags_c": ["-std=gnu11"],
       "libraries": ["-ldl", "-lpthread", "<!@(pkg-config --libs fuse3)"],

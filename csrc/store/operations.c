@@ -53,11 +53,8 @@ static void getattr(fuse_req_t request, fuse_ino_t number, struct fuse_file_info
   if (!crfs_spot_is(number)) {
     crfs_lower_operations.getattr(request, number, info);
   } else if (find_spot(request, number, &spot)) {
-    const int is_root = number == FUSE_ROOT_ID;
     const struct stat st = crfs_spot_attributes(spot);
-    if (is_root)
-      crfs_visitor_came(&store_of(request)->visitors, fuse_req_ctx(request)->pid);
-    fuse_reply_attr(request, &st, is_root ? 0 : FOR_EVER); /* each visitor is to be seen */
+    fuse_reply_attr(request, &st, FOR_EVER);
   }
 }
 
@@ -169,7 +166,6 @@ struct fuse_session *crfs_store_begin(struct crfs_store *store, const char *dire
   operations.listxattr = listxattr_of;
   operations.create = create;
   operations.rmdir = remove_directory;
-  store->visitors.directory = directory;
   if (crfs_shelf_begin(&store->shelf, &store->lower.tree, directory, patience_ns) < 0)
     return NULL;
   return crfs_lower_begin_with(&store->lower, &operations, device);

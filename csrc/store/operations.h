@@ -7,12 +7,10 @@
 
 #include "lower/operations.h"
 #include "store/shelf.h"
-#include "store/visitor.h"
 
 struct crfs_store {
   struct crfs_lower lower; /* first: its operations get it */
   struct crfs_shelf shelf;
-  struct crfs_visitors visitors;
 };
 
 /* Prepares STORE for DIRECTORY, and returns what answers requests from DEVICE, or NULL. */

@@ -2,7 +2,7 @@
 
 /** `crfs store`, as containers-storage uses it: by a client that does what that does, of podman up to 5.0 and from 5.1 on. */
 
-import { access, chmod, copyFile, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { Host } from '../../src/main/mount/hosts.js';
@@ -321,15 +321,6 @@ mounting('the daemon lets go of what is not used any more, until it is read agai
   await until('no layer is in use', async () => (await machine.status())?.layers.length === 0);
   t.is(await readFile(join(paths[0] ?? '', 'diff/etc/kept'), 'utf8'), 'of the base\n');
   t.is((await machine.status())?.layers.length, 2); // with its sibling
-});
-
-mounting('a program of containers-storage that looks at a store has the daemon started', async (t) => {
-  const { machine, store } = await storeSetting(t);
-  t.is(await machine.status(), null);
-  const skopeo = join(machine.root, 'skopeo');
-  await copyFile('/usr/bin/stat', skopeo); // that is what it does first
-  await run(skopeo, [store]);
-  await until('the daemon has been started', async () => (await machine.status()) !== null);
 });
 
 mounting('a store goes on when its daemon is killed', async (t) => {

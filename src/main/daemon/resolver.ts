@@ -155,11 +155,6 @@ export class Resolver {
     };
   }
 
-  /** Loads what opens layers of a store, before one is asked for. */
-  async expectStored(lease: ClientLease): Promise<void> {
-    await Promise.all([lease.client(), import('./stored-image.js')]);
-  }
-
   /** Keeps how an image wants to be run, for who runs it without its registry; `resolved` as in `Resolved`. Throws as resolve does. */
   async keepConfig(resolved: string, lease: ClientLease): Promise<void> {
     const place = placeOf(resolved);

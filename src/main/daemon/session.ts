@@ -233,7 +233,6 @@ export class Session {
     const fds = [addon.doorbellFd(), this.#context.objectsFd, this.#context.draftsFd, staging];
     this.#send({ kind: 'welcome', version: controlVersion }, fds);
     closeSync(staging);
-    if (driver === 'store') void this.#context.resolver.expectStored(this.#lease).catch(() => undefined); // who asks is told
   }
 
   async #open({ again, text }: Asked<'open'>, files: readonly HeldFile[], lease: ClientLease): Promise<void> {
