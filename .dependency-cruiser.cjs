@@ -29,7 +29,7 @@ const FOLDERS = [
   ['main/index', 'errors blob formats'],
   ['main/fetch', 'errors disk blob formats sources index workers'],
   ['main/cache', 'errors disk blob index fetch'],
-  ['main/attached', 'errors blob schema http registry images'],
+  ['main/attached', 'errors blob formats schema http registry images'],
   ['main/profile', 'errors disk blob schema registry index attached'],
   ['main/waterfall', 'errors disk blob schema output fetch profile'],
   // Threads: each folder of src/workers is one pool's, but for what pools share.

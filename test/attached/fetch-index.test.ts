@@ -31,7 +31,7 @@ function slowly(size: number): Slow {
       closed = true;
     },
   };
-  const index = { name: 'an index', digest: 'sha256:', size, open: async () => source };
+  const index = { form: 'portable', name: 'an index', digest: 'sha256:', size, open: async () => source } as const;
   return { index, gate, isClosed: () => closed };
 }
 

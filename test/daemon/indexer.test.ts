@@ -123,7 +123,7 @@ test('an index of another machine is taken, read natively or not', async (t) => 
     const path = join(layout.tmp, 'portable');
     writeFileSync(path, bytes);
     const indexFd = openSync(path, 'r');
-    const task = { fd, name: 'a layer', identity: 'blob', indexFd };
+    const task = { fd, name: 'a layer', identity: 'blob', indexFd, form: 'portable' } as const;
     const record = await indexer.indexPortable(task, () => 1).finally(() => closeSync(indexFd));
     t.is(`sha256:${record.tocDigest}`, sha256(bytes));
     t.is(record.indexDigest, sha256(readFileSync(layout.index(record.key))).slice('sha256:'.length));

@@ -4,6 +4,7 @@
 
 import type { BlobNamed } from '../blob/digest.js';
 import type { StreamSource } from '../blob/source.js';
+import type { IndexForm } from '../formats/by-index.js';
 import type { Descriptor } from '../registry/types.js';
 import type { Artifact, Attached, Kind, OwnKind } from './attached.js';
 
@@ -21,6 +22,7 @@ const SOCI_LAYER = 'com.amazon.soci.image-layer-digest';
 
 /** The index of a layer: in its portable form, or a zTOC of SOCI. */
 export interface AttachedIndex extends BlobNamed {
+  readonly form: IndexForm;
   /** What to call the artifact in messages. */
   readonly name: string;
   open(): Promise<StreamSource>;
@@ -51,12 +53,13 @@ export class AttachedIndexes {
   async of(layer: string, signal: AbortSignal): Promise<AttachedIndex | undefined> {
     this.#found ??= this.#attached.newest(INDEXES, signal);
     const own = partOf(
+      'portable',
       await this.#found,
       (part) => part.mediaType === INDEXES.type && part.annotations[LAYER] === layer,
     );
     if (own !== undefined) return own;
     this.#soci ??= this.#newestSoci(signal);
-    return partOf(await this.#soci, ({ annotations }) => annotations[SOCI_LAYER] === layer);
+    return partOf('soci', await this.#soci, ({ annotations }) => annotations[SOCI_LAYER] === layer);
   }
 
   async #newestSoci(signal: AbortSignal): Promise<Artifact | undefined> {
@@ -65,9 +68,13 @@ export class AttachedIndexes {
   }
 }
 
-function partOf(artifact: Artifact | undefined, isIt: (part: Descriptor) => boolean): AttachedIndex | undefined {
+function partOf(
+  form: IndexForm,
+  artifact: Artifact | undefined,
+  isIt: (part: Descriptor) => boolean,
+): AttachedIndex | undefined {
   const found = artifact?.manifest.layers.find(isIt);
   if (artifact === undefined || found === undefined) return undefined;
   const { digest, size } = found;
-  return { name: artifact.name, digest, size, open: async () => await artifact.open(found) };
+  return { name: artifact.name, form, digest, size, open: async () => await artifact.open(found) };
 }

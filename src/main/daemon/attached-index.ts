@@ -3,11 +3,13 @@
 import { fetchAttachedIndex, findInTime } from '../attached/fetch-index.js';
 import { CrfsError } from '../errors/error.js';
 import type { LayerBlob } from '../fetch/layer-blob.js';
+import type { IndexForm } from '../formats/by-index.js';
 import type { IndexedLayer } from './resolved.js';
 
 /** A file without a name. */
 export interface FetchedIndex {
   readonly fd: number;
+  readonly form: IndexForm;
   /** Of what is in it. */
   readonly digest: string;
   close(): Promise<void>;
@@ -29,7 +31,7 @@ export async function fetchIndex(
   const found = await findInTime((inTime) => indexed.find(inTime));
   if (found === undefined) return undefined;
   const file = await fetchAttachedIndex(found, blob.size, directory, signal);
-  return { fd: file.fd, digest: found.digest, close: async () => await file.close() };
+  return { fd: file.fd, form: found.form, digest: found.digest, close: async () => await file.close() };
 }
 
 async function hasToc(blob: LayerBlob): Promise<boolean> {

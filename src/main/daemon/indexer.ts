@@ -122,8 +122,8 @@ export class Indexer {
   }
 
   async #makePortable(task: PortableTask): Promise<BlobRecord> {
-    const { fd, indexFd, name, identity, path, memoryLimit } = task;
-    const layer = await layerByIndex(fileSource(fd, name), fileSource(indexFd, name));
+    const { fd, indexFd, form, name, identity, path, memoryLimit } = task;
+    const layer = await layerByIndex(fileSource(fd, name), fileSource(indexFd, name), form);
     const made = await buildNatively({ layer, tocFd: indexFd, path, memoryLimit, blobIdentity: identity });
     return made ?? recordIn(await this.#inThread(task));
   }

@@ -240,7 +240,13 @@ export class OpenLayers {
       index = await fetchIndex(indexed, blob, this.#layout.tmp, signal);
       if (index === undefined) return undefined;
       // what has no digest is what this index makes of the blob, and no other one
-      const task = { fd: blob.fd, name, identity: `${identity} by ${index.digest}`, indexFd: index.fd };
+      const task = {
+        fd: blob.fd,
+        name,
+        identity: `${identity} by ${index.digest}`,
+        indexFd: index.fd,
+        form: index.form,
+      };
       const record = await this.#indexer.indexPortable(task, () => this.crew.board.generation);
       writeRecord(this.#layout, indexed.identity, record);
       this.#log.info({ layer: name, ...record }, 'took the index that is attached to its image');

@@ -102,7 +102,7 @@ async function readAttached(
   try {
     const file = await fetchAttachedIndex(found, blob.size, directory);
     try {
-      return await make({ layer: await layerByIndex(blob, fileSource(file.fd, found.name)) });
+      return await make({ layer: await layerByIndex(blob, fileSource(file.fd, found.name), found.form) });
     } finally {
       await file.close();
     }

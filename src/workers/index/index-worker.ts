@@ -7,7 +7,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { askedSource } from '../../main/blob/asked-source.js';
 import type { BlobRecord } from '../../main/cache/records.js';
 import { CrfsError, type ErrorCode } from '../../main/errors/error.js';
-import { layerByIndex } from '../../main/formats/by-index.js';
+import { type IndexForm, layerByIndex } from '../../main/formats/by-index.js';
 import { recognise } from '../../main/formats/recognise.js';
 import { buildIndex, type IndexRequest } from '../../main/index/build.js';
 import type { ContentSink } from '../../main/plain/content-sink.js';
@@ -48,6 +48,7 @@ export interface IndexTask {
 export interface PortableTask extends Pick<IndexTask, 'fd' | 'name' | 'identity' | 'path' | 'memoryLimit'> {
   /** Open on the index that was made there; stays the caller's. */
   readonly indexFd: number;
+  readonly form: IndexForm;
 }
 
 /** An error crosses threads as its parts: a clone of it would lose its code. */
@@ -83,8 +84,8 @@ async function byToc(task: IndexTask, sink: ContentSink | undefined): Promise<Fr
   return { layer, ...(tocFd === undefined ? {} : { tocBlob: fileSource(tocFd, name) }) };
 }
 
-async function byPortable({ fd, indexFd, name }: PortableTask): Promise<From> {
-  return { layer: await layerByIndex(fileSource(fd, name), fileSource(indexFd, name)) };
+async function byPortable({ fd, indexFd, form, name }: PortableTask): Promise<From> {
+  return { layer: await layerByIndex(fileSource(fd, name), fileSource(indexFd, name), form) };
 }
 
 async function digestOf(path: string): Promise<string> {

@@ -46,7 +46,7 @@ async function indexOf(layer: Layer): Promise<Indexed> {
 async function byZtoc(bytes: Buffer, size: number): Promise<Indexed> {
   const read: BlobSource['read'] = async (offset, length) => bytes.subarray(offset, offset + length);
   const index = { name: 'ztoc', size: bytes.length, read, close: async () => undefined };
-  return await indexOf(await layerByIndex({ name: 'layer', size }, index));
+  return await indexOf(await layerByIndex({ name: 'layer', size }, index, 'soci'));
 }
 
 /** The content of all files, by their paths; of one that cannot be had, the code of the error. */

@@ -20,7 +20,6 @@
  */
 
 import { addon } from '../../../native/addon.js';
-import type { BlobSource } from '../../blob/source.js';
 import type { Form } from '../decode.js';
 import { LayerFault } from '../fault.js';
 import type { Point } from '../points.js';
@@ -44,11 +43,6 @@ export interface Header {
 
 /** A point without its window. */
 export type PointRecord = Omit<Point, 'window'> & { readonly windowBytes: number };
-
-/** Whether this is an index of the kind, by its first bytes. */
-export async function isPortable(index: BlobSource): Promise<boolean> {
-  return index.size >= MAGIC.length && MAGIC.equals(await index.read(0, MAGIC.length));
-}
 
 export function encodeHeader({ blobSize, form, tocBytes, points }: Header): Buffer {
   const bytes = Buffer.alloc(HEADER_BYTES);
