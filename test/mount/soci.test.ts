@@ -134,6 +134,7 @@ for (const version of ['v1', 'v2'] as const) {
     t.is(await verifiedBy(reader), UNCHECKED);
     t.true(proxy.sent < blob.length / 2, `${proxy.sent} of ${blob.length} bytes`);
     await readsRight(t, merged);
+    t.regex(await machine().crfs('verify', image), /^layer sha256:\w+: ok, 3 files, /);
     proxy.reset();
     t.is(await machine().crfs('ls', image), 'first\nlast\nmiddle\n');
     t.true(proxy.sent < blob.length / 2, `${proxy.sent} of ${blob.length} bytes`);
