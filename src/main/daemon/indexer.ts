@@ -12,7 +12,7 @@ import type { CacheLayout } from '../disk/cache-layout.js';
 import { CrfsError } from '../errors/error.js';
 import { unlessAborted } from '../errors/unless-aborted.js';
 import type { ComingBlob } from '../fetch/layer-blob.js';
-import { layerByIndex } from '../formats/by-index.js';
+import { indexedLayer } from '../formats/portable/read.js';
 import { recognise } from '../formats/recognise.js';
 import { buildNatively } from '../index/build-natively.js';
 import { indexMemory } from '../index/memory.js';
@@ -123,7 +123,8 @@ export class Indexer {
 
   async #makePortable(task: PortableTask): Promise<BlobRecord> {
     const { fd, indexFd, form, name, identity, path, memoryLimit } = task;
-    const layer = await layerByIndex(fileSource(fd, name), fileSource(indexFd, name), form);
+    if (form === 'soci') return recordIn(await this.#inThread(task)); // nothing reads it natively
+    const layer = await indexedLayer(fileSource(fd, name), fileSource(indexFd, name));
     const made = await buildNatively({ layer, tocFd: indexFd, path, memoryLimit, blobIdentity: identity });
     return made ?? recordIn(await this.#inThread(task));
   }

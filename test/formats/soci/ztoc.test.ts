@@ -166,6 +166,7 @@ test('a zTOC that breaks a rule is refused by it', async (t) => {
   const old = Buffer.concat([parts.checkpoints.subarray(0, 12), parts.checkpoints.subarray(12 + CHECKPOINT)]);
   const wrong: readonly (readonly [Buffer, RegExp])[] = [
     [Buffer.alloc(0), /its index is damaged/],
+    [Buffer.alloc((16 << 20) + Math.ceil(size / 8) + 1), /its index has \d+ bytes, more than \d+/],
     [noise(1000), /its index/],
     [ztocOf({ ...parts, blobSize: size + 1 }), /its index is of a blob of \d+ bytes, not \d+/],
     [ztocOf({ ...parts, tarSize: size * 2000 }), /its index is of a tar of \d+ bytes in a blob of \d+/],

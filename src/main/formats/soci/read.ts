@@ -14,14 +14,16 @@ import { AS_IT_IS, PLAIN_CHUNK_BYTES, type Places, Points } from '../points.js';
 import { ranges } from '../toc-bytes.js';
 import { Ztoc, type ZtocFile } from './ztoc.js';
 
-/** Bytes: all of it is held in memory. By default a checkpoint, of 32 KiB, stands for 4 MiB of the tar: this is for 30 GiB. */
+/** Bytes: all of a zTOC is held in memory. Of a checkpoint for each 4 MiB of the tar, as by default, it has a twentieth of the blob's. */
 const ZTOC_LIMIT = 256 << 20;
+const FREE_BYTES = 16 << 20;
+const PART_OF_BLOB = 1 / 8;
 /** No stream of deflate decodes to more bytes for each of its own. */
 const DEFLATE_RATIO = 1032;
 
 /** The layer in a blob of which a zTOC is the index. No byte of the blob is read here. Throws CRFS_BAD_LAYER for what is no index of it. */
 export async function sociLayer({ name, size }: Pick<BlobSource, 'name' | 'size'>, index: BlobSource): Promise<Layer> {
-  const bytes = await namingBlob(name, async () => await bytesOf(index));
+  const bytes = await namingBlob(name, async () => await bytesOf(index, size));
   const ztoc = await namingBlob(name, async () => within(() => ztocOf(bytes, size)));
   const { form } = ztoc;
   const points = new Points();
@@ -44,8 +46,9 @@ export async function sociLayer({ name, size }: Pick<BlobSource, 'name' | 'size'
   };
 }
 
-async function bytesOf(index: BlobSource): Promise<Buffer> {
-  if (index.size > ZTOC_LIMIT) throw new LayerFault(`its index has ${index.size} bytes, more than ${ZTOC_LIMIT}`);
+async function bytesOf(index: BlobSource, blobSize: number): Promise<Buffer> {
+  const limit = Math.min(ZTOC_LIMIT, FREE_BYTES + Math.floor(blobSize * PART_OF_BLOB));
+  if (index.size > limit) throw new LayerFault(`its index has ${index.size} bytes, more than ${limit}`);
   const pieces: Uint8Array[] = [];
   for await (const piece of ranges(index, 0, index.size)) pieces.push(piece);
   return Buffer.concat(pieces);
