@@ -11,6 +11,7 @@ import type { Profile } from '../../src/main/profile/profile.js';
 import { keptStart } from '../../src/main/waterfall/kept.js';
 import type { StartRecord } from '../../src/main/waterfall/record.js';
 import { noise } from '../tools/content.js';
+import { Gate } from '../tools/gate.js';
 import { anyDriver, eachDriver, type Machine, until, whyNoMounts } from '../tools/machine.js';
 import { missing } from '../tools/registry.js';
 import { MIB, type RemoteLayer, remoteLayer } from '../tools/remote-layer.js';
@@ -60,9 +61,17 @@ function pathsOf(record: StartRecord, list: readonly { readonly file: number }[]
 
 both(
   'of a start it is kept what waited, for what and how long, and what came over the network; a page shows it',
-  async (t) => {
+  async (t, driver) => {
     const layer = await remoteLayer(t, FILES);
-    const { machine, mount, image } = layer;
+    const { machine, mount, image, proxy } = layer;
+    const gate = new Gate();
+    t.teardown(() => gate.open());
+    proxy.fault = ({ headers }) => (headers.range === undefined ? undefined : { kind: 'hold', gate });
+    const reading = readFile(join(mount.merged, 'one'));
+    const asked = driver === 'overlay' ? 1 : 2; // by the read; before it, by the open, which does not wait
+    await until('its reader waits', async () => ((await machine.status())?.counters.requests ?? 0) >= asked);
+    gate.open();
+    await reading;
     const digest = await start(layer, mount.merged, 'one', 'two');
     const record = recordOf(machine, digest);
     t.deepEqual(pathsOf(record, record.reads), ['one', 'two']);
