@@ -182,6 +182,10 @@ test('a zTOC that breaks a rule is refused by it', async (t) => {
     [withFirst(0, '../a'), /entry "..\/a"/],
     [withFirst(2, second[2]), /its content is not behind that of the file before it, or leaves the tar/],
     [withFirst(3, 2 ** 40), /its content is not behind that of the file before it, or leaves the tar/],
+    [
+      ztocOf({ ...parts, members: [first, second.with(3, size * 1000) as unknown as typeof second] }),
+      /or leaves the tar/,
+    ],
     [withFirst(11, { 'GNU.sparse.major': '1' }), /where the data of a file with holes is/],
     [withFirst(11, { 'SCHILY.xattr.user.a': 'x'.repeat(70_000) }), /xattr "user.a" has 70000 bytes/],
   ];
