@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
+import { readFileSync } from 'node:fs';
 import { connect, createServer as createTcpServer } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { Transport } from '../../src/main/http/transport.js';
@@ -69,6 +70,21 @@ test('a SOCKS proxy is told the name of the host', async (t) => {
   home.env['http_proxy'] = `socks5://${host}`;
   t.is((await read(t, home, 'http://files.test/layer')).toString(), 'content');
   t.deepEqual([...new Set(names)], ['files.test']);
+});
+
+test('a proxy that is asked by TLS is checked against the CAs of the system', async (t) => {
+  const { url } = await origin(t);
+  const certificates = await makeCertificates();
+  t.teardown(() => certificates.remove());
+  const [cert, key] = [readFileSync(certificates.server.certificate), readFileSync(certificates.server.key)];
+  const proxy = await startForwardProxy(t, url, { cert, key });
+  const home = await makeHome(t);
+  home.env['HTTP_PROXY'] = proxy.url;
+  await t.throwsAsync(read(t, home, 'http://files.test/layer'));
+  t.deepEqual(proxy.seen, []);
+  await home.write('etc/ssl/certs/ca-certificates.crt', certificates.authority);
+  t.is((await read(t, home, 'http://files.test/layer')).toString(), 'content');
+  t.deepEqual(new Set(proxy.seen), new Set(['CONNECT files.test:80']));
 });
 
 registryTest('https goes through a tunnel, its certificate checked behind it', async (t) => {

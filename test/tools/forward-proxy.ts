@@ -2,7 +2,8 @@
 
 /** A proxy as HTTP_PROXY names it, on 127.0.0.1. */
 
-import { createServer, type IncomingMessage, request } from 'node:http';
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import { connect, type Socket } from 'node:net';
 import type { ExecutionContext } from 'ava';
 import { listen } from './local-server.js';
@@ -13,10 +14,15 @@ export interface ForwardProxy {
   readonly seen: string[];
 }
 
-/** Starts one for which every host is `target`; it ends with the test. */
-export async function startForwardProxy(t: ExecutionContext, target: string): Promise<ForwardProxy> {
+/** Starts one for which every host is `target`, which is asked by TLS if `tls` is given; it ends with the test. */
+export async function startForwardProxy(
+  t: ExecutionContext,
+  target: string,
+  tls?: ServerOptions,
+): Promise<ForwardProxy> {
   const seen: string[] = [];
-  const server = createServer((incoming, outgoing) => {
+  const server = tls ? createTlsServer(tls) : createServer();
+  server.on('request', (incoming: IncomingMessage, outgoing: ServerResponse) => {
     seen.push(`${incoming.method} ${incoming.url}`);
     const { method, headers } = incoming;
     const path = new URL(incoming.url ?? '').pathname;
@@ -40,5 +46,5 @@ export async function startForwardProxy(t: ExecutionContext, target: string): Pr
     server.closeAllConnections();
     server.close();
   });
-  return { url: `http://${host}`, seen };
+  return { url: `${tls ? 'https' : 'http'}://${host}`, seen };
 }

@@ -59,6 +59,11 @@ interface TlsOptions {
   readonly rejectUnauthorized?: boolean;
 }
 
+interface Proxy {
+  readonly uri: string;
+  readonly proxyTls?: TlsOptions;
+}
+
 class Response implements HttpResponse {
   readonly url: URL;
   readonly status: number;
@@ -133,7 +138,12 @@ export class Transport {
     const certs = secure ? await this.#certsFor(url.host) : undefined;
     const proxy = proxyFor(url, this.#environment.env);
     const key = JSON.stringify([proxy, secure && [insecure, certs]]);
-    const agent = await this.#agent(key, async () => this.#open(secure ? await this.#tls(certs, insecure) : {}, proxy));
+    const agent = await this.#agent(key, async () =>
+      this.#open(
+        secure ? await this.#tls(certs, insecure) : {},
+        proxy === undefined ? undefined : await this.#proxy(proxy),
+      ),
+    );
     const body = request.body?.();
     try {
       const data = await agent.request({
@@ -193,7 +203,12 @@ export class Transport {
     return { secureContext: context, rejectUnauthorized: !insecure };
   }
 
-  #open(tls: TlsOptions, proxy: string | undefined): Dispatcher {
+  /** One that is asked by TLS is checked against the CAs of the system. */
+  async #proxy(uri: string): Promise<Proxy> {
+    return { uri, ...(new URL(uri).protocol === 'https:' && { proxyTls: await this.#tls(undefined, false) }) };
+  }
+
+  #open(tls: TlsOptions, proxy: Proxy | undefined): Dispatcher {
     const options = {
       connections: CONNECTIONS,
       headersTimeout: this.#stall,
@@ -201,6 +216,6 @@ export class Transport {
       keepAliveTimeout: IDLE_MS,
     };
     if (proxy === undefined) return new Agent({ ...options, connect: { ...tls, timeout: CONNECT_MS } });
-    return new ProxyAgent({ ...options, uri: proxy, requestTls: tls, proxyTunnel: false });
+    return new ProxyAgent({ ...options, ...proxy, requestTls: tls, proxyTunnel: false });
   }
 }

@@ -9,7 +9,10 @@ export interface CellsConstructor<A extends Cells> {
   new (buffer: ArrayBuffer): A;
 }
 
-/** Memory is committed in steps of so many bytes. */
+/** Columns of at most so many bytes are ordinary memory: what follows costs small layers more than it saves. */
+const ORDINARY_BYTES = 1 << 16;
+const LEAST_BYTES = 1 << 10;
+/** Larger ones: memory is committed in steps of so many bytes. */
 const STEP_BYTES = 1 << 16;
 /** Address space for so many bytes is reserved at first, and then for so many times more. */
 const FIRST_BYTES = 1 << 20;
@@ -30,29 +33,38 @@ export class Column<A extends Cells> {
   constructor(cells: CellsConstructor<A>, limit: number) {
     this.#cells = cells;
     this.#limitBytes = limit * cells.BYTES_PER_ELEMENT;
-    this.#buffer = new ArrayBuffer(0, { maxByteLength: Math.min(FIRST_BYTES, this.#limitBytes) });
+    this.#buffer = new ArrayBuffer(0);
     this.at = new cells(this.#buffer);
   }
 
   /** Makes room for `count` cells, which the caller keeps within the limit. */
   reserve(count: number): void {
-    if (count > this.at.length) {
-      const bytes = Math.ceil((count * this.#cells.BYTES_PER_ELEMENT) / STEP_BYTES) * STEP_BYTES;
-      this.#grow(Math.min(bytes, this.#limitBytes));
-    }
+    if (count <= this.at.length) return;
+    const bytes = count * this.#cells.BYTES_PER_ELEMENT;
+    const roomy =
+      bytes <= ORDINARY_BYTES
+        ? Math.max(LEAST_BYTES, 2 ** Math.ceil(Math.log2(bytes)))
+        : Math.ceil(bytes / STEP_BYTES) * STEP_BYTES;
+    this.#grow(Math.min(roomy, this.#limitBytes));
   }
 
   #grow(bytes: number): void {
-    if (bytes > this.#buffer.maxByteLength) {
-      const old = this.at;
-      const most = Math.max(bytes, this.#buffer.maxByteLength * MORE_TIMES);
-      this.#buffer = new ArrayBuffer(bytes, { maxByteLength: Math.min(most, this.#limitBytes) });
-      this.at = new this.#cells(this.#buffer);
-      this.at.set(old);
-      (old.buffer as ArrayBuffer).resize(0);
-    } else {
-      this.#buffer.resize(bytes);
+    if (this.#buffer.resizable && bytes <= this.#buffer.maxByteLength) this.#buffer.resize(bytes);
+    else if (bytes <= ORDINARY_BYTES) this.#move(new ArrayBuffer(bytes));
+    else {
+      const most = this.#buffer.resizable
+        ? Math.max(bytes, this.#buffer.maxByteLength * MORE_TIMES)
+        : Math.max(bytes, FIRST_BYTES);
+      this.#move(new ArrayBuffer(bytes, { maxByteLength: Math.min(most, this.#limitBytes) }));
     }
+  }
+
+  #move(buffer: ArrayBuffer): void {
+    const cells = new this.#cells(buffer);
+    cells.set(this.at);
+    this.release();
+    this.#buffer = buffer;
+    this.at = cells;
   }
 
   /** Bytes of memory that it takes. */
@@ -62,8 +74,8 @@ export class Column<A extends Cells> {
 
   /** Gives all memory back; the column is of no use from then on. */
   release(): void {
-    if (this.at.length > 0) {
-      this.#buffer.resize(0);
-    }
+    if (this.#buffer.resizable) this.#buffer.resize(0);
+    this.#buffer = new ArrayBuffer(0);
+    this.at = new this.#cells(this.#buffer);
   }
 }
