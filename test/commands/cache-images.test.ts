@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { CachedImage } from '../../src/main/cache/images.js';
 import type { Trimmed } from '../../src/main/cache/trim.js';
+import { sameBytes } from '../tools/bytes.js';
 import { noise } from '../tools/content.js';
 import { pushTars } from '../tools/image.js';
 import { type Machine, mountingTest, until, whyNoMounts } from '../tools/machine.js';
@@ -62,7 +63,7 @@ async function readOf(
 ): Promise<void> {
   const merged = machine.directory('merged');
   t.regex(await told(machine, 'mount', image, 'merged'), /^0 /);
-  for (const file of files) t.deepEqual(readFileSync(join(merged, file)), CONTENT[file]);
+  for (const file of files) sameBytes(t, readFileSync(join(merged, file)), CONTENT[file]);
   t.is(await told(machine, 'umount', 'merged'), `0 ${merged}: unmounted\n`);
 }
 
@@ -135,7 +136,7 @@ test('removing an image leaves what others need, and what is mounted', async (t)
   const merged = machine.directory('merged');
   t.teardown(() => run('umount', ['-q', merged]).catch(() => undefined));
   t.regex(await told(machine, 'mount', one, 'merged'), /^0 /);
-  t.deepEqual(readFileSync(join(merged, 'one')), CONTENT.one);
+  sameBytes(t, readFileSync(join(merged, 'one')), CONTENT.one);
   await until('what was read is published', () => kept(machine).includes('one'));
   t.is(await told(machine, 'cache', 'rm', one), `1 crfs: docker://${one} is mounted: run \`crfs umount\` first\n`);
   await told(machine, 'umount', 'merged');

@@ -16,6 +16,7 @@ import { plainFormats } from '../../../src/main/plain/plain.js';
 import { openFileSource } from '../../../src/main/sources/file.js';
 import { decoderOf } from '../../../src/workers/decode/decoders.js';
 import { MemberReader } from '../../../src/workers/decode/member-reader.js';
+import { sameBytes } from '../../tools/bytes.js';
 import { gzip } from '../../tools/compressed-stream.js';
 import { noise, text } from '../../tools/content.js';
 import { entriesOf } from '../../tools/index-facts.js';
@@ -148,7 +149,7 @@ test('files of several chunks are read from the checkpoint before each', async (
   t.true(parts.checkpoints.readInt32LE() > 20);
   const taken = await byZtoc(ztocOf(parts), size);
   const read = contents(blob, taken);
-  t.deepEqual(read.get('b'), noise(9 << 20));
+  sameBytes(t, Buffer.from(read.get('b') ?? ''), noise(9 << 20));
   t.is(taken.index.chunkCount([...entriesOf(taken.index)].find(({ path }) => path === 'b')?.inode ?? 0), 3);
 });
 
