@@ -61,7 +61,7 @@ export class Machine {
 
   /** Where our daemon keeps the contents of files. */
   get objects(): string {
-    return join(this.#root, 'cache/crfs-plugin/v3/objects');
+    return join(this.#root, 'cache/crfs-plugin/v4/objects');
   }
 
   /**

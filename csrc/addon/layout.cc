@@ -45,7 +45,7 @@ Napi::Object Layout(Napi::Env env) {
                                     {"version", OFFSET(crfs_index, version)},
                                     {"probes", OFFSET(crfs_index, probes)},
                                     {"fileSize", OFFSET(crfs_index, file_size)},
-                                    {"tocDigest", OFFSET(crfs_index, toc_digest)},
+                                    {"key", OFFSET(crfs_index, key)},
                                     {"inoBase", OFFSET(crfs_index, ino_base)},
                                     {"blobUsed", OFFSET(crfs_index, blob_used)},
                                     {"codec", OFFSET(crfs_index, codec)},

@@ -17,8 +17,8 @@ int crfs_mapping_make(struct crfs_layer *layer, int fd, const uint8_t digest[32]
   if (map == MAP_FAILED)
     return crfs_fail(failure, errno, "cannot map its index of %zu bytes: %s", size, strerror(errno));
   const char *wrong = crfs_index_open(&layer->index, map, size);
-  if (wrong == NULL && memcmp(layer->index.header->toc_digest, digest, 32) != 0)
-    wrong = "index: of another TOC";
+  if (wrong == NULL && memcmp(layer->index.header->key, digest, 32) != 0)
+    wrong = "index: of another layer";
   if (wrong != NULL) {
     munmap(map, size);
     return crfs_fail(failure, EBADMSG, "%s; delete the cache of crfs, which is damaged", wrong);
@@ -28,7 +28,7 @@ int crfs_mapping_make(struct crfs_layer *layer, int fd, const uint8_t digest[32]
   return 0;
 }
 
-/* The header names the TOC, and counts and places all that was made from it: equal headers, equal indexes. */
+/* The header has its key, and counts and places all that was made from it: equal headers, equal indexes. */
 int crfs_mapping_compare(const struct crfs_layer *layer, int fd, struct crfs_failure *failure) {
   struct crfs_index header;
   if (pread(fd, &header, sizeof header, 0) == (ssize_t)sizeof header &&

@@ -87,7 +87,7 @@ enum crfs_outcome crfs_source_open_layer(struct crfs_connection *connection, str
   };
   int fds[CRFS_CONTROL_FD_LIMIT];
   if (layer->map != NULL)
-    memcpy(question.message.layer.digest, layer->index.header->toc_digest, sizeof question.message.layer.digest);
+    memcpy(question.message.layer.digest, layer->index.header->key, sizeof question.message.layer.digest);
   enum crfs_outcome outcome = crfs_control_ask(&connection->control, &question, fds, deadline_ns, failure);
   if (outcome != CRFS_ANSWERED)
     return outcome;

@@ -29,7 +29,7 @@ crfs_index Header(const Layer &layer, const Numbering &numbering, const IndexSum
   header.magic = CRFS_INDEX_MAGIC;
   header.version = CRFS_INDEX_VERSION;
   header.probes = numbering.probes;
-  memcpy(header.toc_digest, summary.toc_digest.data(), sizeof header.toc_digest);
+  memcpy(header.key, summary.key.data(), sizeof header.key);
   header.ino_base = InoBase(summary.key);
   header.blob_used = numbering.blob_used;
   header.prefetch_end = layer.PrefetchEnd();

@@ -54,7 +54,7 @@ static int describe(struct crfs_stubs *stubs, const struct crfs_tree *tree) {
   print_file(of, "/proc/self/gid_map");
   for (uint32_t place = 0; place < tree->count; place++) {
     for (int n = 0; n < 32; n++)
-      fprintf(of, "%02x", tree->layers[place]->index.header->toc_digest[n]);
+      fprintf(of, "%02x", tree->layers[place]->index.header->key[n]);
     fputc('\n', of);
   }
   return fclose(of) == 0 ? 0 : -1;

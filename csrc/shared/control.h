@@ -96,13 +96,13 @@ struct crfs_message_opened {
 struct crfs_message_layer {
   uint32_t source;
   uint32_t place;     /* in the source, from the base, as manifests list layers: layer 0 lies below all others */
-  uint8_t digest[32]; /* sha256 of the TOC that the layer must have; all zeros: whatever it has */
+  uint8_t digest[32]; /* key of the index that the layer must have; all zeros: whatever it has */
 };
 
 struct crfs_message_layer_index {
   uint32_t number; /* of the layer, in requests of the ring */
   uint32_t reserved;
-  uint8_t digest[32]; /* sha256 of the layer's TOC */
+  uint8_t digest[32]; /* its key */
 };
 
 struct crfs_message_error {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /* The index of one layer: every fact that a mount shows about the layer, in one file that is written once and mapped
- * read-only by every mount. Little-endian, version 2.
+ * read-only by every mount. Little-endian, version 3.
  *
  *   +------------------+ 0
  *   | crfs_index       |   header, 256 bytes
@@ -45,7 +45,7 @@ extern "C" {
 #endif
 
 #define CRFS_INDEX_MAGIC 0x5844495346524301ull /* "\1CRFSIDX" */
-#define CRFS_INDEX_VERSION 2u
+#define CRFS_INDEX_VERSION 3u
 
 #define CRFS_NAME_LIMIT 255u        /* bytes of a name, as of NAME_MAX */
 #define CRFS_PATH_LIMIT 4095u       /* bytes of a path, as of PATH_MAX */
@@ -62,15 +62,16 @@ struct crfs_table {
 struct crfs_index {
   uint64_t magic;
   uint32_t version;
-  uint32_t probes;        /* the most slots that any lookup, hit or miss, has to try */
-  uint64_t file_size;     /* bytes of the whole index */
-  uint8_t toc_digest[32]; /* sha256 of the TOC, as manifests name it: of its JSON, or of its zstd frame */
-  uint64_t ino_base;      /* inode n shows as ino_base | n; bit 63 is set, so that no plain lower directory collides */
-  uint64_t blob_used;     /* the largest chunk offset; the blob's TOC must lie behind it */
-  uint64_t prefetch_end;  /* bytes [0, prefetch_end) of the blob are wanted at start; 0: nothing is */
-  uint64_t content_size;  /* sum of the sizes of all regular files, each inode once */
-  uint32_t hash_seed;     /* start value of crfs_hash_path */
-  uint32_t flags;         /* CRFS_INDEX_* */
+  uint32_t probes;    /* the most slots that any lookup, hit or miss, has to try */
+  uint64_t file_size; /* bytes of the whole index */
+  uint8_t
+      key[32]; /* sha256 of the TOC; where content has no digest there, of that and what tells the blob from others */
+  uint64_t ino_base;     /* inode n shows as ino_base | n; bit 63 is set, so that no plain lower directory collides */
+  uint64_t blob_used;    /* the largest chunk offset; the blob's TOC must lie behind it */
+  uint64_t prefetch_end; /* bytes [0, prefetch_end) of the blob are wanted at start; 0: nothing is */
+  uint64_t content_size; /* sum of the sizes of all regular files, each inode once */
+  uint32_t hash_seed;    /* start value of crfs_hash_path */
+  uint32_t flags;        /* CRFS_INDEX_* */
   struct crfs_table inodes;
   struct crfs_table dirents;
   struct crfs_table chunks;

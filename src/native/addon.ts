@@ -14,7 +14,7 @@ export interface Layout {
     | 'version'
     | 'probes'
     | 'fileSize'
-    | 'tocDigest'
+    | 'key'
     | 'inoBase'
     | 'blobUsed'
     | 'codec'

@@ -48,6 +48,17 @@ test.serial('an index that comes too slowly for its size is done without', async
   t.true(isClosed());
 });
 
+test.serial('a zTOC that is too large for its blob is not fetched', async (t) => {
+  const blobSize = 50e9;
+  const { index, gate } = slowly(300 << 20);
+  const refused = fetchAttachedIndex({ ...index, form: 'soci' }, blobSize, tmpdir());
+  await t.throwsAsync(refused, {
+    code: 'CRFS_BAD_LAYER',
+    message: `an index: ${300 << 20} bytes for a layer of ${blobSize}`,
+  });
+  t.is(gate.arrivals, 0);
+});
+
 test.serial('an index that nobody waits for any more is not fetched further', async (t) => {
   const { index, gate, isClosed } = slowly(1000);
   const wanted = new AbortController();

@@ -44,6 +44,7 @@ test('verify proves a layer, and says what it has read', async (t) => {
       files: 4,
       contentSize: 17,
       verifiable: true,
+      uncheckedIndex: false,
       problems: [],
     },
   ]);

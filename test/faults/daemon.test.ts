@@ -67,7 +67,7 @@ mounting('a daemon that is killed at random points does no reader any harm', asy
   t.true(isAlive(await daemonOf(machine)));
   t.false(killed.has(await daemonOf(machine)));
   const left = readdirSync(dirname(dirname(machine.objects))).sort();
-  t.deepEqual(left, ['CACHEDIR.TAG', 'api.sock', 'control.sock', 'daemon.lock', 'v3']);
+  t.deepEqual(left, ['CACHEDIR.TAG', 'api.sock', 'control.sock', 'daemon.lock', 'v4']);
   await until('no draft is left', () => temporaries(machine).length === 0);
   t.log(`${killed.size} daemons killed`);
 });
@@ -144,7 +144,7 @@ shared('a cache that is removed under a mount is made anew, and the mount reads 
   const lowers = [known.layer, machine.directory('below')]; // by the kernel's overlay, all names come from crfs-lower then
   const kept = await machine.mount(lowers, { upper: true });
   const cache = dirname(dirname(machine.objects));
-  for (const part of ['', 'v3/objects', 'v3/drafts', 'v3/tmp', 'v3']) {
+  for (const part of ['', 'v4/objects', 'v4/drafts', 'v4/tmp', 'v4']) {
     t.deepEqual(await readAll(kept.merged, known, 2), { failed: [], wrong: [] });
     const mount = await coldMount(machine, kept, lowers);
     await until('it is removed, whatever is put into it meanwhile', () => isRemoved(join(cache, part)));

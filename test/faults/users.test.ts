@@ -23,7 +23,7 @@ mounting('another user can neither reach the daemon nor read its cache', async (
   const places = [machine.objects.replace(/\/v2\/objects$/, ''), join(machine.root, 'state/crfs-plugin')];
   const open = await run('find', [...places, '!', '-type', 'l', '-perm', '/077']);
   t.is(String(open), '', 'each file is closed to others by itself, also where a directory is not');
-  for (const path of ['cache/crfs-plugin/control.sock', 'cache/crfs-plugin/api.sock', 'cache/crfs-plugin/v3/objects']) {
+  for (const path of ['cache/crfs-plugin/control.sock', 'cache/crfs-plugin/api.sock', 'cache/crfs-plugin/v4/objects']) {
     const error = await t.throwsAsync(asAnother(machine, 'stat', join(machine.root, path)));
     t.regex(error?.message ?? '', /Permission denied/, path);
   }

@@ -261,6 +261,8 @@ for (const [what, entries] of [
     t.is(one.index.key(2), two.index.key(2));
     t.is(one.summary.key, again.summary.key);
     t.not(one.summary.key, two.summary.key);
+    t.is(headerOf(one.bytes).key, one.summary.key);
+    t.is(headerOf(two.bytes).key, two.summary.key);
     t.not(headerOf(one.bytes).inoBase, headerOf(two.bytes).inoBase);
     t.is(one.summary.tocDigest, two.summary.tocDigest);
   });

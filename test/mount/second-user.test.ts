@@ -181,7 +181,7 @@ class Place {
 
   /** Waits until later mounts have stubs. */
   async untilStubs(): Promise<void> {
-    const stubs = join(this.machine.root, 'cache/crfs-plugin/v3/stubs');
+    const stubs = join(this.machine.root, 'cache/crfs-plugin/v4/stubs');
     await until('there are stubs', () => readdirSync(stubs).some((name) => !name.startsWith('new-')));
   }
 

@@ -45,7 +45,7 @@ class Place {
   }
 
   get stubs(): string {
-    return join(this.machine.root, 'cache/crfs-plugin/v3/stubs');
+    return join(this.machine.root, 'cache/crfs-plugin/v4/stubs');
   }
 
   /** Names of stubs that are done. */

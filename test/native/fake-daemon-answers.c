@@ -69,7 +69,7 @@ static void layer(struct mount *m, const struct crfs_message_layer *question) {
   }
   struct crfs_message message = {.type = CRFS_LAYER_INDEX,
                                  .layer_index = {.number = (uint32_t)fake.generation * 100 + question->place}};
-  memcpy(message.layer_index.digest, fake.sample->toc_digest, sizeof message.layer_index.digest);
+  memcpy(message.layer_index.digest, fake.sample->key, sizeof message.layer_index.digest);
   if (fault("other-digest"))
     message.layer_index.digest[0]++;
   int fds[] = {fault("bad-index") ? fake.root : fake.index_fd};

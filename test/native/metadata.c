@@ -27,7 +27,7 @@ static void map_sample(void) {
   int fd = memfd_create("index", 0);
   CHECK(write(fd, bytes, size) == (ssize_t)size);
   memset(digest, 0, sizeof digest);
-  CHECK(crfs_mapping_make(&layer, fd, digest, &failure) == -1 && strstr(failure.text, "another TOC") != NULL);
+  CHECK(crfs_mapping_make(&layer, fd, digest, &failure) == -1 && strstr(failure.text, "another layer") != NULL);
   memset(digest, 0xd1, sizeof digest);
   CHECK(crfs_mapping_make(&layer, fd, digest, &failure) == 0);
   CHECK(crfs_mapping_compare(&layer, fd, &failure) == 0);

@@ -109,7 +109,7 @@ const refusals: readonly Refusal[] = [
   { title: 'too few descriptors', says: /another question; /, fault: 'few-descriptors' },
   { title: 'too many descriptors', says: /malformed; /, fault: 'many-descriptors' },
   { title: 'a descriptor where none belongs', says: /another question; /, fault: 'busy-descriptor' },
-  { title: 'an index of another layer', says: /another TOC; /, fault: 'other-digest' },
+  { title: 'an index of another layer', says: /another layer; /, fault: 'other-digest' },
   { title: 'a descriptor that is no index', says: /no index; /, fault: 'bad-index' },
   { title: 'daemons that die over it', says: /the daemon ended; /, fault: 'die-on-open' },
   { title: 'a daemon that cannot start', says: /did not start: fake daemon: this one never starts/, fault: 'no-start' },

@@ -216,7 +216,7 @@ size_t sample_index(void *out) {
       .blob_used = t.chunk_count * 100u,
       .hash_seed = 0x5eed,
   };
-  memset(h->toc_digest, 0xd1, sizeof h->toc_digest);
+  memset(h->key, 0xd1, sizeof h->key);
   add_slots(h, &t, slots, 64);
   h->inodes = put(out, &end, t.inodes, sizeof t.inodes[0], t.inode_count);
   h->dirents = put(out, &end, t.dirents, sizeof t.dirents[0], t.dirent_count);

@@ -17,11 +17,14 @@ export function* entriesOf(index: IndexReader, directory = 0): Generator<PathEnt
 
 /** Numbers of its header that only the plugin goes by. */
 export function headerOf(index: Buffer): {
+  /** In hex. */
+  readonly key: string;
   readonly dirents: number;
   readonly inoBase: bigint;
   readonly blobUsed: number;
 } {
   return {
+    key: index.toString('hex', HEADER.key, HEADER.key + 32),
     dirents: Number(index.readBigUInt64LE(HEADER.dirents + TABLE.count)),
     inoBase: index.readBigUInt64LE(HEADER.inoBase),
     blobUsed: Number(index.readBigUInt64LE(HEADER.blobUsed)),

@@ -214,7 +214,7 @@ export class Machine {
   }
 
   get objects(): string {
-    return join(this.root, 'cache/crfs-plugin/v3/objects');
+    return join(this.root, 'cache/crfs-plugin/v4/objects');
   }
 
   /** What the daemons have logged so far. */

@@ -158,5 +158,5 @@ export function hasReadAll(machine: Machine, file = 'out'): boolean {
 
 /** What podman uses out of stores, as the cache has it noted. */
 export function references(machine: Machine): string[] {
-  return readdirSync(join(machine.root, 'cache/crfs-plugin/v3/references'));
+  return readdirSync(join(machine.root, 'cache/crfs-plugin/v4/references'));
 }

@@ -5,6 +5,7 @@ import { verified } from '../blob/digest.js';
 import { namelessFile } from '../blob/nameless-file.js';
 import { CrfsError } from '../errors/error.js';
 import { isNoSpace } from '../errors/no-space.js';
+import { ztocLimit } from '../formats/soci/read.js';
 import type { AttachedIndex } from './indexes.js';
 
 /** Milliseconds: what a registry has not said by then of what is attached is done without. */
@@ -36,7 +37,7 @@ export async function fetchAttachedIndex(
   directory: string,
   signal?: AbortSignal,
 ): Promise<FileHandle> {
-  if (found.size > FREE_BYTES + blobSize) {
+  if (found.size > (found.form === 'soci' ? ztocLimit(blobSize) : FREE_BYTES + blobSize)) {
     throw new CrfsError('CRFS_BAD_LAYER', `${found.name}: ${found.size} bytes for a layer of ${blobSize}`);
   }
   const timeout = AbortSignal.timeout(FIND_WITHIN_MS + Math.ceil(found.size / LEAST_SPEED));

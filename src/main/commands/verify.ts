@@ -58,7 +58,7 @@ async function verify(config: string, given: Given, command: Command): Promise<v
 }
 
 function print(
-  { name, number, problems, files, contentSize, verifiable }: LayerReport,
+  { name, number, problems, files, contentSize, verifiable, uncheckedIndex }: LayerReport,
   count: number,
   progress: Progress,
 ): void {
@@ -69,7 +69,8 @@ function print(
   }
   const what = `${counted(files, 'file')}, ${formatBytes(contentSize)}`;
   const doubt = verifiable ? '' : ', not all of them have digests';
+  const by = uncheckedIndex ? '; mounts go by an index of SOCI that nothing checks: see `crfs index`' : '';
   const summary = counted(problems.length, 'problem');
-  const verdict = problems.length === 0 ? `${out('green', 'ok')}, ${what}${doubt}` : out('red', summary);
+  const verdict = problems.length === 0 ? `${out('green', 'ok')}, ${what}${doubt}${by}` : out('red', summary);
   progress.print(`${who}: ${verdict}`, process.stdout);
 }

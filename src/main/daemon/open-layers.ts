@@ -225,7 +225,7 @@ export class OpenLayers {
       const record = readIndexedRecord(this.#layout, recordedAs);
       return record === undefined ? [] : [{ recordedAs, record }];
     });
-    const one = known.find(({ record }) => record.tocDigest === seen) ?? known[0];
+    const one = known.find(({ record }) => record.key === seen) ?? known[0];
     if (one !== undefined) return { ...one, record: this.#reader.checked(one.record, found.resolved) };
     const record = indexed && (await this.#readAttached(found, indexed));
     if (indexed !== undefined && record !== undefined) return { recordedAs: indexed.identity, record };

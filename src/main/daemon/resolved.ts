@@ -27,7 +27,7 @@ export interface ResolvedLayer {
   readonly tocPosition?: string;
   /** Where its image is named so that an index may be taken which is attached to that. */
   readonly indexed?: IndexedLayer;
-  /** The digest of the TOC that a mount has seen of it, with an earlier daemon; hex. */
+  /** The key of the index that a mount has seen of it, with an earlier daemon; hex. */
   readonly seen?: string;
   /** `arrived` is told what comes over the network. */
   openBlob(traffic: Traffic, arrived: Arrival): Promise<LayerBlob>;

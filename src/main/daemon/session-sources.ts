@@ -64,12 +64,12 @@ export class Sources {
     return { source: this.#sources.length - 1, layers: layers.length, opened };
   }
 
-  /** `seen`: the digest in hex of the TOC that the mount has seen of it before. Throws what opening the layer throws, CRFS_USAGE where there is none. */
+  /** `seen`: the key of the index that the mount has seen of it before. Throws what opening the layer throws, CRFS_USAGE where there is none. */
   async layer(source: number, place: number, seen?: string): Promise<OpenLayer> {
     const layer = await this.#sources[source]?.layers[place];
     if (layer === undefined) throw new CrfsError('CRFS_USAGE', `the mount has no layer ${place} of source ${source}`);
     const [resolved, lazy] = this.#sources[source]?.wanted[place] ?? [];
-    if (seen === undefined || layer.record.tocDigest === seen || resolved?.indexed === undefined) return layer;
+    if (seen === undefined || layer.record.key === seen || resolved?.indexed === undefined) return layer;
     const other = await this.#use({ ...resolved, seen }, lazy);
     this.#listed[source]?.splice(place, 1, other);
     if (this.#used.delete(layer)) await this.#open.release(layer);

@@ -255,11 +255,11 @@ export class Session {
   async #layer({ source, place, digest }: Asked<'layer'>): Promise<void> {
     const seen = digest.some((byte) => byte !== 0) ? Buffer.from(digest).toString('hex') : undefined;
     const layer = await this.#sources.layer(source, place, seen);
-    const tocDigest = Buffer.from(layer.record.tocDigest, 'hex');
-    if (seen !== undefined && layer.record.tocDigest !== seen) {
+    const { key } = layer.record;
+    if (seen !== undefined && key !== seen) {
       throw new CrfsError('CRFS_DIGEST', `${layer.name}: the layer is not the one that was mounted: it has changed`);
     }
-    this.#send({ kind: 'layerIndex', number: layer.number, digest: tocDigest }, [layer.indexFd]);
+    this.#send({ kind: 'layerIndex', number: layer.number, digest: Buffer.from(key, 'hex') }, [layer.indexFd]);
     this.#context.log.info({ mountpoint: this.mountpoint, host: this.pid, layer: layer.name }, 'mounted a layer');
   }
 

@@ -5,7 +5,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Raised whenever a reader of the old layout would misunderstand the new one; docs/architecture.md describes it. */
-const LAYOUT_VERSION = 'v3';
+const LAYOUT_VERSION = 'v4';
 
 /** What the cache holds, each kind in a directory of its name. Stubs are trees, all else are files: csrc/lower/stubs.h. */
 export const kinds = ['objects', 'drafts', 'stubs', 'index', 'records', 'blobs', 'manifests', 'images'] as const;

@@ -4,6 +4,7 @@ import { closeSync, fstatSync } from 'node:fs';
 import type { HeldFile } from '../blob/held-file.js';
 import type { BlobSource } from '../blob/source.js';
 import { tocOf } from '../disk/cache-layout.js';
+import { CrfsError } from '../errors/error.js';
 import type { LayerFormat } from '../formats/format.js';
 import { recognise } from '../formats/recognise.js';
 import { fileSource } from '../sources/file.js';
@@ -43,6 +44,9 @@ export interface ComingBlob {
   bring(offset: number, end: number): Promise<void>;
 }
 
+/** Of a blob: more takes memory for what is known of its parts, and is no layer that anybody has. */
+const MOST_BYTES = 2 ** 42;
+
 /** The end of a blob, so large a part of it within these limits, has the footer and mostly all of the TOC: those of Debian's packages take 1/270. */
 const TAIL_PART = 128;
 const LEAST_TAIL = 64 << 10;
@@ -67,6 +71,10 @@ export async function remoteBlob(
   arrived: Arrival,
 ): Promise<LayerBlob> {
   const source = await layer.open();
+  if (source.size > MOST_BYTES) {
+    await source.close();
+    throw new CrfsError('CRFS_BAD_LAYER', `${layer.name}: ${source.size} bytes, more than a layer may have`);
+  }
   const file = BlobFile.open(path, source.size);
   const link = new Link();
   const fetcher = new Fetcher(source, file, link, traffic, arrived);

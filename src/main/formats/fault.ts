@@ -47,6 +47,7 @@ const QUOTE_LIMIT = 200;
 
 /** A value out of a layer, as one line of bounded length that no terminal mistakes for anything else. */
 export function quote(value: unknown): string {
-  const text = typeof value === 'number' ? String(value) : JSON.stringify(value);
+  const begun = typeof value === 'string' ? value.slice(0, QUOTE_LIMIT + 1) : value;
+  const text = typeof value === 'number' ? String(value) : JSON.stringify(begun);
   return text.length > QUOTE_LIMIT ? `${text.slice(0, QUOTE_LIMIT)}...` : text;
 }

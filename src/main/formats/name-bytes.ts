@@ -30,17 +30,23 @@ export function nameOfBytes(bytes: Uint8Array): string {
 /** The name that a text stands for. A surrogate that stands for no byte becomes U+FFFD, as everywhere. */
 export function bytesOfName(text: string): Buffer {
   if (text.isWellFormed()) return Buffer.from(text);
-  const parts = Array.from(text, (character) => {
-    const code = character.charCodeAt(0);
-    const isEscape = character.length === 1 && code >= FIRST_ESCAPED && code <= LAST_ESCAPED;
-    return isEscape ? Buffer.of(code - ESCAPED) : Buffer.from(character);
-  });
+  const parts = Array.from(text, (character) =>
+    isEscape(character) ? Buffer.of(character.charCodeAt(0) - ESCAPED) : Buffer.from(character),
+  );
   return Buffer.concat(parts);
 }
 
 /** Bytes of the name that a text stands for. */
 export function nameLength(text: string): number {
-  return text.isWellFormed() ? Buffer.byteLength(text) : bytesOfName(text).length;
+  if (text.isWellFormed()) return Buffer.byteLength(text);
+  let length = 0; // counted without making them: what is asked about may be of any length
+  for (const character of text) length += isEscape(character) ? 1 : Buffer.byteLength(character);
+  return length;
+}
+
+function isEscape(character: string): boolean {
+  const code = character.charCodeAt(0);
+  return character.length === 1 && code >= FIRST_ESCAPED && code <= LAST_ESCAPED;
 }
 
 /** The length of the UTF-8 character that starts here; 0 if none does. */

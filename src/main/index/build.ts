@@ -73,7 +73,7 @@ function writeLayer({ layer, path, blobIdentity }: IndexRequest, from: LayerTree
   const key = unverified ? createHash('sha256').update(tocDigest).update(blobIdentity).digest() : tocDigest;
   const { files, contentSize } = countFiles(from, numbering);
   const { codec } = layer;
-  const facts = { tocDigest, codec, hashSeed, inoBase: inoBase(key), prefetchEnd, contentSize, unverified };
+  const facts = { key, codec, hashSeed, inoBase: inoBase(key), prefetchEnd, contentSize, unverified };
 
   const output = new Output(path);
   try {

@@ -32,8 +32,6 @@ export interface PathEntry {
 export class IndexReader {
   readonly inodes: number;
   readonly chunks: number;
-  /** sha256 of the TOC, as manifests name it; hex. */
-  readonly tocDigest: string;
   /** Bytes [0, prefetchEnd) of the blob are wanted at start; 0: nothing is. */
   readonly prefetchEnd: number;
   /** Bytes of all regular files, each inode once. */
@@ -64,7 +62,6 @@ export class IndexReader {
     this.#names = new NameTable(this.#bytes);
     this.inodes = this.#u64(HEADER.inodes + TABLE.count);
     this.chunks = this.#u64(HEADER.chunks + TABLE.count);
-    this.tocDigest = this.#bytes.toString('hex', HEADER.tocDigest, HEADER.tocDigest + DIGEST_BYTES);
     this.prefetchEnd = this.#u64(HEADER.prefetchEnd);
     this.contentSize = this.#u64(HEADER.contentSize);
     this.unverified = (this.#u32(HEADER.flags) & indexUnverified) !== 0;

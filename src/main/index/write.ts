@@ -31,7 +31,7 @@ const UNTIL_TOC = 2n ** 64n - 1n;
 
 /** What the header says beside the tables. */
 export interface IndexFacts {
-  readonly tocDigest: Buffer;
+  readonly key: Buffer;
   readonly codec: Codec;
   readonly hashSeed: number;
   readonly inoBase: bigint;
@@ -104,7 +104,7 @@ function writeHeader(output: Output, tables: Tables, fileSize: number, { facts, 
     view.setUint32(HEADER.version, indexVersion, true);
     view.setUint32(HEADER.probes, slots.probes, true);
     setU64(view, HEADER.fileSize, fileSize);
-    facts.tocDigest.copy(new Uint8Array(view.buffer, HEADER.tocDigest));
+    facts.key.copy(new Uint8Array(view.buffer, HEADER.key));
     view.setBigUint64(HEADER.inoBase, facts.inoBase, true);
     setU64(view, HEADER.blobUsed, chunks.blobUsed);
     setU64(view, HEADER.prefetchEnd, facts.prefetchEnd);

@@ -21,9 +21,9 @@ export async function cachedLayer(layer: AnyLayerSource, number: number): Promis
   if (cache === undefined || record === undefined || !isNamed(layer, record)) return undefined;
   const indexFd = await openIndex(cache.index(record.key), record);
   if (indexFd === undefined) return undefined;
-  const { kind, tocOffset } = record;
+  const { kind, tocOffset, tocDigest } = record;
   const index = new IndexReader(addon.map(indexFd, false));
-  const facts = { number, name: layer.name, digest: layer.digest, kind, tocOffset, index, indexFd };
+  const facts = { number, name: layer.name, digest: layer.digest, kind, tocOffset, tocDigest, index, indexFd };
   return { ...facts, objects: cache.objects, blob: await layer.open() };
 }
 

@@ -30,6 +30,8 @@ export interface InspectedLayer {
   readonly digest: string | undefined;
   readonly kind: string;
   readonly tocOffset: number;
+  /** sha256 of the TOC, as manifests name it; hex. */
+  readonly tocDigest: string;
   readonly index: IndexReader;
   /** The index as a file, open for as long as the process lives. */
   readonly indexFd: number;
@@ -73,7 +75,7 @@ export async function readLayer(
   return { ...facts, ...named(made, layer.digest, `${layer.name}: the blob`) };
 }
 
-type Indexed = Pick<InspectedLayer, 'kind' | 'tocOffset' | 'index' | 'indexFd'> & { readonly tocDigest: string };
+type Indexed = Pick<InspectedLayer, 'kind' | 'tocOffset' | 'tocDigest' | 'index' | 'indexFd'>;
 
 async function indexed(request: Omit<IndexRequest, 'path'>, workspace: Workspace): Promise<Indexed> {
   const path = workspace.path();
@@ -84,10 +86,10 @@ async function indexed(request: Omit<IndexRequest, 'path'>, workspace: Workspace
 }
 
 /** Throws CRFS_DIGEST if it was made of something else than the manifest names; `what` says of what. */
-function named({ tocDigest, ...made }: Indexed, digest: string | undefined, what: string): Omit<Indexed, 'tocDigest'> {
-  if (digest === undefined || digest === `sha256:${tocDigest}`) return made;
+function named(made: Indexed, digest: string | undefined, what: string): Indexed {
+  if (digest === undefined || digest === `sha256:${made.tocDigest}`) return made;
   closeSync(made.indexFd);
-  throw new CrfsError('CRFS_DIGEST', `${what} is sha256:${tocDigest}, not ${digest} as the manifest says`);
+  throw new CrfsError('CRFS_DIGEST', `${what} is sha256:${made.tocDigest}, not ${digest} as the manifest says`);
 }
 
 /** By the index that is attached to the layer's image; undefined where there is none, or none that is sound: as a mount does without. */

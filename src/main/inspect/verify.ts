@@ -34,6 +34,8 @@ export interface LayerReport {
   readonly contentSize: number;
   /** The TOC holds digests of all content. */
   readonly verifiable: boolean;
+  /** Mounts of the image by its name go by an index of SOCI that is attached to it: no digest says what its files hold. */
+  readonly uncheckedIndex: boolean;
   /** One line each; the layer is proven if there is none. */
   readonly problems: readonly string[];
 }
@@ -108,7 +110,7 @@ class LayerCheck {
       this.#compare('the digest of the blob', whole.digest, this.#layer.digest);
       if (whole.diffId === null) this.#problems.push(`the blob is no sound ${whole.form} stream`);
       else this.#compare('the diff ID', whole.diffId, diffId);
-      return this.#report(whole, layer);
+      return this.#report(whole, layer, await this.#uncheckedIndex(layer));
     } finally {
       await file.close();
     }
@@ -166,17 +168,23 @@ class LayerCheck {
     if (wanted !== undefined && found !== wanted) this.#problems.push(`${what} is ${found}, not ${wanted}`);
   }
 
-  #report(whole?: WholeOutcome, layer?: InspectedLayer): LayerReport {
+  async #uncheckedIndex(layer: InspectedLayer | undefined): Promise<boolean> {
+    if (layer === undefined || !isPlain(layer.kind)) return false;
+    return (await this.#layer.indexed?.find())?.form === 'soci';
+  }
+
+  #report(whole?: WholeOutcome, layer?: InspectedLayer, uncheckedIndex = false): LayerReport {
     return {
       number: this.#number,
       name: this.#layer.name,
       digest: whole?.digest ?? null,
       diffId: whole?.diffId ?? null,
-      tocDigest: layer && !isPlain(layer.kind) ? `sha256:${layer.index.tocDigest}` : null,
+      tocDigest: layer && !isPlain(layer.kind) ? `sha256:${layer.tocDigest}` : null,
       kind: layer?.kind ?? null,
       files: layer ? countFiles(layer.index) : 0,
       contentSize: layer?.index.contentSize ?? 0,
       verifiable: layer ? !layer.index.unverified : false,
+      uncheckedIndex,
       problems: this.#problems,
     };
   }

@@ -165,6 +165,8 @@ test('a zTOC that breaks a rule is refused by it', async (t) => {
     return ztocOf({ ...parts, checkpoints });
   };
   const old = Buffer.concat([parts.checkpoints.subarray(0, 12), parts.checkpoints.subarray(12 + CHECKPOINT)]);
+  const later = Buffer.from(parts.checkpoints);
+  later.writeBigInt64LE(1n, 12 + 8);
   const wrong: readonly (readonly [Buffer, RegExp])[] = [
     [Buffer.alloc(0), /its index is damaged/],
     [Buffer.alloc((16 << 20) + Math.ceil(size / 8) + 1), /its index has \d+ bytes, more than \d+/],
@@ -180,6 +182,9 @@ test('a zTOC that breaks a rule is refused by it', async (t) => {
     [withCheckpoint((one) => one.writeBigInt64LE(BigInt(size + 1))), /checkpoints of its index do not follow/],
     [withFirst(1, 'chunk'), /its index has a file of type chunk/],
     [withFirst(1, 'socket'), /type is "socket"/],
+    [ztocOf({ ...parts, checkpoints: later }), /the first checkpoint of its index is not at the start/],
+    [withFirst(0, 'a'.repeat(9000)), /its index has a text of 9000 bytes, more than 8190/],
+    [withFirst(11, { ['k'.repeat(9000)]: '' }), /its index has a text of 9000 bytes, more than 8190/],
     [withFirst(0, '../a'), /entry "..\/a"/],
     [withFirst(2, second[2]), /its content is not behind that of the file before it, or leaves the tar/],
     [withFirst(3, 2 ** 40), /its content is not behind that of the file before it, or leaves the tar/],

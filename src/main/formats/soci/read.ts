@@ -46,8 +46,13 @@ export async function sociLayer({ name, size }: Pick<BlobSource, 'name' | 'size'
   };
 }
 
+/** Bytes that the zTOC of a blob of `blobSize` bytes may have. */
+export function ztocLimit(blobSize: number): number {
+  return Math.min(ZTOC_LIMIT, FREE_BYTES + Math.floor(blobSize * PART_OF_BLOB));
+}
+
 async function bytesOf(index: BlobSource, blobSize: number): Promise<Buffer> {
-  const limit = Math.min(ZTOC_LIMIT, FREE_BYTES + Math.floor(blobSize * PART_OF_BLOB));
+  const limit = ztocLimit(blobSize);
   if (index.size > limit) throw new LayerFault(`its index has ${index.size} bytes, more than ${limit}`);
   const pieces: Uint8Array[] = [];
   for await (const piece of ranges(index, 0, index.size)) pieces.push(piece);

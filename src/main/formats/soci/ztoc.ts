@@ -4,6 +4,7 @@
 
 import { addon } from '../../../native/addon.js';
 import type { Form } from '../decode.js';
+import { xattrFault } from '../entry.js';
 import { LayerFault } from '../fault.js';
 import { nameOfBytes } from '../name-bytes.js';
 import type { Points } from '../points.js';
@@ -44,6 +45,9 @@ const CHECKPOINT_BYTES = CHECKPOINT.window + windowLimit;
 const XATTR = 'SCHILY.xattr.';
 const SPARSE = 'GNU.sparse.';
 
+/** Bytes of a text, or of a name of a record: twice what a path may have, since paths come with what is cleaned away. */
+const TEXT_LIMIT = 2 * addon.layout.constants.pathLimit;
+
 /** A file, its fields as the JSON of eStargz has them; `offset` is where its content is in the tar. */
 export interface ZtocFile {
   readonly fields: Readonly<Record<string, unknown>>;
@@ -81,6 +85,9 @@ export class Ztoc {
     if (bytes.length !== HEADER_BYTES + count * CHECKPOINT_BYTES) {
       throw new LayerFault('its index lacks its first checkpoint, as old ones do, or is damaged');
     }
+    if (count > 0 && Number(bytes.readBigInt64LE(HEADER_BYTES + CHECKPOINT.outOffset)) !== 0) {
+      throw new LayerFault('the first checkpoint of its index is not at the start');
+    }
     let before = { offset: -1, outOffset: -1 };
     for (let at = HEADER_BYTES; at < bytes.length; at += CHECKPOINT_BYTES) {
       const bits = bytes.readUInt8(at + CHECKPOINT.bits);
@@ -106,7 +113,7 @@ export class Ztoc {
 }
 
 function fileOf(file: Table): ZtocFile {
-  const text = (field: number): string => nameOfBytes(file.bytes(field));
+  const text = (field: number): string => textOf(file.bytes(field));
   const type = text(FILE.type);
   const size = type === 'reg' ? file.int64(FILE.size) : 0;
   const fields = {
@@ -125,13 +132,23 @@ function fileOf(file: Table): ZtocFile {
   return { fields, type, offset: file.int64(FILE.offset), size };
 }
 
+function textOf(bytes: Buffer): string {
+  if (bytes.length > TEXT_LIMIT)
+    throw new LayerFault(`its index has a text of ${bytes.length} bytes, more than ${TEXT_LIMIT}`);
+  return nameOfBytes(bytes);
+}
+
 /** Throws LayerFault for a file with holes: where its data is, only the tar tells. */
 function xattrsOf(file: Table): Record<string, string> {
   const xattrs = new Map<string, string>();
   for (const record of file.tables(FILE.records)) {
-    const key = nameOfBytes(record.bytes(RECORD.key));
+    const key = textOf(record.bytes(RECORD.key));
     if (key.startsWith(SPARSE)) throw new LayerFault('its index does not tell where the data of a file with holes is');
-    if (key.startsWith(XATTR)) xattrs.set(key.slice(XATTR.length), record.bytes(RECORD.value).toString('base64'));
+    if (!key.startsWith(XATTR)) continue;
+    const [name, value] = [key.slice(XATTR.length), record.bytes(RECORD.value)];
+    const fault = xattrFault(name, value.length);
+    if (fault !== undefined) throw new LayerFault(fault);
+    xattrs.set(name, value.toString('base64'));
   }
   return Object.fromEntries(xattrs);
 }
