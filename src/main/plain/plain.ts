@@ -34,7 +34,7 @@ export function plainFormats(
 }
 
 const REFUSED =
-  'has no TOC, or was cut short: no footer at its end; `crfs stargzify` converts layers and images, --lazy=index reads all of a layer once';
+  'has no TOC at its end; `crfs stargzify` converts it, `crfs index` or --lazy=index reads all of it once; an index in its registry counts for tags, not for digests';
 
 /** Whether layers of a kind are their own TOC: what names their blob names that. */
 export function isPlain(kind: string): boolean {
