@@ -48,6 +48,28 @@ test('what a command reads is recorded, whatever is in the cache, by an ordinary
   t.deepEqual(left, [], 'the cache that it had to itself has gone');
 });
 
+test('a container that did not start leaves what was known; one whose program ends as podman does then is recorded', async (t) => {
+  const { machine, image } = await setting(t);
+  const script = `
+    crfs profile record $image 2>/dev/null
+    crfs profile show $image --json >before
+    record() { crfs profile record "$@" 2>said || echo "code $?"; grep -a 'crfs: ' said; }
+    record $image -- nosuch
+    record $image -- /bin
+    record -o --memory=nonsense $image
+    crfs profile show $image --json | cmp - before
+    record $image -- /bin/sh -c 'exit 127'
+  `;
+  const said = await inNamespace(machine, `image=${image}; export image`, ['sh', '-ec', script]);
+  const none = 'crfs: \\S+: the container did not start: nothing is recorded\n';
+  t.regex(
+    said,
+    new RegExp(
+      `^as it says\ncode 127\n${none}code 126\n${none}code 125\n${none}code 127\ncrfs: \\S+: recorded \\d+ reads\n$`,
+    ),
+  );
+});
+
 test('what cannot be run leaves nothing, and keeps what was known', async (t) => {
   const { machine } = await setting(t);
   await t.throwsAsync(machine.crfs('profile', 'record', './layer.esgz'), { message: /only images in registries/ });

@@ -25,6 +25,9 @@ reads until it ends, or nothing new for 10 seconds, becomes the image's profile.
 Example:
   crfs profile record localhost:5000/img:tag -- python3 -c 'import numpy'`;
 
+/** How podman ends where it could not run the program. Programs may end so, too: but those have been read. */
+const NOT_STARTED: ReadonlySet<number> = new Set([125, 126, 127]);
+
 /** `crfs profile record` */
 export function addProfileRecord(profile: Command): void {
   const command = profile
@@ -39,6 +42,10 @@ async function record(written: string, words: readonly string[], given: RunGiven
   const layout = new CacheLayout(makeCacheDirectory());
   const program = words[0] === '--' ? words.slice(1) : words;
   const recorded = await inCacheOfItsOwn(() => runImage(written, program, given, command));
+  if (NOT_STARTED.has(Number(process.exitCode)) && (recorded?.profile.program ?? null) === null) {
+    note(`${written}: the container did not start: nothing is recorded`);
+    return;
+  }
   if (recorded === undefined && process.exitCode !== 0) return; // whoever runs it has said why
   if (recorded === undefined) throw new CrfsError('CRFS_NOT_FOUND', `${written}: nothing of it was read`);
   const { profile, start } = recorded;
