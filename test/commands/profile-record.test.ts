@@ -2,11 +2,14 @@
 
 /** `crfs profile record` with the real podman: by root, and by an ordinary user. */
 
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import type { ExecutionContext } from 'ava';
 import { type Machine, mountingTest, whyNoMounts } from '../tools/machine.js';
-import { asUser, imageOfPrograms, inNamespace, podmanMachine, whyNoPodman } from '../tools/podman.js';
+import { asUser, imageOfPrograms, inNamespace, podmanMachine, tarOfPrograms, whyNoPodman } from '../tools/podman.js';
+import { startRegistry } from '../tools/registry.js';
+import { blobOf, pushImage } from '../tools/registry-image.js';
 import { shown } from '../tools/started.js';
 
 const test = mountingTest(whyNoMounts() ?? whyNoPodman());
@@ -67,6 +70,24 @@ test('a container that did not start leaves what was known; one whose program en
     new RegExp(
       `^as it says\ncode 127\n${none}code 126\n${none}code 125\n${none}code 127\ncrfs: \\S+: recorded \\d+ reads\n$`,
     ),
+  );
+});
+
+test('of an image whose layers the mount reads as a whole, it is told why nothing is recorded', async (t) => {
+  const machine = podmanMachine(t);
+  const registry = await startRegistry();
+  t.teardown(() => registry.stop());
+  const tar = readFileSync(await tarOfPrograms(machine, ['/bin/sh']));
+  const layer = blobOf('application/vnd.oci.image.layer.v1.tar+gzip', gzipSync(tar));
+  const rootfs = { type: 'layers', diff_ids: [blobOf('', tar).digest] };
+  const text = JSON.stringify({ architecture: 'amd64', os: 'linux', config: CONFIG, rootfs });
+  const config = blobOf('application/vnd.oci.image.config.v1+json', Buffer.from(text));
+  const image = `${registry.host}/plain:1`;
+  await pushImage({ layers: [layer], config }, image);
+  const said = await inNamespace(machine, ':', ['sh', '-c', `crfs profile record ${image} 2>&1 || echo "code $?"`]);
+  t.regex(
+    said,
+    /as it says\ncrfs: \S+: nothing of it was read once it was mounted: .*`crfs index --push`.*\ncode 1\n$/,
   );
 });
 

@@ -97,7 +97,7 @@ test('what is no profile, and an image without one, are refused before anything 
   const refused: [string, RegExp][] = [
     [file, /profile\.json: \S+ must be/],
     [`${file}.none`, /cannot read .*profile\.json\.none: /],
-    [image, /there is no profile of \S+, here or attached to it/],
+    [image, /there is no profile of \S+, here or attached to it: `crfs profile record \S+` makes one/],
   ];
   removeProfile(layout, profile.image);
   for (const [given, message] of refused) {

@@ -25,6 +25,10 @@ reads until it ends, or nothing new for 10 seconds, becomes the image's profile.
 Example:
   crfs profile record localhost:5000/img:tag -- python3 -c 'import numpy'`;
 
+const NOTHING_LEFT =
+  'nothing of it was read once it was mounted: where its layers have no TOC and no index attached, the mount reads all of ' +
+  'them, and `crfs index --push` attaches one';
+
 /** How podman ends where it could not run the program. Programs may end so, too: but those have been read. */
 const NOT_STARTED: ReadonlySet<number> = new Set([125, 126, 127]);
 
@@ -47,7 +51,7 @@ async function record(written: string, words: readonly string[], given: RunGiven
     return;
   }
   if (recorded === undefined && process.exitCode !== 0) return; // whoever runs it has said why
-  if (recorded === undefined) throw new CrfsError('CRFS_NOT_FOUND', `${written}: nothing of it was read`);
+  if (recorded === undefined) throw new CrfsError('CRFS_NOT_FOUND', `${written}: ${NOTHING_LEFT}`);
   const { profile, start } = recorded;
   keepProfile(layout, profile);
   if (start !== undefined) keepStart(layout, start);

@@ -16,6 +16,7 @@ import type { RegistryClient } from '../registry/client.js';
 import { type ResolvedImage, resolveImage } from '../registry/image.js';
 import { cacheDirectory } from '../settings/directories.js';
 import { removeStart } from '../waterfall/kept.js';
+import { noProfile } from './no-profile.js';
 import { addProfileRecord } from './profile-record.js';
 import { expectRegistry, profiledImage } from './profiled-image.js';
 import { addRegistryOptions, environmentFor, type RegistryGiven } from './registry-options.js';
@@ -30,6 +31,10 @@ A profile says what the first start of an image has read, in which order. Each
 is recorded when a new mount of an image is read first, and kept by the digest
 of the image's manifest, also where the cache is cleared. How it went is kept
 here, too: with --html, \`show\` makes one page of it.
+
+Layers of plain gzip or zstd are read as a whole when they are mounted first,
+unless their index is attached (\`crfs index --push\`): of an image of nothing
+else, nothing is left to record.
 
 Examples:
   crfs profile show localhost:5000/img:tag
@@ -63,17 +68,17 @@ export function addProfile(program: Command): void {
     if (given.html !== undefined) {
       const { startPageOf } = await import('./start-page.js');
       const page = startPageOf(layout, written, image, found);
-      if (page === undefined) throw noProfile(written);
+      if (page === undefined) throw await noProfile(image, written);
       writeFileSync(given.html, page);
       return [{ image, html: given.html }, `${escapeLine(written)}: wrote ${escapeName(given.html)}\n`];
     }
-    if (found === undefined) throw noProfile(written);
+    if (found === undefined) throw await noProfile(image, written);
     return [found, render(found)];
   }).option('--html <file>', 'write a page that shows how it went: what waited, and for what');
   add('rm', 'forget what was learned of an image', known, async (written, given, layout) => {
     const image = await profiledImage(layout, written, environmentFor(given));
     removeStart(layout, image);
-    if (!removeProfile(layout, image)) throw noProfile(written);
+    if (!removeProfile(layout, image)) throw await noProfile(image, written);
     return [{ image }, `${escapeLine(written)}: removed its profile\n`];
   });
   addProfileRecord(profile.enablePositionalOptions());
@@ -81,7 +86,7 @@ export function addProfile(program: Command): void {
   add('push', 'attach what was learned here of an image to it, in its registry', named, (written, given, layout) =>
     inRegistry(written, given, async (client, image) => {
       const found = keptProfile(layout, image.manifest.digest);
-      if (found === undefined) throw noProfile(image.resolved);
+      if (found === undefined) throw await noProfile(image.manifest.digest, written, image.resolved);
       await pushProfile(client, image.reference, image.manifest, found);
       return 'attached its profile';
     }),
@@ -112,11 +117,6 @@ async function inRegistry(
   } finally {
     await workspace.close();
   }
-}
-
-function noProfile(written: string): CrfsError {
-  const advice = 'the next mount of it that reads what is not in the cache makes one';
-  return new CrfsError('CRFS_NOT_FOUND', `there is no profile of ${written}: ${advice}`);
 }
 
 function render({ image, recorded, program, layers, order }: Profile): string {

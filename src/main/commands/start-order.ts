@@ -46,7 +46,8 @@ async function profileOf(written: string, environment: Variables): Promise<Profi
       keptProfile(new CacheLayout(cacheDirectory()), manifest.digest) ??
       (await tellingIfSlow(`asking the registry of ${written}`, pullProfile(client, reference, manifest.digest)));
     if (found !== undefined) return found;
-    throw new CrfsError('CRFS_NOT_FOUND', `there is no profile of ${written}, here or attached to it`);
+    const advice = `\`crfs profile record ${written}\` makes one`;
+    throw new CrfsError('CRFS_NOT_FOUND', `there is no profile of ${written}, here or attached to it: ${advice}`);
   } finally {
     await workspace.close();
   }
