@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
+import { startPageOf } from '../../src/main/commands/start-page.js';
+import { CacheLayout } from '../../src/main/disk/cache-layout.js';
 import { startPage } from '../../src/main/waterfall/page.js';
 import type { StartRecord } from '../../src/main/waterfall/record.js';
 import { type BrowserPage, openPage } from '../tools/browser.js';
@@ -144,4 +146,26 @@ test('a start of nothing but reads of what was here is shown, and one of which n
   t.deepEqual(await page.value(texts('h2')), ['Critical path: 215.0 ms until the last read', 'Files']);
   const empty = await shown(t, { ...START, ...nothing, files: [], reads: [], resolved: 0, ready: 0 });
   t.deepEqual(await empty.page.value(texts('.file')), []);
+});
+
+test('of a profile alone, what was read is shown, and nothing that says what was waited for', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'crfs-page-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const order = [{ layer: 0, path: 'bin/sh', first: 0, count: 1, bytes: 1000, at: 7 }];
+  const profile = { image: START.image, recorded: START.began, program: '/bin/sh', layers: [START.image], order };
+  const file = join(directory, 'start.html');
+  writeFileSync(file, startPageOf(new CacheLayout(directory), 'localhost:5000/img', START.image, profile) ?? '');
+  const page = await openPage(t, file);
+  t.deepEqual(await page.value(texts('h2')), ['Files']);
+  t.deepEqual(await page.value(texts('.file .name, .file .why, .key li, fieldset')), ['asked for', '/bin/sh', '']);
+  t.deepEqual(await page.value(texts('.head > span')).then((all) => (all as string[]).slice(0, 4)), [
+    'file',
+    'layer',
+    'bytes',
+    '',
+  ]);
+  const [note] = await page.value<string[]>(texts('.note'));
+  t.regex(note ?? '', /does not say what was waited for/);
+  await page.look({ width: 360, height: 900, scheme: 'light' });
+  t.true((await page.value<number>('document.documentElement.scrollWidth')) <= 360);
 });

@@ -26,6 +26,6 @@ export function startPageOf(
   return startPage(record, {
     title: `How ${written} started`,
     facts: [['image', image], ['recorded', record.began], ...(program ? ([['first program', program]] as const) : [])],
-    ...(kept === undefined ? { note: ONLY_PROFILE } : {}),
+    ...(kept === undefined ? { note: ONLY_PROFILE, isReadsAlone: true } : {}),
   });
 }

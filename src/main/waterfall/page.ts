@@ -17,6 +17,8 @@ export interface Said {
   readonly facts: readonly (readonly [name: string, fact: string])[];
   /** What is not known. */
   readonly note?: string;
+  /** Nothing is known but what was read, and when. */
+  readonly isReadsAlone?: boolean;
 }
 
 const PURPOSES: Readonly<Record<Purpose, string>> = {
@@ -28,13 +30,15 @@ const PURPOSES: Readonly<Record<Purpose, string>> = {
   background: 'the rest of the layer, behind all others',
 };
 
+const WAITS_KEY = html`<li><i class="network"></i>waits for the network</li><li><i class="inflate"></i>waits for a worker</li><li><i class="before"></i>its request waits for the first byte</li><li><i class="request"></i>its request brings bytes</li>`;
+
 /** Times up to the last read fill so much of the width. */
 const ROOM = 1.02;
 /** Who may do what in this page: nobody anything, but to look as it does. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 /** A page that is complete in itself, of HTML and CSS alone: how a start went, as browsers show how pages load. */
-export function startPage(record: StartRecord, { title, facts, note }: Said): string {
+export function startPage(record: StartRecord, { title, facts, note, isReadsAlone = false }: Said): string {
   const path = criticalPath(record);
   const axis = axisTo(path.end * ROOM);
   const rows = rowsOf(record, path);
@@ -54,9 +58,9 @@ export function startPage(record: StartRecord, { title, facts, note }: Said): st
 ${note === undefined ? html`` : html`<p class="note">${note}</p>`}
 ${record.missed > 0 ? html`<p class="note">${counted(record.missed, 'open')} came faster than they could be followed, and are missing here.</p>` : html``}
 <main>
-${pathSection(path)}
+${isReadsAlone ? html`` : pathSection(path)}
 ${record.requests.length > 0 ? bytesChart(record, axis) : html``}
-${rowsSection(rows, axis)}
+${rowsSection(rows, axis, isReadsAlone)}
 ${unreadSection(record)}
 ${requestsSection(record, axis)}
 </main>
@@ -97,20 +101,24 @@ function pathSection({ end, opening, network, inflate, programs, waits }: Critic
 <p class="soft">${counted(waits.length, 'wait')}, each of which began when the one before it had ended, back from the last. A file below with a <span class="dot">●</span> has one of them.</p>`;
 }
 
-function rowsSection(rows: readonly Row[], axis: Axis): Html {
-  const waited = rows.filter(({ waits }) => waits.length > 0).length;
-  const critical = rows.filter(({ isCritical }) => isCritical).length;
+function rowsSection(rows: readonly Row[], axis: Axis, isReadsAlone: boolean): Html {
   return html`<h2>Files</h2>
-<fieldset><legend class="soft">Show</legend>
-<label><input type="radio" name="show" id="all" checked> all ${rows.length}</label>
-<label><input type="radio" name="show" id="waited"> the ${waited} that waited</label>
-<label><input type="radio" name="show" id="path"> the ${critical} of the critical path</label></fieldset>
-<ul class="key"><li><i class="tick"></i>asked for</li><li><i class="network"></i>waits for the network</li><li><i class="inflate"></i>waits for a worker</li><li><i class="before"></i>its request waits for the first byte</li><li><i class="request"></i>its request brings bytes</li></ul>
-<div class="head" aria-hidden="true"><span>file</span><span class="number">layer</span><span class="number">bytes</span><span class="number">waited</span>${scaleOf(axis)}</div>
-${rows.map((row) => rowOf(row, axis))}`;
+${isReadsAlone ? html`` : choiceOf(rows)}
+<ul class="key"><li><i class="tick"></i>asked for</li>${isReadsAlone ? html`` : WAITS_KEY}</ul>
+<div class="head" aria-hidden="true"><span>file</span><span class="number">layer</span><span class="number">bytes</span><span class="number">${isReadsAlone ? '' : 'waited'}</span>${scaleOf(axis)}</div>
+${rows.map((row) => rowOf(row, axis, isReadsAlone ? '' : whyOf(row)))}`;
 }
 
-function rowOf(row: Row, axis: Axis): Html {
+function choiceOf(rows: readonly Row[]): Html {
+  const waited = rows.filter(({ waits }) => waits.length > 0).length;
+  const critical = rows.filter(({ isCritical }) => isCritical).length;
+  return html`<fieldset><legend class="soft">Show</legend>
+<label><input type="radio" name="show" id="all" checked> all ${rows.length}</label>
+<label><input type="radio" name="show" id="waited"> the ${waited} that waited</label>
+<label><input type="radio" name="show" id="path"> the ${critical} of the critical path</label></fieldset>`;
+}
+
+function rowOf(row: Row, axis: Axis, why: string): Html {
   const { layer, path, at, bytes, waits, requests, isCritical } = row;
   const classes = `row file${waits.length > 0 ? ' waited' : ''}${isCritical ? ' critical' : ''}`;
   const bars = [
@@ -118,7 +126,7 @@ function rowOf(row: Row, axis: Axis): Html {
     ...waits.flatMap((wait) => waitBars(wait, axis)),
     html`<i class="tick" style="left:${axis.place(at)}%"></i>`,
   ];
-  return html`<details class="${classes}"><summary>${nameOf(path)}<span class="number layer">${layer + 1}</span><span class="number">${formatBytes(bytes)}</span><span class="number why">${whyOf(row)}</span><span class="bar">${bars}</span></summary>${factsOf(row)}</details>
+  return html`<details class="${classes}"><summary>${nameOf(path)}<span class="number layer">${layer + 1}</span><span class="number">${formatBytes(bytes)}</span><span class="number why">${why}</span><span class="bar">${bars}</span></summary>${factsOf(row)}</details>
 `;
 }
 
