@@ -13,7 +13,7 @@ function read(text: string | Buffer, isSecret = false): unknown {
 }
 
 for (const [what, text, told] of [
-  ['no JSON', '<html>', /^the file: is not JSON: Unexpected token/],
+  ['no JSON', '<html>', /^the file: is not JSON: Unexpected token '<', "<html>"$/],
   ['no UTF-8', Buffer.from('{"list":["\xff"]}', 'latin1'), /^the file: is not JSON: /],
   ['no object', '[]', /^the file: list must be given$/],
   ['null', 'null', /^the file: must be an object, not null$/],

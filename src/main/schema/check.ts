@@ -45,9 +45,8 @@ export function parseJson(text: Uint8Array, { where, code, isSecret = false }: T
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(text));
   } catch (error) {
     if (isSecret) throw new CrfsError(code, `${where}: is not JSON`); // without the cause, which quotes the text
-    throw new CrfsError(code, `${where}: is not JSON: ${oneLine((error as Error).message, SHOWN_LIMIT)}`, {
-      cause: error,
-    });
+    const why = (error as Error).message.replace(/ is not valid JSON$/, '');
+    throw new CrfsError(code, `${where}: is not JSON: ${oneLine(why, SHOWN_LIMIT)}`, { cause: error });
   }
 }
 

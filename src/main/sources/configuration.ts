@@ -64,12 +64,12 @@ export function kindOf(written: string): Kind {
   return statSync(written, { throwIfNoEntry: false })?.isFile() ? 'file' : 'image in a registry';
 }
 
-/** That a person named something that could be a file or an image, and is neither; `error` says why it is no image. */
-export function neitherFileNorImage(written: string, error: CrfsError): CrfsError {
+/** That a person named something that could be a file, `wanted`, or an image, and is neither; `error` says why it is no image. */
+export function neitherFileNorImage(written: string, error: CrfsError, wanted = 'layer'): CrfsError {
   if (written === '') return error;
   const name = JSON.stringify(written);
   const directory = statSync(written, { throwIfNoEntry: false })?.isDirectory();
-  const what = directory ? `${name} is a directory, no layer` : `there is no file ${name}`;
+  const what = directory ? `${name} is a directory, no ${wanted}` : `there is no file ${name}`;
   return new CrfsError(error.code, `${what}, and it is no image: ${error.message}`, { cause: error });
 }
 
