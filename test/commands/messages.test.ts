@@ -147,6 +147,13 @@ const TOLD: readonly (readonly [command: string, code: number, told: string])[] 
   ['ls small.tar.esgz nope', 1, '"nope": there is no "/nope" in small.tar.esgz'],
   ['cat --layer 1 small.tar.esgz /nope', 1, 'there is no "/nope" in layer 1 of small.tar.esgz'],
   ['ls --layer 3 small.tar.esgz', 1, 'small.tar.esgz has 1 layer, from 1, the base: there is no layer 3'],
+  ['profile show --html dir host/a', 2, '--html dir: is a directory: name a file'],
+  ['profile show --html - host/a', 2, '--html -: it is not written to standard output; ./- is a file of that name'],
+  ['profile show host/a --html ', 2, '--html names no file'],
+  ['trace dir --html .', 2, '--html .: is a directory: name a file'],
+  ['trace dir --html -', 2, '--html -: it is not written to standard output; ./- is a file of that name'],
+  ['stargzify --prioritize dir small.tar x', 1, 'cannot read dir: is a directory'],
+  ['stargzify --profile ./dir small.tar x', 1, 'cannot read ./dir: is a directory'],
   ['ls -l --json small.tar.esgz', 2, '--json prints all that -l does: give one of them'],
 ];
 

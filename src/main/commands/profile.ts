@@ -16,6 +16,7 @@ import type { RegistryClient } from '../registry/client.js';
 import { type ResolvedImage, resolveImage } from '../registry/image.js';
 import { cacheDirectory } from '../settings/directories.js';
 import { removeStart } from '../waterfall/kept.js';
+import { htmlOption } from './html-option.js';
 import { noProfile } from './no-profile.js';
 import { addProfileRecord } from './profile-record.js';
 import { expectRegistry, profiledImage } from './profiled-image.js';
@@ -74,7 +75,7 @@ export function addProfile(program: Command): void {
     }
     if (found === undefined) throw await noProfile(image, written);
     return [found, render(found)];
-  }).option('--html <file>', 'write a page that shows how it went: what waited, and for what');
+  }).addOption(htmlOption('write a page that shows how it went: what waited, and for what'));
   add('rm', 'forget what was learned of an image', known, async (written, given, layout) => {
     const image = await profiledImage(layout, written, environmentFor(given));
     removeStart(layout, image);

@@ -14,6 +14,7 @@ import { warn } from '../output/tell.js';
 import { escapeLine, escapeName, toJson } from '../output/terminal.js';
 import { tellingIfSlow } from '../output/waiting.js';
 import { cacheDirectory } from '../settings/directories.js';
+import { htmlOption } from './html-option.js';
 
 const HELP = `
 A line for each open of a regular file that has content: when it ended, how
@@ -51,7 +52,7 @@ export function addTrace(program: Command): void {
     .description('show live what is opened through a mount, and what that waits for')
     .argument('<merged>', 'where it is mounted')
     .option('--json', 'print JSON, an object a line')
-    .option('--html <file>', 'write a page that shows all of it, at the end')
+    .addOption(htmlOption('write a page that shows all of it, at the end'))
     .addHelpText('after', HELP)
     .action(async (merged: string, { json, html }: { json?: boolean; html?: string }) => {
       const interrupt = new AbortController();

@@ -6,5 +6,6 @@ import { getSystemErrorMap } from 'node:util';
 export function reasonOf(error: unknown): string {
   const { errno, code, path, message } = error as NodeJS.ErrnoException;
   if (code === 'ENOTCONN' && path !== undefined) return 'what served the mount there has ended: run `crfs umount`';
+  if (code === 'EISDIR') return 'is a directory';
   return getSystemErrorMap().get(errno ?? 0)?.[1] ?? message;
 }
