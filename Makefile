@@ -126,6 +126,7 @@ test-deb: deb
 	scripts/test-deb build/deb/*.deb
 
 clean:
-	rm -rf build dist crfs-plugin.so crfs-lower
+	scripts/remove-tree build dist
+	rm -f crfs-plugin.so crfs-lower
 
 .PHONY: all always demo test test-repeat sanitize bench install install-files uninstall deb test-deb clean
