@@ -2,10 +2,12 @@
 
 /** Settings as a person gives them: config.toml, then the environment, then flags. */
 
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { crfs, Machine } from '../tools/machine.js';
+import { DRIVERS } from '../../src/main/mount/driver.js';
+import { invoke, layerOf, makeMachine, SMALL } from '../commands/setting.js';
+import { crfs, Machine, mountingTest } from '../tools/machine.js';
 import { run } from '../tools/run.js';
 
 function prepare(t: ExecutionContext, config = '') {
@@ -73,3 +75,28 @@ test.serial('an unknown setting and a broken config.toml are refused by the name
     t.true(error?.message.includes(says), error?.message);
   }
 });
+
+const mounting = mountingTest();
+
+for (const driver of DRIVERS) {
+  mounting(`a mount that a wrong setting keeps from being made ends with 2, by ${driver}`, async (t) => {
+    const machine = makeMachine(t);
+    const layer = await layerOf(machine, SMALL);
+    const merged = machine.directory('merged');
+    const mount = async (what: string, env: Record<string, string>) =>
+      await invoke(machine, ['mount', '--driver', driver, what, merged], env);
+    const workers = await mount(layer, { CRFS_WORKERS: 'many' });
+    t.like(workers, { code: 2 });
+    t.regex(workers.stderr, /^crfs: .*: the daemon did not start: CRFS_WORKERS: workers is "many"; .*\n$/);
+    const file = join(machine.directory('config/crfs-plugin'), 'config.toml');
+    writeFileSync(file, 'lazzy = 1\n');
+    t.like(await mount(layer, {}), { code: 2 });
+    rmSync(file);
+    t.like(await mount(layer, { CRFS_LAZY: 'foo' }), { code: 2 }); // without a daemon
+    await run(crfs, ['daemon'], { env: machine.env });
+    t.like(await mount(layer, { CRFS_LAZY: 'foo' }), { code: 2 });
+    const none = join(machine.root, 'none');
+    writeFileSync(none, 'no layer');
+    t.like(await mount(none, { CRFS_WORKERS: 'many' }), { code: 1 }); // which the daemon that runs does not heed
+  });
+}

@@ -11,6 +11,7 @@ import { optionsOf } from './options.js';
 import { mountWithOverlay, NoOverlay } from './overlay.js';
 import type { CheckedRequest, Mounted, MountRequest } from './request.js';
 import { checkUpper, isWithin } from './upper.js';
+import { settingsBlamed } from './wrong-setting.js';
 
 const FIRST = "auto takes the kernel's overlay, where that can be had";
 
@@ -20,6 +21,15 @@ const FIRST = "auto takes the kernel's overlay, where that can be had";
  */
 export async function mountLayers(request: MountRequest): Promise<Mounted> {
   const checked = await checkRequest(request);
+  try {
+    return await mountByEither(checked);
+  } catch (error) {
+    throw await settingsBlamed(error);
+  }
+}
+
+/** By the driver that is asked for, or by the first one that can be had. */
+async function mountByEither(checked: CheckedRequest): Promise<Mounted> {
   const { driver, mountpoint, signal, tell } = checked;
   const asked = `--driver ${driver} asks for it`;
   if (driver === HOST) return await mountBy(HOST, checked, asked);

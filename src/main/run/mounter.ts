@@ -44,6 +44,8 @@ export interface Mounter {
 /** Who served a mount may still be putting stubs into its cache: then it is removed once more, so often and so soon. */
 const REMOVED_AFTER = 300;
 const AGAIN_MS = 100;
+/** The exit code of `crfs` where what was asked for makes no sense. */
+const USAGE = 2;
 
 /** For root, also of a user namespace. */
 const ownMounter: Mounter = {
@@ -98,7 +100,10 @@ function unlessNone(error: unknown): void {
   if (!(error instanceof CrfsError) || error.code !== 'CRFS_NOT_FOUND') throw error;
 }
 
-/** Runs a command in podman's namespace to its end. Throws CRFS_INTERNAL with what it says last, CRFS_NOT_FOUND without podman. */
+/**
+ * Runs a command in podman's namespace to its end. Throws CRFS_INTERNAL with what it says last, CRFS_USAGE if it ends as `crfs` does then,
+ * CRFS_NOT_FOUND without podman.
+ */
 async function unshared(command: readonly string[], env: ToMount['environment'] = process.env): Promise<void> {
   const child: ChildProcess = spawn('podman', ['unshare', ...command], { env, stdio: ['ignore', 'ignore', 'pipe'] });
   const said = child.stderr === null ? Promise.resolve('') : text(child.stderr);
@@ -107,5 +112,5 @@ async function unshared(command: readonly string[], env: ToMount['environment'] 
     throw new CrfsError('CRFS_NOT_FOUND', why, { cause: error });
   })) as [number | null];
   const last = (await said).trim().split('\n').at(-1) ?? '';
-  if (code !== 0) throw new CrfsError('CRFS_INTERNAL', last.replace(/^crfs: /, ''));
+  if (code !== 0) throw new CrfsError(code === USAGE ? 'CRFS_USAGE' : 'CRFS_INTERNAL', last.replace(/^crfs: /, ''));
 }
