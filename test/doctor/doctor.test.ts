@@ -165,6 +165,21 @@ test('a podman that fails is told with what it says', async (t) => {
   t.like(of(found, 'podman')[0], { state: 'bad', says: 'podman info fails: Error: no such directory /x' });
 });
 
+test('settings that make no sense are told as that, and all else is looked at', async (t) => {
+  const machine = withPodman(t);
+  const file = join(machine.directory('config/crfs-plugin'), 'config.toml');
+  t.like(of((await examine(machine)).found, 'settings')[0], { state: 'ok' });
+  writeFileSync(file, 'lazzy = 1\n');
+  const { found, code } = await examine(machine, 'localhost:1/img:1');
+  t.is(code, 1);
+  const [settings, ...others] = of(found, 'settings');
+  t.true(settings?.says.startsWith(`${file}: unknown setting lazzy; `), settings?.says);
+  t.like(settings, { state: 'bad', advice: 'mend it there: `crfs daemon --help` lists the settings' });
+  t.deepEqual(others, []);
+  t.regex(of(found, 'cache')[0]?.says ?? '', /^0 B, with .* free on its disk$/);
+  t.like(of(found, 'registry')[0], { state: 'note', advice: 'mend the settings first' });
+});
+
 test('podman that keeps layers in another way can use no store', async (t) => {
   const { found } = await examine(withPodman(t, { driver: 'vfs' }));
   t.regex(of(found, 'podman')[0]?.says ?? '', /^5\.4\.0 keeps layers by vfs/);

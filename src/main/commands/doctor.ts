@@ -6,6 +6,7 @@ import type { Finding } from '../doctor/check.js';
 import { checkImage } from '../doctor/image.js';
 import { checkDrivers, checkRights } from '../doctor/mounting.js';
 import { checkMounts } from '../doctor/mounts.js';
+import { checkSettings } from '../doctor/settings.js';
 import { checkStore } from '../doctor/store.js';
 import { processEnvironment } from '../environment/environment.js';
 import { escapeLine, painterFor, toJson } from '../output/terminal.js';
@@ -41,12 +42,14 @@ export function addDoctor(program: Command): void {
 }
 
 async function examine(image: string | undefined): Promise<Finding[]> {
+  const { settings, finding } = await checkSettings();
   const found = await Promise.all([
     checkDrivers(),
     Promise.resolve(checkRights()),
     checkStore(processEnvironment),
-    checkImage(image),
-    checkCache(),
+    checkImage(image, settings !== undefined),
+    Promise.resolve(finding),
+    checkCache(settings),
     checkDaemon(version),
     Promise.resolve(checkMounts()),
   ]);

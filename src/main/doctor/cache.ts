@@ -14,23 +14,24 @@ import { CrfsError } from '../errors/error.js';
 import { reasonOf } from '../errors/reason.js';
 import { formatBytes } from '../output/text.js';
 import { cacheDirectory } from '../settings/directories.js';
-import { loadSettings } from '../settings/settings.js';
+import type { Settings } from '../settings/options.js';
 import { bad, type Finding, note, ok } from './check.js';
 
 /** Below this a layer of usual size finds no room, in bytes. */
 const LITTLE = 1 << 30;
 
-export async function checkCache(): Promise<Finding[]> {
+/** Without settings, where these make no sense, nobody knows its limit. */
+export async function checkCache(settings: Settings | undefined): Promise<Finding[]> {
   return await finding('cache', 'mend what it says', async () => {
     const layout = new CacheLayout(cacheDirectory());
     const usage = await usageOf(layout);
     const taken = kinds.reduce((sum, kind) => sum + usage[kind].bytes, 0);
-    const limit = sizeLimit(layout, (await loadSettings({}))['max-size']);
+    const limit = settings === undefined ? '' : ` of ${formatBytes(sizeLimit(layout, settings['max-size']))}`;
     const place = nearestDirectory(layout.root);
     const why = whyUnusable(place);
     if (why !== undefined) return bad('cache', `${place}: ${why}`, 'set XDG_CACHE_HOME to a directory of yours');
     const { bytes: free } = freeSpace(place);
-    const says = `${formatBytes(taken)} of ${formatBytes(limit)}, with ${formatBytes(free)} free on its disk`;
+    const says = `${formatBytes(taken)}${limit}, with ${formatBytes(free)} free on its disk`;
     if (free >= LITTLE) return ok('cache', says);
     return note('cache', says, 'make room, or set max-size and run crfs cache gc');
   });

@@ -9,8 +9,10 @@ import { Workspace } from '../inspect/workspace.js';
 import { counted } from '../output/text.js';
 import { bad, type Finding, note, ok } from './check.js';
 
-export async function checkImage(image: string | undefined): Promise<Finding> {
+/** `isSetUp`: the settings make sense, by which it is told what becomes of layers. */
+export async function checkImage(image: string | undefined, isSetUp: boolean): Promise<Finding> {
   if (image === undefined) return note('registry', 'none was asked', 'crfs doctor IMAGE asks that of an image');
+  if (!isSetUp) return note('registry', `${image} was not looked for`, 'mend the settings first');
   const workspace = new Workspace(process.env);
   try {
     return describe(image, await summarise(await findImage(image, workspace, undefined)));
