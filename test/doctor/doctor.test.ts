@@ -205,6 +205,26 @@ registryTest('an image that is named is looked for in its registry', async (t) =
   const missing = await examine(machine, name.replace(/:1$/, ':2'));
   t.is(missing.code, 1);
   t.like(of(missing.found, 'registry')[0], { state: 'bad' });
+  t.regex(of(missing.found, 'registry')[0]?.advice ?? '', /^see "Registries" in docs\/cli\.md/);
+  await machine.crfs('index', '--push', `${host}/plain:1`);
+  t.like(of((await examine(machine, `${host}/plain:1`)).found, 'registry')[0], { state: 'ok' }); // here; elsewhere:
+  const other = withPodman(t);
+  const indexed = of((await examine(other, `${host}/plain:1`)).found, 'registry')[0];
+  t.like(indexed, { state: 'note', says: `${host}/plain:1 is there, of 2 layers, lazy by an index in its registry` });
+  t.is(
+    indexed?.advice,
+    `crfs mount and run need no more; podman with a store needs crfs index ${host}/plain:1 first, from 5.1 on crfs stargzify ${host}/plain:1 TARGET`,
+  );
+});
+
+test('of a registry that is not there, it is told to look whether it is', async (t) => {
+  const machine = withPodman(t);
+  const { found, code } = await examine(machine, '127.0.0.1:1/img:1');
+  t.is(code, 1);
+  t.like(of(found, 'registry')[0], {
+    state: 'bad',
+    advice: 'see whether the registry runs, and whether its host and port, and the proxy if there is one, are right',
+  });
 });
 
 mountingTest()('a user without IDs of his own is told how to get some', async (t) => {

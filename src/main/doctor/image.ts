@@ -9,6 +9,12 @@ import { Workspace } from '../inspect/workspace.js';
 import { counted } from '../output/text.js';
 import { bad, type Finding, note, ok } from './check.js';
 
+/** What a request fails with where no host or nobody at it is found. */
+const ABSENCE: ReadonlySet<unknown> = new Set(['EAI_AGAIN', 'ECONNREFUSED', 'ENOTFOUND']);
+
+const ABSENT = 'see whether the registry runs, and whether its host and port, and the proxy if there is one, are right';
+const REFUSED = 'see "Registries" in docs/cli.md: credentials, certificates, proxies, policy.json';
+
 /** `isSetUp`: the settings make sense, by which it is told what becomes of layers. */
 export async function checkImage(image: string | undefined, isSetUp: boolean): Promise<Finding> {
   if (image === undefined) return note('registry', 'none was asked', 'crfs doctor IMAGE asks that of an image');
@@ -18,14 +24,15 @@ export async function checkImage(image: string | undefined, isSetUp: boolean): P
     return describe(image, await summarise(await findImage(image, workspace, undefined)));
   } catch (error) {
     if (!(error instanceof CrfsError)) throw error;
-    return bad(
-      'registry',
-      error.message,
-      'see "Registries" in docs/cli.md: credentials, certificates, proxies, policy.json',
-    );
+    return bad('registry', error.message, isAbsence(error) ? ABSENT : REFUSED);
   } finally {
     await workspace.close();
   }
+}
+
+function isAbsence(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) if ('code' in at && ABSENCE.has(at.code)) return true;
+  return false;
 }
 
 function describe(image: string, { layers }: ImageSummary): Finding {
@@ -33,7 +40,7 @@ function describe(image: string, { layers }: ImageSummary): Finding {
   const others = layers.filter(({ lazy }) => !lazy);
   if (others.length === 0) {
     if (!layers.some(({ byIndex }) => byIndex)) return ok('registry', `${image} is there, of ${count}, lazy`);
-    const advice = `a store for podman does not take that: crfs index ${image} makes one that it does, up to podman 5.0`;
+    const advice = `crfs mount and run need no more; podman with a store needs crfs index ${image} first, from 5.1 on crfs stargzify ${image} TARGET`;
     return note('registry', `${image} is there, of ${count}, lazy by an index in its registry`, advice);
   }
   const isMountable = others.every(({ mountable }) => mountable);
