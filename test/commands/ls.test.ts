@@ -118,10 +118,10 @@ test('ls of what is not there says so, and fails', async (t) => {
   t.is(await failed(layer, 'no/such'), `1 crfs: "no/such": there is no "/no" in ${layer}\n`);
   t.is(await failed(layer, 'bin/tool/x'), '1 crfs: "bin/tool/x": "/bin/tool" is no directory\n');
   t.is(await failed(`${layer}x`), `1 crfs: ${layer}x: cannot be opened: no such file or directory\n`);
-  t.is(await failed('--layer', '2', layer), `1 crfs: ${layer} has 1 layer, from 1, the base: there is no layer 2\n`);
+  t.is(await failed('--layer', '2', layer), `1 crfs: ${layer} has only layer 1: there is no layer 2\n`);
   t.is(await failed('-0', '-l', layer), '2 crfs: -0 prints names alone: it goes with neither -l nor --json\n');
   writeFileSync(join(machine.root, 'no-layer'), 'no layer');
-  t.regex(await failed('no-such.esgz'), /^2 crfs: there is no file "no-such.esgz", and it is no image: /);
+  t.regex(await failed('no-such.esgz'), /^2 crfs: there is no file "no-such.esgz", and it names no registry/);
   t.regex(
     await failed('./no-layer'),
     /^1 crfs: .*no-layer: is no layer that can be mounted, or was cut short: .*crfs stargzify/,

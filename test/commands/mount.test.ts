@@ -344,7 +344,7 @@ test('arguments in the wrong order are told of', async (t) => {
   const told = async (...args: string[]): Promise<string> => (await invoke(machine, ['mount', ...args])).stderr;
   const order = `crfs: "merged" is a directory, and ${JSON.stringify(layer)} is none: the order is \`crfs mount CONFIG MERGED\`\n`;
   t.is(await told('merged', layer), order);
-  t.regex(await told('lower', 'merged'), /^crfs: "lower" is a directory, no layer, and it is no image: [^\n]*\n$/);
+  t.regex(await told('lower', 'merged'), /^crfs: "lower" is a directory, no layer, and it names no registry[^\n]*\n$/);
   t.regex(await told('.', 'merged'), /^crfs: \S+: not a regular file[^\n]*\n$/);
 });
 

@@ -144,7 +144,8 @@ function chooseLayer({ layers }: FoundImage, named: string, written: string): nu
   if (/^\d{1,5}$/.test(named)) {
     const number = Number(named);
     if (number >= 1 && number <= layers.length) return number - 1;
-    throw new CrfsError('CRFS_NOT_FOUND', `${written} has ${count}, from 1, the base: there is no layer ${named}`);
+    const those = layers.length === 1 ? 'only layer 1' : `${count}, of which 1 is the base`;
+    throw new CrfsError('CRFS_NOT_FOUND', `${written} has ${those}: there is no layer ${named}`);
   }
   const start = named.startsWith('sha256:') ? named : `sha256:${named}`;
   const fitting = [...layers.keys()].filter((place) => layers[place]?.digest?.startsWith(start));

@@ -87,15 +87,20 @@ export function qualify(registry: string, short: ShortName, written = `${registr
   return checked(registry, repository, short, written);
 }
 
-/**
- * What containers tools write before other places than registries; images do not have these names. In any case: `Docker://`
- * is no more known than `dir:` is, as transports have small letters.
- */
+/** What containers tools write before other places than registries; images do not have these names. `Docker://` is one: transports have small letters. */
 const OTHER_PLACE =
   /^(?:containers-storage|dir|docker-archive|docker-daemon|oci|oci-archive|ostree|sif|tarball):|^[a-z]+:\/\//i;
 
 /** Those of them where layers lie unpacked. */
-const STORAGE = /^(?:containers-storage|docker-daemon):/;
+const STORAGE = /^(?:containers-storage|docker-daemon):/i;
+
+/** Those that are known, in small letters. */
+const KNOWN = /^(?:dir|docker|docker-archive|oci|oci-archive):/i;
+
+/** Whether `text` names what is neither a file nor an image of a registry. */
+export function namesOtherPlace(text: string): boolean {
+  return OTHER_PLACE.test(text) && !text.startsWith('docker://');
+}
 
 /**
  * Parses `docker://host[:port]/name[:tag][@digest]` or the same without `docker://`.
@@ -104,14 +109,7 @@ const STORAGE = /^(?:containers-storage|docker-daemon):/;
  */
 export function parseReference(text: string): Reference | ShortName {
   const explicit = text.startsWith('docker://');
-  if (!explicit && OTHER_PLACE.test(text)) {
-    const known = 'docker://NAME, oci:DIR[:TAG], dir:DIR, oci-archive:FILE[:TAG] and docker-archive:FILE[:NAME]';
-    const transport = text.slice(0, text.indexOf(':') + 1);
-    const why = STORAGE.test(text)
-      ? `${transport} keeps no layers as they were: \`skopeo copy\` makes oci:DIR of it`
-      : `nothing is known of ${transport}`;
-    throw refuse(text, `images are ${known}, and ${why}`);
-  }
+  if (namesOtherPlace(text)) throw refuse(text, whyNotThere(text));
   const rest = explicit ? text.slice('docker://'.length) : text;
   const suffix = splitSuffix(rest, text);
   if (/^$|\/$/.test(suffix.name)) throw refuse(text, "the image's name is missing");
@@ -125,6 +123,15 @@ export function parseReference(text: string): Reference | ShortName {
   if (!isRepository(suffix.name))
     throw refuse(text, 'a name has parts of lower-case letters and digits, joined by . _ __ or -, separated by /');
   return suffix;
+}
+
+/** Why no image is taken from another place. */
+function whyNotThere(text: string): string {
+  const transport = text.slice(0, text.indexOf(':') + 1);
+  if (STORAGE.test(text)) return `${transport} keeps no layers as they were: \`skopeo copy\` makes oci:DIR of it`;
+  if (KNOWN.test(text)) return `write ${transport.toLowerCase()} in small letters`;
+  const known = 'docker://NAME, oci:DIR[:TAG], dir:DIR, oci-archive:FILE[:TAG] and docker-archive:FILE[:NAME]';
+  return `nothing is known of ${transport}, only of ${known}`;
 }
 
 /** Whether `text` names an image of a registry that it states. */

@@ -7,7 +7,7 @@ import { warn } from '../output/tell.js';
 import type { RegistryClient } from '../registry/client.js';
 import { readConfig, resolveImage } from '../registry/image.js';
 import { platformWarning } from '../registry/platform.js';
-import { formatReference } from '../registry/reference.js';
+import { formatReference, namesOtherPlace } from '../registry/reference.js';
 import type { Platform } from '../registry/types.js';
 import { placeOf } from './place.js';
 
@@ -66,11 +66,14 @@ export function kindOf(written: string): Kind {
 
 /** That a person named something that could be a file, `wanted`, or an image, and is neither; `error` says why it is no image. */
 export function neitherFileNorImage(written: string, error: CrfsError, wanted = 'layer'): CrfsError {
-  if (written === '') return error;
+  if (written === '' || namesOtherPlace(written)) return error;
   const name = JSON.stringify(written);
   const directory = statSync(written, { throwIfNoEntry: false })?.isDirectory();
   const what = directory ? `${name} is a directory, no ${wanted}` : `there is no file ${name}`;
-  return new CrfsError(error.code, `${what}, and it is no image: ${error.message}`, { cause: error });
+  const why = error.message.startsWith(`${name} `)
+    ? error.message.slice(name.length + 1)
+    : `is no image: ${error.message}`;
+  return new CrfsError(error.code, `${what}, and it ${why}`, { cause: error });
 }
 
 async function canonicalImage(name: string, client: RegistryClient, platform: Platform | undefined): Promise<string> {
