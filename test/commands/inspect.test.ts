@@ -112,7 +112,7 @@ registryTest('inspect shows layers that are no image, and images on disk', async
   ]);
   t.regex(
     (await invoke(machine, ['inspect', 'docker-archive:tar'])).stdout,
-    /\nWhat is in an archive is not mounted: .*\n$/,
+    /\n1 +[0-9a-f]{12} +\S.*  -  +\d.*\nWhat is in an archive is not mounted: .*\n$/,
   );
 });
 

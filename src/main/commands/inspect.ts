@@ -63,7 +63,7 @@ function render({ name, archive, digest, config, layers }: ImageSummary): string
     String(layer.number),
     layer.digest === null ? escapeName(layer.name) : layer.digest.slice('sha256:'.length, 'sha256:'.length + 12),
     layer.format === null ? '-' : shortKind(layer.format),
-    lazinessOf(layer),
+    archive ? '-' : lazinessOf(layer),
     formatBytes(layer.size),
     describePresence(layer.cached, layer.size),
   ]);
