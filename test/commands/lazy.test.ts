@@ -93,7 +93,10 @@ test('whoever looks into a layer without a TOC is told that all of it is read', 
   await until('a line tells it', () => said.endsWith('\n'));
   t.regex(
     said,
-    new RegExp(`^crfs: layer ${image.plain.digest.slice(0, 'sha256:'.length + 12)}, 3\\.\\d MiB, has no TOC, .*\n$`),
+    new RegExp(
+      `^crfs: layer ${image.plain.digest.slice(0, 'sha256:'.length + 12)}, 3\\.\\d MiB, has no TOC, .* read each time; ` +
+        `\`crfs index docker://${image.name}\` ends that\n$`,
+    ),
   );
   gate.open();
   t.is((await once(child, 'close'))[0], 0);

@@ -129,13 +129,24 @@ export async function openLayers(
   workspace: Workspace,
   only: string | undefined,
   written: string,
+  platform: string | undefined,
 ): Promise<InspectedLayer[]> {
+  const remedy = remedyFor(image, written, platform);
   const wanted = only === undefined ? [...image.layers.keys()] : [chooseLayer(image, only, written)];
   return await pLimit(AT_ONCE).map(wanted, async (place) => {
     const layer = image.layers[place] as AnyLayerSource;
     const known = await cachedLayer(layer, place + 1);
-    return known ?? (await readLayer(layer, place + 1, await layer.open(), workspace, note));
+    return (
+      known ?? (await readLayer(layer, place + 1, await layer.open(), workspace, (line) => note(`${line}${remedy}`)))
+    );
   });
+}
+
+/** What ends that a layer without a TOC is read each time, to be told behind that; nothing does of what is in an archive. */
+function remedyFor({ isArchive, name }: FoundImage, written: string, platform: string | undefined): string {
+  if (isArchive) return '';
+  if (kindOf(written) === 'file') return '; its first mount ends that';
+  return `; \`crfs index ${platform === undefined ? '' : `--platform ${platform} `}${name}\` ends that`;
 }
 
 /** The place of the layer that a person names: its number, 1 for the base, or how its digest begins. Throws CRFS_NOT_FOUND. */

@@ -28,7 +28,8 @@ export async function withView<T>(
     const { layers: found } = image;
     const shown = found.length === 0 && layer === undefined ? { ...image, layers: [emptyLayer()] } : image;
     const name = layer === undefined ? written : `layer ${layer} of ${written}`;
-    const layers = await tellingIfSlow(`opening the layers of ${name}`, openLayers(shown, workspace, layer, written));
+    const opening = openLayers(shown, workspace, layer, written, platform);
+    const layers = await tellingIfSlow(`opening the layers of ${name}`, opening);
     if (image.stale !== undefined) note(image.stale);
     return await work(new View(layers, name, layer !== undefined), workspace);
   } finally {
