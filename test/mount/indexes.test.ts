@@ -11,6 +11,7 @@ import { pushIndexes } from '../../src/main/attached/push-indexes.js';
 import { decodeHeader, encodeHeader, HEADER_BYTES } from '../../src/main/formats/portable/layout.js';
 import { RegistryClient } from '../../src/main/registry/client.js';
 import { resolveImage } from '../../src/main/registry/image.js';
+import { invoke } from '../commands/setting.js';
 import { registryBehindProxy } from '../tools/behind-proxy.js';
 import { sameBytes } from '../tools/bytes.js';
 import { zstd } from '../tools/compressed-stream.js';
@@ -163,7 +164,7 @@ mounting(
     ]);
     t.regex(
       await machine().crfs('index', '--push', image),
-      /: 3 layers without a TOC indexed; 2 attached to it, \d+ B: 1 of zstd in large frames would be of no use there\n$/,
+      /: 3 layers without a TOC indexed; 2 attached to it, \d+ B: 1 of zstd in large frames would be of no use there; `crfs stargzify` makes lazy layers of them\n$/,
     );
     proxy.reset();
     const other = machine();
@@ -186,6 +187,19 @@ mounting(
     );
   },
 );
+
+mounting('where nothing could be attached of what was to be, that fails, and tells what to do', async (t) => {
+  const files = { zeros: Buffer.alloc(33 * MIB), last: text(100) };
+  const { image, machine } = await world(t, [{ type: 'tar+zstd', files, pack: (tar) => zstd(tar) }]);
+  const one = machine();
+  const { code, stdout } = await invoke(one, ['index', '--push', image]);
+  t.is(code, 1);
+  t.regex(
+    stdout,
+    /: 1 layer without a TOC indexed; none attached to it: 1 of zstd in large frames would be of no use there; `crfs stargzify` makes lazy layers of them\n$/,
+  );
+  t.is((await invoke(one, ['index', image])).code, 0);
+});
 
 mounting('who looks into an image takes the index that is attached to it where a mount does', async (t) => {
   const { proxy, image, digest, blob, machine } = await world(t);

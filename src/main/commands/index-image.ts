@@ -43,8 +43,9 @@ A layer without a TOC is read as a whole, once, by the daemon, which is started
 if none runs: mounts of it here then read no more than is opened. With --push
 every other machine finds what came out of that, some 1% of the image, at its
 registry, and need not do the same: but for layers of zstd in large frames, as
-most are that are written in zstd, where it would be of no use. The image, its
-digest and its signatures stay as they are. It takes the right to write there.
+most are that are written in zstd, where it would be of no use. It exits with 1
+if all that it has indexed are such. The image, its digest and its signatures
+stay as they are. It takes the right to write there.
 
 Examples:
   crfs index localhost:5000/img:tag
@@ -94,7 +95,11 @@ async function indexImage(written: string, given: Given, command: Command): Prom
   const json = { name, resolved: shownConfiguration(resolved), attached: attached ?? null, layers };
   const text = `${escapeLine(name)}: ${describe(indexed, portable, given.push === true)}`;
   process.stdout.write(`${given.json ? toJson(json) : text}\n`);
+  const isInVain = given.push && portable.length === 0 && indexed.some(({ isPlain }) => isPlain);
+  if (isInVain) process.exitCode = 1; // other machines find nothing, which they were to
 }
+
+const ADVICE = '`crfs stargzify` makes lazy layers of them';
 
 function describe(indexed: readonly IndexedHere[], portable: readonly Portable[], isPushed: boolean): string {
   const plain = indexed.filter(({ isPlain }) => isPlain).length;
@@ -105,7 +110,7 @@ function describe(indexed: readonly IndexedHere[], portable: readonly Portable[]
   const left = digests.size - portable.length;
   const sent =
     portable.length === 0 ? 'none attached to it' : `${portable.length} attached to it, ${formatBytes(bytes)}`;
-  const why = left === 0 ? '' : `: ${left} of zstd in large frames would be of no use there`;
+  const why = left === 0 ? '' : `: ${left} of zstd in large frames would be of no use there; ${ADVICE}`;
   const where = !isPushed ? '' : `; ${sent}${why}`;
   return `${counted(plain, 'layer')} without a TOC indexed${others}${where}`;
 }
