@@ -111,6 +111,8 @@ test('a pinned image stays in the cache, until it is no longer', async (t) => {
   const [one, two] = names;
   t.regex(await told(machine, 'prefetch', '--pin', one), /all here, pinned\n/);
   await told(machine, 'prefetch', two);
+  t.regex(await told(machine, 'prefetch', one), /all here, pinned\n/, 'it is still');
+  t.like(JSON.parse((await invoke(machine, ['prefetch', '--json', one])).stdout), { pinned: true });
   t.is(await told(machine, 'stop'), '0 The daemon has ended.\n');
   t.regex(await told(machine, 'cache', 'clear'), /^0 Removed .* of them for mounts or pinned\.\n$/);
   const listed = (await machine.crfs('cache', 'ls')).match(/^docker.*$/gm);
@@ -173,6 +175,9 @@ test('an image that is mounted is not removed by another name, and can be pinned
   t.is(await told(machine, 'cache', 'rm', byDigest), refused(byDigest));
   t.is(await told(machine, 'cache', 'pin', one), `0 docker://${one}: pinned\n`);
   t.regex(await told(machine, 'cache', 'rm', two), /: removed 1 layer, .*; 1 layer is of another image, and stays\n$/);
+  await told(machine, 'umount', 'merged');
+  await until('the daemon knows that it is unmounted', async () => (await machine.status())?.layers.length === 0);
+  t.regex(await told(machine, 'cache', 'rm', one), /: removed \d layers?, .*; it was pinned\n$/);
 });
 
 test('a line tells where a registry does not answer, and an image is what was seen last', async (t) => {

@@ -70,7 +70,8 @@ export function addCacheImages(cache: Command): void {
     const removed = await tellingIfSlow(`removing ${image.name}`, remove(layout, image, force === true));
     const { layers, kept, freed } = removed;
     const shared = kept === 1 ? '; 1 layer is of another image, and stays' : `; ${kept} layers are of others, and stay`;
-    return [removed, `removed ${counted(layers, 'layer')}, ${formatBytes(freed)}${kept === 0 ? '' : shared}`];
+    const pin = image.pinned ? '; it was pinned' : '';
+    return [removed, `removed ${counted(layers, 'layer')}, ${formatBytes(freed)}${kept === 0 ? '' : shared}${pin}`];
   }).option('-f, --force', 'also where a store has noted that podman uses it: for what podman does not have any more');
   add('pin', 'keep what the cache has of an image, whatever else it has to make room for', async (layout, image) => {
     pinImage(layout, image, true);

@@ -68,9 +68,9 @@ async function prefetch(written: string, given: Given, command: Command): Promis
   const wanted = { configuration, introduction: introductionOf(environment) };
   const { layers, stale } = await fetchedByDaemon(wanted, progress, signal).finally(() => progress.close());
   const layout = new CacheLayout(cacheDirectory());
-  const pinned = given.pin === true;
   const image = noteOf(layout, shownConfiguration(configuration));
-  if (pinned) pinImage(layout, image, true);
+  const pinned = image.pinned || given.pin === true;
+  if (given.pin) pinImage(layout, image, true);
   const bytes = layers.reduce((sum, { size }) => sum + size, 0);
   const text = `${escapeLine(image.name)}: ${counted(layers.length, 'layer')}, ${formatBytes(bytes)}, all here${pinned ? ', pinned' : ''}`;
   const { name, resolved } = image;
