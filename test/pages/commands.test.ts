@@ -10,7 +10,8 @@ import { imageOf, registryTest } from '../commands/setting.js';
 import { noise } from '../tools/content.js';
 import { crfs, Machine, mountingTest, until, whyNoMounts } from '../tools/machine.js';
 import { commandsWith } from '../tools/pages.js';
-import { missing } from '../tools/registry.js';
+import { missing, startRegistry } from '../tools/registry.js';
+import { makeImage, pushImage } from '../tools/registry-image.js';
 import { run } from '../tools/run.js';
 import { writeTar } from '../tools/tar-writer.js';
 
@@ -83,4 +84,24 @@ tracing('what a program opens is traced until ^C, and makes an image that starts
   const fast = name.replace(':1', ':fast');
   const listed = JSON.parse(String(await run(crfs, ['inspect', fast, '--json'], options))) as { layers: unknown[] };
   t.is(listed.layers.length, 1);
+});
+
+const sharing = mountingTest(
+  whyNoMounts() ?? (missing.length > 0 ? 'docker-registry or skopeo is not installed' : undefined),
+);
+
+sharing('what one machine has indexed, another one mounts at once', async (t) => {
+  const registry = await startRegistry();
+  t.teardown(() => registry.stop());
+  const name = `${registry.host}/img:1`;
+  await pushImage(await makeImage(1, 30_000), name);
+  const script = commandsWith('crfs index --push localhost:5000/img:tag').replaceAll('localhost:5000/img:tag', name);
+  const [index = '', ...elsewhere] = script.split('\n');
+  const [one, other] = [prepare().machine, prepare().machine];
+  for (const machine of [one, other]) t.teardown(() => machine.dispose());
+  const merged = other.directory('merged');
+  t.teardown(() => run('umount', ['-ql', merged]).catch(() => undefined));
+  t.regex(String(await run('sh', ['-ec', index], { env: one.env, cwd: one.root })), /1 attached to it/);
+  const said = String(await run('sh', ['-ec', elsewhere.join('\n')], { env: other.env, cwd: other.root }));
+  t.regex(said, / plain gzip +\S.* an index in its registry$/m);
 });

@@ -28,6 +28,7 @@ export const BLOCKS: Readonly<Record<string, Tried>> = {
     by: 'test/mount/fstab.test.ts',
   },
   '[storage.options]': { by: 'test/tools/podman-store.ts' },
+  'crfs index --push localhost:5000/img:tag': { by: COMMANDS },
   'crfs mount --driver fuse-overlayfs localhost:5000/img:tag merged': { by: COMMANDS },
   '[[registry]]': { by: 'test/tools/fleet.ts' },
   'version: 0.1': { by: 'test/tools/fleet.ts' },
