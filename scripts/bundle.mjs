@@ -7,6 +7,15 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename } from 'node:path';
 import { build } from 'esbuild';
 
+/** Of undici's, which asks for it where it can be had, and without which it does as well as Node.js without TLS: we speak HTTP/1.1, and it takes long to load. */
+const withoutHttp2 = {
+  name: 'without HTTP/2',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:http2$/ }, () => ({ path: 'http2', namespace: 'absent' }));
+    onLoad({ filter: /^http2$/, namespace: 'absent' }, () => ({ contents: "throw new Error('there is no HTTP/2')" }));
+  },
+};
+
 const common = {
   outbase: 'src',
   outdir: 'dist/bundle',
@@ -21,6 +30,7 @@ const common = {
     js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
   },
   logLevel: 'warning',
+  plugins: [withoutHttp2],
 };
 
 rmSync('dist/bundle', { recursive: true, force: true });
@@ -51,4 +61,4 @@ const naming = {
       return { loader: 'ts', contents: namingWorkers(readFileSync(path, 'utf8')) };
     }),
 };
-await build({ ...common, entryPoints: ['src/main/cli.ts'], plugins: [naming] });
+await build({ ...common, entryPoints: ['src/main/cli.ts'], plugins: [withoutHttp2, naming] });

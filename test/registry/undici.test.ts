@@ -3,7 +3,10 @@
 /** undici is loaded by private paths: an update may move what is there. */
 
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import undici from 'undici';
 import { type HttpResponse, Transport } from '../../src/main/http/transport.js';
@@ -37,6 +40,16 @@ test('the part of undici has the methods of the whole, also where the whole is n
   const printed = await run(process.execPath, ['--input-type=module', '--eval', program]);
   const whole = [undici.Client, undici.Agent, undici.ProxyAgent].map(({ prototype }) => methodsOf(prototype));
   t.deepEqual(JSON.parse(printed.toString()), whole, moved);
+});
+
+test('what is installed never loads HTTP/2, which undici asks for and we do not speak', (t) => {
+  const bundle = fileURLToPath(new URL('../../bundle/main/shared', import.meta.url));
+  const parts = readdirSync(bundle).map((name) => readFileSync(join(bundle, name), 'utf8'));
+  t.true(
+    parts.some((part) => part.includes('lib/dispatcher/client-h2.js')),
+    moved,
+  );
+  t.false(parts.some((part) => part.includes('node:http2')));
 });
 
 /** As much as undici keeps for a reader: its parser is paused at the last byte. */
