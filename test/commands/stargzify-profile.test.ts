@@ -99,7 +99,7 @@ test('what is no profile, and an image without one, are refused before anything 
   const refused: [string, RegExp][] = [
     [file, /profile\.json: \S+ must be .*: --profile takes a file with what `crfs profile show --json` prints\n?$/],
     [list, /reg\.yml: is not JSON: Unexpected token 'v', "version: 0\.1" *\.*: --profile takes a file with what /],
-    ['nofile', /there is no file "nofile", and it is no image: "nofile" names no registry/],
+    ['nofile', /there is no file "nofile", and it names no registry/],
     [`${file}.none`, /cannot read .*profile\.json\.none: /],
     [image, /there is no profile of \S+, here or attached to it: `crfs profile record \S+` makes one/],
   ];
