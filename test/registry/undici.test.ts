@@ -44,12 +44,12 @@ test('the part of undici has the methods of the whole, also where the whole is n
 
 test('what is installed never loads HTTP/2, which undici asks for and we do not speak', (t) => {
   const bundle = fileURLToPath(new URL('../../bundle/main/shared', import.meta.url));
-  const parts = readdirSync(bundle).map((name) => readFileSync(join(bundle, name), 'utf8'));
+  const files = readdirSync(bundle).map((name) => readFileSync(join(bundle, name), 'utf8'));
   t.true(
-    parts.some((part) => part.includes('lib/dispatcher/client-h2.js')),
+    files.some((text) => text.includes('lib/dispatcher/client-h2.js')),
     moved,
   );
-  t.false(parts.some((part) => part.includes('node:http2')));
+  t.false(files.some((text) => text.includes('node:http2')));
 });
 
 /** As much as undici keeps for a reader: its parser is paused at the last byte. */
