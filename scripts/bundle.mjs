@@ -61,4 +61,4 @@ const naming = {
       return { loader: 'ts', contents: namingWorkers(readFileSync(path, 'utf8')) };
     }),
 };
-await build({ ...common, entryPoints: ['src/main/cli.ts'], plugins: [withoutHttp2, naming] });
+await build({ ...common, entryPoints: ['src/main/cli.ts'], plugins: [...common.plugins, naming] });

@@ -62,10 +62,9 @@ struct crfs_table {
 struct crfs_index {
   uint64_t magic;
   uint32_t version;
-  uint32_t probes;    /* the most slots that any lookup, hit or miss, has to try */
-  uint64_t file_size; /* bytes of the whole index */
-  uint8_t
-      key[32]; /* sha256 of the TOC; where content has no digest there, of that and what tells the blob from others */
+  uint32_t probes;       /* the most slots that any lookup, hit or miss, has to try */
+  uint64_t file_size;    /* bytes of the whole index */
+  uint8_t key[32];       /* sha256 of the TOC; of that and the blob's identity, if some content has no digest */
   uint64_t ino_base;     /* inode n shows as ino_base | n; bit 63 is set, so that no plain lower directory collides */
   uint64_t blob_used;    /* the largest chunk offset; the blob's TOC must lie behind it */
   uint64_t prefetch_end; /* bytes [0, prefetch_end) of the blob are wanted at start; 0: nothing is */

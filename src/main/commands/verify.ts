@@ -69,7 +69,9 @@ function print(
   }
   const what = `${counted(files, 'file')}, ${formatBytes(contentSize)}`;
   const doubt = verifiable ? '' : ', not all of them have digests';
-  const by = uncheckedIndex ? '; mounts go by an index of SOCI that nothing checks: see `crfs index`' : '';
+  const by = uncheckedIndex
+    ? '; until `crfs index` has made one here, mounts go by an index of SOCI, which nothing checks'
+    : '';
   const summary = counted(problems.length, 'problem');
   const verdict = problems.length === 0 ? `${out('green', 'ok')}, ${what}${doubt}${by}` : out('red', summary);
   progress.print(`${who}: ${verdict}`, process.stdout);

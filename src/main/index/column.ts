@@ -52,9 +52,7 @@ export class Column<A extends Cells> {
     if (this.#buffer.resizable && bytes <= this.#buffer.maxByteLength) this.#buffer.resize(bytes);
     else if (bytes <= ORDINARY_BYTES) this.#move(new ArrayBuffer(bytes));
     else {
-      const most = this.#buffer.resizable
-        ? Math.max(bytes, this.#buffer.maxByteLength * MORE_TIMES)
-        : Math.max(bytes, FIRST_BYTES);
+      const most = Math.max(bytes, FIRST_BYTES, this.#buffer.maxByteLength * MORE_TIMES);
       this.#move(new ArrayBuffer(bytes, { maxByteLength: Math.min(most, this.#limitBytes) }));
     }
   }
