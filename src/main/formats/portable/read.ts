@@ -5,41 +5,30 @@
 import { createHash } from 'node:crypto';
 import { ByteReader } from '../../blob/byte-reader.js';
 import type { BlobSource } from '../../blob/source.js';
-import { PLAIN_CODECS } from '../codec.js';
 import { decoded } from '../decode.js';
 import type { Entry } from '../entry.js';
 import { LayerFault, namingBlob, quote } from '../fault.js';
 import type { Layer } from '../format.js';
+import { indexed } from '../indexed.js';
 import { readEntries } from '../json-toc/read.js';
-import { indexedKind, PLAIN_KINDS } from '../kinds.js';
-import { AS_IT_IS, type Places, Points } from '../points.js';
+import type { Places, Points } from '../points.js';
 import { inProportion, ranges } from '../toc-bytes.js';
 import { decodeHeader, decodePoint, HEADER_BYTES, type Header, POINT_BYTES, type PointRecord } from './layout.js';
 
 /** The layer in a blob of which another one holds the index. No byte of it is read here. Throws CRFS_BAD_LAYER for what is no index of it. */
-export async function indexedLayer(
-  { name, size }: Pick<BlobSource, 'name' | 'size'>,
-  index: BlobSource,
-): Promise<Layer> {
+export async function indexedLayer(blob: Pick<BlobSource, 'name' | 'size'>, index: BlobSource): Promise<Layer> {
+  const { name, size } = blob;
   const header = await namingBlob(name, async () => await readHeader(index, size));
-  const { form } = header;
   const tocEnd = HEADER_BYTES + header.tocBytes;
-  const points = new Points();
-  const places = form === 'none' ? AS_IT_IS : points;
+  const { layer, points, places } = indexed(blob, header.form);
   return {
-    name,
-    kind: indexedKind(PLAIN_KINDS[form]),
-    codec: PLAIN_CODECS[form],
-    contentEnd: size,
-    toc: undefined,
+    ...layer,
     portable: {
       start: HEADER_BYTES,
       end: tocEnd,
       pointsEnd: tocEnd + header.points * POINT_BYTES,
       windowsEnd: index.size,
     },
-    ...(form === 'none' ? {} : { points }),
-    endOf: (offset, bytes) => places.endOf(offset, bytes),
     entries: async (add) => {
       const hash = createHash('sha256');
       for await (const piece of ranges(index, 0, index.size)) hash.update(piece);

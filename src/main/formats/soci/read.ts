@@ -4,13 +4,12 @@
 
 import { createHash } from 'node:crypto';
 import type { BlobSource } from '../../blob/source.js';
-import { PLAIN_CODECS } from '../codec.js';
 import type { Entry } from '../entry.js';
 import { LayerFault, namingBlob, quote } from '../fault.js';
 import type { Layer } from '../format.js';
+import { indexed } from '../indexed.js';
 import { readEntry } from '../json-toc/entry.js';
-import { indexedKind, PLAIN_KINDS } from '../kinds.js';
-import { AS_IT_IS, PLAIN_CHUNK_BYTES, type Places, Points } from '../points.js';
+import { PLAIN_CHUNK_BYTES, type Places } from '../points.js';
 import { ranges } from '../toc-bytes.js';
 import { Ztoc, type ZtocFile } from './ztoc.js';
 
@@ -22,23 +21,16 @@ const PART_OF_BLOB = 1 / 8;
 const DEFLATE_RATIO = 1032;
 
 /** The layer in a blob of which a zTOC is the index. No byte of the blob is read here. Throws CRFS_BAD_LAYER for what is no index of it. */
-export async function sociLayer({ name, size }: Pick<BlobSource, 'name' | 'size'>, index: BlobSource): Promise<Layer> {
+export async function sociLayer(blob: Pick<BlobSource, 'name' | 'size'>, index: BlobSource): Promise<Layer> {
+  const { name, size } = blob;
   const bytes = await namingBlob(name, async () => await bytesOf(index, size));
   const ztoc = await namingBlob(name, async () => within(() => ztocOf(bytes, size)));
-  const { form } = ztoc;
-  const points = new Points();
-  const places = form === 'none' ? AS_IT_IS : points;
+  const { layer, points, places } = indexed(blob, ztoc.form);
   return {
-    name,
-    kind: indexedKind(PLAIN_KINDS[form]),
-    codec: PLAIN_CODECS[form],
-    contentEnd: size,
-    toc: undefined,
-    ...(form === 'none' ? {} : { points }),
-    endOf: (offset, decoded) => places.endOf(offset, decoded),
+    ...layer,
     entries: async (add) => {
       within(() => {
-        if (form === 'gzip') ztoc.readPoints(points);
+        if (ztoc.form === 'gzip') ztoc.readPoints(points);
         addFiles(ztoc, places, add);
       });
       return createHash('sha256').update(bytes).digest();
