@@ -3,12 +3,12 @@
 #include "lazy/operations.h"
 
 #include "client/session.h"
+#include "lazy/dying.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define FOR_EVER 4e9 /* seconds: a layer never changes */
@@ -87,18 +87,11 @@ static void open_file(fuse_req_t request, fuse_ino_t number, struct fuse_file_in
     crfs_file_close(files, info->fh);
 }
 
-/* Whether another process that reads got a signal: until it is answered, it is not even killed. A thread of this one
- * waits: it may have been woken by what nobody handles, such as the end of a child; and ends with its server. */
-static int is_interrupted(void *request) {
-  pid_t reader = fuse_req_ctx(request)->pid;
-  return fuse_req_interrupted(request) && reader != 0 && syscall(SYS_tgkill, getpid(), reader, 0) < 0;
-}
-
 static void read_file(fuse_req_t request, fuse_ino_t number, size_t size, off_t offset, struct fuse_file_info *info) {
   struct crfs_files *files = files_of(request);
   struct crfs_file *file = crfs_file_hold(files, info->fh);
   (void)number;
-  const struct crfs_asker asker = {.has_gone = is_interrupted, .self = request};
+  const struct crfs_asker asker = {.has_gone = crfs_reader_is_dying, .self = request};
   int error = crfs_answer_read(request, file, &files->buffers, &asker, size, offset);
   if (error != 0)
     fuse_reply_err(request, error);

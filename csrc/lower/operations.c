@@ -4,6 +4,7 @@
 
 #include "client/attributes.h"
 #include "lazy/answer.h"
+#include "lazy/dying.h"
 #include "lower/xattrs.h"
 
 #include <errno.h>
@@ -138,11 +139,6 @@ static void readdirplus(fuse_req_t request, fuse_ino_t number, size_t size, off_
   crfs_buffer_give(buffers, buffer);
 }
 
-/* Whether whoever reads got a signal: until it is answered, it is not even killed. */
-static int is_interrupted(void *request) {
-  return fuse_req_interrupted(request);
-}
-
 static void read_file(fuse_req_t request, fuse_ino_t number, size_t size, off_t offset, struct fuse_file_info *info) {
   struct crfs_lower *lower = lower_of(request);
   struct crfs_node node;
@@ -156,7 +152,7 @@ static void read_file(fuse_req_t request, fuse_ino_t number, size_t size, off_t 
   const struct crfs_read read = {
       .node = number, .offset = (uint64_t)offset, .size = size, .reader = fuse_req_ctx(request)->pid};
   const struct crfs_asker asker = {
-      .has_gone = is_interrupted, .self = request, .failed = crfs_repeats_take(&lower->repeats, &read)};
+      .has_gone = crfs_reader_is_dying, .self = request, .failed = crfs_repeats_take(&lower->repeats, &read)};
   int error = crfs_answer_read(request, file, &lower->buffers, &asker, size, offset);
   if (error != 0 && error != EINTR && asker.failed == 0 && (info->flags & O_DIRECT) == 0)
     crfs_repeats_note(&lower->repeats, &read, error);
