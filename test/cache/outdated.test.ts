@@ -10,6 +10,15 @@ import { Cache } from '../../src/main/cache/cache.js';
 import { addon } from '../../src/native/addon.js';
 import { until } from '../tools/machine.js';
 
+test('what a daemon was killed over goes, too', async (t) => {
+  const cache = mkdtempSync(join(tmpdir(), 'crfs-outdated-'));
+  t.teardown(() => rmSync(cache, { recursive: true }));
+  const old = join(cache, 'v1');
+  mkdirSync(join(old, 'stubs/gone-stubs/tree'), { recursive: true });
+  t.true(new Cache(cache).isThere());
+  await until('all is gone', () => !existsSync(old));
+});
+
 test('the cache of another version is removed, but for the names that mounts are shown by', async (t) => {
   const cache = mkdtempSync(join(tmpdir(), 'crfs-outdated-'));
   t.teardown(() => rmSync(cache, { recursive: true }));

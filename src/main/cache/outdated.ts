@@ -2,7 +2,7 @@
 
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { removeStubs, stubsIn } from './stubs.js';
+import { removeStubs, stubsIn, sweepStubs } from './stubs.js';
 
 const STUBS = 'stubs';
 
@@ -13,6 +13,7 @@ const STUBS = 'stubs';
 export async function removeOutdated(root: string): Promise<void> {
   const stubs = join(root, STUBS);
   for (const { path } of await stubsIn(stubs)) await removeStubs(path).catch(() => false);
+  await sweepStubs(stubs);
   for (const name of await readdir(root)) {
     if (name !== STUBS) await rm(join(root, name), { recursive: true, force: true });
   }

@@ -50,3 +50,9 @@ export async function removeStubs(path: string): Promise<boolean> {
   await rm(gone, { recursive: true, force: true }).catch(() => undefined);
   return true;
 }
+
+/** Removes what is left of stubs that were taken away, where a daemon was killed over it: in a directory where nobody makes any more. */
+export async function sweepStubs(directory: string): Promise<void> {
+  const names = (await readdir(directory).catch(() => [])).filter((name) => name.startsWith(GONE));
+  for (const name of names) await rm(join(directory, name), { recursive: true, force: true }).catch(() => undefined);
+}
