@@ -61,6 +61,13 @@ test('with mounts, what they need stays, and what they may have found just now; 
   t.like(await trim(layout, 0), { removed: 2, left: 0, pinned: 0 });
 });
 
+test('what was used by a clock that was ahead goes first, and keeps nothing for mounts', async (t) => {
+  const layout = place(t);
+  const files = [putObject(layout, 'aaaa', 2), putObject(layout, 'bbbb', -9000), put(layout.index('old'), -24)];
+  t.like(await trim(layout, SIZE, new Set()), { removed: 2, left: SIZE, fresh: 0 });
+  t.deepEqual(there(files), [true, false, false]);
+});
+
 test('where mounts need all of the limit, a quarter of it is for contents beside that', async (t) => {
   const layout = place(t);
   const blobs = Array.from({ length: 8 }, (_, n) => put(layout.blob(`b${n}`), 9));

@@ -64,7 +64,7 @@ export interface Trimmed {
 }
 
 /**
- * Removes what was not used for longest until the cache takes at most `limit` bytes. Images that are pinned stay, and what
+ * Removes what was not used for longest until the cache takes at most `limit` bytes; first what seems to be used later than now. Images that are pinned stay, and what
  * containers-storage refers to (references.ts). Of a cache with mounts, files in
  * `pinned` stay too, or all that some mount could need, where that is unknown; contents of files may go at any time: whoever
  * has one open keeps it, and whoever wants it next has it filled again. Where mounts need so much that little or nothing
@@ -77,13 +77,15 @@ export async function trim(
   pinned?: ReadonlySet<string> | 'unknown',
 ): Promise<Trimmed> {
   const removable: CacheFile[] = [];
-  const fresh = Date.now() - FRESH_MS;
+  const now = Date.now();
+  const fresh = now - FRESH_MS;
   const referenced = new Set(readReferences(layout).flatMap((reference) => filesOf(layout, reference)));
   const kept = filesToKeep(layout, pinned instanceof Set ? pinned : new Set());
   let left = 0;
   let needed = 0;
   let justUsed = 0;
-  for await (const file of cacheFiles(layout)) {
+  for await (const found of cacheFiles(layout)) {
+    const file = found.used > now + FRESH_MS ? { ...found, used: 0 } : found; // by a clock that was set back since
     left += file.bytes;
     const mounted = pinned && (pinned === 'unknown' || file.used >= fresh);
     const wanted = mounted || kept.has(file.path) || referenced.has(file.path);
