@@ -12,7 +12,7 @@
 #include <sys/un.h>
 
 static enum crfs_outcome gone(struct crfs_failure *failure) {
-  crfs_fail(failure, ECONNRESET, "the daemon ended; its log tells why");
+  crfs_fail(failure, ECONNRESET, "the daemon ended: its log tells why, or it was killed, as for want of memory");
   return CRFS_GONE;
 }
 

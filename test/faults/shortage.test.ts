@@ -5,6 +5,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { startFaultProxy } from '../tools/fault-proxy.js';
+import { Gate } from '../tools/gate.js';
 import { crfs, Machine, mountingTest, until } from '../tools/machine.js';
 import { run } from '../tools/run.js';
 import {
@@ -134,6 +136,32 @@ mounting('without inotify a daemon starts, and still notices that its cache was 
   t.deepEqual(await reading, RIGHT);
   await gone(daemon);
 });
+
+mounting(
+  'a mount whose daemons are all killed, as for want of memory, is refused in a line that says so',
+  async (t) => {
+    const machine = new Machine();
+    t.teardown(() => machine.dispose());
+    const gate = new Gate();
+    const proxy = await startFaultProxy({ upstream: 'http://127.0.0.1:1' });
+    t.teardown(() => proxy.close());
+    t.teardown(() => gate.open());
+    proxy.fault = () => ({ kind: 'hold', gate });
+    let isRefused = false;
+    const refusal = t.throwsAsync(machine.mount([`${proxy.url}/layer.gz`])).finally(() => {
+      isRefused = true;
+    });
+    await until('the mount is refused', () => {
+      if (proxy.seen.length > 0) for (const pid of daemonsOf(machine)) process.kill(pid, 'SIGKILL');
+      proxy.reset();
+      return isRefused;
+    });
+    t.regex(
+      (await refusal)?.message ?? '',
+      /^crfs: .*: the daemon ended: its log tells why, or it was killed, as for want of memory$/m,
+    );
+  },
+);
 
 mounting('a daemon that cannot start as a whole tells why, and leaves no process', async (t) => {
   const machine = new Machine();
