@@ -181,6 +181,7 @@ int main(int argc, char **argv) {
     return WRONG_USAGE;
   }
   introduce_itself(service.asked == NULL ? "store" : "overlay", argv);
+  prctl(PR_SET_PDEATHSIG, SIGTERM); /* a command that was killed wants no mount any more */
   const char *merged = service.merged;
   int at = open(merged, O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (at < 0)
@@ -206,6 +207,7 @@ int main(int argc, char **argv) {
   for (const int *signal = (const int[]){SIGHUP, SIGINT, SIGTERM, 0}; *signal != 0; signal++)
     sigaddset(&signals, *signal);
   sigprocmask(SIG_BLOCK, &signals, NULL);
+  prctl(PR_SET_PDEATHSIG, 0);
   if (crfs_move_mount(root, at) < 0)
     return fail(merged, "cannot mount there");
   close(pair[0]); /* which the server waits for */

@@ -96,6 +96,19 @@ for (const [signal, status] of SIGNALS) {
   });
 }
 
+mounting('SIGKILL ends a mount that waits for a registry, and nothing is mounted later', async (t) => {
+  const machine = makeMachine(t);
+  const { proxy, name, digest } = await stalling(t, machine);
+  const merged = machine.directory('merged');
+  const before = statSync(merged).dev;
+  const { child, end } = start(machine, ['mount', '--driver', 'overlay', name, merged]);
+  await until('a layer is asked for', () => proxy.seen.some(({ path }) => path.endsWith(digest)));
+  child.kill('SIGKILL');
+  t.like(await end, { code: null });
+  await until('nobody asks for its layers any more', () => !isServed(merged));
+  t.is(statSync(merged).dev, before);
+});
+
 mounting('SIGTERM ends a mount in the foreground that is not there yet, which is no failure', async (t) => {
   const machine = makeMachine(t);
   const { proxy, name, digest } = await stalling(t, machine);
