@@ -2,7 +2,7 @@
 
 /** Indexes that one machine attaches to an image in its registry, and others mount it by. */
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -242,6 +242,18 @@ mounting('a mount by an attached index goes on with the next daemon, whatever wa
   process.kill(pid, 'SIGKILL');
   sameBytes(t, await readFile(join(merged, 'last')), FILES.last);
   t.deepEqual(await verifiedBy(other), [BY_INDEX]);
+});
+
+mounting('a mount that goes by what this machine has read goes on by it when the cache is removed', async (t) => {
+  const { image, machine } = await world(t);
+  const maker = machine();
+  await maker.crfs('index', '--push', image);
+  const { merged } = await maker.mount([image]);
+  t.deepEqual(await verifiedBy(maker), [BY_MANIFEST]);
+  process.kill((await maker.status())?.pid ?? 0, 'SIGKILL');
+  rmSync(join(maker.root, 'cache/crfs-plugin'), { recursive: true });
+  sameBytes(t, await readFile(join(merged, 'last')), FILES.last);
+  t.deepEqual(await verifiedBy(maker), [BY_MANIFEST]);
 });
 
 mounting('indexes that lie are done without, or give errors, and never wrong bytes', async (t) => {

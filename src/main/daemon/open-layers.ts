@@ -225,9 +225,11 @@ export class OpenLayers {
       const record = readIndexedRecord(this.#layout, recordedAs);
       return record === undefined ? [] : [{ recordedAs, record }];
     });
-    const one = known.find(({ record }) => record.key === seen) ?? known[0];
+    // a mount that has seen another index than the attached one goes by what comes of all of the layer
+    const others = seen === undefined ? known : known.filter(({ recordedAs }) => recordedAs === identity);
+    const one = known.find(({ record }) => record.key === seen) ?? others[0];
     if (one !== undefined) return { ...one, record: this.#reader.checked(one.record, found.resolved) };
-    const record = indexed && (await this.#readAttached(found, indexed));
+    const record = indexed && seen === undefined ? await this.#readAttached(found, indexed) : undefined;
     if (indexed !== undefined && record !== undefined) return { recordedAs: indexed.identity, record };
     return { recordedAs: identity, record: await this.#reader.read(found) };
   }
