@@ -64,8 +64,8 @@ export interface Trimmed {
 }
 
 /**
- * Removes what was not used for longest until the cache takes at most `limit` bytes; first what seems to be used later than now. Images that are pinned stay, and what
- * containers-storage refers to (references.ts). Of a cache with mounts, files in
+ * Removes what was not used for longest until the cache takes at most `limit` bytes; first of all what seems to be used later
+ * than now. Images that are pinned stay, and what containers-storage refers to (references.ts). Of a cache with mounts, files in
  * `pinned` stay too, or all that some mount could need, where that is unknown; contents of files may go at any time: whoever
  * has one open keeps it, and whoever wants it next has it filled again. Where mounts need so much that little or nothing
  * of the limit is left, a part of it is for contents all the same: a cache that kept none would fill every file at every
