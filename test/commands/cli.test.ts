@@ -61,6 +61,28 @@ test('output that cannot be written is told in one line', async (t) => {
   t.is(String(out), 'crfs: cannot write to standard output: no space left on device\nexit 1\n');
 });
 
+/** What a command says on both where so many KiB of address space are to be had. */
+async function within(machine: Machine, limit: string, ...args: string[]): Promise<string> {
+  const script = `ulimit ${limit}\nexec "$@" 2>&1`;
+  const child = run('sh', ['-ec', script, 'sh', crfs, ...args], { env: machine.env });
+  return String(await child.catch((error: Error) => error.message));
+}
+
+test('a limit on address space is lifted where it may be, and told of where it is too low', async (t) => {
+  const machine = makeMachine(t);
+  t.regex(await within(machine, '-S -v 1000000', 'version'), /^crfs +\d/);
+  const why = '`ulimit -H -v` is 10000000: Node.js takes 10485760; have it raised';
+  t.is(await within(machine, '-v 10000000', 'version'), `sh ended with 1: crfs: ${why}`);
+});
+
+registryTest('what speaks to registries does with as much address space as that tells', async (t) => {
+  const machine = makeMachine(t);
+  const tar = join(machine.root, 'small.tar');
+  writeTar(tar, SMALL);
+  const { name } = await imageOf(t, [tar]);
+  t.regex(await within(machine, '-v 10485760', 'ls', name), /^usr$/m);
+});
+
 test('a conversion goes on when nobody reads how far it is', async (t) => {
   const machine = makeMachine(t);
   const tar = join(machine.root, 'layer.tar');
