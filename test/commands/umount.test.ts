@@ -47,6 +47,17 @@ async function mountedElsewhere(t: ExecutionContext, driver: Driver): Promise<Mo
   return { machine, merged, inside: await mountElsewhere(t, machine, layer, merged, '--driver', driver) };
 }
 
+/** Has a process work in a mount, in the namespaces of the process `inside`. Resolves to its PID. */
+async function workingIn(t: ExecutionContext, inside: number, merged: string): Promise<number | undefined> {
+  const within = ['-t', String(inside), '-U', '-m', '--preserve-credentials', '--wd=/', 'sh', '-c'];
+  const user = spawn('nsenter', [...within, `cd '${merged}'; echo in; exec sleep 1000`], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  t.teardown(() => user.kill());
+  await once(user.stdout, 'data');
+  return user.pid;
+}
+
 function hostOf(merged: string): number {
   const host = processes().find(({ pid, name }) => isServer(name) && argumentsOf(pid).at(-1) === merged);
   if (host === undefined) throw new Error(`nothing serves ${merged}`);
@@ -150,17 +161,12 @@ for (const driver of DRIVERS) {
   });
 
   test(`a mount in another namespace that is busy stays, and tells where it is, by ${driver}`, async (t) => {
-    const { machine, merged, inside: pid } = await mountedElsewhere(t, driver);
-    const inside = ['-t', String(pid), '-U', '-m', '--preserve-credentials', '--wd=/', 'sh', '-c'];
-    const user = spawn('nsenter', [...inside, `cd '${merged}'; echo in; exec sleep 1000`], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    t.teardown(() => user.kill());
-    await once(user.stdout, 'data');
+    const { machine, merged, inside } = await mountedElsewhere(t, driver);
+    const user = await workingIn(t, inside, merged);
     const { code, stderr } = await invoke(machine, ['umount', 'merged']);
     t.is(code, 1);
     const where = `"${merged}" is mounted in another namespace, that of pid ${hostOf(merged)}, and stays`;
-    const why = `it is in use by sleep (pid ${user.pid}): end that, or run \`crfs umount --lazy\``;
+    const why = `it is in use by sleep (pid ${user}): end that, or run \`crfs umount --lazy\``;
     t.is(stderr, `crfs: ${where}: ${why}\n`);
     t.is((await invoke(machine, ['umount', '--lazy', 'merged'])).code, 0);
     const again = await invoke(machine, ['umount', '--lazy', 'merged']);
@@ -170,6 +176,17 @@ for (const driver of DRIVERS) {
     );
     t.is(await toldAlone(machine, 'umount', '--all'), 'Nothing is mounted.\n');
     t.notThrows(() => hostOf(merged), 'who uses it is still served');
+  });
+
+  test(`a mount is found where one before it, in another namespace, is still in use, by ${driver}`, async (t) => {
+    const { machine, merged, inside } = await mountedElsewhere(t, driver);
+    await workingIn(t, inside, merged);
+    t.is((await invoke(machine, ['umount', '--lazy', 'merged'])).code, 0);
+    const before = hostOf(merged);
+    await mountElsewhere(t, machine, 'small.tar.esgz', merged, '--driver', driver);
+    const { stdout } = await invoke(machine, ['umount', 'merged']);
+    t.regex(stdout, /merged: unmounted, in the mount namespace of pid \d+\n$/);
+    t.false(stdout.includes(`pid ${before}\n`));
   });
 
   test(`a mount in a namespace that cannot be entered can be ended by --lazy, by ${driver}`, async (t) => {

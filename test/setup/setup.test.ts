@@ -279,16 +279,20 @@ running(
     podman rmi ${image} >/dev/null
     ${crfs} umount ${STORE} >/dev/null
     ${crfs} setup podman --undo | tail -n 1`).catch((error: Error) => error.message);
-    t.deepEqual(said.split('\n'), [
-      `bad  store           nothing is mounted at ${STORE}: podman pulls as ever`,
-      `                     crfs store ${STORE}`,
-      `${STORE}: a store of layers`,
-      `ok   store           ${STORE} answers`,
-      `ok   registry        ${image} is there, of 1 layer, lazy`,
-      'hello',
-      `crfs: the image ${image} needs the store: first \`podman rmi ${image}\``,
-      `remove the directory ${STORE}`,
-      '',
-    ]);
+    t.deepEqual(
+      said.split('\n'),
+      [
+        `bad  store           nothing is mounted at ${STORE}: podman pulls as ever`,
+        `                     crfs store ${STORE}`,
+        `${STORE}: a store of layers`,
+        `ok   store           ${STORE} answers`,
+        `ok   registry        ${image} is there, of 1 layer, lazy`,
+        'hello',
+        `crfs: the image ${image} needs the store: first \`podman rmi ${image}\``,
+        `remove the directory ${STORE}`,
+        '',
+      ],
+      machine.log,
+    );
   },
 );

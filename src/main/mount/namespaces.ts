@@ -3,7 +3,8 @@
 /** Mounts of this user in other mount namespaces: those of `podman unshare` and `unshare -m`. */
 
 import { askStatus } from '../daemon/ask.js';
-import { linkOf } from '../daemon/processes.js';
+import { mountsOf } from '../daemon/mountinfo.js';
+import { linkOf, look } from '../daemon/processes.js';
 import type { Kind } from './driver.js';
 import { entranceOf, namespaceOf } from './entrance.js';
 import { HOST } from './host.js';
@@ -17,21 +18,35 @@ export interface Elsewhere {
   readonly kind: Kind;
   /** A process in the namespace of the mount: the server of the kernel's overlay is in one of its own. */
   readonly entrance: number;
+  /** Its mount is still at its place there, or nobody can tell. */
+  readonly isThere: boolean;
 }
 
-/** What serves a mount at this path in another mount namespace; undefined: nothing does. */
+/**
+ * What serves a mount at this path in another mount namespace; undefined: nothing does. Where one goes on whose mount has been
+ * taken away, since it is in use or about to end, another one comes first.
+ */
 export async function serverElsewhere(mountpoint: string): Promise<Elsewhere | undefined> {
   const own = linkOf('self', 'ns/mnt');
-  for (const { pid, name } of processes()) {
+  const found = processes().flatMap(({ pid, name }): Elsewhere[] => {
     const driver = name === HOST ? HOST : name === LOWER ? 'overlay' : undefined;
-    if (driver === undefined || !isOurs(pid) || argumentsOf(pid).at(-1) !== mountpoint) continue;
-    const kind = isStore(pid) ? 'store' : driver;
+    if (driver === undefined || !isOurs(pid) || argumentsOf(pid).at(-1) !== mountpoint) return [];
     const namespace = namespaceOf(pid);
-    if (namespace !== undefined && namespace !== own) return { pid, kind, entrance: entranceOf(namespace) ?? pid };
-  }
+    if (namespace === undefined || namespace === own) return [];
+    return [elsewhere(mountpoint, { pid, kind: isStore(pid) ? 'store' : driver }, namespace)];
+  });
+  const one = found.find(({ isThere }) => isThere) ?? found[0];
+  if (one !== undefined) return one;
   const status = await askStatus();
-  const known = status?.mounts.find((one) => one.mountpoint === mountpoint && (one.mountNamespace ?? own) !== own);
-  return known && { pid: known.pid, kind: known.driver, entrance: entranceOf(known.mountNamespace) ?? known.pid };
+  const known = status?.mounts.find((each) => each.mountpoint === mountpoint && (each.mountNamespace ?? own) !== own);
+  return known && elsewhere(mountpoint, { pid: known.pid, kind: known.driver }, known.mountNamespace ?? '');
+}
+
+function elsewhere(mountpoint: string, server: Pick<Elsewhere, 'pid' | 'kind'>, namespace: string): Elsewhere {
+  const entrance = entranceOf(namespace) ?? server.pid;
+  const isSeen = linkOf(entrance, 'ns/mnt') === namespace;
+  const mounts = isSeen ? look(() => mountsOf(entrance)) : undefined;
+  return { ...server, entrance, isThere: mounts?.some(({ path }) => path === mountpoint) ?? true };
 }
 
 /** The command that runs another one in the namespaces of a process, as its user. */

@@ -7,7 +7,6 @@ import { mountedAt, mountsOf } from '../daemon/mountinfo.js';
 import { linkOf, look } from '../daemon/processes.js';
 import { CrfsError } from '../errors/error.js';
 import { driverOf, type Kind } from './driver.js';
-import { namespaceOf } from './entrance.js';
 import { HOST } from './host.js';
 import { mountpointOf } from './mountpoint.js';
 import { type Elsewhere, enter, serverElsewhere } from './namespaces.js';
@@ -46,7 +45,7 @@ export async function unmountLayers(merged: string, lazy: boolean): Promise<Unmo
     throw new CrfsError('CRFS_NOT_FOUND', `${JSON.stringify(mountpoint)} is no mount of layers: ${what}`);
   }
   const { pid } = elsewhere;
-  if (!isThere(mountpoint, elsewhere)) {
+  if (!elsewhere.isThere) {
     const why = `it was taken away from the namespace of pid ${pid}, which goes on until nobody uses it any more`;
     throw new CrfsError('CRFS_NOT_FOUND', `${JSON.stringify(mountpoint)} is no mount of layers: ${why}`);
   }
@@ -59,13 +58,6 @@ export async function unmountLayers(merged: string, lazy: boolean): Promise<Unmo
     if (!lazy || !(await endMount(pid))) throw staysElsewhere(mountpoint, elsewhere, error as Error);
     return { ...gone, isLeft: elsewhere.kind !== HOST }; // fuse-overlayfs takes its own mount away
   }
-}
-
-/** Also where nobody can tell. */
-function isThere(mountpoint: string, { pid, entrance }: Elsewhere): boolean {
-  const namespace = namespaceOf(pid);
-  if (namespace === undefined || linkOf(entrance, 'ns/mnt') !== namespace) return true;
-  return look(() => mountsOf(entrance))?.some(({ path }) => path === mountpoint) ?? true;
 }
 
 function staysElsewhere(mountpoint: string, { pid, entrance }: Elsewhere, error: Error): CrfsError {
