@@ -34,8 +34,16 @@ const named = { mediaType: MANIFEST, digest, size: artifact.length, annotations:
 const PLACES = ['referrers', 'tag'] as const;
 type Place = (typeof PLACES)[number];
 
-/** What a place answers: that it names the artifact, or nothing, or a status. */
-type Answer = 'named' | 'nothing' | 404 | 500;
+/** By a clock that was a hundred years ahead. */
+const ofTheFuture = {
+  ...named,
+  digest: sha256(Buffer.from('another')),
+  annotations: { [KIND.made]: new Date(Date.now() + 36_525 * 86_400_000).toISOString() },
+};
+
+/** What a place answers: that it names the artifact, also behind one of the future, or nothing, or a status. */
+type Answer = 'named' | 'behind' | 'nothing' | 404 | 500;
+const LISTS = { named: [named], behind: [ofTheFuture, named], nothing: [] };
 
 interface World {
   readonly attached: Attached;
@@ -59,7 +67,8 @@ async function world(t: ExecutionContext, answers: Record<Place, Answer>, held?:
     const answer = answers[place];
     to.statusCode = typeof answer === 'number' ? answer : 200;
     to.setHeader('content-type', INDEX);
-    to.end(JSON.stringify({ schemaVersion: 2, mediaType: INDEX, manifests: answer === 'named' ? [named] : [] }));
+    const manifests = typeof answer === 'number' ? [] : LISTS[answer];
+    to.end(JSON.stringify({ schemaVersion: 2, mediaType: INDEX, manifests }));
     to.once('finish', () => server.emit(place));
   });
   const registry = await listen(server);
@@ -98,6 +107,11 @@ test('both places are asked once, whatever is looked for, and there is nothing w
   t.is(await attached.newest(OTHER, signal), undefined);
   t.is((await attached.newest(KIND, signal))?.digest, digest);
   t.deepEqual(asked.sort(), [...PLACES]);
+});
+
+test("what a clock of the future has attached is in nobody else's way", async (t) => {
+  const { attached } = await world(t, { referrers: 'behind', tag: 404 });
+  t.is((await attached.newest(KIND, signal))?.digest, digest);
 });
 
 test('where one place fails and the other one names nothing, it is not known', async (t) => {

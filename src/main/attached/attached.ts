@@ -39,6 +39,8 @@ export interface Artifact {
 
 /** Milliseconds: what a registry has not listed by then is done without. */
 const LIST_WITHIN_MS = 60_000;
+/** Between machines, at most: an artifact that seems to be younger was made by a clock that is wrong. */
+const CLOCKS_DIFFER_MS = 86_400_000;
 
 /** The artifact that was made last of those of a kind that are attached to an image; undefined: there is none. */
 export async function newestAttached(
@@ -144,11 +146,14 @@ function subjectOf({ bytes }: ImageManifest): unknown {
   return subject?.digest;
 }
 
+/** What a clock of the future has made comes behind all else: nothing that is attached later would count for years. */
 function newestOf(index: ImageIndex | undefined, { made, type }: Kind): Descriptor | undefined {
   if (made === undefined) return index?.manifests.findLast(({ artifactType }) => artifactType === type);
+  const future = new Date(Date.now() + CLOCKS_DIFFER_MS).toISOString();
   const madeAt = ({ annotations }: Descriptor): string => annotations[made] ?? ''; // empty for what is of another kind
+  const rank = (one: Descriptor): string => (madeAt(one) > future ? '' : madeAt(one));
   const [newest] = (index?.manifests ?? [])
     .filter((one) => madeAt(one) !== '')
-    .sort((a, b) => (madeAt(a) < madeAt(b) ? 1 : -1));
+    .sort((a, b) => (rank(a) < rank(b) ? 1 : -1));
   return newest;
 }
