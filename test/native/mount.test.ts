@@ -111,7 +111,7 @@ const refusals: readonly Refusal[] = [
   { title: 'a descriptor where none belongs', says: /another question; /, fault: 'busy-descriptor' },
   { title: 'an index of another layer', says: /another layer; /, fault: 'other-digest' },
   { title: 'a descriptor that is no index', says: /no index; /, fault: 'bad-index' },
-  { title: 'daemons that die over it', says: /the daemon ended; /, fault: 'die-on-open' },
+  { title: 'daemons that die over it', says: /the daemon ended: its log tells why/, fault: 'die-on-open' },
   { title: 'a daemon that cannot start', says: /did not start: fake daemon: this one never starts/, fault: 'no-start' },
   { title: 'a daemon that is stuck', says: /said nothing for 15 s; /, fault: 'stuck' },
   {
