@@ -13,7 +13,7 @@
 
 /* In proc_pid_stat(5): the signals that wait for the thread itself. What ends a process is SIGKILL to each of its
  * threads. */
-#define STATE_FIELD 3
+#define NAME_FIELD 2
 #define SIGNALS_FIELD 31
 
 /* Returns the size of what was read, a string; or -1. */
@@ -37,7 +37,7 @@ int crfs_reader_is_dying(void *request) {
   if (reader == 0 || read_stat(reader, text, sizeof text) < 0)
     return 1;
   const char *field = strrchr(text, ')'); /* the name may hold anything */
-  for (int n = STATE_FIELD - 1; field != NULL && n < SIGNALS_FIELD; n++)
+  for (int n = NAME_FIELD; field != NULL && n < SIGNALS_FIELD; n++)
     field = strchr(field + 1, ' ');
   return field == NULL || (strtoull(field, NULL, 10) >> (SIGKILL - 1) & 1) != 0;
 }

@@ -9,9 +9,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { Status } from '../../src/main/daemon/status.js';
+import { cc, SHIM } from '../tools/cc.js';
 import { noise } from '../tools/content.js';
 import { makeLayer } from '../tools/layers.js';
-import { crfs, Machine, mountingTest, top } from '../tools/machine.js';
+import { crfs, Machine, mountingTest } from '../tools/machine.js';
 import { run } from '../tools/run.js';
 import { writeTar } from '../tools/tar-writer.js';
 
@@ -32,9 +33,7 @@ async function prepare(t: ExecutionContext, refused: string) {
   );
   const layer = await makeLayer(tar);
   const shim = join(machine.root, 'refused.so');
-  const source = join(top, 'test/mount/refused.c');
-  const options = ['-std=gnu11', '-Wall', '-Wextra', '-Werror', '-D_GNU_SOURCE', '-shared', '-fPIC'];
-  await run(process.env['CC'] ?? 'gcc', [...options, '-o', shim, source, '-ldl']);
+  await cc('test/mount/refused.c', shim, SHIM);
   return { machine, layer, shimmed: { LD_PRELOAD: shim, REFUSED: refused } };
 }
 

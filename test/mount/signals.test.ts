@@ -9,12 +9,12 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { ExecutionContext } from 'ava';
+import { cc } from '../tools/cc.js';
 import { noise } from '../tools/content.js';
 import { Gate } from '../tools/gate.js';
-import { byDriver, mountingTest, top, until, whyNoMounts } from '../tools/machine.js';
+import { byDriver, mountingTest, until, whyNoMounts } from '../tools/machine.js';
 import { missing } from '../tools/registry.js';
 import { MIB, onlyThese, remoteLayer } from '../tools/remote-layer.js';
-import { run } from '../tools/run.js';
 
 const mounting = mountingTest(whyNoMounts() ?? (missing.length > 0 ? `no ${missing.join(', no ')}` : undefined));
 
@@ -23,8 +23,7 @@ type Start = (file: string, offset: number) => Reader;
 
 /** Starts readers of a mount, which are ended with the test. */
 async function starting(t: ExecutionContext, program: string, merged: string): Promise<Start> {
-  const flags = ['-std=gnu11', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Werror'];
-  await run(process.env['CC'] ?? 'gcc', [...flags, '-o', program, join(top, 'test/mount/signalled.c')]);
+  await cc('test/mount/signalled.c', program);
   return (file, offset) => {
     const reader = spawn(program, [join(merged, file), String(offset)], { stdio: ['ignore', 'pipe', 'inherit'] });
     t.teardown(() => reader.kill('SIGKILL'));

@@ -20,9 +20,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import type { Finding } from '../../src/main/doctor/check.js';
+import { cc, SHIM } from '../tools/cc.js';
 import { imageOf } from '../tools/image.js';
 import { makeLayer, partOfDebian } from '../tools/layers.js';
-import { Machine, mountingTest, crfs as program, top, until } from '../tools/machine.js';
+import { Machine, mountingTest, crfs as program, until } from '../tools/machine.js';
 import { namedTwice, nastyLayer } from '../tools/nasty-layer.js';
 import { missing, startRegistry } from '../tools/registry.js';
 import { pushImage } from '../tools/registry-image.js';
@@ -214,8 +215,7 @@ mounting('what a mount has changed can be mounted again once it has gone, though
   const directory = mkdtempSync(join(tmpdir(), 'crfs-held-'));
   t.teardown(() => rmSync(directory, { recursive: true })); // which lets it go on, too
   const [shim, held] = [join(directory, 'held.so'), join(directory, 'held')];
-  const options = ['-std=gnu11', '-Wall', '-Wextra', '-Werror', '-D_GNU_SOURCE', '-shared', '-fPIC'];
-  await run(process.env['CC'] ?? 'gcc', [...options, '-o', shim, join(top, 'test/mount/held.c')]);
+  await cc('test/mount/held.c', shim, SHIM);
   const place = new Place({ LD_PRELOAD: shim, HELD: held });
   t.teardown(() => place.dispose());
   const layer = await smallLayer(place);

@@ -17,11 +17,15 @@ export function entranceOf(namespace: string | null | undefined): number | undef
   return processes().find(({ pid }) => linkOf(pid, 'ns/mnt') === namespace)?.pid;
 }
 
+/** Whether anything is mounted at a path, as a process sees it; undefined: nobody can tell. */
+export function hasAt(entrance: number, mountpoint: string): boolean | undefined {
+  return look(() => mountsOf(entrance))?.some(({ path }) => path === mountpoint);
+}
+
 /** Whether what a server has mounted is still there: it goes on for a moment when that has been taken away. */
 export function hasMount(pid: number): boolean {
   const mountpoint = argumentsOf(pid).at(-1) ?? '';
   if (!mountpoint.startsWith('/')) return true; // relative to what, nobody can tell any more
   const entrance = entranceOf(namespaceOf(pid));
-  const mounts = entrance === undefined ? [] : (look(() => mountsOf(entrance)) ?? []);
-  return mounts.some(({ path }) => path === mountpoint);
+  return entrance !== undefined && (hasAt(entrance, mountpoint) ?? false);
 }

@@ -3,10 +3,9 @@
 /** Mounts of this user in other mount namespaces: those of `podman unshare` and `unshare -m`. */
 
 import { askStatus } from '../daemon/ask.js';
-import { mountsOf } from '../daemon/mountinfo.js';
-import { linkOf, look } from '../daemon/processes.js';
+import { linkOf } from '../daemon/processes.js';
 import type { Kind } from './driver.js';
-import { entranceOf, namespaceOf } from './entrance.js';
+import { entranceOf, hasAt, namespaceOf } from './entrance.js';
 import { HOST } from './host.js';
 import { isOurs, isStore } from './hosts.js';
 import { LOWER } from './lower.js';
@@ -45,8 +44,7 @@ export async function serverElsewhere(mountpoint: string): Promise<Elsewhere | u
 function elsewhere(mountpoint: string, server: Pick<Elsewhere, 'pid' | 'kind'>, namespace: string): Elsewhere {
   const entrance = entranceOf(namespace) ?? server.pid;
   const isSeen = linkOf(entrance, 'ns/mnt') === namespace;
-  const mounts = isSeen ? look(() => mountsOf(entrance)) : undefined;
-  return { ...server, entrance, isThere: mounts?.some(({ path }) => path === mountpoint) ?? true };
+  return { ...server, entrance, isThere: (isSeen ? hasAt(entrance, mountpoint) : undefined) ?? true };
 }
 
 /** The command that runs another one in the namespaces of a process, as its user. */
